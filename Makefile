@@ -1,0 +1,61 @@
+# Everything runs inside this folder: the virtual environment, Node, the CDK CLI, and every cache.
+# `make clean` therefore removes all of it.
+PYTHON ?= python3
+BIN    := $(CURDIR)/.venv/bin
+READY  := .venv/.ready
+
+export PATH                            := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export PIP_CACHE_DIR                   := $(CURDIR)/.cache/pip
+export npm_config_cache                := $(CURDIR)/.cache/npm
+export CDK_HOME                        := $(CURDIR)/.cache/cdk
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
+export PYTHONDONTWRITEBYTECODE         := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo local test lint synth deploy destroy lock clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
+
+setup: $(READY) ## the virtual environment, Node and the CDK CLI, from the lock files
+
+# The version is checked first: an older Python fails deep inside a dependency otherwise.
+$(READY): requirements-dev.txt package-lock.json
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	npm ci --silent --no-fund --no-audit
+	@touch $@
+
+demo: $(READY) ## deploy to a local AWS, upload the examples, check that every row arrived
+	@$(BIN)/python -m local demo
+
+local: $(READY) ## the same deployment, kept running for your own experiments (Ctrl-C ends it)
+	@$(BIN)/python -m local up
+
+test: $(READY) ## all tests: unit, infrastructure, end to end
+	@$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff, mypy, and cfn-lint on the synthesized templates
+	ruff check .
+	ruff format --check .
+	mypy
+	$(MAKE) --no-print-directory synth
+	cfn-lint cdk.out/*.template.json
+
+synth: $(READY) ## the CloudFormation template, in cdk.out (add ARGS="-c stage=prod")
+	cdk synth --quiet $(ARGS)
+
+deploy: $(READY) ## deploy to the AWS account of your credentials (add ARGS="-c stage=prod")
+	cdk deploy $(ARGS)
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+           --custom-compile-command "make lock"
+
+lock: $(READY) ## compile the lock files again, after a change of a *.in file
+	$(COMPILE) --python-version 3.11 requirements.in -o requirements.txt
+	$(COMPILE) --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) --python-version 3.13 lambda/requirements.in -o lambda/requirements.txt
+
+clean: ## remove everything that make brought
+	rm -rf .venv .cache .local node_modules cdk.out

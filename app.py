@@ -1,0 +1,17 @@
+"""The CDK application: settings from the context, one stack. It makes no AWS call and looks nothing up."""
+
+import os
+import sys
+
+from aws_cdk import App
+
+from stacks.ingest_stack import IngestStack
+from stacks.settings import InvalidSetting, Settings
+
+app = App(outdir=os.environ.get("CDK_OUTDIR", "cdk.out"))
+try:
+    settings = Settings.from_context(app.node.get_all_context())
+except InvalidSetting as error:
+    sys.exit(f"csv-ingest: {error}")
+IngestStack(app, settings.stack_id, settings=settings)
+app.synth()

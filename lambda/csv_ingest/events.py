@@ -1,0 +1,67 @@
+"""From an S3 event to the object versions that it names. Pure: no AWS call, no clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from csv_ingest.errors import MalformedEvent
+
+
+@dataclass(frozen=True)
+class ObjectVersion:
+    """One version of one object, as uploaded: what is ingested, once."""
+
+    bucket: str
+    key: str
+    """As the uploader wrote it. (The event has it URL-encoded, with a plus sign for a space.)"""
+    version_id: str
+    etag: str
+    """Bare. (S3 puts it in double quotes in some places.)"""
+    size: int
+    """Bytes."""
+
+
+def is_test_event(event: Mapping[str, Any]) -> bool:
+    """Whether S3 sent this event because a notification was configured, and not because of an upload.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-enable-disable-notification-intro.html
+    """
+    return event.get("Event") == "s3:TestEvent" and "Records" not in event
+
+
+def records_of(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The event's records, at least one; raises MalformedEvent if it is not an S3 notification."""
+    records = event.get("Records")
+    if not isinstance(records, list) or not records:
+        raise MalformedEvent("the event has no Records: expected an S3 notification")
+    return records
+
+
+def bucket_of(record: Mapping[str, Any]) -> str:
+    """The name of the bucket that a record is about; raises MalformedEvent if there is none."""
+    try:
+        return str(record["s3"]["bucket"]["name"])
+    except (KeyError, TypeError) as error:
+        raise MalformedEvent(f"a record names no bucket: {error!r}") from error
+
+
+def object_version(record: Mapping[str, Any]) -> ObjectVersion:
+    """The object version whose upload a record reports.
+
+    Raises MalformedEvent if the record is of another kind, or names no version: without one, the bytes that are
+    read later need not be the bytes that this event is about.
+    """
+    try:
+        name, described = record["eventName"], record["s3"]["object"]
+        if not name.startswith("ObjectCreated:"):
+            raise MalformedEvent(f"a record reports {name}, expected ObjectCreated:*")
+        return ObjectVersion(
+            bucket=bucket_of(record),
+            key=unquote_plus(described["key"], errors="strict"),
+            version_id=described["versionId"],
+            etag=described["eTag"].strip('"'),
+            size=int(described["size"]),
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise MalformedEvent(f"a record does not name an object version: {error!r}") from error

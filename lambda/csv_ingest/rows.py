@@ -1,0 +1,142 @@
+"""From a stream of bytes to rows. Pure: memory is bounded by the longest record, whatever the size of the file."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, TextIO
+
+from csv_ingest.errors import UnreadableFile
+
+LINE_AS_ID = "@line"
+"""The id column's name for files without one: the number of the record's first line is the id."""
+
+MAX_RECORD = 1 << 20
+"""Characters in one record. DynamoDB stores 400 KB an item, so a longer one is a quote that was never closed."""
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Source(Protocol):
+    """What is read: an open file, or the body of an S3 object."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Row(NamedTuple):
+    """One record of the file that can be stored."""
+
+    line: int
+    """The first physical line of the record; the header is on line 1."""
+    id: str
+    data: str
+    """JSON object: columns in file order, values as the strings in the file."""
+
+
+class Reject(NamedTuple):
+    """One record that is not stored, and why."""
+
+    line: int
+    reason: str
+
+
+def read_rows(source: Source, *, id_column: str, delimiter: str, encoding: str) -> Iterator[Row | Reject]:
+    """Yield each record after the header, in file order. Blank lines are no records; a UTF-8 BOM is no character.
+
+    Cells are what Python's csv module reads, in its strict mode: quoted delimiters, quotes and newlines are part of
+    the cell, and a stray quote is an error rather than a guess. Raises UnreadableFile with the place.
+    """
+    counted = _CountedBytes(source)
+    codec = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+    # newline="" leaves line ends to the csv module, or a quoted CRLF would not survive.
+    lines = _Lines(io.TextIOWrapper(counted, encoding=codec, newline=""))
+    csv.field_size_limit(MAX_RECORD)  # the module's default is lower than what an item can hold
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        columns: list[str] = []
+        for record in reader:
+            if record and not columns:
+                columns = record
+                id_index = _id_index(columns, id_column)
+            elif record:
+                yield _row(record, columns, id_index, lines.first)
+            lines.begin_record()
+    except UnicodeDecodeError as error:
+        # The decoder sees the stream in pieces, and each piece ends where reading has got to.
+        offset = counted.position - len(error.object) + error.start
+        raise UnreadableFile(f"byte {offset:,} (0x{error.object[error.start]:02x}) is not {encoding}") from None
+    except csv.Error as error:
+        raise UnreadableFile(f"the record that starts on line {lines.first:,}: {error}") from error
+
+
+def _id_index(columns: Sequence[str], id_column: str) -> int | None:
+    """Check the header; the place of the id column, or None if the line number is the id."""
+    for number, name in enumerate(columns, start=1):
+        if not name:
+            raise UnreadableFile(f"header: column {number} has no name")
+        if (first := columns.index(name) + 1) < number:
+            raise UnreadableFile(f"header: columns {first} and {number} have the same name")
+    if id_column == LINE_AS_ID:
+        return None
+    if id_column not in columns:
+        raise UnreadableFile(f"header: none of the {len(columns)} columns is named {id_column!r}")
+    return columns.index(id_column)
+
+
+def _row(record: list[str], columns: list[str], id_index: int | None, line: int) -> Row | Reject:
+    if len(record) != len(columns):
+        return Reject(line, f"{len(record)} fields, expected {len(columns)}")
+    id_ = str(line) if id_index is None else record[id_index]
+    if not id_.strip():
+        return Reject(line, "no id")
+    return Row(line, id_, _json(dict(zip(columns, record, strict=True))))
+
+
+class _CountedBytes(io.RawIOBase):
+    """The source as Python's text layer wants it, counting what was read."""
+
+    name = "source"
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self._source.read(size)
+        self.position += len(piece)
+        return piece
+
+
+class _Lines:
+    """The physical lines of the text; knows on which one the current record began and how long it has become."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._count = 0
+        self._record_size = 0
+        self.first = 1
+
+    def begin_record(self) -> None:
+        self.first = self._count + 1
+        self._record_size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(MAX_RECORD + 1)
+        if not line:
+            raise StopIteration
+        self._count += 1
+        self._record_size += len(line)
+        if self._record_size > MAX_RECORD:
+            raise UnreadableFile(
+                f"the record that starts on line {self.first:,} has more than {MAX_RECORD:,} characters: "
+                "is a quote left open?"
+            )
+        if "\0" in line:
+            raise UnreadableFile(f"line {self._count:,} has a NUL byte")
+        return line

@@ -1,0 +1,54 @@
+"""The deployed package: the function's source and its pinned requirements, put together without Docker."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsii
+from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
+from aws_cdk import aws_lambda as lambda_
+
+PYTHON_VERSION = "3.13"
+PLATFORM = "manylinux2014_aarch64"
+
+
+def function_code(root: Path) -> lambda_.Code:
+    """The package of the function in `root`, the same bytes for the same lock file on every machine.
+
+    The asset's name is the hash of its content, so nothing is deployed again that has not changed.
+    """
+    return lambda_.Code.from_asset(
+        str(root),
+        asset_hash_type=AssetHashType.OUTPUT,
+        bundling=BundlingOptions(image=DockerImage.from_registry("unused"), local=_PipBundling(root)),
+    )
+
+
+@jsii.implements(ILocalBundling)
+class _PipBundling:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def try_bundle(self, output_dir: str, *, image: DockerImage, **_options: Any) -> bool:  # noqa: ARG002
+        """Fill the directory. A failure is raised: the CDK would otherwise try the Docker image instead."""
+        bundle(self._root, Path(output_dir))
+        return True
+
+
+def bundle(root: Path, target: Path) -> None:
+    """Put the package into `target`; raises RuntimeError with pip's own words if a requirement cannot be had."""
+    command = [
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+        *("--require-hashes", "--requirement", str(root / "requirements.txt"), "--target", str(target)),
+        *("--platform", PLATFORM, "--python-version", PYTHON_VERSION, "--only-binary", ":all:", "--no-compile"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise RuntimeError(f"bundling {root} failed: {' '.join(command)}\n{done.stderr}")
+    # Launchers name the Python of this machine, and RECORD hashes them: the package would differ everywhere.
+    shutil.rmtree(target / "bin", ignore_errors=True)
+    for record in target.glob("*.dist-info/RECORD"):
+        record.unlink()
+    shutil.copytree(root / "csv_ingest", target / "csv_ingest", ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,0 +1,31 @@
+"""The pipeline: it creates, connects and names; each part knows its own business."""
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from stacks.ingestion import Ingestion
+from stacks.monitoring import Monitoring
+from stacks.settings import Settings
+from stacks.storage import Storage
+
+
+class IngestStack(Stack):
+    """Uploads to a bucket become rows in a table; what does not is in the failure queue, and someone is told."""
+
+    def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
+        super().__init__(scope, id_, description="CSV uploads become DynamoDB rows, each exactly once.")
+        storage = Storage(self, "Storage", settings=settings)
+        ingestion = Ingestion(self, "Ingestion", storage=storage, settings=settings)
+        monitoring = Monitoring(
+            self, "Monitoring", failures=ingestion.failed_uploads(), alarm_email=settings.alarm_email
+        )
+        outputs = {
+            "UploadBucketName": storage.uploads.bucket_name,
+            "RowsTableName": storage.rows.table_name,
+            "FilesTableName": storage.files.table_name,
+            "FailureQueueUrl": ingestion.failures.queue_url,
+            "IngestFunctionName": ingestion.function.function_name,
+            "AlarmTopicArn": monitoring.topic.topic_arn,
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)
