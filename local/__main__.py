@@ -1,0 +1,63 @@
+"""`python -m local`: the pipeline on this machine, without an AWS account."""
+
+import signal
+import sys
+import threading
+from types import FrameType
+
+import click
+from rich.console import Console
+
+from local.demo import demo as run_demo
+from local.deployment import deploy
+from local.server import local_aws
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Deploy the pipeline to MiniStack, AWS in one local process, with the real CDK CLI."""
+    # Ended by a terminal that closes or by a CI job that is cancelled, we still end what we started.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+
+
+@main.command(epilog="Example: python -m local demo && echo every row is there")
+def demo() -> None:
+    """Upload the examples; exit code 0 if the tables then hold exactly their rows, 1 if not."""
+    console = Console()
+    try:
+        complete = run_demo(console)
+    except (RuntimeError, TimeoutError) as error:
+        raise click.ClickException(str(error)) from error
+    console.print("[green]Every row is there, once." if complete else "[red]The tables are not as they should be.")
+    sys.exit(0 if complete else 1)
+
+
+@main.command(epilog="Example: python -m local up")
+def up() -> None:
+    """Deploy and keep running until Ctrl-C; prints the exports for your own aws or boto3 session."""
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        with local_aws() as aws:
+            with console.status("cdk bootstrap, cdk deploy ..."):
+                deployment = deploy(aws)
+            for name, value in aws.exports.items():
+                console.print(f"export {name}={value}")
+            console.print(f"\naws s3 cp examples/orders.csv s3://{deployment.upload_bucket}/")
+            console.print(f"aws dynamodb scan --table-name {deployment.files_table}")
+            console.print(f"aws dynamodb scan --table-name {deployment.rows_table}")
+            console.print(f"aws sqs receive-message --queue-url {deployment.failure_queue}")
+            console.print("\nCtrl-C ends it, and everything in it.")
+            threading.Event().wait()
+    except RuntimeError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        console.print("ended")
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m local")

@@ -1,0 +1,65 @@
+"""The uploads of the demo and of the tests, and what they must lead to, found without our own parser."""
+
+import csv
+import io
+import json
+from typing import Any
+
+from local.deployment import StoredRow
+from local.server import PROJECT
+
+EXAMPLES = PROJECT / "examples"
+
+SAMPLE_EVENTS = EXAMPLES / "events"
+"""What arrives without an upload: S3's own test event, and the console's template."""
+
+
+def orders(count: int) -> bytes:
+    """A CSV file of `count` rows of about 130 bytes, the same at every call."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["id", "customer", "email", "item", "quantity", "price", "note"])
+    for number in range(count):
+        customer = number * 7919 % 100_003
+        writer.writerow(
+            [
+                f"ORDER-{number:07d}",
+                f"Customer {customer:06d}",
+                f"customer{customer}@example.com",
+                f"Teapot, model {number % 37}",
+                number % 9 + 1,
+                f"{number % 10_000 / 100:.2f}",
+                "please ring the bell twice, then wait",
+            ]
+        )
+    return text.getvalue().encode()
+
+
+def expected_rows(content: bytes, etag: str) -> dict[str, StoredRow]:
+    """The items that a valid file with an `id` column must lead to, as Python's csv module reads it."""
+    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    columns = next(reader)
+    expected = {}
+    first_line = reader.line_num + 1
+    for record in reader:
+        row = dict(zip(columns, record, strict=True))
+        expected[f"{etag}#{row['id']}"] = StoredRow(
+            first_line, json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+        )
+        first_line = reader.line_num + 1
+    return expected
+
+
+def sample_event(name: str) -> dict[str, Any]:
+    """One of the events in examples/events."""
+    event: dict[str, Any] = json.loads((SAMPLE_EVENTS / name).read_text())
+    return event
+
+
+def upload_event(bucket: str, encoded_key: str, *, etag: str, version_id: str, size: int) -> dict[str, Any]:
+    """The notification that S3 sends for one upload; the key as S3 encodes it: `unquote_plus` gives it back."""
+    record = sample_event("console-template.json")["Records"][0]
+    record["eventName"] = "ObjectCreated:Put"
+    record["s3"]["bucket"] |= {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"}
+    record["s3"]["object"] |= {"key": encoded_key, "size": size, "eTag": etag, "versionId": version_id}
+    return {"Records": [record]}
