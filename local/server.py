@@ -117,7 +117,7 @@ def _child(command: list[str], log: Path, settings: Mapping[str, str]) -> Iterat
 
 
 def _start(command: list[str], output: IO[bytes], settings: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(
         command,
         cwd=PROJECT,
         env={**os.environ, **settings},

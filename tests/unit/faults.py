@@ -56,6 +56,20 @@ def throttle_statements(client: BaseClient, code: str, throttled: Callable[[Mapp
     events.register("after-call.dynamodb.BatchExecuteStatement", answer)
 
 
+def accept_every_statement(client: BaseClient) -> None:
+    """Answer for an engine that is never the bottleneck: all is written, nothing is kept."""
+
+    def count(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        context["statements"] = len(params["Statements"])
+
+    def accept(context: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+        return SimpleNamespace(status_code=200), {"Responses": [{}] * context["statements"]}
+
+    events: Any = client.meta.events
+    events.register("provide-client-params.dynamodb.BatchExecuteStatement", count)
+    events.register("before-call.dynamodb.BatchExecuteStatement", accept)
+
+
 def refuse_repeated_keys(client: BaseClient) -> None:
     """Refuse what AWS's engine refuses and MiniStack does not: one key twice in one batch."""
 

@@ -2,9 +2,11 @@
 
 import json
 import sys
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -18,13 +20,15 @@ from csv_ingest.handler import handler, logger
 from csv_ingest.store import MAX_KEY
 from local.examples import EXAMPLES, expected_rows, orders, sample_event, upload_event
 from tests.unit.conftest import World, invocation
-from tests.unit.faults import Calls, Killed, throttle_statements
+from tests.unit.faults import Calls, Killed, accept_every_statement, throttle_statements
 
 
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
     """What the function prints, and Lambda so keeps in its log group: log lines and metrics."""
-    monkeypatch.setattr(logger.registered_handler, "stream", sys.stdout)
+    # Looked up at each write, because the logger was made when stdout was another one.
+    stdout = SimpleNamespace(write=lambda text: sys.stdout.write(text), flush=lambda: None)  # noqa: PLW0108
+    monkeypatch.setattr(logger.registered_handler, "stream", stdout)
     return lambda: "".join(capsys.readouterr())
 
 
@@ -266,6 +270,21 @@ def test_nothing_of_a_row_reaches_the_logs(world: World, printed: Callable[[], s
     output = printed()
     assert '"message":"complete"' in output
     assert secret not in output
+
+
+def test_memory_does_not_grow_with_the_size_of_the_file(world: World) -> None:
+    accept_every_statement(world.dynamodb)
+    world.deliver(world.upload("warm.csv", orders(100)))
+    peaks = []
+    for key, rows in (("small.csv", 1_000), ("large.csv", 20_000)):
+        event = world.upload(key, orders(rows))
+        tracemalloc.start()
+        try:
+            world.deliver(event)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 200_000, "the large file has 2,500,000 bytes more"
 
 
 def metrics_in(output: str) -> dict[str, float]:

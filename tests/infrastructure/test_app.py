@@ -1,0 +1,98 @@
+"""The application and the package, from outside."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.server import PROJECT
+from stacks.bundling import bundle
+
+NOWHERE = "http://127.0.0.1:9"
+"""Nobody listens there: a program with this proxy reaches no network."""
+
+
+def synth(tmp_path: Path, **context: Any) -> subprocess.CompletedProcess[str]:
+    """`python app.py`, with no account, no credentials and no network, the function left unbundled."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+        "CDK_CONTEXT_JSON": json.dumps({"aws:cdk:bundling-stacks": [], **context}),
+        "CDK_OUTDIR": str(tmp_path),
+        "HTTP_PROXY": NOWHERE,
+        "HTTPS_PROXY": NOWHERE,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    command = [sys.executable, "app.py"]
+    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_application_synthesizes_without_an_account_and_without_a_network(tmp_path: Path) -> None:
+    done = synth(tmp_path, stage="prod")
+    assert done.returncode == 0, done.stderr
+    template = json.loads((tmp_path / "CsvIngest-prod.template.json").read_text())
+    assert "UploadBucketName" in template["Outputs"]
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert "missing" not in manifest, "a context lookup was asked for"
+
+
+def test_a_wrong_setting_ends_the_synthesis_with_one_line_and_no_traceback(tmp_path: Path) -> None:
+    done = synth(tmp_path, timeout_seconds="1")
+    assert done.returncode == 1
+    assert done.stderr == ("csv-ingest: setting timeout_seconds='1': allowed is a whole number from 10 to 900\n")
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("package")
+    bundle(PROJECT / "lambda", target)
+    return target
+
+
+def test_the_package_is_the_same_on_every_run(package: Path, tmp_path: Path) -> None:
+    bundle(PROJECT / "lambda", tmp_path)
+    assert files_below(tmp_path) == files_below(package)
+
+
+def test_the_package_is_lean(package: Path) -> None:
+    contents = files_below(package)
+    tops = {name.partition("/")[0].partition("-")[0] for name in contents}
+    assert tops == {"aws_lambda_powertools", "csv_ingest", "jmespath", "typing_extensions", "typing_extensions.py"}
+    assert not [name for name in contents if name.endswith((".so", ".pyc"))]
+    assert sum(map(len, contents.values())) < 5_000_000
+
+
+def test_the_handler_can_be_imported_from_the_package_alone(package: Path) -> None:
+    """As Lambda does: the package and the runtime's boto3, and no environment yet."""
+    runtime = """if True:
+        import sys
+        sys.path.insert(0, sys.argv[1])
+        import aws_lambda_powertools, csv_ingest.handler
+        print(aws_lambda_powertools.__file__, csv_ingest.handler.__file__)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", runtime, str(package)],
+        cwd=package,
+        env={"POWERTOOLS_SERVICE_NAME": "CsvIngest"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == [
+        str(package / "aws_lambda_powertools" / "__init__.py"),
+        str(package / "csv_ingest" / "handler.py"),
+    ], done.stderr
+
+
+def test_a_requirement_that_cannot_be_had_is_an_error_in_pips_own_words(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("aws-lambda-powertools==0.0.0 --hash=sha256:" + "0" * 64)
+    with pytest.raises(RuntimeError, match="No matching distribution found"):
+        bundle(tmp_path, tmp_path / "out")
