@@ -40,7 +40,8 @@ lint: $(READY) ## ruff, mypy, and cfn-lint on the synthesized templates
 	ruff check .
 	ruff format --check .
 	mypy
-	$(MAKE) --no-print-directory synth
+	cdk synth --quiet
+	cdk synth --quiet -c stage=prod -c alarm_email=oncall@example.com
 	cfn-lint cdk.out/*.template.json
 
 synth: $(READY) ## the CloudFormation template, in cdk.out (add ARGS="-c stage=prod")
