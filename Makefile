@@ -50,6 +50,9 @@ synth: $(READY) ## the CloudFormation template, in cdk.out (add ARGS="-c stage=p
 deploy: $(READY) ## deploy to the AWS account of your credentials (add ARGS="-c stage=prod")
 	cdk deploy $(ARGS)
 
+destroy: $(READY) ## remove the deployment; the bucket has to be empty (see docs/runbook.md)
+	cdk destroy $(ARGS)
+
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
            --custom-compile-command "make lock"
 

@@ -47,6 +47,7 @@ def up() -> None:
             console.print(f"aws dynamodb scan --table-name {deployment.files_table}")
             console.print(f"aws dynamodb scan --table-name {deployment.rows_table}")
             console.print(f"aws sqs receive-message --queue-url {deployment.failure_queue}")
+            console.print("(Version 1 of the aws CLI needs --endpoint-url $AWS_ENDPOINT_URL for sqs.)")
             console.print("\nCtrl-C ends it, and everything in it.")
             threading.Event().wait()
     except RuntimeError as error:

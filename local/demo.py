@@ -35,10 +35,10 @@ class Example:
 
 
 GOOD = [
-    Example("vendor a/May + June.csv", "spaces and + in the key", file="orders.csv"),
-    Example("REPORT.CSV", "the ending in upper case", file="REPORT.CSV"),
-    Example("excel.csv", "a BOM and CRLF line ends", file="excel.csv"),
-    Example("notes.csv", "newlines, quotes, any script", file="notes.csv"),
+    Example("May + June.csv", "spaces and + in the key", file="orders.csv"),
+    Example("REPORT.CSV", "ending in upper case", file="REPORT.CSV"),
+    Example("excel.csv", "BOM and CRLF", file="excel.csv"),
+    Example("notes.csv", "quoted newlines", file="notes.csv"),
     Example("multipart.csv", "a multipart upload", rows=300, multipart=True),
     Example("large.csv", "5,000 rows", rows=5_000),
 ]

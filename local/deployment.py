@@ -97,10 +97,11 @@ class Deployment:
 def deploy(aws: LocalAws) -> Deployment:
     """`cdk bootstrap` and `cdk deploy`, as a user would; raises RuntimeError with the CLI's words if they fail."""
     outputs_file = aws.run_dir / "outputs.json"
-    run(["cdk", "bootstrap", "aws://000000000000/us-east-1"], log=aws.run_dir / "bootstrap.log")
+    cdk = ["cdk", "--no-notices"]
+    run([*cdk, "bootstrap", "aws://000000000000/us-east-1"], log=aws.run_dir / "bootstrap.log")
     run(
         [
-            *("cdk", "deploy", STACK, "--require-approval", "never"),
+            *(*cdk, "deploy", STACK, "--require-approval", "never"),
             *("--outputs-file", str(outputs_file), "--output", str(aws.run_dir / "cdk.out")),
         ],
         log=aws.run_dir / "deploy.log",

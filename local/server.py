@@ -56,6 +56,7 @@ def local_aws() -> Iterator[LocalAws]:
         "MINISTACK_HOST": "127.0.0.1",
         "IOT_MTLS_ENABLED": "0",  # it would listen on every interface
         "SFTP_ENABLED": "0",
+        "STATE_DIR": str(run_dir / "state"),
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.2",  # AWS waits for one and for two minutes
     }
     try:
@@ -86,9 +87,9 @@ def _environment(exports: Mapping[str, str], run_dir: Path) -> Iterator[None]:
     tools = [str(Path(sys.executable).parent), str(PROJECT / "node_modules" / ".bin"), before.get("PATH", "")]
     os.environ.update(
         exports,
-        AWS_CONFIG_FILE=os.devnull,
-        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
         AWS_EC2_METADATA_DISABLED="true",
+        CDK_DISABLE_CLI_TELEMETRY="true",
+        HOME=str(run_dir),  # no ~/.aws is found there, and what the CDK writes to ~/.cdk goes with the run
         NO_PROXY="127.0.0.1",
         PATH=os.pathsep.join(tools),
         TMPDIR=str(run_dir),

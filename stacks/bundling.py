@@ -10,11 +10,10 @@ import jsii
 from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 
-PYTHON_VERSION = "3.13"
 PLATFORM = "manylinux2014_aarch64"
 
 
-def function_code(root: Path) -> lambda_.Code:
+def function_code(root: Path, runtime: lambda_.Runtime) -> lambda_.Code:
     """The package of the function in `root`, the same bytes for the same lock file on every machine.
 
     The asset's name is the hash of its content, so nothing is deployed again that has not changed.
@@ -22,27 +21,31 @@ def function_code(root: Path) -> lambda_.Code:
     return lambda_.Code.from_asset(
         str(root),
         asset_hash_type=AssetHashType.OUTPUT,
-        bundling=BundlingOptions(image=DockerImage.from_registry("unused"), local=_PipBundling(root)),
+        bundling=BundlingOptions(image=DockerImage.from_registry("unused"), local=_PipBundling(root, runtime)),
     )
 
 
 @jsii.implements(ILocalBundling)
 class _PipBundling:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, runtime: lambda_.Runtime) -> None:
         self._root = root
+        self._python = runtime.name.removeprefix("python")
 
     def try_bundle(self, output_dir: str, *, image: DockerImage, **_options: Any) -> bool:  # noqa: ARG002
         """Fill the directory. A failure is raised: the CDK would otherwise try the Docker image instead."""
-        bundle(self._root, Path(output_dir))
+        bundle(self._root, Path(output_dir), python=self._python)
         return True
 
 
-def bundle(root: Path, target: Path) -> None:
-    """Put the package into `target`; raises RuntimeError with pip's own words if a requirement cannot be had."""
+def bundle(root: Path, target: Path, *, python: str) -> None:
+    """Put the package for a Python version ("3.13") on 64-bit ARM into `target`.
+
+    Raises RuntimeError with pip's own words if a requirement cannot be had.
+    """
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
         *("--require-hashes", "--requirement", str(root / "requirements.txt"), "--target", str(target)),
-        *("--platform", PLATFORM, "--python-version", PYTHON_VERSION, "--only-binary", ":all:", "--no-compile"),
+        *("--platform", PLATFORM, "--python-version", python, "--only-binary", ":all:", "--no-compile"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

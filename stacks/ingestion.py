@@ -17,6 +17,7 @@ from stacks.settings import Settings
 from stacks.storage import Storage
 
 FUNCTION_ROOT = Path(__file__).parents[1] / "lambda"
+RUNTIME = lambda_.Runtime.PYTHON_3_13
 
 
 class Ingestion(Construct):
@@ -35,16 +36,16 @@ class Ingestion(Construct):
         log_group = logs.LogGroup(
             self,
             "Log",
-            retention=settings.log_retention_days,
+            retention=settings.log_retention,
             removal_policy=settings.removal_policy,
         )
         self.function = lambda_.Function(
             self,
             "Function",
             description="Writes every row of an uploaded CSV file to DynamoDB exactly once.",
-            code=function_code(FUNCTION_ROOT),
+            code=function_code(FUNCTION_ROOT, RUNTIME),
             handler="csv_ingest.handler.handler",
-            runtime=lambda_.Runtime.PYTHON_3_13,
+            runtime=RUNTIME,
             architecture=lambda_.Architecture.ARM_64,
             timeout=Duration.seconds(settings.timeout_seconds),
             memory_size=settings.memory_mb,

@@ -4,7 +4,7 @@ import codecs
 import difflib
 import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -47,8 +47,9 @@ def _or_none(kind: _Kind) -> _Kind:
     return _Kind(f"{kind.allowed}, or none", lambda text: None if text == "none" else kind.parse(text))
 
 
-def _one_of(values: Mapping[str, Any]) -> _Kind:
-    return _Kind(" or ".join(values), lambda text: values[text])
+def _one_of(numbers: Collection[int]) -> _Kind:
+    texts = {str(number): number for number in numbers}
+    return _Kind(", ".join(texts), texts.__getitem__)
 
 
 def _encoding(text: str) -> str:
@@ -76,14 +77,14 @@ def _setting(default: Any, kind: _Kind, doc: str) -> Any:
 
 
 _RETENTION = {
-    "1": RetentionDays.ONE_DAY,
-    "3": RetentionDays.THREE_DAYS,
-    "7": RetentionDays.ONE_WEEK,
-    "14": RetentionDays.TWO_WEEKS,
-    "30": RetentionDays.ONE_MONTH,
-    "90": RetentionDays.THREE_MONTHS,
-    "180": RetentionDays.SIX_MONTHS,
-    "365": RetentionDays.ONE_YEAR,
+    1: RetentionDays.ONE_DAY,
+    3: RetentionDays.THREE_DAYS,
+    7: RetentionDays.ONE_WEEK,
+    14: RetentionDays.TWO_WEEKS,
+    30: RetentionDays.ONE_MONTH,
+    90: RetentionDays.THREE_MONTHS,
+    180: RetentionDays.SIX_MONTHS,
+    365: RetentionDays.ONE_YEAR,
 }
 
 
@@ -108,7 +109,9 @@ class Settings:
         "How files are encoded.",
     )
     key_prefix: str = _setting(
-        "", _Kind("the beginning of an object key", _matching(r".{0,200}")), "Only uploads below it are ingested."
+        "",
+        _Kind("the beginning of an object key, without *, ? and $", _matching(r"[^*?$]{0,200}")),
+        "Only uploads below it are ingested.",
     )
     key_suffixes: tuple[str, ...] = _setting(
         (".csv", ".CSV"),
@@ -132,9 +135,7 @@ class Settings:
         _or_none(_Kind("an e-mail address", _matching(r"[^@\s]+@[^@\s]+\.[^@\s]+"))),
         "Who is told when an upload failed. Without it, subscribe to the topic yourself.",
     )
-    log_retention_days: RetentionDays = _setting(
-        RetentionDays.TWO_WEEKS, _one_of(_RETENTION), "How long logs are kept."
-    )
+    log_retention_days: int = _setting(14, _one_of(_RETENTION), "How long logs are kept.")
 
     @property
     def stack_id(self) -> str:
@@ -148,6 +149,10 @@ class Settings:
     @property
     def removal_policy(self) -> RemovalPolicy:
         return RemovalPolicy.RETAIN if self.keeps_data else RemovalPolicy.DESTROY
+
+    @property
+    def log_retention(self) -> RetentionDays:
+        return _RETENTION[self.log_retention_days]
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> "Settings":

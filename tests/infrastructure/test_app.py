@@ -53,12 +53,12 @@ def files_below(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("package")
-    bundle(PROJECT / "lambda", target)
+    bundle(PROJECT / "lambda", target, python="3.13")
     return target
 
 
 def test_the_package_is_the_same_on_every_run(package: Path, tmp_path: Path) -> None:
-    bundle(PROJECT / "lambda", tmp_path)
+    bundle(PROJECT / "lambda", tmp_path, python="3.13")
     assert files_below(tmp_path) == files_below(package)
 
 
@@ -95,4 +95,4 @@ def test_the_handler_can_be_imported_from_the_package_alone(package: Path) -> No
 def test_a_requirement_that_cannot_be_had_is_an_error_in_pips_own_words(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("aws-lambda-powertools==0.0.0 --hash=sha256:" + "0" * 64)
     with pytest.raises(RuntimeError, match="No matching distribution found"):
-        bundle(tmp_path, tmp_path / "out")
+        bundle(tmp_path, tmp_path / "out", python="3.13")

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from aws_cdk.aws_logs import RetentionDays
 
 from stacks.settings import InvalidSetting, Settings
 
@@ -31,7 +30,7 @@ from stacks.settings import InvalidSetting, Settings
         ("reserved_concurrency", None, None),
         ("max_write_units", "4000", 4000),
         ("alarm_email", "oncall@example.com", "oncall@example.com"),
-        ("log_retention_days", "30", RetentionDays.ONE_MONTH),
+        ("log_retention_days", "30", 30),
     ],
 )
 def test_a_setting_is_taken_from_the_command_line_or_from_cdk_json(key: str, given: Any, meant: Any) -> None:
@@ -52,6 +51,7 @@ def test_a_setting_is_taken_from_the_command_line_or_from_cdk_json(key: str, giv
         ("delimiter", "\n"),
         ("encoding", "utf-9"),
         ("encoding", "hex"),
+        ("key_prefix", "in*/"),
         ("key_suffixes", ""),
         ("key_suffixes", "csv"),
         ("key_suffixes", ".csv,.csv"),
