@@ -1,6 +1,7 @@
-"""One exception per fact. Each one leaves the handler, so that Lambda retries the event and then keeps it.
+"""One exception per fact.
 
-Messages name places (bytes, lines, columns by number), never the contents of a row: they end up in the logs.
+All but UnreadableFile leave the handler, so that Lambda retries the event and then keeps it. Their messages name places
+by number, never the contents of a row: they end up in the logs.
 """
 
 
@@ -9,11 +10,19 @@ class MalformedEvent(Exception):
 
 
 class UnreadableFile(Exception):
-    """The object is not a CSV file in the configured encoding with the configured id column."""
+    """The object is not a CSV file in the configured encoding with the configured id column, and never will be.
+
+    The message is for whoever uploaded it, and may name the columns of the header: it belongs into the ledger and the
+    failure queue, not into the logs.
+    """
 
 
 class RowsNotWritten(Exception):
     """DynamoDB refused rows for a reason that may pass, until the time for this invocation was used up."""
+
+
+class ItemsNotRead(Exception):
+    """DynamoDB left reads unprocessed, or an item is gone, until the time for this invocation was used up."""
 
 
 class OutOfTime(Exception):

@@ -1,11 +1,13 @@
-"""From an S3 event to the object versions that it names. Pure: no AWS call, no clock."""
+"""S3 events, read and written, and the failure queue's records. Pure: no AWS call, no clock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from csv_ingest.errors import MalformedEvent
+
+Event = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -65,3 +67,43 @@ def object_version(record: Mapping[str, Any]) -> ObjectVersion:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise MalformedEvent(f"a record does not name an object version: {error!r}") from error
+
+
+def upload_event(version: ObjectVersion) -> Event:
+    """The event that delivers an object version again; `object_version` of its one record gives it back."""
+    record = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Redelivered",
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "bucket": {"name": version.bucket, "arn": f"arn:aws:s3:::{version.bucket}"},
+            "object": {
+                "key": quote_plus(version.key),
+                "size": version.size,
+                "eTag": version.etag,
+                "versionId": version.version_id,
+            },
+        },
+    }
+    return {"Records": [record]}
+
+
+def rejection(record: Mapping[str, Any], reason: str, *, function_arn: str, request_id: str, now: str) -> Event:
+    """A record for the failure queue in the shape of those that Lambda writes to an on-failure destination.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    """
+    return {
+        "version": "1.0",
+        "timestamp": now,
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": function_arn,
+            "condition": "Rejected",
+            "approximateInvokeCount": 1,
+        },
+        "requestPayload": {"Records": [record]},
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": None},
+        "responsePayload": {"errorType": "UnreadableFile", "errorMessage": reason},
+    }

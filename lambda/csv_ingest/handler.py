@@ -1,6 +1,8 @@
 """The Lambda handler: an S3 event in, one ingest for each object that it names. It adapts, it decides nothing."""
 
+import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -8,14 +10,16 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from csv_ingest import aws
-from csv_ingest.events import bucket_of, is_test_event, object_version, records_of
-from csv_ingest.ingest import ingest
+from csv_ingest.errors import UnreadableFile
+from csv_ingest.events import ObjectVersion, bucket_of, is_test_event, object_version, records_of, rejection
+from csv_ingest.ingest import Outcome, ingest
+from csv_ingest.ledger import Ledger
 
 logger = Logger()
 metrics = Metrics()
 
 TIME_TO_REPORT = 1.5
-"""Seconds of the timeout kept back, so that an invocation that runs out of time can still say so."""
+"""Seconds of the timeout kept back, so that an invocation that runs out of time can still say how far it came."""
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -23,8 +27,9 @@ TIME_TO_REPORT = 1.5
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Ingest every object version that the event names.
 
-    Returns only if each of them is settled, or is none of ours; a log line says which. Everything else is raised, so
-    that Lambda retries the event and then sends it to the failure queue: what a handler returns, Lambda ignores.
+    Returns only if each of them is complete, or rejected with a message in the failure queue, or none of ours; a log
+    line says which. Everything else is raised, so that Lambda retries the event and then sends it to the failure
+    queue: what a handler returns, Lambda ignores.
     """
     _count("Deliveries")
     if is_test_event(event):
@@ -39,7 +44,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     if len(failures) == 1:
         raise failures[0]
     if failures:
-        raise ExceptionGroup(f"{len(failures)} records of one event failed", failures)
+        reasons = "; ".join(str(failure) for failure in failures)
+        raise ExceptionGroup(f"{len(failures)} records of one event failed: {reasons}", failures)
 
 
 def _deliver(record: Mapping[str, Any], context: LambdaContext) -> None:
@@ -51,23 +57,58 @@ def _deliver(record: Mapping[str, Any], context: LambdaContext) -> None:
         return
     version = object_version(record)
     with logger.append_context_keys(object_key=version.key, etag=version.etag, version_id=version.version_id):
-        tally = ingest(
-            version,
-            settings=settings,
-            s3=aws.s3(),
-            dynamodb=aws.dynamodb(),
-            time_left=lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT,
-        )
-        if tally is None:
-            logger.info("settled before", extra={"size": version.size})
-            _count("FilesSettledBefore")
-            return
-        logger.info("complete", extra={"size": version.size, **tally._asdict()})
-        _count("FilesComplete")
-        _count("RowsRead", tally.read)
-        _count("RowsStored", tally.stored)
-        _count("RowsAlreadyPresent", tally.already_present)
-        _count("RowsRejected", tally.rejected)
+        try:
+            outcome = ingest(
+                version,
+                settings=settings,
+                s3=aws.s3(),
+                dynamodb=aws.dynamodb(),
+                time_left=lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT,
+            )
+        except UnreadableFile as error:
+            _reject(version, record, str(error), context)
+        except Exception as error:
+            # Lambda's own report has no object: this line says which one it was.
+            logger.warning("failed", extra={"error": type(error).__name__})
+            raise
+        else:
+            _report(version, outcome)
+
+
+def _report(version: ObjectVersion, outcome: Outcome) -> None:
+    tally = outcome.tally
+    # Also for a file that was settled before: its first delivery may have been killed before it could tell.
+    _count("RowsRejected", tally.rejected)
+    if outcome.settled_before:
+        logger.info("settled before", extra={"size": version.size})
+        _count("FilesSettledBefore")
+        return
+    logger.info("complete", extra={"size": version.size, **tally._asdict(), "already_present": outcome.already_present})
+    _count("FilesComplete")
+    _count("RowsRead", tally.read)
+    _count("RowsStored", tally.stored)
+    _count("RowsAlreadyPresent", outcome.already_present)
+
+
+def _reject(version: ObjectVersion, record: Mapping[str, Any], reason: str, context: LambdaContext) -> None:
+    """Tell whoever watches the failure queue, then the ledger.
+
+    In this order: killed in between, the next delivery sends a second message. The other way round, it could send none.
+    """
+    settings = aws.settings()
+    message = rejection(
+        record,
+        reason,
+        function_arn=context.invoked_function_arn,
+        request_id=context.aws_request_id,
+        now=datetime.now(UTC).isoformat(timespec="milliseconds"),
+    )
+    aws.sqs().send_message(QueueUrl=settings.failure_queue, MessageBody=json.dumps(message))
+    ledger = Ledger(aws.dynamodb(), settings.files_table, version, time_left=lambda: 0)
+    ledger.reject_file(reason)
+    # Without the reason: it may name columns, and without a header those are somebody's first row.
+    logger.warning("rejected", extra={"size": version.size})
+    _count("FilesRejected")
 
 
 def _ignore(reason: str, **details: str) -> None:

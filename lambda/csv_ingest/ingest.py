@@ -1,14 +1,18 @@
-"""One delivery of one uploaded file: read it, store it, settle it."""
+"""One delivery of one uploaded file: check it, store it, settle it."""
 
+import gzip
+import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from csv_ingest.errors import OutOfTime
+from csv_ingest.batches import MAX_STATEMENTS
+from csv_ingest.errors import ItemsNotRead, OutOfTime, RowsNotWritten, UnreadableFile
 from csv_ingest.events import ObjectVersion
-from csv_ingest.inserts import MAX_STATEMENTS
-from csv_ingest.ledger import Ledger
-from csv_ingest.rows import Reject, Row, read_rows
+from csv_ingest.ledger import COMPLETE, Ledger, Tally
+from csv_ingest.rows import Reject, Row, Source, read_rows
 from csv_ingest.settings import Settings
 from csv_ingest.store import RowStore
 
@@ -16,16 +20,18 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
+CHECKPOINT_EVERY = 1_000
+"""Records. A process that is killed costs its successor at most these, in requests; a checkpoint costs one."""
 
-class Tally(NamedTuple):
-    """What one delivery did with the rows of a file: `read == stored + rejected`."""
 
-    read: int = 0
-    stored: int = 0
-    """Confirmed by DynamoDB, now or earlier."""
-    already_present: int = 0
-    """Those of the stored ones that an earlier delivery, or an identical row, had written."""
-    rejected: int = 0
+class Outcome(NamedTuple):
+    """What one delivery came to."""
+
+    tally: Tally
+    """Of the whole file."""
+    already_present: int
+    """How many of its rows this delivery found in the table."""
+    settled_before: bool = False
 
 
 def ingest(
@@ -35,46 +41,76 @@ def ingest(
     s3: "S3Client",
     dynamodb: "DynamoDBClient",
     time_left: Callable[[], float],
-) -> Tally | None:
+) -> Outcome:
     """Bring every row of the file into the rows table, or into the ledger's rejects, and settle the file.
 
-    Returns None, after one read, if an earlier delivery had settled it. Repeating a delivery, at any time, any
-    number of times, also after one that was killed, leads to the same tables.
+    Returns after one read if an earlier delivery had completed it. Repeating a delivery, at any time, any number of
+    times, also after one that was killed, leads to the same tables, and goes on where confirmed work ended.
 
-    Raises UnreadableFile, RowsNotWritten, OutOfTime (when `time_left()`, in seconds, is used up) or botocore's errors;
-    then the file is not settled, and what was stored stays stored.
+    Raises UnreadableFile if it can never be ingested; no row of it is stored then. Raises RowsNotWritten, OutOfTime
+    (when `time_left()`, in seconds, is used up) or botocore's errors if it can be tried again; what was stored stays.
     """
     ledger = Ledger(dynamodb, settings.files_table, version, time_left=time_left)
-    if ledger.is_settled():
-        return None
+    record = ledger.read()
+    if record.status == COMPLETE:
+        return Outcome(record.tally or Tally(), 0, settled_before=True)
     ledger.begin()
+    format_ = record.format or settings.format
+    if record.tally is None:
+        # The whole file is read before the first row is written: what is wrong at its end must not leave its beginning.
+        with opened(version, s3) as source:
+            _exhaust(read_rows(source, format_), time_left)
+        record = ledger.found_readable(format_)
+        format_ = record.format or format_
+    tally = record.tally or Tally()
     store = RowStore(dynamodb, settings.rows_table, etag=version.etag, time_left=time_left)
-    tally = Tally()
-    # Exactly the version of the event: the key may hold other bytes by now.
-    answer = s3.get_object(Bucket=version.bucket, Key=version.key, VersionId=version.version_id)
-    with closing(answer["Body"]) as body:
-        records = read_rows(
-            body, id_column=settings.id_column, delimiter=settings.delimiter, encoding=settings.encoding
-        )
-        for batch in _batches(records):
-            if time_left() <= 0:
-                raise OutOfTime(f"after {tally.read:,} rows")
-            tally = _add(tally, batch, store, ledger)
-    ledger.settle(rows_read=tally.read, rows_stored=tally.stored, rows_rejected=tally.rejected)
-    return tally
+    checkpoint, present = tally, 0
+    try:
+        with opened(version, s3) as source:
+            for batch in _batches(islice(read_rows(source, format_), tally.read, None)):
+                _check_time(time_left, f"after {tally.read:,} rows")
+                stored = store.store([each for each in batch if isinstance(each, Row)])
+                rejects = [each for each in batch if isinstance(each, Reject)] + stored.rejects
+                ledger.reject_rows(rejects)
+                # Only now is it known that nothing of the batch is lost.
+                tally = tally.plus(read=len(batch), rejected=len(rejects))
+                present += stored.already_present
+                if tally.read >= checkpoint.read + CHECKPOINT_EVERY:
+                    ledger.checkpoint(tally)
+                    checkpoint = tally
+    except (OutOfTime, RowsNotWritten, ItemsNotRead):
+        ledger.checkpoint(tally)
+        raise
+    ledger.complete(tally)
+    return Outcome(tally, present)
 
 
-def _add(tally: Tally, batch: list[Row | Reject], store: RowStore, ledger: Ledger) -> Tally:
-    """Store what can be stored, record what cannot, and only then count it."""
-    stored = store.store([record for record in batch if isinstance(record, Row)])
-    rejects = [record for record in batch if isinstance(record, Reject)] + stored.rejects
-    ledger.reject(rejects)
-    return Tally(
-        read=tally.read + len(batch),
-        stored=tally.stored + len(batch) - len(rejects),
-        already_present=tally.already_present + stored.already_present,
-        rejected=tally.rejected + len(rejects),
-    )
+@contextmanager
+def opened(version: ObjectVersion, s3: "S3Client") -> Iterator[Source]:
+    """The bytes of exactly this version, since the key may hold others by now; unpacked if the key ends with .gz.
+
+    Raises UnreadableFile if the block finds out that they are no whole gzip file.
+    """
+    body = s3.get_object(
+        Bucket=version.bucket, Key=version.key, VersionId=version.version_id, IfMatch=f'"{version.etag}"'
+    )["Body"]
+    try:
+        yield cast("Source", gzip.GzipFile(fileobj=body) if version.key.lower().endswith(".gz") else body)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise UnreadableFile(f"not a whole gzip file: {error}") from error
+    finally:
+        body.close()
+
+
+def _exhaust(records: Iterator[Row | Reject], time_left: Callable[[], float]) -> None:
+    """Read to the end, for the errors on the way."""
+    while deque(islice(records, CHECKPOINT_EVERY), maxlen=1):
+        _check_time(time_left, "while the file was checked, before its first row")
+
+
+def _check_time(time_left: Callable[[], float], where: str) -> None:
+    if time_left() <= 0:
+        raise OutOfTime(where)
 
 
 def _batches(records: Iterable[Row | Reject]) -> Iterator[list[Row | Reject]]:

@@ -14,6 +14,9 @@ LINE_AS_ID = "@line"
 MAX_RECORD = 1 << 20
 """Characters in one record. DynamoDB stores 400 KB an item, so a longer one is a quote that was never closed."""
 
+MAX_NAMES = 1_000
+"""Characters of column names in an error. A header can be as long as a record."""
+
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -21,6 +24,14 @@ class Source(Protocol):
     """What is read: an open file, or the body of an S3 object."""
 
     def read(self, size: int, /) -> bytes: ...
+
+
+class Format(NamedTuple):
+    """How a file is read."""
+
+    id_column: str
+    delimiter: str
+    encoding: str
 
 
 class Row(NamedTuple):
@@ -40,31 +51,37 @@ class Reject(NamedTuple):
     reason: str
 
 
-def read_rows(source: Source, *, id_column: str, delimiter: str, encoding: str) -> Iterator[Row | Reject]:
-    """Yield each record after the header, in file order. Blank lines are no records; a UTF-8 BOM is no character.
+def read_rows(source: Source, format_: Format) -> Iterator[Row | Reject]:
+    """Yield each record after the header, in file order; raises UnreadableFile with the place."""
+    records = read_records(source, format_)
+    for _, columns in records:
+        id_index = _id_index(columns, format_.id_column)
+        for line, record in records:
+            yield _row(record, columns, id_index, line)
+
+
+def read_records(source: Source, format_: Format) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record, the header too, with its first line. Blank lines are no records; a UTF-8 BOM is no character.
 
     Cells are what Python's csv module reads, in its strict mode: quoted delimiters, quotes and newlines are part of
-    the cell, and a stray quote is an error rather than a guess. Raises UnreadableFile with the place.
+    the cell, and text after a closing quote is an error rather than a guess. Raises UnreadableFile with the place.
     """
     counted = _CountedBytes(source)
-    codec = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+    codec = "utf-8-sig" if format_.encoding == "utf-8" else format_.encoding
     # newline="" leaves line ends to the csv module, or a quoted CRLF would not survive.
     lines = _Lines(io.TextIOWrapper(counted, encoding=codec, newline=""))
     csv.field_size_limit(MAX_RECORD)  # the module's default is lower than what an item can hold
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
-        columns: list[str] = []
-        for record in reader:
-            if record and not columns:
-                columns = record
-                id_index = _id_index(columns, id_column)
-            elif record:
-                yield _row(record, columns, id_index, lines.first)
+        for record in csv.reader(lines, delimiter=format_.delimiter, strict=True):
+            if record:
+                yield lines.first, record
             lines.begin_record()
     except UnicodeDecodeError as error:
         # The decoder sees the stream in pieces, and each piece ends where reading has got to.
         offset = counted.position - len(error.object) + error.start
-        raise UnreadableFile(f"byte {offset:,} (0x{error.object[error.start]:02x}) is not {encoding}") from None
+        raise UnreadableFile(f"byte {offset:,} (0x{error.object[error.start]:02x}) is not {format_.encoding}") from None
+    except UnicodeError as error:  # without a place: a UTF-16 file that does not begin with a byte order mark
+        raise UnreadableFile(f"not {format_.encoding}: {error}") from None
     except csv.Error as error:
         raise UnreadableFile(f"the record that starts on line {lines.first:,}: {error}") from error
 
@@ -79,7 +96,8 @@ def _id_index(columns: Sequence[str], id_column: str) -> int | None:
     if id_column == LINE_AS_ID:
         return None
     if id_column not in columns:
-        raise UnreadableFile(f"header: none of the {len(columns)} columns is named {id_column!r}")
+        found = ", ".join(repr(name) for name in columns)[:MAX_NAMES]
+        raise UnreadableFile(f"header: no column is named {id_column!r}; the columns are {found}")
     return columns.index(id_column)
 
 

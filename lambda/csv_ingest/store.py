@@ -1,20 +1,23 @@
 """The rows table: one item a row, under a key that a repetition finds again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from csv_ingest.errors import RowsNotWritten
-from csv_ingest.inserts import attempts, insert_if_absent
+from csv_ingest.batches import get_items, insert_if_absent
+from csv_ingest.errors import ItemsNotRead
 from csv_ingest.rows import Reject, Row
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesUnionTypeDef
 
-    from csv_ingest.inserts import Item
+    from csv_ingest.batches import Item
 
 MAX_KEY, MAX_ITEM = 2_048, 400 * 1024
 """Bytes. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
+
+
+CHANGED = "the table has other values for this line: the file was read under other settings, or they were changed"
+"""Why a row is rejected whose own item does not hold its values."""
 
 
 class Stored(NamedTuple):
@@ -54,28 +57,16 @@ class RowStore:
 
     def _conflicts(self, present: "Sequence[Item]") -> list[Reject]:
         """Those whose key holds other values; an INSERT does not tell what it found, so it has to be read."""
-        kept = self._read(present)
+        keys: list[Item] = [{"pk": item["pk"]} for item in present]
+        found = get_items(self._client, self._table, keys, time_left=self._time_left)
+        kept = {item["pk"]["S"]: item for item in found}
+        if len(kept) < len(present):
+            raise ItemsNotRead(f"{self._table}: {len(present) - len(kept)} items were there and are gone")
         return [
-            Reject(int(item["line"]["N"]), f"the id of line {int(there['line']['N']):,}, with other values")
+            Reject(int(item["line"]["N"]), _conflict(item, there))
             for item in present
             if (there := kept[item["pk"]["S"]])["data"] != item["data"]
         ]
-
-    def _read(self, items: "Sequence[Item]") -> "dict[str, Item]":
-        """What the table holds under the keys of these items, strongly consistent."""
-        found: dict[str, Item] = {}
-        wanted: Mapping[str, KeysAndAttributesUnionTypeDef] = {
-            self._table: {"Keys": [{"pk": item["pk"]} for item in items], "ConsistentRead": True}
-        }
-        for _ in attempts(self._time_left):
-            answer = self._client.batch_get_item(RequestItems=wanted)
-            found |= {item["pk"]["S"]: item for item in answer["Responses"].get(self._table, [])}
-            wanted = answer.get("UnprocessedKeys", {})
-            if not wanted:
-                break
-        if len(found) < len(items):
-            raise RowsNotWritten(f"{self._table}: {len(items) - len(found)} present items could not be read")
-        return found
 
     def _item(self, row: Row) -> "Item":
         return {
@@ -84,6 +75,13 @@ class RowStore:
             "line": {"N": str(row.line)},
             "data": {"S": row.data},
         }
+
+
+def _conflict(item: "Item", there: "Item") -> str:
+    """Why a row is not stored whose key holds other values."""
+    if there["line"] == item["line"]:
+        return CHANGED
+    return f"the id of line {int(there['line']['N']):,}, with other values"
 
 
 def _too_large(item: "Item") -> str | None:

@@ -1,20 +1,25 @@
-"""Put-if-absent, 25 items a request: the one way in which rows and rejects are written."""
+"""DynamoDB in batches: put-if-absent, 25 items a request, and strongly consistent reads, 100 a request."""
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from csv_ingest.errors import RowsNotWritten
+from botocore.exceptions import ClientError
+
+from csv_ingest.errors import ItemsNotRead, RowsNotWritten
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, KeysAndAttributesUnionTypeDef
 
     Item = dict[str, AttributeValueTypeDef]
 
 MAX_STATEMENTS = 25
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html"""
+
+MAX_KEYS = 100
+"""https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
 
 TRANSIENT = frozenset(
     {
@@ -26,6 +31,11 @@ TRANSIENT = frozenset(
     }
 )
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html"""
+
+_THROTTLED_REQUESTS = frozenset(
+    {"InternalServerError", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"}
+)
+"""Codes of whole requests that may pass, once botocore has given up on them."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds
 
@@ -61,9 +71,13 @@ def insert_if_absent(
     pending = list(range(len(items)))
     refused: dict[int, str] = {}
     for _ in attempts(time_left):
-        answers = client.batch_execute_statement(
-            Statements=[{"Statement": statement, "Parameters": list(items[i].values())} for i in pending]
-        )["Responses"]
+        try:
+            answers = client.batch_execute_statement(
+                Statements=[{"Statement": statement, "Parameters": list(items[i].values())} for i in pending]
+            )["Responses"]
+        except ClientError as error:
+            refused = dict.fromkeys(pending, _throttled(error))
+            continue
         errors = {i: answer["Error"]["Code"] for i, answer in zip(pending, answers, strict=True) if "Error" in answer}
         present += [i for i, code in errors.items() if code == "DuplicateItem"]
         refused = {i: code for i, code in errors.items() if code != "DuplicateItem"}
@@ -74,3 +88,33 @@ def insert_if_absent(
         pending = list(refused)
     codes = ", ".join(sorted(set(refused.values())))
     raise RowsNotWritten(f"{table} refused {len(refused)} of {len(items)} items: {codes}")
+
+
+def get_items(
+    client: "DynamoDBClient", table: str, keys: "Sequence[Item]", *, time_left: Callable[[], float]
+) -> "list[Item]":
+    """Read the items of at most 100 different keys, strongly consistent, in any order; a key may have none.
+
+    Raises ItemsNotRead if DynamoDB leaves some unprocessed until `time_left()` (seconds) is used up.
+    """
+    found: list[Item] = []
+    wanted: Mapping[str, KeysAndAttributesUnionTypeDef] = {table: {"Keys": keys, "ConsistentRead": True}}
+    for _ in attempts(time_left):
+        try:
+            answer = client.batch_get_item(RequestItems=wanted)
+        except ClientError as error:
+            _throttled(error)
+            continue
+        found += answer["Responses"].get(table, [])
+        wanted = answer.get("UnprocessedKeys", {})
+        if not wanted:
+            return found
+    raise ItemsNotRead(f"{table} gave {len(found)} of {len(keys)} items")
+
+
+def _throttled(error: ClientError) -> str:
+    """The code of a request that can be sent again later; any other error is raised again."""
+    code = error.response["Error"]["Code"]
+    if code not in _THROTTLED_REQUESTS:
+        raise error
+    return code
