@@ -55,3 +55,6 @@ def bundle(root: Path, target: Path, *, python: str) -> None:
     for record in target.glob("*.dist-info/RECORD"):
         record.unlink()
     shutil.copytree(root / "csv_ingest", target / "csv_ingest", ignore=shutil.ignore_patterns("__pycache__"))
+    # Lambda runs as another user, who must be able to read what a strict umask made ours alone.
+    for path in target.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)

@@ -16,15 +16,13 @@ class IngestStack(Stack):
         super().__init__(scope, id_, description="CSV uploads become DynamoDB rows, each exactly once.")
         storage = Storage(self, "Storage", settings=settings)
         ingestion = Ingestion(self, "Ingestion", storage=storage, settings=settings)
-        monitoring = Monitoring(
-            self, "Monitoring", failures=ingestion.failed_uploads(), alarm_email=settings.alarm_email
-        )
+        monitoring = Monitoring(self, "Monitoring", storage=storage, ingestion=ingestion, settings=settings)
         outputs = {
             "UploadBucketName": storage.uploads.bucket_name,
             "RowsTableName": storage.rows.table_name,
             "FilesTableName": storage.files.table_name,
             "FailureQueueUrl": ingestion.failures.queue_url,
-            "IngestFunctionName": ingestion.function.function_name,
+            "IngestFunctionName": ingestion.ingest.function.function_name,
             "AlarmTopicArn": monitoring.topic.topic_arn,
         }
         for name, value in outputs.items():

@@ -1,27 +1,21 @@
-"""What does the work: the function, what triggers it, and where its failures go."""
+"""What does the work: the ingest function and its trigger, the sweep that finds what was lost, the failure queue."""
 
-from pathlib import Path
-
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_notifications as notifications
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.bundling import function_code
 from stacks.settings import Settings
 from stacks.storage import Storage
-
-FUNCTION_ROOT = Path(__file__).parents[1] / "lambda"
-RUNTIME = lambda_.Runtime.PYTHON_3_13
+from stacks.worker import Worker, allow
 
 
 class Ingestion(Construct):
-    """The ingest function, asynchronously invoked by uploads, and the queue of the events that it could not handle."""
+    """Uploads are ingested, at once by their events, or within hours by the sweep; or they are in the failure queue."""
 
     def __init__(self, scope: Construct, id_: str, *, storage: Storage, settings: Settings) -> None:
         super().__init__(scope, id_)
@@ -33,56 +27,8 @@ class Ingestion(Construct):
             enforce_ssl=True,
             removal_policy=settings.removal_policy,
         )
-        log_group = logs.LogGroup(
-            self,
-            "Log",
-            retention=settings.log_retention,
-            removal_policy=settings.removal_policy,
-        )
-        self.function = lambda_.Function(
-            self,
-            "Function",
-            description="Writes every row of an uploaded CSV file to DynamoDB exactly once.",
-            code=function_code(FUNCTION_ROOT, RUNTIME),
-            handler="csv_ingest.handler.handler",
-            runtime=RUNTIME,
-            architecture=lambda_.Architecture.ARM_64,
-            timeout=Duration.seconds(settings.timeout_seconds),
-            memory_size=settings.memory_mb,
-            reserved_concurrent_executions=settings.reserved_concurrency,
-            role=self._role(storage, log_group, key_prefix=settings.key_prefix),
-            log_group=log_group,
-            logging_format=lambda_.LoggingFormat.JSON,
-            environment={
-                "UPLOAD_BUCKET": storage.uploads.bucket_name,
-                "ROWS_TABLE": storage.rows.table_name,
-                "FILES_TABLE": storage.files.table_name,
-                "ID_COLUMN": settings.id_column,
-                "DELIMITER": settings.delimiter,
-                "ENCODING": settings.encoding,
-                "POWERTOOLS_SERVICE_NAME": Stack.of(self).stack_name,
-                "POWERTOOLS_METRICS_NAMESPACE": "CsvIngest",
-            },
-        )
-        # Asynchronous invocation, as code: by default Lambda retries twice and then forgets the event.
-        lambda_.CfnEventInvokeConfig(
-            self,
-            "AsynchronousInvocation",
-            function_name=self.function.function_name,
-            qualifier="$LATEST",
-            maximum_retry_attempts=2,
-            maximum_event_age_in_seconds=Duration.hours(6).to_seconds(),
-            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
-                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=self.failures.queue_arn)
-            ),
-        )
-        # One rule a suffix, for every way of creating an object: "Put" alone misses multipart uploads and copies.
-        for suffix in settings.key_suffixes:
-            storage.uploads.add_event_notification(
-                s3.EventType.OBJECT_CREATED,
-                notifications.LambdaDestination(self.function),
-                s3.NotificationKeyFilter(prefix=settings.key_prefix or None, suffix=suffix),
-            )
+        self.ingest = self._ingest(storage, settings)
+        self.sweep = self._sweep(storage, settings)
 
     def failed_uploads(self) -> cloudwatch.Metric:
         """How many events wait in the failure queue."""
@@ -90,23 +36,77 @@ class Ingestion(Construct):
             period=Duration.minutes(1), statistic="Maximum"
         )
 
-    def _role(self, storage: Storage, log_group: logs.LogGroup, *, key_prefix: str) -> iam.Role:
-        """What the function may do: each action that it calls, on the resource that it calls it on."""
+    def new_failures(self) -> cloudwatch.Metric:
+        """How many events came to the failure queue."""
+        return self.failures.metric_number_of_messages_sent(period=Duration.minutes(5), statistic="Sum")
 
-        def allow(resource: str, *actions: str) -> iam.PolicyStatement:
-            return iam.PolicyStatement(actions=list(actions), resources=[resource])
+    def oldest_failure(self) -> cloudwatch.Metric:
+        """How long the first event in the failure queue has waited, in seconds."""
+        return self.failures.metric_approximate_age_of_oldest_message(period=Duration.minutes(5), statistic="Maximum")
 
-        statements = [
-            allow(storage.uploads.arn_for_objects(f"{key_prefix}*"), "s3:GetObjectVersion"),
-            allow(storage.rows.table_arn, "dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"),
-            allow(storage.files.table_arn, "dynamodb:PartiQLInsert", "dynamodb:GetItem", "dynamodb:UpdateItem"),
-            allow(self.failures.queue_arn, "sqs:SendMessage"),
-            allow(log_group.log_group_arn, "logs:CreateLogStream", "logs:PutLogEvents"),
-        ]
-        # Inline, so that the role is never without them: Lambda checks sqs:SendMessage as the destination is set.
-        return iam.Role(
+    def _ingest(self, storage: Storage, settings: Settings) -> Worker:
+        worker = Worker(
             self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            inline_policies={"Ingest": iam.PolicyDocument(statements=statements)},
+            "Ingest",
+            handler="csv_ingest.handler.handler",
+            description="Writes every row of an uploaded CSV file to DynamoDB exactly once.",
+            environment={
+                "UPLOAD_BUCKET": storage.uploads.bucket_name,
+                "ROWS_TABLE": storage.rows.table_name,
+                "FILES_TABLE": storage.files.table_name,
+                "FAILURE_QUEUE": self.failures.queue_url,
+                "ID_COLUMN": settings.id_column,
+                "DELIMITER": settings.delimiter,
+                "ENCODING": settings.encoding,
+            },
+            permissions=[
+                allow(storage.uploads.arn_for_objects(f"{settings.key_prefix}*"), "s3:GetObjectVersion"),
+                allow(storage.rows.table_arn, "dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"),
+                allow(storage.files.table_arn, "dynamodb:PartiQLInsert", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+            ],
+            failures=self.failures,
+            settings=settings,
+            timeout_seconds=settings.timeout_seconds,
+            reserved_concurrency=settings.reserved_concurrency,
         )
+        # One rule a suffix, for every way of creating an object: "Put" alone misses multipart uploads and copies.
+        for suffix in settings.key_suffixes:
+            storage.uploads.add_event_notification(
+                s3.EventType.OBJECT_CREATED,
+                notifications.LambdaDestination(worker.function),
+                s3.NotificationKeyFilter(prefix=settings.key_prefix or None, suffix=suffix),
+            )
+        # An upload during the first deployment would otherwise be retried and forgotten, as is Lambda's default.
+        storage.uploads.node.find_child("Notifications").node.add_dependency(worker.asynchronous_invocation)
+        return worker
+
+    def _sweep(self, storage: Storage, settings: Settings) -> Worker:
+        worker = Worker(
+            self,
+            "Sweep",
+            handler="csv_ingest.sweep.handler",
+            description="Finds uploads that never settled, and delivers them again.",
+            environment={
+                "UPLOAD_BUCKET": storage.uploads.bucket_name,
+                "FILES_TABLE": storage.files.table_name,
+                "INGEST_FUNCTION": self.ingest.function.function_name,
+                "KEY_PREFIX": settings.key_prefix,
+                "KEY_SUFFIXES": ",".join(settings.key_suffixes),
+            },
+            permissions=[
+                allow(storage.uploads.bucket_arn, "s3:ListBucketVersions"),
+                allow(storage.files.table_arn, "dynamodb:BatchGetItem"),
+                allow(self.ingest.function.function_arn, "lambda:InvokeFunction"),
+            ],
+            failures=self.failures,
+            settings=settings,
+            timeout_seconds=900,  # Lambda's maximum: it looks at every upload in the bucket
+            reserved_concurrency=settings.reserved_concurrency and 1,
+        )
+        events.Rule(
+            self,
+            "Hourly",
+            schedule=events.Schedule.rate(Duration.hours(1)),
+            targets=[targets.LambdaFunction(worker.function)],
+        )
+        return worker

@@ -22,6 +22,7 @@ class _Kind:
 
     allowed: str
     parse: Callable[[str], Any]
+    optional: bool = False
 
 
 def _matching(pattern: str) -> Callable[[str], str]:
@@ -44,7 +45,7 @@ def _whole_number(low: int, high: int) -> _Kind:
 
 
 def _or_none(kind: _Kind) -> _Kind:
-    return _Kind(f"{kind.allowed}, or none", lambda text: None if text == "none" else kind.parse(text))
+    return _Kind(f"{kind.allowed}, or none", lambda text: None if text == "none" else kind.parse(text), optional=True)
 
 
 def _one_of(numbers: Collection[int]) -> _Kind:
@@ -52,13 +53,21 @@ def _one_of(numbers: Collection[int]) -> _Kind:
     return _Kind(", ".join(texts), texts.__getitem__)
 
 
+# Python knows more: codecs that are no text, and some that decode to characters that DynamoDB refuses.
+_FILE_ENCODINGS = re.compile(
+    r"utf-8|utf-16|ascii|iso8859-\d+|cp\d+|koi8-[ru]|mac-roman|big5|gb2312|gbk|gb18030|shift_jis|euc_jp|euc_kr"
+)
+
+
 def _encoding(text: str) -> str:
-    "".encode(text)  # refuses what is no text encoding, such as "hex"
-    return codecs.lookup(text).name
+    name = codecs.lookup(text).name
+    if not _FILE_ENCODINGS.fullmatch(name):
+        raise ValueError(text)
+    return name
 
 
 def _delimiter(text: str) -> str:
-    character = "\t" if text == "tab" else text
+    character = {"tab": "\t", "semicolon": ";", "pipe": "|"}.get(text, text)
     if len(character) != 1 or character in '"\r\n\0 ' or not character.isascii():
         raise ValueError(text)
     return character
@@ -94,7 +103,10 @@ class Settings:
 
     stage: str = _setting(
         "dev",
-        _Kind("lower-case letters, digits and hyphens, at most 20", _matching(r"[a-z][a-z0-9-]{0,19}")),
+        _Kind(
+            "a lower-case letter, then such letters, digits and hyphens, at most 20",
+            _matching(r"[a-z][a-z0-9-]{0,19}"),
+        ),
         "Name of the deployment. `dev` can be destroyed with its data, every other stage keeps it.",
     )
     id_column: str = _setting(
@@ -102,20 +114,24 @@ class Settings:
         _Kind("a column name, or @line", _matching(r"@line|[^@].*")),
         "The column that identifies a row within its file. `@line`: the line number does.",
     )
-    delimiter: str = _setting(",", _Kind("one ASCII character, or tab", _delimiter), "What separates the fields.")
+    delimiter: str = _setting(
+        ",",
+        _Kind("tab, semicolon, pipe, or one ASCII character other than a space or a quote", _delimiter),
+        "What separates the fields.",
+    )
     encoding: str = _setting(
         "utf-8",
-        _Kind("a text encoding that Python knows, such as utf-8 or cp1252", _encoding),
+        _Kind("an encoding of text files that Python knows, such as utf-8 or cp1252", _encoding),
         "How files are encoded.",
     )
     key_prefix: str = _setting(
         "",
-        _Kind("the beginning of an object key, without *, ? and $", _matching(r"[^*?$]{0,200}")),
+        _Kind("the beginning of an object key: letters, digits, / _ . -", _matching(r"[A-Za-z0-9/_.-]{0,200}")),
         "Only uploads below it are ingested.",
     )
     key_suffixes: tuple[str, ...] = _setting(
-        (".csv", ".CSV"),
-        _Kind("endings such as .csv,.CSV, none of them the end of another", _suffixes),
+        (".csv", ".CSV", ".csv.gz"),
+        _Kind("endings that begin with a dot, such as .csv,.CSV, none of them the end of another", _suffixes),
         "Only uploads with one of these endings are ingested; S3 compares them with their case.",
     )
     timeout_seconds: int = _setting(30, _whole_number(10, 900), "Time for one delivery of a file.")
@@ -168,17 +184,19 @@ class Settings:
                 continue
             if key not in known:
                 near = difflib.get_close_matches(key, known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
-                raise InvalidSetting(f"unknown setting {key}: {hint}")
+                hint = f", did you mean {near[0]}?" if near else "."
+                raise InvalidSetting(f"unknown setting {key}{hint} There are: {', '.join(known)}")
             try:
-                values[key] = known[key].parse(_as_text(value))
+                values[key] = known[key].parse(_as_text(value, known[key]))
             except (ValueError, LookupError) as error:
                 raise InvalidSetting(f"setting {key}={value!r}: allowed is {known[key].allowed}") from error
         return cls(**values)
 
 
-def _as_text(value: Any) -> str:
-    """The value as it would be written on the command line."""
+def _as_text(value: Any, kind: _Kind) -> str:
+    """The value as it would be written on the command line; raises ValueError for a null that means nothing."""
     if value is None:
+        if not kind.optional:
+            raise ValueError(value)
         return "none"
     return ",".join(value) if isinstance(value, list) else str(value)
