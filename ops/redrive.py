@@ -1,0 +1,113 @@
+"""The failure queue: what is in it, and its events delivered again."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+from ops.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+HIDE_SECONDS = 300
+"""How long a message is ours while we look through the queue."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One message of the failure queue, of Lambda's or of our own making."""
+
+    id: str
+    receipt: str
+    keys: list[str]
+    """Of the objects that its event names; empty for the event of a schedule."""
+    condition: str
+    reason: str
+    event: dict[str, Any] | None
+    """None if the message is not a failure record; then it is never delivered and never deleted."""
+    function: str | None
+
+
+def failures(pipeline: Pipeline) -> Iterator[Failure]:
+    """Yield each message that was in the queue when we began, once; others do not see it for five minutes.
+
+    Messages sent since are left for the next time: a redriven event that fails again would be redriven for ever. What
+    time it was is for SQS to say, because the clock of this machine may be wrong.
+    """
+    begun = _clock_of_sqs(pipeline)
+    seen: set[str] = set()
+    later: list[Failure] = []
+    try:
+        while messages := pipeline.sqs.receive_message(
+            QueueUrl=pipeline.failure_queue,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=HIDE_SECONDS,
+            WaitTimeSeconds=1,
+            MessageSystemAttributeNames=["SentTimestamp"],
+        ).get("Messages"):
+            for message in messages:
+                failure = _failure(message)
+                if failure.id in seen:  # five minutes have passed: we have been round
+                    later.append(failure)
+                    return
+                seen.add(failure.id)
+                if int(message["Attributes"]["SentTimestamp"]) < begun:
+                    yield failure
+                else:
+                    later.append(failure)
+    finally:
+        for failure in later:
+            put_back(pipeline, failure)
+
+
+def _clock_of_sqs(pipeline: Pipeline) -> float:
+    """Now, in milliseconds since 1970, to the end of the second."""
+    answer = pipeline.sqs.get_queue_attributes(QueueUrl=pipeline.failure_queue, AttributeNames=["QueueArn"])
+    date = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return (date.timestamp() + 1) * 1000
+
+
+def put_back(pipeline: Pipeline, failure: Failure) -> None:
+    """Make a message visible again, now rather than after its five minutes."""
+    # It may be visible already, or in other hands; in both cases it is not lost.
+    with suppress(pipeline.sqs.exceptions.MessageNotInflight, pipeline.sqs.exceptions.ReceiptHandleIsInvalid):
+        pipeline.sqs.change_message_visibility(
+            QueueUrl=pipeline.failure_queue, ReceiptHandle=failure.receipt, VisibilityTimeout=0
+        )
+
+
+def redrive(pipeline: Pipeline, failure: Failure) -> None:
+    """Deliver a failure's event again, then delete its message.
+
+    In this order: interrupted in between, the event is delivered twice, which changes nothing. The other way round, it
+    could be lost. Raises ValueError if the message is not a failure record.
+    """
+    if failure.event is None:
+        raise ValueError(failure.reason)
+    # An upload is for the function that ingests today. Another event is for the function that failed on it.
+    pipeline.deliver(failure.event, pipeline.function if failure.keys else failure.function)
+    discard(pipeline, failure)
+
+
+def discard(pipeline: Pipeline, failure: Failure) -> None:
+    """Delete a message."""
+    pipeline.sqs.delete_message(QueueUrl=pipeline.failure_queue, ReceiptHandle=failure.receipt)
+
+
+def _failure(message: "MessageTypeDef") -> Failure:
+    id_, receipt = message["MessageId"], message["ReceiptHandle"]
+    try:
+        record = json.loads(message["Body"])
+        event = record["requestPayload"]
+        context = record["requestContext"]
+        keys = [unquote_plus(each["s3"]["object"]["key"]) for each in event.get("Records", [])]
+        payload = record.get("responsePayload") or {}
+        # The function's ARN can end with its version, which is not what is invoked.
+        function = context["functionArn"].removesuffix(":$LATEST")
+        return Failure(id_, receipt, keys, context["condition"], payload.get("errorMessage", ""), event, function)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Failure(id_, receipt, [], "unreadable", f"not a failure record: {error!r}", None, None)
