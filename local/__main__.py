@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import threading
 from types import FrameType
 
 import click
@@ -40,20 +39,25 @@ def up() -> None:
     try:
         with local_aws() as aws:
             with console.status("cdk bootstrap, cdk deploy ..."):
-                deployment = deploy(aws)
+                pipeline = deploy(aws).pipeline
             for name, value in aws.exports.items():
                 console.print(f"export {name}={value}")
-            console.print(f"\naws s3 cp examples/orders.csv s3://{deployment.upload_bucket}/")
-            console.print(f"aws dynamodb scan --table-name {deployment.files_table}")
-            console.print(f"aws dynamodb scan --table-name {deployment.rows_table}")
-            console.print(f"aws sqs receive-message --queue-url {deployment.failure_queue}")
-            console.print("(Version 1 of the aws CLI needs --endpoint-url $AWS_ENDPOINT_URL for sqs.)")
+            console.print("\n.venv/bin/python -m ops upload examples/orders.csv")
+            console.print(".venv/bin/python -m ops --help\n")
+            console.print(f"aws s3 cp examples/orders.csv s3://{pipeline.upload_bucket}/")
+            console.print(f"aws dynamodb scan --table-name {pipeline.files_table}")
+            console.print(f"aws dynamodb scan --table-name {pipeline.rows_table}")
+            # Version 1 of the aws CLI does not find SQS by the variable.
+            endpoint = "--endpoint-url $AWS_ENDPOINT_URL"
+            console.print(f"aws sqs receive-message {endpoint} --queue-url {pipeline.failure_queue}")
             console.print("\nCtrl-C ends it, and everything in it.")
-            threading.Event().wait()
+            code = aws.process.wait()
     except RuntimeError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         console.print("ended")
+    else:
+        raise click.ClickException(f"MiniStack ended by itself, with exit code {code}")
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

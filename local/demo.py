@@ -1,10 +1,13 @@
 """The demonstration: each way in which uploads went wrong before, and what becomes of it here."""
 
 import io
+import subprocess
+import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import quote_plus
+from typing import Any
 
 from boto3.s3.transfer import TransferConfig
 from rich.box import SIMPLE_HEAD
@@ -12,11 +15,16 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
-from local.deployment import Deployment, StoredRow, deploy, until
-from local.examples import EXAMPLES, expected_rows, orders, sample_event, upload_event
+from csv_ingest.events import ObjectVersion, upload_event
+from csv_ingest.ledger import REJECTED
+from local.deployment import Deployment, StoredRow, deploy
+from local.examples import EXAMPLES, expected_rows, orders, sample_event
 from local.server import local_aws
+from ops.pipeline import until
 
 MULTIPART = TransferConfig(multipart_threshold=1)
+SECONDS = 60
+"""To wait for a file."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class Example:
     file: str | None = None
     rows: int = 0
     multipart: bool = False
+    bad_lines: tuple[int, ...] = ()
 
     @cached_property
     def content(self) -> bytes:
@@ -41,16 +50,9 @@ GOOD = [
     Example("notes.csv", "quoted newlines", file="notes.csv"),
     Example("multipart.csv", "a multipart upload", rows=300, multipart=True),
     Example("large.csv", "5,000 rows", rows=5_000),
+    Example("bad-rows.csv", "five bad rows", file="bad-rows.csv", bad_lines=(3, 4, 5, 7, 8)),
 ]
 BROKEN = Example("latin1.csv", "not UTF-8", file="latin1.csv")
-
-
-@dataclass(frozen=True)
-class Uploaded:
-    """What S3 answered."""
-
-    etag: str
-    version_id: str
 
 
 def demo(console: Console) -> bool:
@@ -60,56 +62,55 @@ def demo(console: Console) -> bool:
         with console.status(f"cdk bootstrap, cdk deploy to MiniStack on {aws.endpoint} ..."):
             deployment = deploy(aws)
         console.print(f"Deployed by the CDK CLI to MiniStack in {time.monotonic() - started:.0f} s.\n")
-        uploads = _upload(deployment, [*GOOD, BROKEN], console)
-        again = _upload(deployment, GOOD[:1], console)[GOOD[0].key]
+        uploads = upload(deployment, [*GOOD, BROKEN], console)
+        again = upload(deployment, GOOD[:1], console)[GOOD[0].key]
         with console.status("waiting for the function ..."):
             outcomes = _outcomes(deployment, uploads)
             repeated = _repeat(deployment, uploads, again)
-            failure = deployment.next_failure()
-        expected: dict[str, StoredRow] = {}
-        for example in GOOD:
-            expected |= expected_rows(example.content, uploads[example.key].etag)
-        stored = deployment.rows()
+            # An upload that was deleted before it was read: it fails for good, after its retries.
+            gone = ObjectVersion(deployment.pipeline.upload_bucket, "gone.csv", "no-such-version", "0" * 32, 1)
+            deployment.pipeline.redeliver(gone)
+            deployment.failure_of(gone.key)
         console.print(outcomes)
         console.print(repeated)
-        reason = failure["responsePayload"]["errorMessage"]
-        failed_key = failure["requestPayload"]["Records"][0]["s3"]["object"]["key"]
-        console.print(f"In the failure queue: {failed_key}, because {reason}.")
-        return _compare(stored, expected, console) and failed_key == BROKEN.key
+        for verb in ("status", "rejects bad-rows.csv --csv", "redrive --dry-run", "audit"):
+            audited = _operate(verb, console)
+        return _compare(deployment, uploads, console) and audited
 
 
-def _upload(deployment: Deployment, examples: list[Example], console: Console) -> dict[str, Uploaded]:
-    uploads: dict[str, Uploaded] = {}
+def upload(deployment: Deployment, examples: list[Example], console: Console) -> dict[str, ObjectVersion]:
+    """Upload files, with a progress bar; returns what S3 made of each, by key."""
+    pipeline = deployment.pipeline
+    uploads: dict[str, ObjectVersion] = {}
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("uploading", total=sum(len(example.content) for example in examples))
         for example in examples:
-            deployment.s3.upload_fileobj(
+            pipeline.s3.upload_fileobj(
                 io.BytesIO(example.content),
-                deployment.upload_bucket,
+                pipeline.upload_bucket,
                 example.key,
                 Config=MULTIPART if example.multipart else None,
                 Callback=lambda size: progress.update(task, advance=size),
             )
-            head = deployment.s3.head_object(Bucket=deployment.upload_bucket, Key=example.key)
-            uploads[example.key] = Uploaded(head["ETag"].strip('"'), head["VersionId"])
+            uploads[example.key] = pipeline.latest(example.key)
     return uploads
 
 
-def _outcomes(deployment: Deployment, uploads: dict[str, Uploaded]) -> Table:
+def _outcomes(deployment: Deployment, uploads: Mapping[str, ObjectVersion]) -> Table:
     table = Table("upload", "what it shows", "status", title="The ledger", title_justify="left", box=SIMPLE_HEAD)
     for column in ("read", "stored", "rejected"):
         table.add_column(column, justify="right")
-    for example in GOOD:
-        record = deployment.settled(example.key, uploads[example.key].etag)
-        counts = (f"{record[name]:,}" for name in ("rows_read", "rows_stored", "rows_rejected"))
+    for example in [*GOOD, BROKEN]:
+        record = deployment.pipeline.settled(uploads[example.key], seconds=SECONDS)
+        counts = (f"{record[n]:,}" if n in record else "" for n in ("rows_read", "rows_stored", "rows_rejected"))
         table.add_row(example.key, example.lesson, record["status"], *counts)
-    record = deployment.file_record(BROKEN.key, uploads[BROKEN.key].etag)
-    table.add_row(BROKEN.key, BROKEN.lesson, record["status"])
+        if (record["status"] == REJECTED) != (example is BROKEN):
+            raise RuntimeError(f"{example.key}: {record}")
     return table
 
 
-def _repeat(deployment: Deployment, uploads: dict[str, Uploaded], again: Uploaded) -> Table:
+def _repeat(deployment: Deployment, uploads: Mapping[str, ObjectVersion], again: ObjectVersion) -> Table:
     """What arrives twice, and what is no upload at all."""
     table = Table(
         "delivery", "outcome", title="Deliveries that must change nothing", title_justify="left", box=SIMPLE_HEAD
@@ -120,29 +121,35 @@ def _repeat(deployment: Deployment, uploads: dict[str, Uploaded], again: Uploade
 
     until(lambda: logged("settled before", version_id=again.version_id), "the second upload is recognised")
     table.add_row("the same file uploaded again", "settled before: one read, no write")
-    example = GOOD[2]
-    upload = uploads[example.key]
-    event = upload_event(
-        deployment.upload_bucket,
-        quote_plus(example.key),
-        etag=upload.etag,
-        version_id=upload.version_id,
-        size=len(example.content),
-    )
-    deliveries = [
-        ("the same event delivered again", event, "settled before", {"version_id": upload.version_id}),
+    upload = uploads["excel.csv"]
+    deliveries: list[tuple[str, dict[str, Any], str, dict[str, str]]] = [
+        ("the same event again", upload_event(upload), "settled before", {"version_id": upload.version_id}),
         ("S3's test event", sample_event("s3-test-event.json"), "ignored", {"reason": "test event"}),
         ("the console's sample event", sample_event("console-template.json"), "ignored", {"reason": "foreign bucket"}),
     ]
-    for name, payload, message, fields in deliveries:
-        error = deployment.deliver(payload)
+    for name, event, message, fields in deliveries:
+        error = deployment.invoke(event)
         if error or not logged(message, **fields):
             raise RuntimeError(f"{name}: expected {message!r} in the log, got {error or 'something else'}")
         table.add_row(name, f"{message}: {fields.get('reason', 'one read, no write')}")
     return table
 
 
-def _compare(stored: dict[str, StoredRow], expected: dict[str, StoredRow], console: Console) -> bool:
+def _operate(verb: str, console: Console) -> bool:
+    """Show a verb of the operator's command line; whether it found all well."""
+    console.print(f"[bold]$ python -m ops {verb}", highlight=False)
+    command = [sys.executable, "-m", "ops", *verb.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    console.print(done.stdout + done.stderr, markup=False, highlight=False, soft_wrap=True)
+    return done.returncode == 0
+
+
+def _compare(deployment: Deployment, uploads: Mapping[str, ObjectVersion], console: Console) -> bool:
+    """Whether the rows table is what Python's csv module reads in the files, without any code of the pipeline."""
+    expected: dict[str, StoredRow] = {}
+    for example in GOOD:
+        expected |= expected_rows(example.content, uploads[example.key].etag, bad_lines=example.bad_lines)
+    stored = deployment.rows()
     missing = expected.keys() - stored.keys()
     unexpected = stored.keys() - expected.keys()
     different = {key for key in expected.keys() & stored.keys() if expected[key] != stored[key]}

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Collection
 from typing import Any
 
 from local.deployment import StoredRow
@@ -35,17 +36,17 @@ def orders(count: int) -> bytes:
     return text.getvalue().encode()
 
 
-def expected_rows(content: bytes, etag: str) -> dict[str, StoredRow]:
-    """The items that a valid file with an `id` column must lead to, as Python's csv module reads it."""
+def expected_rows(content: bytes, etag: str, *, bad_lines: Collection[int] = ()) -> dict[str, StoredRow]:
+    """The items that a file with an `id` column must lead to, as Python's csv module reads it, but for its bad rows."""
     reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     columns = next(reader)
     expected = {}
     first_line = reader.line_num + 1
     for record in reader:
-        row = dict(zip(columns, record, strict=True))
-        expected[f"{etag}#{row['id']}"] = StoredRow(
-            first_line, json.dumps(row, ensure_ascii=False, separators=(",", ":"))
-        )
+        if first_line not in bad_lines:
+            row = dict(zip(columns, record, strict=True))
+            data = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+            expected[f"{etag}#{row['id']}"] = StoredRow(first_line, data)
         first_line = reader.line_num + 1
     return expected
 
@@ -54,12 +55,3 @@ def sample_event(name: str) -> dict[str, Any]:
     """One of the events in examples/events."""
     event: dict[str, Any] = json.loads((SAMPLE_EVENTS / name).read_text())
     return event
-
-
-def upload_event(bucket: str, encoded_key: str, *, etag: str, version_id: str, size: int) -> dict[str, Any]:
-    """The notification that S3 sends for one upload; the key as S3 encodes it: `unquote_plus` gives it back."""
-    record = sample_event("console-template.json")["Records"][0]
-    record["eventName"] = "ObjectCreated:Put"
-    record["s3"]["bucket"] |= {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"}
-    record["s3"]["object"] |= {"key": encoded_key, "size": size, "eTag": etag, "versionId": version_id}
-    return {"Records": [record]}

@@ -24,7 +24,7 @@ class LocalAws:
     """A running MiniStack."""
 
     endpoint: str
-    pid: int
+    process: "subprocess.Popen[bytes]"
     run_dir: Path
     """Everything that the run writes is below it, and goes with it."""
     exports: Mapping[str, str]
@@ -64,7 +64,7 @@ def local_aws() -> Iterator[LocalAws]:
             log = run_dir / "ministack.log"
             with _child([sys.executable, "-m", "ministack"], log, server) as process:
                 _wait_until_healthy(endpoint, process, log)
-                yield LocalAws(endpoint, process.pid, run_dir, exports)
+                yield LocalAws(endpoint, process, run_dir, exports)
     finally:
         shutil.rmtree(run_dir, ignore_errors=True)
 

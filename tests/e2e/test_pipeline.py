@@ -1,63 +1,80 @@
-"""Uploads to the deployed stack, each of them a way in which rows were lost before."""
+"""Uploads to the deployed stack, each of them a way in which rows were lost before; and what an operator does then."""
 
+import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote_plus
 
 import boto3
 import psutil
 import pytest
+from rich.console import Console
 
-from local.demo import GOOD, MULTIPART, Example
-from local.deployment import Deployment, StoredRow, until
-from local.examples import EXAMPLES, expected_rows, orders, sample_event, upload_event
-from local.server import LocalAws
+from csv_ingest.events import ObjectVersion, upload_event
+from local.demo import GOOD, Example
+from local.demo import upload as upload_examples
+from local.deployment import Deployment, StoredRow
+from local.examples import EXAMPLES, expected_rows, orders, sample_event
+from local.server import PROJECT, LocalAws
+from ops.pipeline import Pipeline, until
+
+SECONDS = 60
+QUIET = Console(quiet=True)
 
 
-def upload(deployment: Deployment, key: str, content: bytes, *, multipart: bool = False) -> tuple[str, str]:
-    """Put an object; returns its ETag and its version."""
-    config = MULTIPART if multipart else None
-    deployment.s3.upload_fileobj(io.BytesIO(content), deployment.upload_bucket, key, Config=config)
-    head = deployment.s3.head_object(Bucket=deployment.upload_bucket, Key=key)
-    return head["ETag"].strip('"'), head["VersionId"]
+def upload(deployment: Deployment, key: str, content: bytes) -> ObjectVersion:
+    deployment.pipeline.s3.put_object(Bucket=deployment.pipeline.upload_bucket, Key=key, Body=content)
+    return deployment.pipeline.latest(key)
 
 
-def rows_of(deployment: Deployment, etag: str) -> dict[str, StoredRow]:
-    return {pk: row for pk, row in deployment.rows().items() if pk.startswith(f"{etag}#")}
+def rows_of(deployment: Deployment, version: ObjectVersion) -> dict[str, StoredRow]:
+    return {pk: row for pk, row in deployment.rows().items() if pk.startswith(f"{version.etag}#")}
+
+
+def ops(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m ops ...`, as an operator runs it."""
+    command = [sys.executable, "-m", "ops", *arguments]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
+
+
+def reported(*arguments: str, code: int) -> Any:
+    """What a verb reports as JSON, after it ended with the exit code expected."""
+    done = ops(*arguments, "--json")
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("example", GOOD, ids=lambda example: example.lesson)
 def test_every_row_of_an_upload_is_in_the_table(deployment: Deployment, example: Example) -> None:
-    etag, version_id = upload(deployment, example.key, example.content, multipart=example.multipart)
-    assert ("-" in etag) == example.multipart
-    record = deployment.settled(example.key, etag)
-    expected = expected_rows(example.content, etag)
-    assert rows_of(deployment, etag) == expected
+    version = upload_examples(deployment, [example], QUIET)[example.key]
+    assert ("-" in version.etag) == example.multipart
+    record = deployment.pipeline.settled(version, seconds=SECONDS)
+    expected = expected_rows(example.content, version.etag, bad_lines=example.bad_lines)
+    assert rows_of(deployment, version) == expected
     assert record["status"] == "COMPLETE"
-    assert record["version_id"] == version_id
-    assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (len(expected), len(expected), 0)
+    assert record["version_id"] == version.version_id
+    assert (record["rows_stored"], record["rows_rejected"]) == (len(expected), len(example.bad_lines))
 
 
 def test_the_same_file_again_and_the_same_event_again_change_nothing(deployment: Deployment) -> None:
     content = orders(60)
-    etag, version_id = upload(deployment, "again +.csv", content)
-    record = deployment.settled("again +.csv", etag)
-    rows = rows_of(deployment, etag)
-    _, second_version = upload(deployment, "again +.csv", content)
+    first = upload(deployment, "again +.csv", content)
+    record = deployment.pipeline.settled(first, seconds=SECONDS)
+    rows = rows_of(deployment, first)
+    second = upload(deployment, "again +.csv", content)
 
-    def recognised(version: str) -> bool:
-        return any(line["version_id"] == version for line in deployment.logged("settled before"))
+    def recognised(version: ObjectVersion) -> bool:
+        return any(line["version_id"] == version.version_id for line in deployment.logged("settled before"))
 
-    until(lambda: recognised(second_version), "the second upload is recognised")
-    event = upload_event(
-        deployment.upload_bucket, quote_plus("again +.csv"), etag=etag, version_id=version_id, size=len(content)
-    )
-    assert deployment.deliver(event) is None
-    assert recognised(version_id)
-    assert deployment.file_record("again +.csv", etag) == record
-    assert rows_of(deployment, etag) == rows
+    until(lambda: recognised(second), "the second upload is recognised")
+    assert deployment.invoke(upload_event(first)) is None
+    assert recognised(first)
+    assert deployment.pipeline.file("again +.csv", first.etag) == record
+    assert rows_of(deployment, first) == rows
 
 
 @pytest.mark.parametrize(
@@ -65,58 +82,214 @@ def test_the_same_file_again_and_the_same_event_again_change_nothing(deployment:
     [("s3-test-event.json", "test event"), ("console-template.json", "foreign bucket")],
 )
 def test_what_is_no_upload_is_ignored_with_a_reason(deployment: Deployment, event: str, reason: str) -> None:
-    assert deployment.deliver(sample_event(event)) is None
+    assert deployment.invoke(sample_event(event)) is None
     assert reason in [line["reason"] for line in deployment.logged("ignored")]
-
-
-def test_a_broken_file_ends_in_the_failure_queue_with_its_event_and_its_reason(deployment: Deployment) -> None:
-    etag, version_id = upload(deployment, "broken é.csv", (EXAMPLES / "latin1.csv").read_bytes())
-    failure = deployment.next_failure()
-    [record] = failure["requestPayload"]["Records"]
-    assert record["s3"]["object"]["key"] == quote_plus("broken é.csv")
-    assert record["s3"]["object"]["versionId"] == version_id
-    assert failure["requestContext"]["condition"] == "RetriesExhausted"
-    assert failure["responsePayload"]["errorMessage"] == "byte 27 (0xfc) is not utf-8"
-    assert deployment.file_record("broken é.csv", etag)["status"] == "PROCESSING"
 
 
 def functions_of(aws: LocalAws) -> list[psutil.Process]:
     """The processes in which MiniStack runs functions."""
-    return [child for child in psutil.Process(aws.pid).children() if "_worker.py" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process(aws.process.pid).children() if "_worker.py" in " ".join(child.cmdline())]
 
 
 def test_a_function_killed_in_the_middle_of_a_file_leaves_each_row_once(deployment: Deployment, aws: LocalAws) -> None:
     content = orders(12_000)
-    etag, _ = upload(deployment, "killed.csv", content)
-    until(lambda: len(rows_of(deployment, etag)) > 0, "the first rows are stored")
+    version = upload(deployment, "killed.csv", content)
+    until(lambda: len(rows_of(deployment, version)) > 0, "the first rows are stored")
     for process in functions_of(aws):
         process.kill()
-    assert 0 < len(rows_of(deployment, etag)) < 12_000, "it was not in the middle"
-    assert deployment.file_record("killed.csv", etag)["status"] == "PROCESSING"
-    record = deployment.settled("killed.csv", etag)
-    assert rows_of(deployment, etag) == expected_rows(content, etag)
+    assert 0 < len(rows_of(deployment, version)) < 12_000, "it was not in the middle"
+    assert deployment.pipeline.file("killed.csv", version.etag)["status"] == "PROCESSING"
+    record = deployment.pipeline.settled(version, seconds=SECONDS)
+    assert rows_of(deployment, version) == expected_rows(content, version.etag)
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (12_000, 12_000, 0)
+
+
+class TestOperator:
+    """The verbs of the command line, each on what it is for."""
+
+    def test_upload_says_what_became_of_the_files(self, deployment: Deployment, tmp_path: Path) -> None:  # noqa: ARG002
+        good, bad = tmp_path / "good [1].csv", tmp_path / "bad.csv"
+        good.write_bytes(orders(30))
+        bad.write_text("id,name\n1,a\n,b\n")
+        [record] = reported("upload", str(good), "--to", "ops/", code=0)
+        assert (record["object_key"], record["status"], record["rows_stored"]) == ("ops/good [1].csv", "COMPLETE", 30)
+        records = reported("upload", str(good), str(bad), "--to", "ops/", code=1)
+        assert [record["rows_rejected"] for record in records] == [0, 1]
+        assert "good [1].csv" in ops("upload", str(good)).stdout
+
+    def test_upload_refuses_what_would_not_be_ingested(self, deployment: Deployment, tmp_path: Path) -> None:  # noqa: ARG002
+        file = tmp_path / "notes.txt"
+        file.write_text("x")
+        done = ops("upload", str(file))
+        assert done.returncode == 2
+        assert "notes.txt would not be ingested: only *.csv, *.CSV, *.csv.gz is" in done.stderr
+
+    def test_status_tells_the_story_of_a_file_with_its_rejected_rows(self, deployment: Deployment) -> None:
+        version = upload(deployment, "story.csv", (EXAMPLES / "bad-rows.csv").read_bytes())
+        deployment.pipeline.settled(version, seconds=SECONDS)
+        [record] = reported("status", "story.csv", code=1)
+        assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (8, 3, 5)
+        assert [reject["line"] for reject in record["rejects"]] == [3, 4, 5, 7, 8]
+        assert "line 4: 3 fields, expected 5" in ops("status", "story.csv").stdout
+        unknown = ops("status", "nothing.csv")
+        assert unknown.returncode == 1
+        assert "nothing.csv: it is not in the ledger" in unknown.stderr
+
+    def test_rejects_are_a_csv_file_to_send_back(self, deployment: Deployment) -> None:
+        version = upload(deployment, "send-back.csv", (EXAMPLES / "bad-rows.csv").read_bytes())
+        deployment.pipeline.settled(version, seconds=SECONDS)
+        header, *rows = csv.reader(io.StringIO(ops("rejects", "send-back.csv", "--csv").stdout))
+        assert header == ["line", "reason", "id", "customer", "item", "quantity", "price"]
+        assert [row[0] for row in rows] == ["3", "4", "5", "7", "8"]
+        assert rows[1] == ["4", "3 fields, expected 5", "B-3", "customer 3", "Saucer"]
+
+    def test_both_kinds_of_failures_are_listed_and_redriven(self, deployment: Deployment) -> None:
+        pipeline = deployment.pipeline
+        broken = upload(deployment, "redrive/broken é.csv", (EXAMPLES / "latin1.csv").read_bytes())
+        assert pipeline.settled(broken, seconds=SECONDS)["status"] == "REJECTED"
+        gone = upload(deployment, "redrive/gone.csv", b"id\n1\n")
+        pipeline.settled(gone, seconds=SECONDS)
+        pipeline.reopen(gone)
+        pipeline.s3.delete_object(Bucket=pipeline.upload_bucket, Key=gone.key, VersionId=gone.version_id)
+        pipeline.redeliver(gone)
+        failure = deployment.failure_of("redrive%2Fgone.csv")
+        assert failure["requestPayload"] == upload_event(gone)
+
+        def listed() -> list[tuple[str, str, str]]:
+            found = reported("redrive", "--dry-run", "--key-prefix", "redrive/", code=0)
+            return sorted((each["keys"], each["condition"], each["action"]) for each in found)
+
+        expected = [
+            ("redrive/broken é.csv", "Rejected", "kept"),
+            ("redrive/gone.csv", "RetriesExhausted", "kept"),
+        ]
+        assert listed() == expected
+        assert listed() == expected, "a dry run leaves the messages where they are"
+        reported("redrive", "--key-prefix", "redrive/", code=0)
+        # Both fail again: each message was replaced by the one of its new delivery.
+        until(lambda: listed() == expected, "both are in the failure queue again", seconds=SECONDS)
+        assert not reported("redrive", "--dry-run", "--key-prefix", "elsewhere/", code=0)
+
+    def test_backfill_delivers_what_was_there_before_the_trigger(self, deployment: Deployment) -> None:
+        pipeline = deployment.pipeline
+        version = upload(deployment, "backfill/a.csv", b"id\n1\n2\n")
+        pipeline.settled(version, seconds=SECONDS)
+        self._forget(pipeline, version)
+        assert reported("status", code=1)[0] == {"object_key": "backfill/a.csv"}
+        arguments = ("backfill", "--prefix", "backfill/", "--rate", "50")
+        assert reported(*arguments, code=0) == {"delivered": 1, "settled_before": 0}
+        assert pipeline.settled(version, seconds=SECONDS)["rows_stored"] == 2
+        assert reported(*arguments, code=0) == {"delivered": 0, "settled_before": 1}
+        assert reported(*arguments, "--again", code=0) == {"delivered": 1, "settled_before": 0}
+
+    def test_audit_names_each_damage_and_repairs_what_a_delivery_can(self, deployment: Deployment) -> None:
+        pipeline = deployment.pipeline
+        version = upload(deployment, "audit/a.csv", orders(60))
+        pipeline.settled(version, seconds=SECONDS)
+        result = reported("audit", "--prefix", "audit/", code=0)
+        assert (result["files"], result["rows"], result["findings"]) == (1, 60, [])
+        deleted, changed, added = (f"{version.etag}#{id_}" for id_ in ("ORDER-0000007", "ORDER-0000009", "made up"))
+        pipeline.dynamodb.delete_item(TableName=pipeline.rows_table, Key={"pk": {"S": deleted}})
+        pipeline.dynamodb.update_item(
+            TableName=pipeline.rows_table,
+            Key={"pk": {"S": changed}},
+            UpdateExpression="SET #data = :data",
+            ExpressionAttributeNames={"#data": "data"},
+            ExpressionAttributeValues={":data": {"S": "{}"}},
+        )
+        pipeline.dynamodb.put_item(
+            TableName=pipeline.rows_table, Item={"pk": {"S": added}, "etag": {"S": version.etag}}
+        )
+        damage = reported("audit", "--prefix", "audit/", code=1)["findings"]
+        assert sorted((each["kind"], each["key"], each["detail"]) for each in damage) == [
+            ("different", "audit/a.csv", f"line 11: {changed}"),
+            ("missing", "audit/a.csv", f"line 9: {deleted}"),
+            ("unexpected", "audit/a.csv", added),
+        ]
+        repaired = ops("audit", "--prefix", "audit/", "--repair")
+        assert repaired.returncode == 1
+        assert repaired.stdout.endswith("1 files, 60 rows, 1 findings\n")
+        assert f"unexpected: audit/a.csv: {added}" in repaired.stdout.splitlines()[-2]
+        pipeline.dynamodb.delete_item(TableName=pipeline.rows_table, Key={"pk": {"S": added}})
+        assert reported("audit", "--prefix", "audit/", code=0)["findings"] == []
+
+    def test_audit_finds_files_that_the_ledger_does_not_account_for(self, deployment: Deployment) -> None:
+        pipeline = deployment.pipeline
+        version = upload(deployment, "ledger/a.csv", b"id,name\n1,a\n,b\n")
+        pipeline.settled(version, seconds=SECONDS)
+        key: Any = {"object_key": {"S": version.key}}
+        reject = key | {"entry": {"S": f"{version.etag}#reject#{3:012d}"}}
+        pipeline.dynamodb.delete_item(TableName=pipeline.files_table, Key=reject)
+        found = reported("audit", "--prefix", "ledger/", code=1)["findings"]
+        assert [each["kind"] for each in found] == ["unaccounted", "sums"]
+        self._forget(pipeline, version)
+        found = reported("audit", "--prefix", "ledger/", code=1)["findings"]
+        assert [(each["kind"], each["detail"]) for each in found] == [("unsettled", f"etag {version.etag}: no record")]
+        assert ops("audit", "--prefix", "ledger/", "--repair").returncode == 0
+
+    def test_pause_stops_deliveries_and_resume_restores_what_the_stack_says(self, deployment: Deployment) -> None:
+        pipeline = deployment.pipeline
+
+        def reserved() -> int | None:
+            answer = pipeline.lambda_.get_function_concurrency(FunctionName=pipeline.function)
+            return answer.get("ReservedConcurrentExecutions")
+
+        paused = ops("pause")
+        assert (paused.returncode, reserved()) == (0, 0)
+        assert "failure queue" in paused.stdout
+        resumed = ops("resume")
+        assert (resumed.returncode, reserved()) == (0, 50), resumed.stderr
+        assert "python -m ops redrive" in resumed.stdout
+
+    def test_a_stack_that_is_not_deployed_is_one_line_and_no_traceback(self, deployment: Deployment) -> None:  # noqa: ARG002
+        done = ops("--stack", "CsvIngest-prod", "status")
+        assert done.returncode == 1
+        assert done.stderr.startswith("Error: stack CsvIngest-prod: ")
+        assert "Traceback" not in done.stderr
+
+    @pytest.mark.parametrize("verb", ["upload", "status", "rejects", "redrive", "backfill", "audit", "pause", "resume"])
+    def test_every_verb_explains_itself_with_an_example(self, verb: str) -> None:
+        done = ops(verb, "--help")
+        assert done.returncode == 0
+        assert f"Example: python -m ops {verb}" in done.stdout
+
+    def _forget(self, pipeline: Pipeline, version: ObjectVersion) -> None:
+        """Leave the upload as if its event had been lost."""
+        key: Any = {"object_key": {"S": version.key}, "entry": {"S": version.etag}}
+        pipeline.dynamodb.delete_item(TableName=pipeline.files_table, Key=key)
+
+
+def test_the_deployed_sweep_runs_and_takes_no_upload_of_the_last_hour_for_lost(deployment: Deployment) -> None:
+    lambda_ = deployment.pipeline.lambda_
+    upload(deployment, "young.csv", b"id\n1\n")
+    [sweep] = [each for each in lambda_.list_functions()["Functions"] if each["Handler"] == "csv_ingest.sweep.handler"]
+    answer = lambda_.invoke(FunctionName=sweep["FunctionName"], Payload=b"{}")
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    [swept] = deployment.logged("swept", function=sweep["FunctionName"])
+    assert (swept["uploads"], swept["unsettled"], swept["delivered"]) == (0, 0, 0)
 
 
 @pytest.fixture
 def subscriber(deployment: Deployment) -> Iterator[str]:
     """A queue that is told what the alarm topic is told."""
-    queue = deployment.sqs.create_queue(QueueName="oncall")["QueueUrl"]
-    arn = deployment.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    boto3.client("sns").subscribe(TopicArn=deployment.alarm_topic, Protocol="sqs", Endpoint=arn)
+    queue = deployment.pipeline.sqs.create_queue(QueueName="oncall")["QueueUrl"]
+    arn = deployment.pipeline.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    boto3.client("sns").subscribe(TopicArn=deployment.pipeline.alarm_topic, Protocol="sqs", Endpoint=arn)
     yield queue
-    deployment.sqs.delete_queue(QueueUrl=queue)
+    deployment.pipeline.sqs.delete_queue(QueueUrl=queue)
 
 
 def test_an_alarm_that_is_raised_reaches_who_subscribed(deployment: Deployment, subscriber: str) -> None:
     cloudwatch = boto3.client("cloudwatch")
-    [alarm] = cloudwatch.describe_alarms()["MetricAlarms"]
+    alarm = cloudwatch.describe_alarms()["MetricAlarms"][0]
     # The local queue publishes no metrics, so that the alarm has to be raised by hand.
     cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason="a test")
     messages: list[Any] = []
 
     def told() -> bool:
-        messages.extend(deployment.sqs.receive_message(QueueUrl=subscriber).get("Messages", []))
+        messages.extend(deployment.pipeline.sqs.receive_message(QueueUrl=subscriber).get("Messages", []))
         return bool(messages)
 
     until(told, "the subscriber is told")

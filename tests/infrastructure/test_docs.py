@@ -5,9 +5,11 @@ from dataclasses import fields
 from typing import Any
 
 from local.server import PROJECT
+from ops.__main__ import main
 from stacks.settings import Settings
 
 README = (PROJECT / "README.md").read_text()
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 
 
 def as_written(default: Any) -> str:
@@ -27,14 +29,22 @@ def test_the_readme_has_every_setting_with_its_default_what_is_allowed_and_what_
     assert documented == rows
 
 
-def test_every_make_command_of_the_readme_exists() -> None:
-    makefile = (PROJECT / "Makefile").read_text()
-    named = {target for line in re.findall(r"make ([a-z ]+)", README) for target in line.split()}
-    targets = set(re.findall(r"^([a-z]+):", makefile, flags=re.MULTILINE))
-    assert {"demo", "test", "lint", "deploy"} <= named & targets
+def test_every_make_command_of_the_documentation_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE))
+    for page in PAGES:
+        # In a code block a command begins a line; in the text it stands between backticks.
+        commands = re.findall(r"(?:^|`)(?:\$ )?make ([a-z][a-z ]*)", page.read_text(), flags=re.MULTILINE)
+        assert page.name != "README.md" or commands
+        for target in " ".join(commands).split():
+            assert target in targets, f"{page.name}: make {target}"
+
+
+def test_every_verb_of_the_documentation_exists_and_every_verb_is_documented() -> None:
+    named = {verb for page in PAGES for verb in re.findall(r"python -m ops ([a-z]+)", page.read_text())}
+    assert named == set(main.commands)
 
 
 def test_every_file_that_the_documentation_links_to_exists() -> None:
-    for page in (PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")):
+    for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"

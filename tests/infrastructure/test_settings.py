@@ -16,6 +16,7 @@ from stacks.settings import InvalidSetting, Settings
         ("id_column", "Order No", "Order No"),
         ("delimiter", ";", ";"),
         ("delimiter", "tab", "\t"),
+        ("delimiter", "semicolon", ";"),
         ("encoding", "UTF-8", "utf-8"),
         ("encoding", "latin-1", "iso8859-1"),
         ("key_prefix", "in/", "in/"),
@@ -51,6 +52,11 @@ def test_a_setting_is_taken_from_the_command_line_or_from_cdk_json(key: str, giv
         ("delimiter", "\n"),
         ("encoding", "utf-9"),
         ("encoding", "hex"),
+        ("encoding", "unicode_escape"),
+        ("encoding", "utf-7"),
+        ("key_prefix", "My Uploads/"),
+        ("id_column", None),
+        ("key_prefix", None),
         ("key_prefix", "in*/"),
         ("key_suffixes", ""),
         ("key_suffixes", "csv"),
@@ -67,16 +73,18 @@ def test_a_setting_is_taken_from_the_command_line_or_from_cdk_json(key: str, giv
         ("log_retention_days", "15"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_an_error_with_key_value_and_what_is_allowed(key: str, given: str) -> None:
+def test_a_setting_that_cannot_be_used_is_an_error_with_key_value_and_what_is_allowed(key: str, given: Any) -> None:
     with pytest.raises(InvalidSetting) as error:
         Settings.from_context({key: given})
     assert f"setting {key}={given!r}: allowed is " in str(error.value)
 
 
 def test_a_misspelt_setting_is_an_error_and_not_the_default() -> None:
-    with pytest.raises(InvalidSetting, match=r"unknown setting timeout_second: did you mean timeout_seconds\?"):
+    with pytest.raises(
+        InvalidSetting, match=r"unknown setting timeout_second, did you mean timeout_seconds\? There are: stage, "
+    ):
         Settings.from_context({"timeout_second": "60"})
-    with pytest.raises(InvalidSetting, match="unknown setting colour: there are: stage, id_column, "):
+    with pytest.raises(InvalidSetting, match=r"unknown setting colour\. There are: stage, id_column, "):
         Settings.from_context({"colour": "blue"})
 
 

@@ -1,13 +1,20 @@
 """What the deployed stack promises, each property in the words of the person who relies on it."""
 
+import importlib
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pytest
+from aws_cdk import App
+from aws_cdk.assertions import Annotations, Match
 
-from csv_ingest.settings import LOGGING_ENVIRONMENT
+from csv_ingest.settings import LOGGING_ENVIRONMENT, SweepSettings
 from csv_ingest.settings import Settings as FunctionSettings
+from local.server import PROJECT
+from stacks.ingest_stack import IngestStack
+from stacks.settings import Settings
 from tests.infrastructure.conftest import Synthesized
 
 BUCKET = "AWS::S3::Bucket"
@@ -15,6 +22,10 @@ TABLE = "AWS::DynamoDB::Table"
 FUNCTION = "AWS::Lambda::Function"
 QUEUE = "AWS::SQS::Queue"
 TOPIC = "AWS::SNS::Topic"
+ALARM = "AWS::CloudWatch::Alarm"
+
+INGEST = "IngestionIngest"
+SWEEP = "IngestionSweep"
 
 Synthesize = Callable[..., Synthesized]
 
@@ -28,10 +39,11 @@ def statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def denies_plain_http(policy: dict[str, Any], resources: Any) -> bool:
-    """Whether everybody is denied everything on the resources, unless the connection is encrypted."""
+def denies_plain_http(policy: dict[str, Any], action: str, resources: Any) -> bool:
+    """Whether everybody is denied an action on the resources, unless the connection is encrypted."""
     return any(
         statement["Effect"] == "Deny"
+        and statement["Action"] == action
         and statement["Principal"] in ("*", {"AWS": "*"})
         and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
         and statement["Resource"] == resources
@@ -66,12 +78,13 @@ class TestUploadBucket:
     def test_refuses_plain_http(self, stack: Synthesized) -> None:
         bucket = arn(stack.id_of(BUCKET))
         everything = [bucket, {"Fn::Join": ["", [bucket, "/*"]]}]
-        assert denies_plain_http(stack.only("AWS::S3::BucketPolicy"), everything)
+        assert denies_plain_http(stack.only("AWS::S3::BucketPolicy"), "s3:*", everything)
 
     def test_reports_every_kind_of_creation_once_for_each_ending(self, stack: Synthesized) -> None:
         assert list(self.triggers(stack)) == [
             (["s3:ObjectCreated:*"], {"suffix": ".csv"}),
             (["s3:ObjectCreated:*"], {"suffix": ".CSV"}),
+            (["s3:ObjectCreated:*"], {"suffix": ".csv.gz"}),
         ]
 
     def test_reports_only_what_is_below_the_prefix(self, synthesize: Synthesize) -> None:
@@ -81,7 +94,7 @@ class TestUploadBucket:
     def triggers(self, stack: Synthesized) -> Iterator[tuple[list[str], dict[str, str]]]:
         notifications = stack.only("Custom::S3BucketNotifications")["Properties"]["NotificationConfiguration"]
         for trigger in notifications["LambdaFunctionConfigurations"]:
-            assert trigger["LambdaFunctionArn"] == arn(stack.id_of(FUNCTION, "Ingestion"))
+            assert trigger["LambdaFunctionArn"] == arn(stack.id_of(FUNCTION, INGEST))
             rules = trigger["Filter"]["Key"]["FilterRules"]
             yield trigger["Events"], {rule["Name"]: rule["Value"] for rule in rules}
 
@@ -124,143 +137,267 @@ def test_a_write_limit_bounds_what_the_rows_table_takes(synthesize: Synthesize) 
     assert limited.only(TABLE, "Rows")["Properties"]["OnDemandThroughput"] == {"MaxWriteRequestUnits": 2_000}
 
 
-class TestFunction:
-    @pytest.fixture
-    def properties(self, stack: Synthesized) -> Any:
-        return stack.only(FUNCTION, "Ingestion")["Properties"]
+WORKERS = pytest.mark.parametrize("worker", [INGEST, SWEEP])
 
-    def test_runs_a_supported_python_on_arm(self, properties: Any) -> None:
+
+@WORKERS
+class TestFunctions:
+    @pytest.fixture
+    def properties(self, stack: Synthesized, worker: str) -> Any:
+        return stack.only(FUNCTION, worker)["Properties"]
+
+    def test_run_a_supported_python_on_arm(self, properties: Any) -> None:
         # Until 2029-06-30: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
         assert properties["Runtime"] == "python3.13"
         assert properties["Architectures"] == ["arm64"]
 
-    def test_has_the_time_and_the_memory_for_a_file(self, properties: Any) -> None:
-        assert (properties["Timeout"], properties["MemorySize"]) == (30, 512)
+    def test_have_the_time_and_the_memory_for_their_work(self, properties: Any, worker: str) -> None:
+        assert (properties["Timeout"], properties["MemorySize"]) == ({INGEST: 30, SWEEP: 900}[worker], 512)
 
-    def test_cannot_take_the_accounts_whole_concurrency(self, properties: Any) -> None:
-        assert properties["ReservedConcurrentExecutions"] == 50
+    def test_cannot_take_the_accounts_whole_concurrency(self, properties: Any, worker: str) -> None:
+        assert properties["ReservedConcurrentExecutions"] == {INGEST: 50, SWEEP: 1}[worker]
 
-    def test_reserves_nothing_where_the_account_cannot(self, synthesize: Synthesize) -> None:
-        function = synthesize(reserved_concurrency="none").only(FUNCTION, "Ingestion")
+    def test_reserve_nothing_where_the_account_cannot(self, synthesize: Synthesize, worker: str) -> None:
+        function = synthesize(reserved_concurrency="none").only(FUNCTION, worker)
         assert "ReservedConcurrentExecutions" not in function["Properties"]
 
-    def test_logs_json_to_a_log_group_of_its_own_for_two_weeks(self, stack: Synthesized, properties: Any) -> None:
-        log_group = stack.id_of("AWS::Logs::LogGroup", "Ingestion")
+    def test_log_json_to_a_log_group_of_their_own_for_two_weeks(
+        self, stack: Synthesized, properties: Any, worker: str
+    ) -> None:
+        log_group = stack.id_of("AWS::Logs::LogGroup", worker)
         assert properties["LoggingConfig"] == {"LogFormat": "JSON", "LogGroup": {"Ref": log_group}}
-        assert stack.only("AWS::Logs::LogGroup", "Ingestion")["Properties"]["RetentionInDays"] == 14
+        assert stack.only("AWS::Logs::LogGroup", worker)["Properties"]["RetentionInDays"] == 14
 
-    def test_is_told_exactly_what_its_settings_read(self, properties: Any) -> None:
-        read = {field.name.upper() for field in fields(FunctionSettings)} | LOGGING_ENVIRONMENT
+    def test_are_told_exactly_what_their_settings_read(self, properties: Any, worker: str) -> None:
+        settings = {INGEST: FunctionSettings, SWEEP: SweepSettings}[worker]
+        read = {field.name.upper() for field in fields(settings)} | LOGGING_ENVIRONMENT
         assert set(properties["Environment"]["Variables"]) == read
 
-    def test_is_the_handler_of_the_package(self, properties: Any) -> None:
-        assert properties["Handler"] == "csv_ingest.handler.handler"
+    def test_are_handlers_of_the_package(self, properties: Any, worker: str) -> None:
+        module = {INGEST: "csv_ingest.handler", SWEEP: "csv_ingest.sweep"}[worker]
+        assert properties["Handler"] == f"{module}.handler"
+        assert callable(importlib.import_module(module).handler)
 
-    def test_is_invoked_by_the_upload_bucket_of_this_account_and_by_nothing_else(self, stack: Synthesized) -> None:
-        assert stack.only("AWS::Lambda::Permission")["Properties"] == {
-            "Action": "lambda:InvokeFunction",
-            "FunctionName": arn(stack.id_of(FUNCTION, "Ingestion")),
-            "Principal": "s3.amazonaws.com",
-            "SourceAccount": {"Ref": "AWS::AccountId"},
-            "SourceArn": arn(stack.id_of(BUCKET)),
-        }
-
-
-class TestRole:
-    @pytest.fixture
-    def allowed(self, stack: Synthesized) -> list[dict[str, Any]]:
-        """Every statement that gives the function a permission."""
-        role = stack.id_of("AWS::IAM::Role", "Ingestion")
-        assert stack.only(FUNCTION, "Ingestion")["Properties"]["Role"] == arn(role)
-        attached = [
-            policy
-            for policy in stack.all("AWS::IAM::Policy").values()
-            if {"Ref": role} in policy["Properties"].get("Roles", [])
-        ]
-        assert not attached, "all permissions are in the role itself"
-        [policy] = stack.only("AWS::IAM::Role", "Ingestion")["Properties"]["Policies"]
-        found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
-        return found
-
-    def test_has_no_managed_policy(self, stack: Synthesized) -> None:
-        assert "ManagedPolicyArns" not in stack.only("AWS::IAM::Role", "Ingestion")["Properties"]
-
-    def test_is_only_for_lambda(self, stack: Synthesized) -> None:
-        [trust] = stack.only("AWS::IAM::Role", "Ingestion")["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-        assert trust == {
-            "Action": "sts:AssumeRole",
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-        }
-
-    def test_names_each_action_and_each_resource(self, stack: Synthesized, allowed: list[dict[str, Any]]) -> None:
-        permissions = {
-            str(statement["Resource"]): sorted(
-                [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-            )
-            for statement in allowed
-        }
-        assert permissions == {
-            # The objects of the bucket are the one resource that no name can list.
-            str({"Fn::Join": ["", [arn(stack.id_of(BUCKET)), "/*"]]}): ["s3:GetObjectVersion"],
-            str(arn(stack.id_of(TABLE, "Rows"))): ["dynamodb:BatchGetItem", "dynamodb:PartiQLInsert"],
-            str(arn(stack.id_of(TABLE, "Files"))): [
-                "dynamodb:GetItem",
-                "dynamodb:PartiQLInsert",
-                "dynamodb:UpdateItem",
-            ],
-            str(arn(stack.id_of(QUEUE))): ["sqs:SendMessage"],
-            str(arn(stack.id_of("AWS::Logs::LogGroup", "Ingestion"))): ["logs:CreateLogStream", "logs:PutLogEvents"],
-        }
-
-    def test_has_no_wildcard_action_and_no_wildcard_resource(self, allowed: list[dict[str, Any]]) -> None:
-        for statement in allowed:
-            assert "*" not in str(statement["Action"])
-            assert statement["Resource"] != "*"
-            assert "NotAction" not in statement
-            assert "NotResource" not in statement
-
-    def test_reads_only_what_is_below_the_prefix(self, synthesize: Synthesize) -> None:
-        prefixed = synthesize(key_prefix="in/")
-        [policy] = prefixed.only("AWS::IAM::Role", "Ingestion")["Properties"]["Policies"]
-        resources = [str(statement["Resource"]) for statement in policy["PolicyDocument"]["Statement"]]
-        assert str({"Fn::Join": ["", [arn(prefixed.id_of(BUCKET)), "/in/*"]]}) in resources
-
-
-class TestFailures:
-    def test_an_event_is_retried_twice_and_then_kept_in_the_failure_queue(self, stack: Synthesized) -> None:
-        assert stack.only("AWS::Lambda::EventInvokeConfig")["Properties"] == {
-            "FunctionName": {"Ref": stack.id_of(FUNCTION, "Ingestion")},
+    def test_an_event_is_retried_twice_and_then_kept_in_the_failure_queue(
+        self, stack: Synthesized, worker: str
+    ) -> None:
+        assert stack.only("AWS::Lambda::EventInvokeConfig", worker)["Properties"] == {
+            "FunctionName": {"Ref": stack.id_of(FUNCTION, worker)},
             "Qualifier": "$LATEST",
             "MaximumRetryAttempts": 2,
             "MaximumEventAgeInSeconds": 6 * 60 * 60,
             "DestinationConfig": {"OnFailure": {"Destination": arn(stack.id_of(QUEUE))}},
         }
 
-    def test_the_queue_keeps_a_message_for_two_weeks_encrypted(self, stack: Synthesized) -> None:
+
+class TestTriggers:
+    def test_ingest_is_invoked_by_the_upload_bucket_of_this_account_and_by_nothing_else(
+        self, stack: Synthesized
+    ) -> None:
+        assert stack.only("AWS::Lambda::Permission", "Uploads")["Properties"] == {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": arn(stack.id_of(FUNCTION, INGEST)),
+            "Principal": "s3.amazonaws.com",
+            "SourceAccount": {"Ref": "AWS::AccountId"},
+            "SourceArn": arn(stack.id_of(BUCKET)),
+        }
+
+    def test_the_sweep_is_invoked_by_its_schedule_and_by_nothing_else(self, stack: Synthesized) -> None:
+        rule = stack.id_of("AWS::Events::Rule")
+        assert len(stack.all("AWS::Lambda::Permission")) == 2
+        assert stack.only("AWS::Lambda::Permission", "Hourly")["Properties"] == {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": arn(stack.id_of(FUNCTION, SWEEP)),
+            "Principal": "events.amazonaws.com",
+            "SourceArn": arn(rule),
+        }
+
+    def test_the_sweep_runs_every_hour(self, stack: Synthesized) -> None:
+        rule = stack.only("AWS::Events::Rule")["Properties"]
+        assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 hour)", "ENABLED")
+        assert [target["Arn"] for target in rule["Targets"]] == [arn(stack.id_of(FUNCTION, SWEEP))]
+
+    def test_uploads_are_reported_only_once_their_failures_are_kept(self, stack: Synthesized) -> None:
+        invocation = stack.id_of("AWS::Lambda::EventInvokeConfig", INGEST)
+        assert invocation in stack.only("Custom::S3BucketNotifications")["DependsOn"]
+
+
+@WORKERS
+class TestRoles:
+    @pytest.fixture
+    def allowed(self, stack: Synthesized, worker: str) -> list[dict[str, Any]]:
+        """Every statement that gives the function a permission."""
+        role = stack.id_of("AWS::IAM::Role", worker)
+        assert stack.only(FUNCTION, worker)["Properties"]["Role"] == arn(role)
+        attached = [
+            policy
+            for policy in stack.all("AWS::IAM::Policy").values()
+            if {"Ref": role} in policy["Properties"].get("Roles", [])
+        ]
+        assert not attached, "all permissions are in the role itself"
+        [policy] = stack.only("AWS::IAM::Role", worker)["Properties"]["Policies"]
+        found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+        return found
+
+    def test_have_no_managed_policy(self, stack: Synthesized, worker: str) -> None:
+        assert "ManagedPolicyArns" not in stack.only("AWS::IAM::Role", worker)["Properties"]
+
+    def test_are_only_for_lambda(self, stack: Synthesized, worker: str) -> None:
+        [trust] = stack.only("AWS::IAM::Role", worker)["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust == {
+            "Action": "sts:AssumeRole",
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+        }
+
+    def test_name_each_action_and_each_resource(
+        self, stack: Synthesized, worker: str, allowed: list[dict[str, Any]]
+    ) -> None:
+        permissions = {
+            str(statement["Resource"]): sorted(
+                [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+            )
+            for statement in allowed
+        }
+        bucket, files = arn(stack.id_of(BUCKET)), arn(stack.id_of(TABLE, "Files"))
+        needed = {
+            INGEST: {
+                # The objects of the bucket are the one resource that no name can list.
+                str({"Fn::Join": ["", [bucket, "/*"]]}): ["s3:GetObjectVersion"],
+                str(arn(stack.id_of(TABLE, "Rows"))): ["dynamodb:BatchGetItem", "dynamodb:PartiQLInsert"],
+                str(files): ["dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:UpdateItem"],
+            },
+            SWEEP: {
+                str(bucket): ["s3:ListBucketVersions"],
+                str(files): ["dynamodb:BatchGetItem"],
+                str(arn(stack.id_of(FUNCTION, INGEST))): ["lambda:InvokeFunction"],
+            },
+        }
+        assert permissions == needed[worker] | {
+            str(arn(stack.id_of(QUEUE))): ["sqs:SendMessage"],
+            str(arn(stack.id_of("AWS::Logs::LogGroup", worker))): ["logs:CreateLogStream", "logs:PutLogEvents"],
+        }
+
+    def test_have_no_wildcard_action_and_no_wildcard_resource(self, allowed: list[dict[str, Any]]) -> None:
+        for statement in allowed:
+            assert "*" not in str(statement["Action"])
+            assert statement["Resource"] != "*"
+            assert "NotAction" not in statement
+            assert "NotResource" not in statement
+
+
+def test_ingest_reads_only_what_is_below_the_prefix(synthesize: Synthesize) -> None:
+    prefixed = synthesize(key_prefix="in/")
+    [policy] = prefixed.only("AWS::IAM::Role", INGEST)["Properties"]["Policies"]
+    resources = [str(statement["Resource"]) for statement in policy["PolicyDocument"]["Statement"]]
+    assert str({"Fn::Join": ["", [arn(prefixed.id_of(BUCKET)), "/in/*"]]}) in resources
+
+
+class TestFailureQueue:
+    def test_keeps_a_message_for_two_weeks_encrypted(self, stack: Synthesized) -> None:
         properties = stack.only(QUEUE)["Properties"]
         assert properties["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
         assert properties["SqsManagedSseEnabled"] is True
 
-    def test_the_queue_refuses_plain_http(self, stack: Synthesized) -> None:
-        assert denies_plain_http(stack.only("AWS::SQS::QueuePolicy"), arn(stack.id_of(QUEUE)))
+    def test_refuses_plain_http(self, stack: Synthesized) -> None:
+        assert denies_plain_http(stack.only("AWS::SQS::QueuePolicy"), "sqs:*", arn(stack.id_of(QUEUE)))
 
-    def test_one_message_in_the_queue_raises_the_alarm(self, stack: Synthesized) -> None:
-        alarm = stack.only("AWS::CloudWatch::Alarm")["Properties"]
-        assert alarm["Namespace"] == "AWS/SQS"
-        assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
-        assert alarm["Dimensions"] == [
-            {"Name": "QueueName", "Value": {"Fn::GetAtt": [stack.id_of(QUEUE), "QueueName"]}}
-        ]
-        assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
-        assert (alarm["Statistic"], alarm["Period"], alarm["EvaluationPeriods"]) == ("Maximum", 60, 1)
 
-    def test_the_alarm_tells_the_topic(self, stack: Synthesized) -> None:
-        assert stack.only("AWS::CloudWatch::Alarm")["Properties"]["AlarmActions"] == [{"Ref": stack.id_of(TOPIC)}]
+LAMBDA, QUEUE_METRICS, OWN = "AWS/Lambda", "AWS/SQS", "CsvIngest"
 
-    def test_the_alarm_does_not_end_because_sqs_stopped_to_report(self, stack: Synthesized) -> None:
-        assert stack.only("AWS::CloudWatch::Alarm")["Properties"]["TreatMissingData"] == "ignore"
 
+@dataclass(frozen=True)
+class Expected:
+    """What an alarm must watch."""
+
+    namespace: str
+    metric: str
+    statistic: str = "Sum"
+    above: float = 0
+    of: str = INGEST
+    periods: int = 1
+    missing: str = "notBreaching"
+    comparison: str = "GreaterThanThreshold"
+
+
+ALARMS = {
+    "UploadsFailed": Expected(QUEUE_METRICS, "ApproximateNumberOfMessagesVisible", "Maximum", missing="ignore"),
+    "NewFailures": Expected(QUEUE_METRICS, "NumberOfMessagesSent"),
+    "FailuresExpire": Expected(
+        QUEUE_METRICS, "ApproximateAgeOfOldestMessage", "Maximum", above=10 * 86_400, missing="ignore"
+    ),
+    "UnsettledFiles": Expected(OWN, "UnsettledFiles", "Maximum", missing="ignore"),
+    "RowsRejected": Expected(OWN, "RowsRejected"),
+    "IngestErrors": Expected(LAMBDA, "Errors"),
+    "SweepErrors": Expected(LAMBDA, "Errors", of=SWEEP),
+    "SweepMissing": Expected(
+        OWN, "UnsettledFiles", "SampleCount", above=1, periods=3, missing="breaching", comparison="LessThanThreshold"
+    ),
+    "Throttled": Expected(LAMBDA, "Throttles", periods=3),
+    "SlowDeliveries": Expected(LAMBDA, "Duration", "p99", above=0.8 * 30_000),
+    "EventsWaiting": Expected(LAMBDA, "AsyncEventAge", "Maximum", above=30 * 60_000),
+    "EventsDropped": Expected(LAMBDA, "AsyncEventsDropped"),
+    "FailuresNotRecorded": Expected(LAMBDA, "DestinationDeliveryFailures"),
+}
+
+
+@pytest.mark.parametrize("name", ALARMS)
+class TestAlarms:
+    @pytest.fixture
+    def alarm(self, stack: Synthesized, name: str) -> Any:
+        return stack.only(ALARM, f"Monitoring{name}")["Properties"]
+
+    def test_watch_what_must_not_happen(self, stack: Synthesized, alarm: Any, name: str) -> None:
+        expected = ALARMS[name]
+        dimensions = {
+            LAMBDA: {"Name": "FunctionName", "Value": {"Ref": stack.id_of(FUNCTION, expected.of)}},
+            QUEUE_METRICS: {"Name": "QueueName", "Value": {"Fn::GetAtt": [stack.id_of(QUEUE), "QueueName"]}},
+            OWN: {"Name": "service", "Value": "CsvIngest"},
+        }
+        assert (alarm["Namespace"], alarm["MetricName"]) == (expected.namespace, expected.metric)
+        assert alarm["Dimensions"] == [dimensions[expected.namespace]]
+        assert alarm.get("Statistic", alarm.get("ExtendedStatistic")) == expected.statistic
+        assert (alarm["ComparisonOperator"], alarm["Threshold"]) == (expected.comparison, expected.above)
+        assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (expected.periods, expected.missing)
+
+    def test_tell_the_topic(self, stack: Synthesized, alarm: Any) -> None:
+        assert alarm["AlarmActions"] == [{"Ref": stack.id_of(TOPIC)}]
+
+    def test_have_a_section_in_the_runbook(self, alarm: Any, name: str) -> None:
+        runbook = (PROJECT / "docs" / "runbook.md").read_text()
+        assert f"### {name}\n" in runbook
+        assert f"See {name} in docs/runbook.md" in alarm["AlarmDescription"]
+
+
+def test_there_is_no_alarm_that_these_tests_do_not_know(stack: Synthesized) -> None:
+    assert len(stack.all(ALARM)) == len(ALARMS)
+
+
+def test_every_metric_of_its_own_that_is_watched_or_shown_is_counted_by_the_function(stack: Synthesized) -> None:
+    source = "".join(path.read_text() for path in (PROJECT / "lambda" / "csv_ingest").glob("*.py"))
+    body = stack.only("AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"]["Fn::Join"][1]
+    text = "".join(part if isinstance(part, str) else "-" for part in body)
+    shown = set(re.findall(r'"CsvIngest","(\w+)"', text))
+    watched = {expected.metric for expected in ALARMS.values() if expected.namespace == OWN}
+    assert {"FilesComplete", "RowsRejected", "UnsettledFiles"} <= shown
+    for name in shown | watched:
+        assert f'"{name}"' in source
+
+
+def test_a_stage_that_keeps_data_warns_if_nobody_is_told() -> None:
+    def warnings(**context: Any) -> list[Any]:
+        settings = Settings.from_context(context)
+        app = App(context={"aws:cdk:bundling-stacks": []})
+        return Annotations.from_stack(IngestStack(app, settings.stack_id, settings=settings)).find_warning(
+            "*", Match.string_like_regexp("alarm_email is not set")
+        )
+
+    assert len(warnings(stage="prod")) == 1
+    assert not warnings(stage="prod", alarm_email="oncall@example.com")
+    assert not warnings()
+
+
+class TestAlarmTopic:
     def test_the_topic_lets_the_alarms_of_this_account_in(self, stack: Synthesized) -> None:
         [allowed] = [s for s in statements(stack.only("AWS::SNS::TopicPolicy")) if s["Effect"] == "Allow"]
         assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
@@ -269,7 +406,7 @@ class TestFailures:
         assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
     def test_the_topic_refuses_plain_http(self, stack: Synthesized) -> None:
-        assert denies_plain_http(stack.only("AWS::SNS::TopicPolicy"), {"Ref": stack.id_of(TOPIC)})
+        assert denies_plain_http(stack.only("AWS::SNS::TopicPolicy"), "sns:Publish", {"Ref": stack.id_of(TOPIC)})
 
     def test_an_email_address_is_subscribed_if_there_is_one(self, synthesize: Synthesize, stack: Synthesized) -> None:
         told = synthesize(alarm_email="oncall@example.com")
@@ -283,8 +420,8 @@ class TestFailures:
 
 @pytest.mark.parametrize("kind", [BUCKET, QUEUE, "AWS::Logs::LogGroup"])
 def test_uploads_failed_events_and_logs_outlive_the_stack_in_production(synthesize: Synthesize, kind: str) -> None:
-    assert synthesize(stage="prod").only(kind)["DeletionPolicy"] == "Retain"
-    assert synthesize().only(kind)["DeletionPolicy"] == "Delete"
+    assert {found["DeletionPolicy"] for found in synthesize(stage="prod").all(kind).values()} == {"Retain"}
+    assert {found["DeletionPolicy"] for found in synthesize().all(kind).values()} == {"Delete"}
 
 
 def test_the_outputs_are_the_names_that_others_rely_on(stack: Synthesized) -> None:

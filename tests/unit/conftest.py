@@ -1,24 +1,29 @@
-"""The handler in this process, on real engines: buckets and tables of MiniStack, new ones for each test."""
+"""The handler in this process, on real engines: a bucket, tables and a queue, new ones for each test."""
 
+import json
+import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote_plus
 
+import boto3
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from csv_ingest import aws as function_aws
+from csv_ingest.events import Event, ObjectVersion, upload_event
 from csv_ingest.handler import handler
-from local.examples import upload_event
 from local.server import LocalAws
+from ops.pipeline import Pipeline
 from tests.unit.faults import refuse_repeated_keys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 
 def invocation(*, seconds_left: float = 30) -> LambdaContext:
@@ -37,27 +42,24 @@ def invocation(*, seconds_left: float = 30) -> LambdaContext:
 
 @dataclass(frozen=True)
 class World:
-    """A bucket and two tables, and the function's own clients."""
+    """A bucket, two tables and a queue, and the function's own clients."""
 
     bucket: str
     rows_table: str
     files_table: str
+    failure_queue: str
     s3: "S3Client"
     dynamodb: "DynamoDBClient"
+    sqs: "SQSClient"
 
-    def upload(self, key: str, content: bytes | str) -> dict[str, Any]:
+    def upload(self, key: str, content: bytes | str) -> Event:
         """Upload a file; returns the event that S3 would send."""
         body = content.encode() if isinstance(content, str) else content
         answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
-        return upload_event(
-            self.bucket,
-            quote_plus(key),
-            etag=answer["ETag"].strip('"'),
-            version_id=answer["VersionId"],
-            size=len(body),
-        )
+        version = ObjectVersion(self.bucket, key, answer["VersionId"], answer["ETag"].strip('"'), len(body))
+        return upload_event(version)
 
-    def deliver(self, event: dict[str, Any], *, seconds_left: float = 30) -> None:
+    def deliver(self, event: Event, *, seconds_left: float = 30) -> None:
         handler(event, invocation(seconds_left=seconds_left))
 
     def tables(self) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
@@ -68,6 +70,13 @@ class World:
             for item in self._scan(self.files_table)
         }
         return rows, files
+
+    def failures(self) -> list[dict[str, Any]]:
+        """What came to the failure queue, taken out."""
+        found = []
+        while messages := self.sqs.receive_message(QueueUrl=self.failure_queue, MaxNumberOfMessages=10).get("Messages"):
+            found += [json.loads(message["Body"]) for message in messages]
+        return found
 
     def rows(self) -> dict[str, str]:
         """The data of each row, by the id in its key."""
@@ -83,35 +92,83 @@ class World:
         entries = sorted((entry, item) for (k, entry), item in self.tables()[1].items() if k == key and "#" in entry)
         return [(int(item["line"]["N"]), item["reason"]["S"]) for _, item in entries]
 
+    def empty(self) -> None:
+        """Forget everything but the uploads."""
+        rows, files = self.tables()
+        for pk in rows:
+            self.dynamodb.delete_item(TableName=self.rows_table, Key={"pk": {"S": pk}})
+        for key, entry in files:
+            self.dynamodb.delete_item(TableName=self.files_table, Key={"object_key": {"S": key}, "entry": {"S": entry}})
+        self.failures()
+
+    def pipeline(self) -> Pipeline:
+        """What the operator's commands work on. There is no stack here: what they would ask it, they are told."""
+        pipeline = Pipeline("none", self.bucket, self.rows_table, self.files_table, self.failure_queue, "none", "none")
+        pipeline.__dict__.update(settings=function_aws.settings(), triggers=[("", ".csv"), ("", ".csv.gz")])
+        return pipeline
+
     def _scan(self, table: str) -> list[dict[str, Any]]:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
 
 
-@pytest.fixture
-def world(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:  # noqa: ARG001 - it is the server
+def forget_clients() -> None:
+    """Have the function make new ones: a client keeps the hooks of the test before, and the settings its tables."""
+    for cached in (function_aws.settings, function_aws.s3, function_aws.dynamodb, function_aws.sqs):
+        cached.cache_clear()
+
+
+@contextmanager
+def fresh_world() -> Iterator[World]:
+    """A world of its own. The tables are at DYNAMODB_ENDPOINT, if that is set; the rest is MiniStack's."""
     name = f"w{uuid.uuid4().hex}"
-    monkeypatch.setenv("UPLOAD_BUCKET", name)
-    monkeypatch.setenv("ROWS_TABLE", f"{name}-rows")
-    monkeypatch.setenv("FILES_TABLE", f"{name}-files")
-    monkeypatch.setenv("ID_COLUMN", "id")
-    monkeypatch.setenv("DELIMITER", ",")
-    monkeypatch.setenv("ENCODING", "utf-8")
-    for cached in (function_aws.settings, function_aws.s3, function_aws.dynamodb):
-        cached.cache_clear()  # a client keeps the hooks of the test before
-    made = World(name, f"{name}-rows", f"{name}-files", function_aws.s3(), function_aws.dynamodb())
-    made.s3.create_bucket(Bucket=made.bucket)
-    made.s3.put_bucket_versioning(Bucket=made.bucket, VersioningConfiguration={"Status": "Enabled"})
-    for table, keys in ((made.rows_table, ["pk"]), (made.files_table, ["object_key", "entry"])):
-        made.dynamodb.create_table(
-            TableName=table,
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            KeySchema=[
-                {"AttributeName": key, "KeyType": "RANGE" if number else "HASH"} for number, key in enumerate(keys)
-            ],
-            BillingMode="PAY_PER_REQUEST",
+    queue = boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    environment = {
+        "UPLOAD_BUCKET": name,
+        "ROWS_TABLE": f"{name}-rows",
+        "FILES_TABLE": f"{name}-files",
+        "FAILURE_QUEUE": queue,
+        "ID_COLUMN": "id",
+        "DELIMITER": ",",
+        "ENCODING": "utf-8",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in environment.items():
+            patch.setenv(variable, value)
+        if endpoint := os.environ.get("DYNAMODB_ENDPOINT"):
+            patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+        forget_clients()
+        world = World(
+            bucket=name,
+            rows_table=f"{name}-rows",
+            files_table=f"{name}-files",
+            failure_queue=queue,
+            s3=function_aws.s3(),
+            dynamodb=function_aws.dynamodb(),
+            sqs=function_aws.sqs(),
         )
-    refuse_repeated_keys(made.dynamodb)
-    yield made
-    for table in (made.rows_table, made.files_table):
-        made.dynamodb.delete_table(TableName=table)
+        world.s3.create_bucket(Bucket=world.bucket)
+        world.s3.put_bucket_versioning(Bucket=world.bucket, VersioningConfiguration={"Status": "Enabled"})
+        for table, keys in ((world.rows_table, ["pk"]), (world.files_table, ["object_key", "entry"])):
+            _create_table(world.dynamodb, table, keys)
+        refuse_repeated_keys(world.dynamodb)
+        yield world
+        for table in (world.rows_table, world.files_table):
+            world.dynamodb.delete_table(TableName=table)
+        forget_clients()
+
+
+@pytest.fixture
+def world(aws: LocalAws) -> Iterator[World]:  # noqa: ARG001 - it is the server
+    with fresh_world() as made:
+        yield made
+
+
+def _create_table(dynamodb: "DynamoDBClient", table: str, keys: list[str]) -> None:
+    dynamodb.create_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[{"AttributeName": key, "KeyType": "RANGE" if number else "HASH"} for number, key in enumerate(keys)],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    dynamodb.get_waiter("table_exists").wait(TableName=table)

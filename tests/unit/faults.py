@@ -1,10 +1,14 @@
 """Faults between the function and a real engine, at the place where they happen: in botocore, on each request."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
 
 
 class Killed(BaseException):
@@ -20,6 +24,10 @@ class Calls:
         """Number of the call that is never sent."""
         self.die_after: int | None = None
         """Number of the call that takes effect, but whose answer nobody sees."""
+        self.fail_at: int | None = None
+        """Number of the call that is refused, for a reason that botocore does not retry."""
+        self.lose_answer_of: int | None = None
+        """Number of the call that takes effect, but whose answer does not arrive: botocore sends it again."""
         for client in clients:
             client.meta.events.register("before-send", self._before_send)
             client.meta.events.register("after-call", self._after_call)
@@ -27,12 +35,36 @@ class Calls:
     def _before_send(self, request: Any, **_: Any) -> None:
         target = request.headers.get("X-Amz-Target", b"s3.GetObject")
         self.names.append((target.decode() if isinstance(target, bytes) else target).rpartition(".")[2])
-        if len(self.names) == self.die_before:
+        number = len(self.names)
+        if number == self.die_before:
             raise Killed
+        if number == self.fail_at:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "made up"}}, self.names[-1])
+        if number == self.lose_answer_of:
+            URLLib3Session().send(request)
+            raise ReadTimeoutError(endpoint_url=request.url)
 
     def _after_call(self, **_: Any) -> None:
         if len(self.names) == self.die_after:
             raise Killed
+
+
+@contextmanager
+def between_calls(number: int, action: Callable[[], None], *clients: BaseClient) -> Iterator[None]:
+    """Do something just before the n-th call that these clients make from now on is sent."""
+    calls = count(1)
+
+    def act(**_: Any) -> None:
+        if next(calls) == number:
+            action()
+
+    for client in clients:
+        client.meta.events.register("before-send", act, unique_id="between")
+    try:
+        yield
+    finally:
+        for client in clients:
+            client.meta.events.unregister("before-send", act, unique_id="between")
 
 
 def throttle_statements(client: BaseClient, code: str, throttled: Callable[[Mapping[str, Any]], bool]) -> None:
@@ -56,17 +88,52 @@ def throttle_statements(client: BaseClient, code: str, throttled: Callable[[Mapp
     events.register("after-call.dynamodb.BatchExecuteStatement", answer)
 
 
+def throttle_requests(client: BaseClient, operation: str, code: str, times: int) -> None:
+    """Answer the first requests of an operation with a throttling error of the whole request."""
+    left = iter(range(times))
+
+    def refuse(**_: Any) -> tuple[Any, dict[str, Any]] | None:
+        if next(left, None) is None:
+            return None
+        return SimpleNamespace(status_code=400), {
+            "Error": {"Code": code, "Message": "slow down"},
+            "ResponseMetadata": {},
+        }
+
+    events: Any = client.meta.events
+    events.register(f"before-call.dynamodb.{operation}", refuse)
+
+
+def leave_unprocessed(client: BaseClient) -> list[int]:
+    """Have BatchGetItem process one key of each request, and leave the others; returns the sizes of the requests."""
+    sizes: list[int] = []
+
+    def first_only(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
+        [(table, wanted)] = params["RequestItems"].items()
+        sizes.append(len(wanted["Keys"]))
+        context["left"] = {table: wanted | {"Keys": wanted["Keys"][1:]}} if wanted["Keys"][1:] else {}
+        return {"RequestItems": {table: wanted | {"Keys": wanted["Keys"][:1]}}}
+
+    def answer(parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        parsed["UnprocessedKeys"] = context["left"]
+
+    events: Any = client.meta.events
+    events.register("provide-client-params.dynamodb.BatchGetItem", first_only)
+    events.register("after-call.dynamodb.BatchGetItem", answer)
+    return sizes
+
+
 def accept_every_statement(client: BaseClient) -> None:
     """Answer for an engine that is never the bottleneck: all is written, nothing is kept."""
 
-    def count(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    def note(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
         context["statements"] = len(params["Statements"])
 
     def accept(context: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
         return SimpleNamespace(status_code=200), {"Responses": [{}] * context["statements"]}
 
     events: Any = client.meta.events
-    events.register("provide-client-params.dynamodb.BatchExecuteStatement", count)
+    events.register("provide-client-params.dynamodb.BatchExecuteStatement", note)
     events.register("before-call.dynamodb.BatchExecuteStatement", accept)
 
 

@@ -4,13 +4,12 @@ from typing import Any
 import pytest
 
 from csv_ingest.errors import MalformedEvent
-from csv_ingest.events import ObjectVersion, bucket_of, is_test_event, object_version, records_of
-from local.examples import sample_event, upload_event
+from csv_ingest.events import ObjectVersion, bucket_of, is_test_event, object_version, records_of, upload_event
+from local.examples import sample_event
 
 
 def record(**changes: Any) -> dict[str, Any]:
-    event = upload_event("uploads", "orders.csv", etag="e1", version_id="v1", size=3)
-    described: dict[str, Any] = event["Records"][0]
+    described: dict[str, Any] = upload_event(ObjectVersion("uploads", "orders.csv", "v1", "e1", 3))["Records"][0]
     described["s3"]["object"] |= changes
     return described
 
@@ -35,6 +34,13 @@ def test_an_etag_is_bare_whether_it_came_in_quotes_or_not(etag: str) -> None:
 
 def test_an_object_version_has_all_that_the_event_says_of_it() -> None:
     assert object_version(record()) == ObjectVersion("uploads", "orders.csv", "v1", "e1", 3)
+
+
+@pytest.mark.parametrize("key", ["orders.csv", "May + June.csv", "über/100%.csv", "a&b=c;d.csv"])
+def test_the_event_that_delivers_an_upload_again_names_the_same_upload(key: str) -> None:
+    version = ObjectVersion("uploads", key, "v1", "0a1b-2", 3)
+    [again] = records_of(upload_event(version))
+    assert object_version(again) == version
 
 
 @pytest.mark.parametrize("name", ["Put", "Post", "Copy", "CompleteMultipartUpload"])

@@ -1,0 +1,66 @@
+"""What the ledger holds against deliveries that come late, or twice, or under other settings."""
+
+import pytest
+
+from csv_ingest.events import ObjectVersion
+from csv_ingest.ledger import FileRecord, Ledger, Tally
+from csv_ingest.rows import Format
+from tests.unit.conftest import World
+
+COMMAS, SEMICOLONS = Format("id", ",", "utf-8"), Format("no", ";", "cp1252")
+
+
+@pytest.fixture
+def ledger(world: World) -> Ledger:
+    version = ObjectVersion(world.bucket, "a.csv", "v1", "e1", 10)
+    return Ledger(world.dynamodb, world.files_table, version, time_left=lambda: 10)
+
+
+def test_a_file_that_was_never_seen_has_an_empty_record(ledger: Ledger) -> None:
+    assert ledger.read() == FileRecord(None, None, None)
+
+
+def test_how_a_file_is_read_is_what_its_first_delivery_found(ledger: Ledger) -> None:
+    ledger.begin()
+    assert ledger.found_readable(COMMAS) == FileRecord("PROCESSING", Tally(), COMMAS)
+    ledger.checkpoint(Tally(50, 49, 1))
+    assert ledger.found_readable(SEMICOLONS) == FileRecord("PROCESSING", Tally(50, 49, 1), COMMAS)
+    assert ledger.read() == FileRecord("PROCESSING", Tally(50, 49, 1), COMMAS)
+
+
+def test_a_late_checkpoint_does_not_take_work_back(ledger: Ledger) -> None:
+    ledger.begin()
+    ledger.found_readable(COMMAS)
+    ledger.checkpoint(Tally(100, 100, 0))
+    ledger.checkpoint(Tally(50, 50, 0))
+    assert ledger.read().tally == Tally(100, 100, 0)
+    ledger.checkpoint(Tally(150, 149, 1))
+    assert ledger.read().tally == Tally(150, 149, 1)
+
+
+def test_a_complete_file_stays_as_it_is(ledger: Ledger, world: World) -> None:
+    ledger.begin()
+    ledger.found_readable(COMMAS)
+    ledger.complete(Tally(100, 99, 1))
+    before = world.tables()
+    ledger.begin()
+    ledger.found_readable(SEMICOLONS)
+    ledger.checkpoint(Tally(200, 200, 0))
+    ledger.reject_file("too late")
+    ledger.complete(Tally())
+    assert world.tables() == before
+    assert ledger.read() == FileRecord("COMPLETE", Tally(100, 99, 1), COMMAS)
+
+
+def test_a_rejected_file_can_be_begun_again_and_keeps_nothing_of_the_rejection(ledger: Ledger, world: World) -> None:
+    ledger.begin()
+    ledger.reject_file("not utf-8")
+    assert ledger.read().status == "REJECTED"
+    ledger.begin()
+    assert world.file("a.csv") == {
+        "object_key": "a.csv",
+        "entry": "e1",
+        "status": "PROCESSING",
+        "version_id": "v1",
+        "size": 10,
+    }

@@ -1,0 +1,112 @@
+"""Uploads whose event was lost, or given up, are found and delivered again."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from csv_ingest.errors import OutOfTime
+from csv_ingest.events import Event, object_version
+from csv_ingest.settings import SweepSettings
+from csv_ingest.sweep import MAX_DELIVERIES, Swept, sweep
+from tests.unit.conftest import World
+
+
+class Invocations:
+    """Lambda's queue: takes every event, and keeps it for the test to deliver."""
+
+    def __init__(self) -> None:
+        self.client = boto3.client("lambda")
+        self.events: list[Event] = []
+        self.functions: list[str] = []
+        self.refuse: str | None = None
+        """The key of an upload whose event is not accepted."""
+        events: Any = self.client.meta.events
+        events.register("provide-client-params.lambda.Invoke", self._take)
+        events.register("before-call.lambda.Invoke", self._accept)
+
+    def _take(self, params: dict[str, Any], **_: Any) -> None:
+        assert params["InvocationType"] == "Event"
+        event = json.loads(params["Payload"])
+        if "Records" in event and object_version(event["Records"][0]).key == self.refuse:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "made up"}}, "Invoke")
+        self.events.append(event)
+        self.functions.append(params["FunctionName"])
+
+    def _accept(self, **_: Any) -> tuple[Any, dict[str, Any]]:
+        return SimpleNamespace(status_code=202), {"StatusCode": 202}
+
+    def keys(self) -> list[str]:
+        return sorted(object_version(event["Records"][0]).key for event in self.events)
+
+
+def run(world: World, invocations: Invocations, *, age: timedelta = timedelta(), seconds: float = 60) -> Swept:
+    settings = SweepSettings(
+        upload_bucket=world.bucket,
+        files_table=world.files_table,
+        ingest_function="ingest",
+        key_prefix="in/",
+        key_suffixes=".csv,.csv.gz",
+    )
+    return sweep(
+        settings=settings,
+        s3=world.s3,
+        dynamodb=world.dynamodb,
+        lambda_=invocations.client,
+        before=datetime.now(UTC) + timedelta(seconds=5) - age,
+        time_left=lambda: seconds,
+    )
+
+
+@pytest.fixture
+def invocations(world: World) -> Invocations:  # noqa: ARG001 - for its environment
+    return Invocations()
+
+
+def test_an_upload_that_never_settled_is_delivered_again_and_others_are_not(
+    world: World, invocations: Invocations
+) -> None:
+    world.deliver(world.upload("in/complete.csv", "id\n1\n"))
+    world.deliver(world.upload("in/rejected.csv", "\0"))
+    lost = world.upload("in/lost é+.csv", "id\n2\n")
+    world.upload("in/lost é+.csv", "id\n2\n")  # the same bytes: the same upload
+    world.upload("elsewhere/a.csv", "id\n")
+    world.upload("in/notes.txt", "hello")
+    assert run(world, invocations) == Swept(uploads=4, unsettled=1, delivered=1)
+    [event] = invocations.events
+    world.deliver(event)
+    assert world.file("in/lost é+.csv")["entry"] == object_version(lost["Records"][0]).etag
+    assert run(world, invocations) == Swept(uploads=4, unsettled=0, delivered=0)
+
+
+def test_an_upload_whose_first_delivery_died_is_delivered_again(world: World, invocations: Invocations) -> None:
+    event = world.upload("in/a.csv", "id\n1\n")
+    with pytest.raises(OutOfTime):
+        world.deliver(event, seconds_left=1)
+    assert world.file("in/a.csv")["status"] == "PROCESSING"
+    assert run(world, invocations).delivered == 1
+
+
+def test_an_upload_has_time_to_be_ingested_before_it_counts(world: World, invocations: Invocations) -> None:
+    world.upload("in/young.csv", "id\n1\n")
+    assert run(world, invocations, age=timedelta(minutes=1)) == Swept(0, 0, 0)
+
+
+def test_a_thousand_lost_events_are_counted_but_not_delivered_at_once(world: World, invocations: Invocations) -> None:
+    for number in range(MAX_DELIVERIES + 5):
+        world.upload(f"in/{number}.csv", f"id\n{number}\n")
+    assert run(world, invocations) == Swept(MAX_DELIVERIES + 5, MAX_DELIVERIES + 5, MAX_DELIVERIES)
+    first = invocations.keys()
+    invocations.events.clear()
+    run(world, invocations)
+    assert invocations.keys() != first, "the same ones again: the others would wait for ever"
+
+
+def test_a_sweep_that_cannot_see_everything_says_so(world: World, invocations: Invocations) -> None:
+    world.upload("in/a.csv", "id\n1\n")
+    with pytest.raises(OutOfTime, match="after 1 uploads"):
+        run(world, invocations, seconds=0)
