@@ -18,6 +18,19 @@ from typing import IO
 PROJECT = Path(__file__).parents[1]
 START_TIMEOUT = 60  # seconds
 
+# Its standard input ends when we do, even if we are killed; then it ends its group, the functions' processes with it.
+_MINISTACK = """if True:
+    import os, runpy, signal, sys, threading
+
+    def end_with_parent():
+        sys.stdin.read()
+        os.killpg(0, signal.SIGTERM)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    sys.argv = ["ministack"]
+    runpy.run_module("ministack", run_name="__main__")
+"""
+
 
 @dataclass(frozen=True)
 class LocalAws:
@@ -62,7 +75,7 @@ def local_aws() -> Iterator[LocalAws]:
     try:
         with _environment(exports, run_dir):
             log = run_dir / "ministack.log"
-            with _child([sys.executable, "-m", "ministack"], log, server) as process:
+            with _child([sys.executable, "-c", _MINISTACK], log, server) as process:
                 _wait_until_healthy(endpoint, process, log)
                 yield LocalAws(endpoint, process, run_dir, exports)
     finally:
@@ -72,7 +85,8 @@ def local_aws() -> Iterator[LocalAws]:
 def run(command: list[str], *, log: Path) -> None:
     """Run a command of the project to its end; raises RuntimeError with its output if it fails."""
     with _child(command, log, {}) as process:
-        code = process.wait()
+        process.communicate()  # closes its standard input: nobody is asked anything
+        code = process.returncode
     if code:
         raise RuntimeError(f"{' '.join(command)} failed with exit code {code}:\n{log.read_text(errors='replace')}")
 
@@ -115,6 +129,8 @@ def _child(command: list[str], log: Path, settings: Mapping[str, str]) -> Iterat
                     os.killpg(process.pid, sign)
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=5)
+            if process.stdin:
+                process.stdin.close()
 
 
 def _start(command: list[str], output: IO[bytes], settings: Mapping[str, str]) -> "subprocess.Popen[bytes]":
@@ -122,7 +138,7 @@ def _start(command: list[str], output: IO[bytes], settings: Mapping[str, str]) -
         command,
         cwd=PROJECT,
         env={**os.environ, **settings},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,

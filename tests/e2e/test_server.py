@@ -1,0 +1,30 @@
+"""The local AWS leaves nothing behind."""
+
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from local.server import PROJECT
+
+HOLD = """if True:
+    import local.server, signal
+
+    with local.server.local_aws() as aws:
+        print(aws.process.pid, flush=True)
+        signal.pause()
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_server_ends_with_whoever_started_it_however_that_ends(sign: signal.Signals) -> None:
+    command = [sys.executable, "-c", HOLD]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        server = psutil.Process(int(holder.stdout.readline()))
+        assert server.is_running()
+        holder.send_signal(sign)
+        assert holder.wait(timeout=20) != 0
+    server.wait(timeout=20)
