@@ -145,6 +145,22 @@ def test_a_file_that_cannot_be_read_is_rejected_and_no_row_of_it_is_stored(world
     assert failure["responsePayload"]["errorMessage"] == record["reason"]
 
 
+def test_a_file_is_not_recorded_as_rejected_before_somebody_is_told(world: World) -> None:
+    event = world.upload("a.csv", "\0")
+    calls = Calls(world.s3, world.dynamodb, world.sqs)
+    world.deliver(event)
+    for number in range(1, len(calls.names) + 1):
+        world.empty()
+        calls.names.clear()
+        calls.die_after = number
+        with pytest.raises(Killed):
+            world.deliver(event)
+        calls.die_after = None
+        statuses = [record.get("status") for record in world.tables()[1].values()]
+        if {"S": "REJECTED"} in statuses:
+            assert world.failures()
+
+
 def test_a_rejected_file_is_ingested_once_the_settings_are_right(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     event = world.upload("a.csv", "id;name\n1;Müller\n2;x\n".encode("cp1252"))
     world.deliver(event)

@@ -52,6 +52,13 @@ def test_a_complete_file_stays_as_it_is(ledger: Ledger, world: World) -> None:
     assert ledger.read() == FileRecord("COMPLETE", Tally(100, 99, 1), COMMAS)
 
 
+def test_a_file_that_was_found_readable_is_not_rejected_by_a_delivery_that_read_it_otherwise(ledger: Ledger) -> None:
+    ledger.begin()
+    ledger.found_readable(COMMAS)
+    ledger.reject_file("not cp1252")
+    assert ledger.read() == FileRecord("PROCESSING", Tally(), COMMAS)
+
+
 def test_a_rejected_file_can_be_begun_again_and_keeps_nothing_of_the_rejection(ledger: Ledger, world: World) -> None:
     ledger.begin()
     ledger.reject_file("not utf-8")

@@ -66,6 +66,15 @@ def test_redrive_delivers_the_events_and_deletes_the_messages(
     assert keys_in(pipeline) == []
 
 
+def test_events_that_fail_again_are_not_redriven_for_ever(
+    world: World, pipeline: Pipeline, rejected: list[str], invocations: Invocations
+) -> None:
+    invocations.at_once = world.deliver
+    run("redrive", code=0)
+    assert invocations.keys() == rejected
+    assert keys_in(pipeline) == rejected
+
+
 def test_only_messages_of_the_prefix_are_delivered(
     pipeline: Pipeline, rejected: list[str], invocations: Invocations
 ) -> None:

@@ -1,6 +1,7 @@
 """Uploads whose event was lost, or given up, are found and delivered again."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +26,8 @@ class Invocations:
         self.functions: list[str] = []
         self.refuse: str | None = None
         """The key of an upload whose event is not accepted."""
+        self.at_once: Callable[[Event], None] | None = None
+        """What is done with an event as soon as it is accepted."""
         events: Any = self.client.meta.events
         events.register("provide-client-params.lambda.Invoke", self._take)
         events.register("before-call.lambda.Invoke", self._accept)
@@ -36,6 +39,8 @@ class Invocations:
             raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "made up"}}, "Invoke")
         self.events.append(event)
         self.functions.append(params["FunctionName"])
+        if self.at_once:
+            self.at_once(event)
 
     def _accept(self, **_: Any) -> tuple[Any, dict[str, Any]]:
         return SimpleNamespace(status_code=202), {"StatusCode": 202}
