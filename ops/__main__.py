@@ -152,8 +152,9 @@ def _status_of(pipeline: Pipeline, key: str, json_: bool) -> None:
 @main.command(name="rejects", epilog="Example: python -m ops rejects incoming/orders.csv --csv > send-back.csv")
 @click.argument("key")
 @click.option("--csv", "csv_", is_flag=True, help="With the rows themselves, as a CSV file to send back.")
+@as_json
 @click.pass_obj
-def rejects_command(find: Callable[[], Pipeline], key: str, csv_: bool) -> None:
+def rejects_command(find: Callable[[], Pipeline], key: str, csv_: bool, json_: bool) -> None:
     """The rejected rows of the latest upload under KEY: line and reason, with --csv the whole row after them."""
     pipeline = find()
     records = pipeline.files(key)
@@ -163,6 +164,9 @@ def rejects_command(find: Callable[[], Pipeline], key: str, csv_: bool) -> None:
     if record["status"] == REJECTED:
         raise click.ClickException(f"{key}: no row of it was stored: {record['reason']}")
     rejects = pipeline.rejects(key, record["entry"])
+    if json_:
+        _print_json([reject._asdict() for reject in rejects])
+        return
     writer = csv.writer(sys.stdout)
     if not csv_:
         writer.writerow(["line", "reason"])

@@ -142,6 +142,7 @@ class TestOperator:
         assert header == ["line", "reason", "id", "customer", "item", "quantity", "price"]
         assert [row[0] for row in rows] == ["3", "4", "5", "7", "8"]
         assert rows[1] == ["4", "3 fields, expected 5", "B-3", "customer 3", "Saucer"]
+        assert reported("rejects", "send-back.csv", code=0)[0] == {"line": 3, "reason": "no id"}
 
     def test_both_kinds_of_failures_are_listed_and_redriven(self, deployment: Deployment) -> None:
         pipeline = deployment.pipeline
