@@ -81,27 +81,25 @@ def delete_reject(world: World, event: Event) -> None:
 
 
 def add_reject(world: World, event: Event) -> None:
-    item: Any = {
-        "object_key": {"S": "a.csv"},
-        "entry": {"S": pk_of(event, "reject#000000000099")},
-        "line": {"N": "99"},
-        "reason": {"S": "made up"},
-    }
-    world.dynamodb.put_item(TableName=world.files_table, Item=item)
+    _put_reject(world, event, 99)
 
 
 def reject_a_good_row(world: World, event: Event) -> None:
-    item: Any = {
-        "object_key": {"S": "a.csv"},
-        "entry": {"S": pk_of(event, "reject#000000000008")},
-        "line": {"N": "8"},
-        "reason": {"S": "made up"},
-    }
-    world.dynamodb.put_item(TableName=world.files_table, Item=item)
+    _put_reject(world, event, 8)
 
 
 def forget_file(world: World, event: Event) -> None:
     _delete_entry(world, event, "")
+
+
+def _put_reject(world: World, event: Event, line: int) -> None:
+    item: Any = {
+        "object_key": {"S": "a.csv"},
+        "entry": {"S": pk_of(event, f"reject#{line:012d}")},
+        "line": {"N": str(line)},
+        "reason": {"S": "made up"},
+    }
+    world.dynamodb.put_item(TableName=world.files_table, Item=item)
 
 
 def _delete_entry(world: World, event: Event, rest: str) -> None:

@@ -463,7 +463,7 @@ def test_an_invocation_stops_before_lambda_ends_it(world: World) -> None:
         world.deliver(event, seconds_left=1)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     content=st.binary(max_size=300) | st.binary(max_size=300).map(lambda tail: b"id,name\n1,a\n" + tail),
     key=st.sampled_from(["a.csv", "a.csv.gz"]),
@@ -484,7 +484,7 @@ def test_any_bytes_end_complete_or_rejected(world: World, content: bytes, key: s
 cells = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(st.tuples(cells, cells), max_size=60))
 def test_any_text_comes_back_from_the_table_cell_by_cell(world: World, rows: list[tuple[str, str]]) -> None:
     world.empty()
