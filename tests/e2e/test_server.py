@@ -1,8 +1,10 @@
 """The local AWS leaves nothing behind."""
 
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -13,7 +15,7 @@ HOLD = """if True:
     import local.server, signal
 
     with local.server.local_aws() as aws:
-        print(aws.process.pid, flush=True)
+        print(aws.process.pid, aws.run_dir, flush=True)
         signal.pause()
 """
 
@@ -23,8 +25,12 @@ def test_the_server_ends_with_whoever_started_it_however_that_ends(sign: signal.
     command = [sys.executable, "-c", HOLD]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout
-        server = psutil.Process(int(holder.stdout.readline()))
+        pid, run_dir = holder.stdout.readline().split(maxsplit=1)
+        server = psutil.Process(int(pid))
         assert server.is_running()
         holder.send_signal(sign)
         assert holder.wait(timeout=20) != 0
     server.wait(timeout=20)
+    # Its files go with the block; a process that is killed has no time for them.
+    assert sign != signal.SIGINT or not Path(run_dir.strip()).exists()
+    shutil.rmtree(run_dir.strip(), ignore_errors=True)
