@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from local.deployment import StoredRow
@@ -34,6 +34,21 @@ def orders(count: int) -> bytes:
             ]
         )
     return text.getvalue().encode()
+
+
+def quoted_lines(size: int) -> Iterator[bytes]:
+    """A CSV file of at least `size` bytes, in pieces; 200 bytes a row, and in every hundredth a cell with newlines."""
+    yield b"id,name,note,filler\n"
+    written = count = 0
+    while written < size:
+        rows = []
+        for number in range(count, count + 1_000):
+            note = f'"a ""note"", with\nnewlines\r\nof {number}"' if number % 100 == 7 else f"a note of {number}"  # noqa: PLR2004
+            rows.append(f"{number:09d},Müller {number % 997},{note},{'x' * 153}\n")
+        piece = "".join(rows).encode()
+        yield piece
+        written += len(piece)
+        count += len(rows)
 
 
 def expected_rows(content: bytes, etag: str, *, bad_lines: Collection[int] = ()) -> dict[str, StoredRow]:

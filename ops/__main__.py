@@ -21,8 +21,8 @@ from rich.text import Text
 
 from csv_ingest.errors import UnreadableFile
 from csv_ingest.events import ObjectVersion
-from csv_ingest.ingest import opened
 from csv_ingest.ledger import COMPLETE, REJECTED, SETTLED
+from csv_ingest.objects import opened
 from csv_ingest.rows import Format, read_records
 from csv_ingest.uploads import with_records
 from ops.audit import Finding, audit, repair
@@ -89,9 +89,9 @@ def upload_command(find: Callable[[], Pipeline], files: Sequence[Path], prefix: 
             versions.append(pipeline.latest(key))
     records = []
     for version in versions:
-        with _working(f"waiting for {version.key}"):
+        with _working(f"waiting for {version.key}") as show:
             try:
-                records.append(pipeline.settled(version, seconds=timeout))
+                records.append(pipeline.settled(version, seconds=timeout, progress=lambda so_far: show(_parts(so_far))))
             except TimeoutError:
                 records.append({"object_key": version.key} | pipeline.file(version.key, version.etag))
     _print_files(records, json_)
@@ -332,8 +332,18 @@ def _print_files(records: Sequence[dict[str, Any]], json_: bool) -> None:
         counts = (
             f"{record[name]:,}" if name in record else "" for name in ("rows_read", "rows_stored", "rows_rejected")
         )
-        table.add_row(record["object_key"], record.get("status", "no record"), *counts, record.get("reason", ""))
+        remark = record.get("reason", "") or _parts(record)
+        table.add_row(record["object_key"], record.get("status", "no record"), *counts, remark)
     out.print(table)
+
+
+def _parts(record: dict[str, Any]) -> str:
+    """How far a file is that is delivered in parts."""
+    if "parts" not in record or record["status"] == COMPLETE:
+        return ""
+    if "parts_checked" in record:
+        return f"{record['parts_checked']:,} of {record['parts']:,} parts checked for repeated ids"
+    return f"{record['parts_done']:,} of {record['parts']:,} parts done"
 
 
 def _print_findings(findings: Sequence[Finding]) -> None:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from csv_ingest.errors import UnreadableFile
 from csv_ingest.events import ObjectVersion
-from csv_ingest.ingest import opened
 from csv_ingest.ledger import COMPLETE, REJECTED, SETTLED, FileRecord
+from csv_ingest.objects import opened
 from csv_ingest.rows import Reject, Row, read_rows
 from csv_ingest.store import CHANGED
 from csv_ingest.uploads import with_records

@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from csv_ingest.events import Event, ObjectVersion, upload_event
-from csv_ingest.ledger import COMPLETE, PROCESSING, REJECT_MARK, REJECTED
+from csv_ingest.ledger import CHECK_MARK, COMPLETE, MARK, PART_MARK, PROCESSING, REJECT_MARK, REJECTED
 from csv_ingest.rows import Reject
 from csv_ingest.settings import Settings
 from csv_ingest.uploads import Upload, list_uploads
@@ -129,13 +129,20 @@ class Pipeline:
     def reopen(self, version: ObjectVersion) -> bool:
         """Have the next delivery of a complete upload look at each of its rows again; whether it was complete.
 
-        How it is read stays recorded: what was deployed since must not change what its rows are.
+        How it is read stays recorded: what was deployed since must not change what its rows are. So does the plan of
+        a file that is delivered in parts; that its parts are done is forgotten while nobody looks at them, as the file
+        is complete.
         """
+        if self.file(version.key, version.etag).get("status") != COMPLETE:
+            return False
+        for mark in (PART_MARK, CHECK_MARK):
+            self._forget(version, mark)
         try:
             self.dynamodb.update_item(
                 TableName=self.files_table,
                 Key={"object_key": {"S": version.key}, "entry": {"S": version.etag}},
-                UpdateExpression="SET #status = :processing REMOVE rows_read, rows_stored, rows_rejected, settled_at",
+                UpdateExpression="SET #status = :processing REMOVE rows_read, rows_stored, rows_rejected, settled_at,"
+                " parts, parts_done, parts_checked",
                 ConditionExpression="#status = :complete",
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues={":processing": {"S": PROCESSING}, ":complete": {"S": COMPLETE}},
@@ -146,16 +153,14 @@ class Pipeline:
 
     def forget_rejects(self, version: ObjectVersion) -> None:
         """Delete what the ledger has of an upload's rejected rows."""
-        for item in self._entries(version.key, f"{version.etag}{REJECT_MARK}"):
-            key = {"object_key": {"S": version.key}, "entry": {"S": str(item["entry"])}}
-            self.dynamodb.delete_item(TableName=self.files_table, Key=key)
+        self._forget(version, REJECT_MARK)
 
     def etags(self) -> Iterator[str]:
         """The ETag of every upload that the ledger has a record of; one ETag may come several times."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.files_table, ConsistentRead=True)
         for page in pages:
             for item in page["Items"]:
-                if REJECT_MARK not in item["entry"]["S"]:
+                if MARK not in item["entry"]["S"]:
                     yield item["entry"]["S"]
 
     def file(self, key: str, etag: str) -> dict[str, Any]:
@@ -167,7 +172,7 @@ class Pipeline:
 
     def files(self, key: str) -> list[dict[str, Any]]:
         """The ledger's records of a key, one an upload, the latest delivery first."""
-        records = [item for item in self._entries(key) if REJECT_MARK not in item["entry"]]
+        records = [item for item in self._entries(key) if MARK not in item["entry"]]
         return sorted(records, key=lambda record: str(record.get("started_at", "")), reverse=True)
 
     def rejects(self, key: str, etag: str) -> Iterator[Reject]:
@@ -175,7 +180,9 @@ class Pipeline:
         for item in self._entries(key, f"{etag}{REJECT_MARK}"):
             yield Reject(item["line"], item["reason"])
 
-    def settled(self, version: ObjectVersion, *, seconds: float) -> dict[str, Any]:
+    def settled(
+        self, version: ObjectVersion, *, seconds: float, progress: Callable[[dict[str, Any]], None] = lambda _: None
+    ) -> dict[str, Any]:
         """Wait until an upload is settled; its record then. Raises TimeoutError.
 
         That the same bytes were rejected before does not count: the settings may be others by now.
@@ -183,11 +190,17 @@ class Pipeline:
 
         def is_settled() -> bool:
             record = self.file(version.key, version.etag)
+            progress(record)
             mine = record.get("version_id") == version.version_id
             return record.get("status") == COMPLETE or (record.get("status") == REJECTED and mine)
 
         until(is_settled, f"{version.key} is settled", seconds=seconds)
         return self.file(version.key, version.etag)
+
+    def _forget(self, version: ObjectVersion, mark: str) -> None:
+        for item in self._entries(version.key, f"{version.etag}{mark}"):
+            key = {"object_key": {"S": version.key}, "entry": {"S": str(item["entry"])}}
+            self.dynamodb.delete_item(TableName=self.files_table, Key=key)
 
     def _entries(self, key: str, beginning: str = "") -> Iterator[dict[str, Any]]:
         condition = "object_key = :key" + (" AND begins_with(entry, :beginning)" if beginning else "")

@@ -8,6 +8,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
+from csv_ingest.errors import MalformedEvent
+from csv_ingest.events import task_of
 from ops.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ class Failure:
     id: str
     receipt: str
     keys: list[str]
-    """Of the objects that its event names; empty for the event of a schedule."""
+    """Of the objects that its event names, and which part of one; empty for the event of a schedule."""
     condition: str
     reason: str
     event: dict[str, Any] | None
@@ -109,10 +111,16 @@ def _failure(message: "MessageTypeDef") -> Failure:
         record = json.loads(message["Body"])
         event = record["requestPayload"]
         context = record["requestContext"]
-        keys = [unquote_plus(each["s3"]["object"]["key"]) for each in event.get("Records", [])]
+        keys = [unquote_plus(each["s3"]["object"]["key"]) + _part(each) for each in event.get("Records", [])]
         payload = record.get("responsePayload") or {}
         # The function's ARN can end with its version, which is not what is invoked.
         function = context["functionArn"].removesuffix(":$LATEST")
         return Failure(id_, receipt, keys, context["condition"], payload.get("errorMessage", ""), event, function)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, MalformedEvent) as error:
         return Failure(id_, receipt, [], "unreadable", f"not a failure record: {error!r}", None, None)
+
+
+def _part(record: dict[str, Any]) -> str:
+    """What to add to the key of an object of which only a part is concerned."""
+    task = task_of(record)
+    return f" (part {task.part}{', check' if task.check else ''})" if task else ""

@@ -4,6 +4,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_notifications as notifications
 from aws_cdk import aws_sqs as sqs
@@ -58,16 +59,30 @@ class Ingestion(Construct):
                 "ID_COLUMN": settings.id_column,
                 "DELIMITER": settings.delimiter,
                 "ENCODING": settings.encoding,
+                "MAX_FILE_MB": str(settings.max_file_mb),
             },
             permissions=[
                 allow(storage.uploads.arn_for_objects(f"{settings.key_prefix}*"), "s3:GetObjectVersion"),
-                allow(storage.rows.table_arn, "dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"),
-                allow(storage.files.table_arn, "dynamodb:PartiQLInsert", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+                allow(storage.rows.table_arn, "dynamodb:PartiQLInsert", "dynamodb:BatchGetItem", "dynamodb:UpdateItem"),
+                allow(
+                    storage.files.table_arn,
+                    "dynamodb:PartiQLInsert",
+                    "dynamodb:GetItem",
+                    "dynamodb:Query",
+                    "dynamodb:UpdateItem",
+                ),
             ],
             failures=self.failures,
             settings=settings,
             timeout_seconds=settings.timeout_seconds,
             reserved_concurrency=settings.reserved_concurrency,
+        )
+        # It delivers large files to itself, part by part. The policy comes after the function that it names.
+        deliver_parts = iam.Policy(
+            self,
+            "DeliverParts",
+            statements=[allow(worker.function.function_arn, "lambda:InvokeFunction")],
+            roles=[worker.role],
         )
         # One rule a suffix, for every way of creating an object: "Put" alone misses multipart uploads and copies.
         for suffix in settings.key_suffixes:
@@ -77,7 +92,9 @@ class Ingestion(Construct):
                 s3.NotificationKeyFilter(prefix=settings.key_prefix or None, suffix=suffix),
             )
         # An upload during the first deployment would otherwise be retried and forgotten, as is Lambda's default.
-        storage.uploads.node.find_child("Notifications").node.add_dependency(worker.asynchronous_invocation)
+        storage.uploads.node.find_child("Notifications").node.add_dependency(
+            worker.asynchronous_invocation, deliver_parts
+        )
         return worker
 
     def _sweep(self, storage: Storage, settings: Settings) -> Worker:

@@ -135,6 +135,12 @@ class Settings:
         "Only uploads with one of these endings are ingested; S3 compares them with their case.",
     )
     timeout_seconds: int = _setting(30, _whole_number(10, 900), "Time for one delivery of a file.")
+    max_file_mb: int = _setting(
+        1_000,
+        _whole_number(1, 10_000),
+        "Larger files are rejected, and such that cannot be cut (gzip) at a tenth of it, unpacked. "
+        "More than 1,000 needs a longer `timeout_seconds`.",
+    )
     memory_mb: int = _setting(512, _whole_number(256, 10_240), "Memory of the function, and with it its CPU share.")
     reserved_concurrency: int | None = _setting(
         50,

@@ -47,6 +47,13 @@ class Worker(Construct):
             allow(failures.queue_arn, "sqs:SendMessage"),
             allow(log_group.log_group_arn, "logs:CreateLogStream", "logs:PutLogEvents"),
         ]
+        # Inline, so that the role is never without them: Lambda checks sqs:SendMessage as the destination is set.
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={"Calls": iam.PolicyDocument(statements=statements)},
+        )
         self.function = lambda_.Function(
             self,
             "Function",
@@ -58,13 +65,7 @@ class Worker(Construct):
             timeout=Duration.seconds(timeout_seconds),
             memory_size=settings.memory_mb,
             reserved_concurrent_executions=reserved_concurrency,
-            # Inline, so that the role is never without them: Lambda checks sqs:SendMessage as the destination is set.
-            role=iam.Role(
-                self,
-                "Role",
-                assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-                inline_policies={"Calls": iam.PolicyDocument(statements=statements)},
-            ),
+            role=self.role,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
             environment={

@@ -1,8 +1,9 @@
 """The AWS clients and the environment. Importing this module touches neither."""
 
+import json
 import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -21,6 +22,9 @@ _CONFIG = Config(
     connect_timeout=2,
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 4},
+    # Both are computed anew for each request. Our requests are checked by our tests, and the engines.
+    parameter_validation=False,
+    user_agent="csv-ingest",
 )
 
 
@@ -41,7 +45,21 @@ def s3() -> "S3Client":
 
 @cache
 def dynamodb() -> "DynamoDBClient":
-    return boto3.client("dynamodb", config=_CONFIG)
+    client = boto3.client("dynamodb", config=_CONFIG)
+    client.meta.events.register_last("before-parameter-build.dynamodb.BatchExecuteStatement", _encode)
+    client.meta.events.register("before-call.dynamodb.BatchExecuteStatement", _send_encoded)
+    return client
+
+
+# DynamoDB's JSON is what we pass to the client. For the requests that carry the rows we encode it ourselves: botocore
+# would look up the shape of each value first, which is a seventh of what a row costs. It still does everything else.
+def _encode(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    context["encoded"] = json.dumps(params).encode()
+    params.clear()
+
+
+def _send_encoded(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    params["body"] = context["encoded"]
 
 
 @cache

@@ -40,28 +40,46 @@ _THROTTLED_REQUESTS = frozenset(
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds
 
 
-def attempts(time_left: Callable[[], float]) -> Iterator[None]:
-    """Yield at once, then after growing pauses with jitter, for as long as `time_left()` (seconds) allows."""
-    longest = _FIRST_PAUSE
-    pause = 0.0
-    while pause == 0 or pause < time_left():
-        time.sleep(pause)
+class Pace:
+    """How fast a table lets us go. All requests of an invocation to a table share one, and so slow down together.
+
+    Each throttled request doubles the pauses, up to two seconds, and each that went well halves them: also the first
+    attempt of a request waits when those before it had to. Invocations do not know of each other; the jitter keeps
+    them apart.
+    """
+
+    def __init__(self, time_left: Callable[[], float]) -> None:
+        self._time_left = time_left  # seconds
+        self._longest = 0.0
+
+    def attempts(self) -> Iterator[None]:
+        """Yield once, and again after each pause that time is left for."""
+        if self._longest:
+            time.sleep(max(0, min(self._pause(), self._time_left())))
         yield
-        pause = random.uniform(longest / 10, longest)  # noqa: S311 - jitter, not a secret
-        longest = min(longest * 2, _LONGEST_PAUSE)
+        while (pause := self._pause()) < self._time_left():
+            time.sleep(pause)
+            yield
+
+    def slower(self) -> None:
+        self._longest = min(max(self._longest * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+
+    def faster(self) -> None:
+        self._longest = self._longest / 2 if self._longest > _FIRST_PAUSE else 0.0
+
+    def _pause(self) -> float:
+        return random.uniform(self._longest / 10, self._longest)  # noqa: S311 - jitter, not a secret
 
 
-def insert_if_absent(
-    client: "DynamoDBClient", table: str, items: "Sequence[Item]", *, time_left: Callable[[], float]
-) -> "list[Item]":
+def insert_if_absent(client: "DynamoDBClient", table: str, items: "Sequence[Item]", *, pace: Pace) -> "list[Item]":
     """Write each item unless its key is in the table already; return those whose key was, in their order.
 
     On return every key is known to be in the table. At most 25 items, all with the same attribute names and with
     different keys: DynamoDB refuses the whole request for two equal ones.
 
     A request answers for each of its statements, and a 200 can hold throttled ones, which boto3 does not retry.
-    They are sent again while `time_left()` (seconds) allows it. Raises RowsNotWritten when it does not, and at once
-    for an error that will not pass.
+    They are sent again at the table's pace. Raises RowsNotWritten when time is used up, and at once for an error that
+    will not pass.
     """
     if not items:
         return []
@@ -70,49 +88,53 @@ def insert_if_absent(
     present: list[int] = []
     pending = list(range(len(items)))
     refused: dict[int, str] = {}
-    for _ in attempts(time_left):
+    for _ in pace.attempts():
         try:
             answers = client.batch_execute_statement(
                 Statements=[{"Statement": statement, "Parameters": list(items[i].values())} for i in pending]
             )["Responses"]
         except ClientError as error:
-            refused = dict.fromkeys(pending, _throttled(error))
+            refused = dict.fromkeys(pending, throttled(error))
+            pace.slower()
             continue
         errors = {i: answer["Error"]["Code"] for i, answer in zip(pending, answers, strict=True) if "Error" in answer}
         present += [i for i, code in errors.items() if code == "DuplicateItem"]
         refused = {i: code for i, code in errors.items() if code != "DuplicateItem"}
         if not refused:
+            pace.faster()
             return [items[i] for i in sorted(present)]
         if not TRANSIENT.issuperset(refused.values()):
             break
+        pace.slower()
         pending = list(refused)
     codes = ", ".join(sorted(set(refused.values())))
     raise RowsNotWritten(f"{table} refused {len(refused)} of {len(items)} items: {codes}")
 
 
-def get_items(
-    client: "DynamoDBClient", table: str, keys: "Sequence[Item]", *, time_left: Callable[[], float]
-) -> "list[Item]":
+def get_items(client: "DynamoDBClient", table: str, keys: "Sequence[Item]", *, pace: Pace) -> "list[Item]":
     """Read the items of at most 100 different keys, strongly consistent, in any order; a key may have none.
 
-    Raises ItemsNotRead if DynamoDB leaves some unprocessed until `time_left()` (seconds) is used up.
+    Raises ItemsNotRead if DynamoDB leaves some unprocessed until time is used up.
     """
     found: list[Item] = []
     wanted: Mapping[str, KeysAndAttributesUnionTypeDef] = {table: {"Keys": keys, "ConsistentRead": True}}
-    for _ in attempts(time_left):
+    for _ in pace.attempts():
         try:
             answer = client.batch_get_item(RequestItems=wanted)
         except ClientError as error:
-            _throttled(error)
+            throttled(error)
+            pace.slower()
             continue
         found += answer["Responses"].get(table, [])
         wanted = answer.get("UnprocessedKeys", {})
         if not wanted:
+            pace.faster()
             return found
+        pace.slower()
     raise ItemsNotRead(f"{table} gave {len(found)} of {len(keys)} items")
 
 
-def _throttled(error: ClientError) -> str:
+def throttled(error: ClientError) -> str:
     """The code of a request that can be sent again later; any other error is raised again."""
     code = error.response["Error"]["Code"]
     if code not in _THROTTLED_REQUESTS:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote_plus, unquote_plus
 
 from csv_ingest.errors import MalformedEvent
@@ -22,6 +22,15 @@ class ObjectVersion:
     """Bare. (S3 puts it in double quotes in some places.)"""
     size: int
     """Bytes."""
+
+
+class Task(NamedTuple):
+    """A part of a file, as a delivery of its own."""
+
+    part: int
+    """From 0, in the order of the file."""
+    check: bool = False
+    """Whether its rows are stored already, and only have to be compared with the table."""
 
 
 def is_test_event(event: Mapping[str, Any]) -> bool:
@@ -69,9 +78,25 @@ def object_version(record: Mapping[str, Any]) -> ObjectVersion:
         raise MalformedEvent(f"a record does not name an object version: {error!r}") from error
 
 
-def upload_event(version: ObjectVersion) -> Event:
-    """The event that delivers an object version again; `object_version` of its one record gives it back."""
-    record = {
+def task_of(record: Mapping[str, Any]) -> Task | None:
+    """Which part of the object a record is about; None if all of it. Raises MalformedEvent if that cannot be told."""
+    if (described := record.get("part")) is None:
+        return None
+    try:
+        number, check = described["number"], described["check"]
+    except (KeyError, TypeError) as error:
+        raise MalformedEvent(f"a record does not name a part: {error!r}") from error
+    if not (isinstance(number, int) and number >= 0 and isinstance(check, bool)):
+        raise MalformedEvent(f"a record names no part: {described!r}")
+    return Task(number, check)
+
+
+def upload_event(version: ObjectVersion, task: Task | None = None) -> Event:
+    """The event that delivers an object version again, or one part of it.
+
+    `object_version` and `task_of` of its one record give them back.
+    """
+    record: dict[str, Any] = {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
         "eventName": "ObjectCreated:Redelivered",
@@ -86,6 +111,8 @@ def upload_event(version: ObjectVersion) -> Event:
             },
         },
     }
+    if task:
+        record["part"] = {"number": task.part, "check": task.check}
     return {"Records": [record]}
 
 

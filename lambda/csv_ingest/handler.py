@@ -11,8 +11,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from csv_ingest import aws
 from csv_ingest.errors import UnreadableFile
-from csv_ingest.events import ObjectVersion, bucket_of, is_test_event, object_version, records_of, rejection
-from csv_ingest.ingest import Outcome, ingest
+from csv_ingest.events import (
+    ObjectVersion,
+    Task,
+    bucket_of,
+    is_test_event,
+    object_version,
+    records_of,
+    rejection,
+    task_of,
+)
+from csv_ingest.ingest import Delivery, Outcome
 from csv_ingest.ledger import Ledger
 
 logger = Logger()
@@ -55,39 +64,51 @@ def _deliver(record: Mapping[str, Any], context: LambdaContext) -> None:
         # comes this way too.
         _ignore("foreign bucket", bucket=bucket)
         return
-    version = object_version(record)
-    with logger.append_context_keys(object_key=version.key, etag=version.etag, version_id=version.version_id):
+    version, task = object_version(record), task_of(record)
+    delivery = Delivery(
+        version=version,
+        settings=settings,
+        s3=aws.s3(),
+        dynamodb=aws.dynamodb(),
+        lambda_=aws.lambda_,
+        function=context.function_name,
+        time_left=lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT,
+    )
+    with logger.append_context_keys(
+        object_key=version.key, etag=version.etag, version_id=version.version_id, **(task._asdict() if task else {})
+    ):
         try:
-            outcome = ingest(
-                version,
-                settings=settings,
-                s3=aws.s3(),
-                dynamodb=aws.dynamodb(),
-                time_left=lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT,
-            )
+            _report(version, task, delivery.of_part(task) if task else delivery.of_file())
         except UnreadableFile as error:
+            if task:
+                raise  # the whole file was found to be readable: this is not for its uploader to mend
             _reject(version, record, str(error), context)
         except Exception as error:
             # Lambda's own report has no object: this line says which one it was.
             logger.warning("failed", extra={"error": type(error).__name__})
             raise
-        else:
-            _report(version, outcome)
 
 
-def _report(version: ObjectVersion, outcome: Outcome) -> None:
+def _report(version: ObjectVersion, task: Task | None, outcome: Outcome) -> None:
     tally = outcome.tally
-    # Also for a file that was settled before: its first delivery may have been killed before it could tell.
+    # Also for what was settled before: its first delivery may have been killed before it could tell.
     _count("RowsRejected", tally.rejected)
     if outcome.settled_before:
         logger.info("settled before", extra={"size": version.size})
         _count("FilesSettledBefore")
-        return
-    logger.info("complete", extra={"size": version.size, **tally._asdict(), "already_present": outcome.already_present})
-    _count("FilesComplete")
-    _count("RowsRead", tally.read)
-    _count("RowsStored", tally.stored)
-    _count("RowsAlreadyPresent", outcome.already_present)
+    elif task:
+        logger.info("part complete", extra={**tally._asdict(), "already_present": outcome.already_present})
+        _count("PartsComplete")
+    if not outcome.settled_before and not (task and task.check):
+        _count("RowsRead", tally.read)
+        _count("RowsStored", tally.stored)
+        _count("RowsAlreadyPresent", outcome.already_present)
+    if outcome.delivered:
+        logger.info("delivered in parts", extra={"size": version.size, "parts": outcome.delivered})
+    if outcome.settled:
+        extra = {"size": version.size, **outcome.settled._asdict(), "already_present": outcome.already_present}
+        logger.info("complete", extra=extra)
+        _count("FilesComplete")
 
 
 def _reject(version: ObjectVersion, record: Mapping[str, Any], reason: str, context: LambdaContext) -> None:

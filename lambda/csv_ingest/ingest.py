@@ -1,133 +1,220 @@
-"""One delivery of one uploaded file: check it, store it, settle it."""
+"""One delivery of one uploaded file, or of a part of one: check it, store it, settle it."""
 
-import gzip
-import zlib
+import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
-from csv_ingest.batches import MAX_STATEMENTS
-from csv_ingest.errors import ItemsNotRead, OutOfTime, RowsNotWritten, UnreadableFile
-from csv_ingest.events import ObjectVersion
-from csv_ingest.ledger import COMPLETE, Ledger, Tally
-from csv_ingest.rows import Reject, Row, Source, read_rows
+from csv_ingest.batches import MAX_KEYS, MAX_STATEMENTS
+from csv_ingest.errors import ItemsNotRead, MalformedEvent, OutOfTime, RowsNotWritten
+from csv_ingest.events import ObjectVersion, Task, upload_event
+from csv_ingest.ledger import COMPLETE, FileRecord, Ledger, Tally
+from csv_ingest.objects import opened
+from csv_ingest.planning import make_plan
+from csv_ingest.rows import Format, Reject, Row, read_rows
 from csv_ingest.settings import Settings
-from csv_ingest.store import RowStore
+from csv_ingest.store import RowStore, Stored
+from csv_ingest.writing import Batch, in_batches, overlapping
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
 CHECKPOINT_EVERY = 1_000
-"""Records. A process that is killed costs its successor at most these, in requests; a checkpoint costs one."""
+"""Records. A process that is killed costs its successor at most these, and what was in flight; a checkpoint, one
+request."""
+
+INVOCATIONS = 8
+"""Parts that are put into Lambda's queue at the same time."""
 
 
 class Outcome(NamedTuple):
     """What one delivery came to."""
 
     tally: Tally
-    """Of the whole file."""
-    already_present: int
+    """Of what was delivered: the file, or a part of it."""
+    already_present: int = 0
     """How many of its rows this delivery found in the table."""
     settled_before: bool = False
+    delivered: int = 0
+    """How many parts of the file it put into Lambda's queue."""
+    settled: Tally | None = None
+    """Of the file, if this delivery settled it."""
 
 
-def ingest(
-    version: ObjectVersion,
-    *,
-    settings: Settings,
-    s3: "S3Client",
-    dynamodb: "DynamoDBClient",
-    time_left: Callable[[], float],
-) -> Outcome:
-    """Bring every row of the file into the rows table, or into the ledger's rejects, and settle the file.
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """What a delivery is about, and what it works with.
 
-    Returns after one read if an earlier delivery had completed it. Repeating a delivery, at any time, any number of
-    times, also after one that was killed, leads to the same tables, and goes on where confirmed work ended.
-
-    Raises UnreadableFile if it can never be ingested; no row of it is stored then. Raises RowsNotWritten, OutOfTime
-    (when `time_left()`, in seconds, is used up) or botocore's errors if it can be tried again; what was stored stays.
+    Repeating one, at any time, any number of times, also after one that was killed, leads to the same tables, and goes
+    on where confirmed work ended. Both methods raise RowsNotWritten, ItemsNotRead, OutOfTime (when `time_left()`, in
+    seconds, is used up) or botocore's errors if it can be tried again; what was stored stays.
     """
-    ledger = Ledger(dynamodb, settings.files_table, version, time_left=time_left)
-    record = ledger.read()
-    if record.status == COMPLETE:
-        return Outcome(record.tally or Tally(), 0, settled_before=True)
-    ledger.begin()
-    format_ = record.format or settings.format
-    if record.tally is None:
-        # The whole file is read before the first row is written: what is wrong at its end must not leave its beginning.
-        with opened(version, s3) as source:
-            _exhaust(read_rows(source, format_), time_left)
-        record = ledger.found_readable(format_)
-        format_ = record.format or format_
-    tally = record.tally or Tally()
-    store = RowStore(dynamodb, settings.rows_table, etag=version.etag, time_left=time_left)
-    checkpoint, present = tally, 0
-    try:
-        with opened(version, s3) as source:
-            for batch in _batches(islice(read_rows(source, format_), tally.read, None)):
-                _check_time(time_left, f"after {tally.read:,} rows")
-                stored = store.store([each for each in batch if isinstance(each, Row)])
-                rejects = [each for each in batch if isinstance(each, Reject)] + stored.rejects
-                ledger.reject_rows(rejects)
+
+    version: ObjectVersion
+    settings: Settings
+    s3: "S3Client"
+    dynamodb: "DynamoDBClient"
+    lambda_: "Callable[[], LambdaClient]"
+    """Called only if there are parts to deliver."""
+    function: str
+    """That parts are delivered to: this one."""
+    time_left: Callable[[], float]
+    ledger: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        ledger = Ledger(self.dynamodb, self.settings.files_table, self.version, time_left=self.time_left)
+        object.__setattr__(self, "ledger", ledger)
+
+    def of_file(self) -> Outcome:
+        """Bring every row of the file into the rows table, or into the ledger's rejects, and settle the file.
+
+        Returns after one read if an earlier delivery had completed it. A large file is only checked and divided here:
+        its parts are delivered one by one, and the last of them settles it.
+
+        Raises UnreadableFile if it can never be ingested; no row of it is stored then.
+        """
+        record = self.ledger.read()
+        if record.status == COMPLETE:
+            return Outcome(record.tally or Tally(), settled_before=True)
+        self.ledger.begin()
+        format_ = record.format or self.settings.format
+        if record.tally is None:
+            plan = make_plan(
+                self.version, format_, s3=self.s3, limit=self.settings.max_file_bytes, time_left=self.time_left
+            )
+            record = self.ledger.found_readable(format_) if plan.is_whole else self.ledger.split(plan)
+        if record.parts:
+            settled, delivered = self._go_on(deliver=lambda _: True)
+            return Outcome(settled or Tally(), delivered=delivered, settled=settled)
+        store = self._row_store(record.format or format_)
+        with opened(self.version, self.s3) as source:
+            tally, present = self._work_off(
+                read_rows(source, record.format or format_),
+                record.tally or Tally(),
+                store.store,
+                self.ledger.checkpoint,
+            )
+        self.ledger.complete(tally)
+        return Outcome(tally, present, settled=tally)
+
+    def of_part(self, task: Task) -> Outcome:
+        """Do the same for one part of a file; whoever finishes the last one settles the file.
+
+        Raises MalformedEvent if there is no such part to be done.
+        """
+        file = self.ledger.read()
+        if file.status == COMPLETE:
+            return Outcome(file.tally or Tally(), settled_before=True)
+        if task.part >= file.parts or (task.check and file.parts_checked is None):
+            raise MalformedEvent(f"{task}: this file has {file.parts} parts, and {file.parts_checked} of them checked")
+        part = self.ledger.read(task)
+        tally, present = part.tally or Tally(), 0
+        if part.status != COMPLETE:
+            tally, present = self._do(task, tally)
+            self.ledger.finish(task, tally)
+        # A part that was done before does not start others, or two deliveries of each would start each other for
+        # ever. But one that was killed as it began the check must still do so.
+        settled, delivered = self._go_on(
+            deliver=lambda record: part.status == COMPLETE and not task.check and record.parts_checked == 0
+        )
+        return Outcome(tally, present, part.status == COMPLETE, delivered, settled)
+
+    def _do(self, task: Task, tally: Tally) -> tuple[Tally, int]:
+        plan = self.ledger.plan()
+        begins = plan.parts[task.part]
+        end = plan.parts[task.part + 1].start if task.part + 1 < len(plan.parts) else None
+        store = self._row_store(plan.format)
+        write = store.check if task.check else partial(store.store_unordered, repeated=self.ledger.note_repeated_ids)
+        with opened(self.version, self.s3, start=begins.start, end=end) as source:
+            columns = plan.columns if task.part else None  # the first part has them itself
+            rows = read_rows(source, plan.format, columns=columns, first_line=begins.line)
+            return self._work_off(
+                rows,
+                tally,
+                write,
+                partial(self.ledger.checkpoint, task=task),
+                size=MAX_KEYS if task.check else MAX_STATEMENTS,
+            )
+
+    def _go_on(self, *, deliver: Callable[[FileRecord], bool]) -> tuple[Tally | None, int]:
+        """Settle the file if all of its parts are done; otherwise deliver those that are not, if they have to be.
+
+        Returns the settled file's tally, and how many parts were delivered.
+        """
+        record = self.ledger.read()
+        if record.status == COMPLETE:
+            return None, 0
+        stored = record.parts_done == record.parts
+        if stored and (record.parts_checked == record.parts or not self.ledger.has_repeated_ids()):
+            tally = record.tally or Tally()
+            self.ledger.complete(tally)
+            return tally, 0
+        begun = stored and self.ledger.begin_check()
+        if not begun and not deliver(record):
+            return None, 0
+        tasks = self.ledger.unfinished([Task(number, check=stored) for number in range(record.parts)])
+        self._deliver(tasks)
+        return None, len(tasks)
+
+    def _deliver(self, tasks: Sequence[Task]) -> None:
+        client = self.lambda_()
+
+        def invoke(task: Task) -> None:
+            _check_time(self.time_left, f"while {len(tasks):,} parts were delivered")
+            event = json.dumps(upload_event(self.version, task)).encode()
+            client.invoke(FunctionName=self.function, InvocationType="Event", Payload=event)
+
+        with ThreadPoolExecutor(INVOCATIONS) as pool:
+            deque(pool.map(invoke, tasks), maxlen=0)
+
+    def _row_store(self, format_: Format) -> RowStore:
+        return RowStore(
+            self.dynamodb,
+            self.settings.rows_table,
+            etag=self.version.etag,
+            id_column=format_.id_column,
+            time_left=self.time_left,
+        )
+
+    def _work_off(
+        self,
+        records: Iterator[Row | Reject],
+        tally: Tally,
+        write: Callable[[Sequence[Row]], Stored],
+        checkpoint: Callable[[Tally], None],
+        *,
+        size: int = MAX_STATEMENTS,
+    ) -> tuple[Tally, int]:
+        """Write what is not counted yet; returns what has become of all, and how many rows were there before."""
+        saved, present = tally, 0
+        batches = self._in_time(in_batches(islice(records, tally.read, None), size))
+        try:
+            for batch, stored in overlapping(batches, write):
+                rejects = [each for each in batch.records if isinstance(each, Reject)] + stored.rejects
+                self.ledger.reject_rows(rejects)
                 # Only now is it known that nothing of the batch is lost.
-                tally = tally.plus(read=len(batch), rejected=len(rejects))
+                tally = tally.plus(read=len(batch.records), rejected=len(rejects))
                 present += stored.already_present
-                if tally.read >= checkpoint.read + CHECKPOINT_EVERY:
-                    ledger.checkpoint(tally)
-                    checkpoint = tally
-    except (OutOfTime, RowsNotWritten, ItemsNotRead):
-        ledger.checkpoint(tally)
-        raise
-    ledger.complete(tally)
-    return Outcome(tally, present)
+                if tally.read >= saved.read + CHECKPOINT_EVERY:
+                    checkpoint(tally)
+                    saved = tally
+        except (OutOfTime, RowsNotWritten, ItemsNotRead):
+            checkpoint(tally)
+            raise
+        return tally, present
 
-
-@contextmanager
-def opened(version: ObjectVersion, s3: "S3Client") -> Iterator[Source]:
-    """The bytes of exactly this version, since the key may hold others by now; unpacked if the key ends with .gz.
-
-    Raises UnreadableFile if the block finds out that they are no whole gzip file.
-    """
-    body = s3.get_object(
-        Bucket=version.bucket, Key=version.key, VersionId=version.version_id, IfMatch=f'"{version.etag}"'
-    )["Body"]
-    try:
-        yield cast("Source", gzip.GzipFile(fileobj=body) if version.key.lower().endswith(".gz") else body)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UnreadableFile(f"not a whole gzip file: {error}") from error
-    finally:
-        body.close()
-
-
-def _exhaust(records: Iterator[Row | Reject], time_left: Callable[[], float]) -> None:
-    """Read to the end, for the errors on the way."""
-    while deque(islice(records, CHECKPOINT_EVERY), maxlen=1):
-        _check_time(time_left, "while the file was checked, before its first row")
+    def _in_time(self, batches: "Iterable[Batch]") -> "Iterator[Batch]":
+        for number, batch in enumerate(batches):
+            _check_time(self.time_left, f"after {number:,} requests for rows")
+            yield batch
 
 
 def _check_time(time_left: Callable[[], float], where: str) -> None:
     if time_left() <= 0:
         raise OutOfTime(where)
-
-
-def _batches(records: Iterable[Row | Reject]) -> Iterator[list[Row | Reject]]:
-    """Cut the file into pieces that fit one request: at most 25 records, no id twice.
-
-    A repeated id opens a new batch. DynamoDB would refuse both together; and the first one is confirmed before the
-    second is sent, so that which of them is stored does not depend on chance.
-    """
-    batch: list[Row | Reject] = []
-    ids: set[str] = set()
-    for record in records:
-        repeated = isinstance(record, Row) and record.id in ids
-        if repeated or len(batch) == MAX_STATEMENTS:
-            yield batch
-            batch, ids = [], set()
-        batch.append(record)
-        if isinstance(record, Row):
-            ids.add(record.id)
-    if batch:
-        yield batch

@@ -29,6 +29,11 @@ class Settings(_FromEnvironment):
     id_column: str
     delimiter: str
     encoding: str
+    max_file_mb: str
+
+    @property
+    def max_file_bytes(self) -> int:
+        return int(self.max_file_mb) * 1_000_000
 
     @property
     def format(self) -> Format:

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from csv_ingest.batches import MAX_KEYS, get_items
+from csv_ingest.batches import MAX_KEYS, Pace, get_items
 from csv_ingest.events import ObjectVersion
 from csv_ingest.ledger import FileRecord, file_record
 
@@ -41,7 +41,7 @@ def with_records(
 
     Raises ItemsNotRead if that takes longer than `time_left()` (seconds).
     """
-    remaining = iter(uploads)
+    remaining, pace = iter(uploads), Pace(time_left)
     while some := list(islice(remaining, MAX_KEYS)):
         # The same bytes may be there twice under one key, and a request must not name a key twice.
         keys = {(upload.version.key, upload.version.etag) for upload in some}
@@ -49,7 +49,7 @@ def with_records(
             dynamodb,
             table,
             [{"object_key": {"S": key}, "entry": {"S": etag}} for key, etag in keys],
-            time_left=time_left,
+            pace=pace,
         )
         found = {(item["object_key"]["S"], item["entry"]["S"]): file_record(item) for item in items}
         for upload in some:

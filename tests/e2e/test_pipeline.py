@@ -1,6 +1,7 @@
 """Uploads to the deployed stack, each of them a way in which rows were lost before; and what an operator does then."""
 
 import csv
+import hashlib
 import io
 import json
 import subprocess
@@ -102,6 +103,37 @@ def test_a_function_killed_in_the_middle_of_a_file_leaves_each_row_once(deployme
     record = deployment.pipeline.settled(version, seconds=SECONDS)
     assert rows_of(deployment, version) == expected_rows(content, version.etag)
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (12_000, 12_000, 0)
+
+
+def test_a_large_file_is_ingested_in_parts_also_if_one_of_them_fails_for_good(deployment: Deployment) -> None:
+    """40,000 rows. One part meets an item that is no row, fails three times, and is redriven when that is gone."""
+    pipeline = deployment.pipeline
+    content = orders(40_000)
+    etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    alien: Any = {"pk": {"S": f"{etag}#ORDER-0030000"}}
+    pipeline.dynamodb.put_item(TableName=pipeline.rows_table, Item=alien)
+    version = upload(deployment, "parts/large.csv", content)
+    assert version.etag == etag
+    failure = deployment.failure_of("parts%2Flarge.csv")
+    number = failure["requestPayload"]["Records"][0]["part"]["number"]
+    assert number > 0
+
+    def others_are_done() -> bool:
+        record = pipeline.file(version.key, version.etag)
+        return bool(record["parts_done"] == record["parts"] - 1)
+
+    until(others_are_done, "all other parts are done", seconds=SECONDS)
+    [waiting] = [each for each in reported("status", code=1) if each["object_key"] == version.key]
+    assert waiting["status"] == "PROCESSING"
+    assert f"{waiting['parts_done']} of {waiting['parts']} parts" in ops("status", version.key).stdout
+    pipeline.dynamodb.delete_item(TableName=pipeline.rows_table, Key=alien)
+    [redriven] = reported("redrive", "--key-prefix", "parts/", code=0)
+    assert (redriven["keys"], redriven["action"]) == (f"parts/large.csv (part {number})", "delivered")
+    record = pipeline.settled(version, seconds=SECONDS)
+    assert rows_of(deployment, version) == expected_rows(content, version.etag)
+    assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (40_000, 40_000, 0)
+    assert record["parts_done"] == record["parts"] > 5
+    assert reported("audit", "--prefix", "parts/", code=0)["findings"] == []
 
 
 class TestOperator:

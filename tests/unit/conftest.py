@@ -1,9 +1,10 @@
 """The handler in this process, on real engines: a bucket, tables and a queue, new ones for each test."""
 
+import itertools
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -12,22 +13,26 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 
 from csv_ingest import aws as function_aws
-from csv_ingest.events import Event, ObjectVersion, upload_event
+from csv_ingest.events import Event, ObjectVersion, object_version, upload_event
 from csv_ingest.handler import handler
+from csv_ingest.ledger import REJECT_MARK
 from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.unit.faults import refuse_repeated_keys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 
-def invocation(*, seconds_left: float = 30) -> LambdaContext:
-    """What Lambda tells the handler of an invocation."""
+def invocation(*, seconds_left: float | Iterator[float] = 30) -> LambdaContext:
+    """What Lambda tells the handler of an invocation; how much time is left can be another one at each question."""
+    answers = itertools.repeat(seconds_left) if isinstance(seconds_left, int | float) else seconds_left
     return cast(
         "LambdaContext",
         SimpleNamespace(
@@ -35,9 +40,41 @@ def invocation(*, seconds_left: float = 30) -> LambdaContext:
             function_name="ingest",
             invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:ingest",
             memory_limit_in_mb=512,
-            get_remaining_time_in_millis=lambda: round(seconds_left * 1000),
+            get_remaining_time_in_millis=lambda: round(next(answers) * 1000),
         ),
     )
+
+
+class Invocations:
+    """Lambda's queue: takes every event, and keeps it for the test to deliver."""
+
+    def __init__(self, client: "LambdaClient | None" = None) -> None:
+        self.client = client or boto3.client("lambda")
+        self.events: list[Event] = []
+        self.functions: list[str] = []
+        self.refuse: str | None = None
+        """The key of an upload whose event is not accepted."""
+        self.at_once: Callable[[Event], None] | None = None
+        """What is done with an event as soon as it is accepted."""
+        events: Any = self.client.meta.events
+        events.register("provide-client-params.lambda.Invoke", self._take)
+        events.register("before-call.lambda.Invoke", self._accept)
+
+    def _take(self, params: dict[str, Any], **_: Any) -> None:
+        assert params["InvocationType"] == "Event"
+        event = json.loads(params["Payload"])
+        if "Records" in event and object_version(event["Records"][0]).key == self.refuse:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "made up"}}, "Invoke")
+        self.events.append(event)
+        self.functions.append(params["FunctionName"])
+        if self.at_once:
+            self.at_once(event)
+
+    def _accept(self, **_: Any) -> tuple[Any, dict[str, Any]]:
+        return SimpleNamespace(status_code=202), {"StatusCode": 202}
+
+    def keys(self) -> list[str]:
+        return sorted(object_version(event["Records"][0]).key for event in self.events)
 
 
 @dataclass(frozen=True)
@@ -59,7 +96,7 @@ class World:
         version = ObjectVersion(self.bucket, key, answer["VersionId"], answer["ETag"].strip('"'), len(body))
         return upload_event(version)
 
-    def deliver(self, event: Event, *, seconds_left: float = 30) -> None:
+    def deliver(self, event: Event, *, seconds_left: float | Iterator[float] = 30) -> None:
         handler(event, invocation(seconds_left=seconds_left))
 
     def tables(self) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
@@ -89,7 +126,9 @@ class World:
 
     def rejects(self, key: str) -> list[tuple[int, str]]:
         """The lines that were rejected, and why."""
-        entries = sorted((entry, item) for (k, entry), item in self.tables()[1].items() if k == key and "#" in entry)
+        entries = sorted(
+            (entry, item) for (k, entry), item in self.tables()[1].items() if k == key and REJECT_MARK in entry
+        )
         return [(int(item["line"]["N"]), item["reason"]["S"]) for _, item in entries]
 
     def empty(self) -> None:
@@ -114,7 +153,13 @@ class World:
 
 def forget_clients() -> None:
     """Have the function make new ones: a client keeps the hooks of the test before, and the settings its tables."""
-    for cached in (function_aws.settings, function_aws.s3, function_aws.dynamodb, function_aws.sqs):
+    for cached in (
+        function_aws.settings,
+        function_aws.s3,
+        function_aws.dynamodb,
+        function_aws.sqs,
+        function_aws.lambda_,
+    ):
         cached.cache_clear()
 
 
@@ -131,6 +176,7 @@ def fresh_world() -> Iterator[World]:
         "ID_COLUMN": "id",
         "DELIMITER": ",",
         "ENCODING": "utf-8",
+        "MAX_FILE_MB": "1000",
     }
     with pytest.MonkeyPatch.context() as patch:
         for variable, value in environment.items():

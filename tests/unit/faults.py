@@ -21,9 +21,9 @@ class Calls:
     def __init__(self, *clients: BaseClient) -> None:
         self.names: list[str] = []
         self.die_before: int | None = None
-        """Number of the call that is never sent."""
+        """Number of the call that is never sent, nor is any after it: other threads die with the process."""
         self.die_after: int | None = None
-        """Number of the call that takes effect, but whose answer nobody sees."""
+        """Number of the call that takes effect, but whose answer nobody sees, nor that of any after it."""
         self.fail_at: int | None = None
         """Number of the call that is refused, for a reason that botocore does not retry."""
         self.lose_answer_of: int | None = None
@@ -36,7 +36,9 @@ class Calls:
         target = request.headers.get("X-Amz-Target", b"s3.GetObject")
         self.names.append((target.decode() if isinstance(target, bytes) else target).rpartition(".")[2])
         number = len(self.names)
-        if number == self.die_before:
+        if self.die_before and number >= self.die_before:
+            raise Killed
+        if self.die_after and number > self.die_after:
             raise Killed
         if number == self.fail_at:
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "made up"}}, self.names[-1])
@@ -45,7 +47,7 @@ class Calls:
             raise ReadTimeoutError(endpoint_url=request.url)
 
     def _after_call(self, **_: Any) -> None:
-        if len(self.names) == self.die_after:
+        if self.die_after and len(self.names) >= self.die_after:
             raise Killed
 
 

@@ -10,9 +10,8 @@ from csv_ingest.events import Event, object_version
 from csv_ingest.store import CHANGED
 from ops.audit import audit, repair
 from ops.pipeline import Pipeline
-from tests.unit.conftest import World
+from tests.unit.conftest import Invocations, World
 from tests.unit.faults import Calls, Killed
-from tests.unit.test_sweep import Invocations
 
 FILE = "id,name\n" + "".join(f"{n},é\n" for n in range(1, 81)) + ",no id\n1,é\n2,again\n"
 
@@ -181,12 +180,12 @@ def test_a_repair_of_a_file_in_progress_keeps_its_checkpoint(
 ) -> None:
     monkeypatch.setattr("csv_ingest.ingest.CHECKPOINT_EVERY", 25)
     calls = Calls(world.dynamodb)
-    calls.die_after = 7
+    calls.die_after = 8
     with pytest.raises(Killed):
         world.deliver(world.upload("a.csv", FILE))
     calls.die_after = None
     before = world.tables()
-    assert world.file("a.csv")["rows_read"] == 50
+    assert 0 < world.file("a.csv")["rows_read"] < FILE.count("\n")
     repair(pipeline, audit(pipeline).findings)
     assert world.tables() == before
 

@@ -567,7 +567,7 @@ def test_the_metrics_say_what_a_delivery_did(world: World, printed: Callable[[],
 def aws_without_anything(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An account in which an S3 bucket exists and nothing else, in moto: any other call would fail."""
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for name in ("ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE", "ID_COLUMN", "DELIMITER", "ENCODING"):
+    for name in ("ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE", "ID_COLUMN", "DELIMITER", "ENCODING", "MAX_FILE_MB"):
         monkeypatch.setenv(name, "-")
     monkeypatch.setenv("UPLOAD_BUCKET", "uploads")
     monkeypatch.setenv("AWS_REGION", "us-east-1")

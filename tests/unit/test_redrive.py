@@ -11,8 +11,7 @@ from csv_ingest.events import object_version
 from ops.__main__ import main
 from ops.pipeline import Pipeline
 from ops.redrive import failures, put_back
-from tests.unit.conftest import World
-from tests.unit.test_sweep import Invocations
+from tests.unit.conftest import Invocations, World
 
 
 @pytest.fixture

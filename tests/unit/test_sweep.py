@@ -1,52 +1,14 @@
 """Uploads whose event was lost, or given up, are found and delivered again."""
 
-import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import Any
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from csv_ingest.errors import OutOfTime
-from csv_ingest.events import Event, object_version
+from csv_ingest.events import object_version
 from csv_ingest.settings import SweepSettings
 from csv_ingest.sweep import MAX_DELIVERIES, Swept, sweep
-from tests.unit.conftest import World
-
-
-class Invocations:
-    """Lambda's queue: takes every event, and keeps it for the test to deliver."""
-
-    def __init__(self) -> None:
-        self.client = boto3.client("lambda")
-        self.events: list[Event] = []
-        self.functions: list[str] = []
-        self.refuse: str | None = None
-        """The key of an upload whose event is not accepted."""
-        self.at_once: Callable[[Event], None] | None = None
-        """What is done with an event as soon as it is accepted."""
-        events: Any = self.client.meta.events
-        events.register("provide-client-params.lambda.Invoke", self._take)
-        events.register("before-call.lambda.Invoke", self._accept)
-
-    def _take(self, params: dict[str, Any], **_: Any) -> None:
-        assert params["InvocationType"] == "Event"
-        event = json.loads(params["Payload"])
-        if "Records" in event and object_version(event["Records"][0]).key == self.refuse:
-            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "made up"}}, "Invoke")
-        self.events.append(event)
-        self.functions.append(params["FunctionName"])
-        if self.at_once:
-            self.at_once(event)
-
-    def _accept(self, **_: Any) -> tuple[Any, dict[str, Any]]:
-        return SimpleNamespace(status_code=202), {"StatusCode": 202}
-
-    def keys(self) -> list[str]:
-        return sorted(object_version(event["Records"][0]).key for event in self.events)
+from tests.unit.conftest import Invocations, World
 
 
 def run(world: World, invocations: Invocations, *, age: timedelta = timedelta(), seconds: float = 60) -> Swept:

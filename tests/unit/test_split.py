@@ -1,0 +1,375 @@
+"""Files that are delivered in parts: in whatever order, however often, the tables are those of one delivery."""
+
+import gzip
+import itertools
+import json
+import random
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from csv_ingest import aws as function_aws
+from csv_ingest import parts, planning
+from csv_ingest.errors import MalformedEvent, OutOfTime
+from csv_ingest.events import Event, Task, object_version, task_of, upload_event
+from local.examples import expected_rows
+from ops.audit import audit
+from tests.unit.conftest import Invocations, World
+from tests.unit.faults import Calls, Killed, between_calls
+
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of hundreds of rows are cut as others of hundreds of thousands."""
+    monkeypatch.setattr(parts, "BLOCK", 64)
+    monkeypatch.setattr(parts, "PART_LINES", 20)
+    monkeypatch.setattr(planning, "WHOLE_PARTS", 1)
+
+
+@pytest.fixture
+def queue(world: World) -> Invocations:  # noqa: ARG001 - for its environment
+    return Invocations(function_aws.lambda_())
+
+
+def number_of(event: Event) -> tuple[bool, int]:
+    task = task_of(event["Records"][0])
+    assert task
+    return task.check, task.part
+
+
+def deliver_all(world: World, queue: Invocations, *, shuffle: random.Random | None = None, times: int = 1) -> int:
+    """Deliver what is in Lambda's queue until there is nothing left; returns how many deliveries that were."""
+    count = 0
+    while queue.events:
+        waiting = queue.events * times
+        queue.events.clear()
+        if shuffle:
+            shuffle.shuffle(waiting)
+        for event in waiting:
+            world.deliver(event)
+            count += 1
+    return count
+
+
+def without_parts(world: World) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
+    """The tables, but for how a file was divided."""
+    rows, files = world.tables()
+    kept = {key: item for key, item in files.items() if "#" not in key[1] or "#reject#" in key[1]}
+    for item in kept.values():
+        for name in ("parts", "parts_done", "parts_checked"):
+            item.pop(name, None)
+    return rows, kept
+
+
+CONTENT = "id,name\n" + "".join(f'{n},"line\n{n}"\n' if n % 7 == 0 else f"{n},a\n" for n in range(120)) + ",no id\n1\n"
+REPEATED = "id,name\n" + "".join(f"{n % 50},{n // 50}\n" for n in range(120)) + "".join(f"{n},0\n" for n in range(30))
+"""Each id on several lines, first with other values, at the end with the first ones again."""
+
+
+def test_a_large_file_is_delivered_in_parts_whose_rows_are_those_of_the_file(world: World, queue: Invocations) -> None:
+    event = world.upload("a +.csv", CONTENT)
+    world.deliver(event)
+    assert world.rows() == {}
+    total = len(queue.events)
+    assert total >= 6
+    assert sorted(number_of(each) for each in queue.events) == [(False, number) for number in range(total)]
+    assert {object_version(each["Records"][0]) for each in queue.events} == {object_version(event["Records"][0])}
+    for done, each in enumerate(queue.events):
+        record = world.file("a +.csv")
+        assert (record["status"], record["parts"], record["parts_done"]) == ("PROCESSING", total, done)
+        assert record["rows_stored"] == len(world.rows())
+        world.deliver(each)
+    record = world.file("a +.csv")
+    assert (record["status"], record["parts"], record["parts_done"]) == ("COMPLETE", total, total)
+    assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (122, 120, 2)
+    good = CONTENT.removesuffix(",no id\n1\n").encode()
+    etag = object_version(event["Records"][0]).etag
+    stored = {pk: (int(item["line"]["N"]), item["data"]["S"]) for pk, item in world.tables()[0].items()}
+    assert stored == expected_rows(good, etag)
+    assert audit(world.pipeline()).findings == []
+
+
+def test_a_repeated_delivery_of_a_file_or_a_part_of_it_costs_one_read(world: World, queue: Invocations) -> None:
+    event = world.upload("a.csv", CONTENT)
+    world.deliver(event)
+    part = queue.events[0]
+    deliver_all(world, queue)
+    before = world.tables()
+    calls = Calls(world.s3, world.dynamodb, world.sqs)
+    for each in (event, part):
+        calls.names.clear()
+        world.deliver(each)
+        assert calls.names == ["GetItem"]
+    assert world.tables() == before
+    assert not queue.events
+
+
+def test_a_part_delivered_twice_counts_once(world: World, queue: Invocations) -> None:
+    world.deliver(world.upload("a.csv", CONTENT))
+    first, second, *_ = queue.events
+    world.deliver(first)
+    done = world.file("a.csv")
+    calls = Calls(world.s3, world.dynamodb)
+    world.deliver(first)
+    assert calls.names == ["GetItem"] * 3
+    assert world.file("a.csv") == done
+    # Both at once: the second one finishes the part while the first one is at it.
+    number = len(calls.names)
+    with between_calls(8, lambda: world.deliver(second), world.s3, world.dynamodb):
+        world.deliver(second)
+    assert len(calls.names) > number
+    assert world.file("a.csv")["parts_done"] == 2
+    deliver_all(world, queue)
+    assert world.file("a.csv")["rows_read"] == 122
+
+
+@pytest.mark.parametrize("content", [CONTENT, REPEATED], ids=["different ids", "repeated ids"])
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_in_any_order_and_twice_lead_to_the_tables_of_one_delivery(
+    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch, content: str, seed: int
+) -> None:
+    event = world.upload("a.csv", content)
+    with monkeypatch.context() as patch:
+        patch.setattr(planning, "WHOLE_PARTS", 1_000)
+        world.deliver(event)
+    expected = without_parts(world)
+    world.empty()
+    world.deliver(event)
+    assert deliver_all(world, queue, shuffle=random.Random(seed), times=2) > 6  # noqa: S311
+    assert without_parts(world) == expected
+    assert audit(world.pipeline()).findings == []
+
+
+rows_of_few_ids = st.lists(
+    st.tuples(st.integers(0, 5), st.sampled_from("ab")).map(lambda row: f"{row[0]},{row[1]}\n"), min_size=8, max_size=30
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=rows_of_few_ids, order=st.randoms(use_true_random=False))
+def test_whichever_part_comes_first_the_first_line_of_an_id_wins(
+    world: World, queue: Invocations, rows: list[str], order: random.Random
+) -> None:
+    world.empty()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "PART_LINES", 2)
+        patch.setattr(parts, "BLOCK", 8)
+        event = world.upload("a.csv", "id,name\n" + "".join(rows))
+        with pytest.MonkeyPatch.context() as whole:
+            whole.setattr(planning, "WHOLE_PARTS", 1_000)
+            world.deliver(event)
+        expected = without_parts(world)
+        world.empty()
+        world.deliver(event)
+        deliver_all(world, queue, shuffle=order)
+    assert without_parts(world) == expected
+
+
+def test_two_keys_with_the_same_bytes_and_repeated_ids_are_both_accounted_for(world: World, queue: Invocations) -> None:
+    """Their parts write the same rows: what one of them moves, the other one has counted as its own."""
+    for key in ("a.csv", "b.csv"):
+        world.deliver(world.upload(key, REPEATED))
+    of_a = [each for each in queue.events if object_version(each["Records"][0]).key == "a.csv"]
+    of_b = [each for each in queue.events if object_version(each["Records"][0]).key == "b.csv"]
+    queue.events.clear()
+    for ours, theirs in zip(reversed(of_a), of_b, strict=True):
+        world.deliver(ours)
+        world.deliver(theirs)
+    deliver_all(world, queue)
+    assert world.rejects("a.csv") == world.rejects("b.csv") != []
+    assert audit(world.pipeline()).findings == []
+
+
+FEW = {
+    "different ids": "id,name\n" + "".join(f"{n},a\n" for n in range(50)) + ",no id\n",
+    "repeated ids": "id,name\n" + "".join(f"{n % 20},{n // 40}\n" for n in range(50)),
+}
+
+
+@pytest.mark.parametrize("content", FEW)
+@pytest.mark.parametrize("fault", ["die_before", "die_after", "fail_at"])
+def test_a_fault_at_any_call_of_any_delivery_leaves_no_trace(
+    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch, content: str, fault: str
+) -> None:
+    """Each delivery in turn is hit at one of its calls, and delivered again as Lambda does."""
+    monkeypatch.setattr(parts, "PART_LINES", 30)
+    event = world.upload("a.csv", FEW[content])
+    calls = Calls(world.s3, world.dynamodb, function_aws.lambda_())
+
+    def play(hit: int) -> int:
+        waiting, longest = [event], 0
+        while waiting:
+            current = waiting.pop(0)
+            calls.names.clear()
+            setattr(calls, fault, hit)
+            try:
+                world.deliver(current)
+            except (Killed, ClientError):
+                setattr(calls, fault, None)
+                world.deliver(current)
+            setattr(calls, fault, None)
+            longest = max(longest, len(calls.names))
+            waiting += queue.events
+            queue.events.clear()
+        return longest
+
+    longest = play(10_000)
+    expected = world.tables()
+    for hit in range(1, longest + 1):
+        world.empty()
+        play(hit)
+        assert world.tables() == expected, f"{fault} {hit}"
+        world.failures()
+
+
+def test_a_part_that_fails_for_good_leaves_the_file_unsettled_until_it_is_redriven(
+    world: World, queue: Invocations
+) -> None:
+    world.deliver(world.upload("a.csv", CONTENT))
+    lost = queue.events.pop(3)
+    deliver_all(world, queue)
+    record = world.file("a.csv")
+    assert (record["status"], record["parts_done"]) == ("PROCESSING", record["parts"] - 1)
+    assert [finding.kind for finding in audit(world.pipeline()).findings] == ["unsettled"]
+    world.deliver(lost)
+    record = world.file("a.csv")
+    assert (record["status"], record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (
+        "COMPLETE",
+        122,
+        120,
+        2,
+    )
+
+
+def test_the_file_delivered_again_starts_only_the_parts_that_are_not_done(world: World, queue: Invocations) -> None:
+    event = world.upload("a.csv", CONTENT)
+    world.deliver(event)
+    lost = {number_of(each) for each in queue.events[2:4]}
+    del queue.events[2:4]
+    deliver_all(world, queue)
+    calls = Calls(world.s3)
+    world.deliver(event)
+    assert {number_of(each) for each in queue.events} == lost
+    assert calls.names == [], "the plan is not made again"
+    deliver_all(world, queue)
+    assert world.file("a.csv")["status"] == "COMPLETE"
+
+
+def test_how_a_file_is_divided_and_read_stays_whatever_is_deployed_meanwhile(
+    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the plan, before the record says so: the next one, with other parts and settings, keeps to it."""
+    event = world.upload("a.csv", "id,name\n" + "".join(f"{n},é\n" for n in range(120)))
+    calls = Calls(world.dynamodb)
+    calls.die_before = 4
+    with pytest.raises(Killed):
+        world.deliver(event)
+    assert calls.names[-2:] == ["BatchExecuteStatement", "GetItem"]
+    calls.die_before = None
+    monkeypatch.setattr(parts, "PART_LINES", 33)
+    monkeypatch.setenv("ENCODING", "cp1252")
+    function_aws.settings.cache_clear()
+    world.deliver(event)
+    assert len(queue.events) == 6
+    monkeypatch.setenv("ID_COLUMN", "name")
+    function_aws.settings.cache_clear()
+    deliver_all(world, queue)
+    assert {json.loads(data)["name"] for data in world.rows().values()} == {"é"}
+    assert len(world.rows()) == world.file("a.csv")["rows_stored"] == 120
+
+
+def test_a_part_out_of_time_goes_on_where_it_was(
+    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "PART_LINES", 100)
+    world.deliver(world.upload("a.csv", CONTENT))
+    part = queue.events.pop(0)
+    with pytest.raises(OutOfTime, match="after 2 requests"):
+        world.deliver(part, seconds_left=itertools.chain([30, 30], itertools.repeat(1)))
+    assert len(world.rows()) == 50
+    calls = Calls(world.dynamodb)
+    world.deliver(part)
+    assert "BatchGetItem" not in calls.names, "nothing is written twice"
+    deliver_all(world, queue)
+    assert world.file("a.csv")["rows_stored"] == 120
+
+
+def test_a_repaired_file_is_delivered_in_its_parts_again(world: World, queue: Invocations) -> None:
+    event = world.upload("a.csv", CONTENT)
+    world.deliver(event)
+    deliver_all(world, queue)
+    [pk] = [pk for pk in world.tables()[0] if pk.endswith("#77")]
+    world.dynamodb.delete_item(TableName=world.rows_table, Key={"pk": {"S": pk}})
+    pipeline = world.pipeline()
+    assert [finding.kind for finding in audit(pipeline).findings] == ["missing"]
+    assert pipeline.reopen(object_version(event["Records"][0]))
+    world.deliver(event)
+    assert len(queue.events) >= 6
+    deliver_all(world, queue)
+    assert audit(pipeline).findings == []
+    assert world.file("a.csv")["rows_read"] == 122
+
+
+@pytest.mark.parametrize("task", [Task(99), Task(0, check=True)])
+def test_a_part_that_there_is_not_is_an_error(world: World, queue: Invocations, task: Task) -> None:
+    event = world.upload("a.csv", CONTENT)
+    version = object_version(event["Records"][0])
+    with pytest.raises(MalformedEvent, match="0 parts"):
+        world.deliver(upload_event(version, task))
+    world.deliver(event)
+    with pytest.raises(MalformedEvent, match="parts, and None of them checked"):
+        world.deliver(upload_event(version, task))
+    assert queue.events
+    assert world.rows() == {}
+
+
+TOO_LARGE = {
+    "a.csv": (b"id\n" + b"1\n" * 1_200_000, "the file has 2,400,003 bytes, and max_file_mb allows 2,000,000"),
+    "a.csv.gz": (gzip.compress(b"id\n" + b"1\n" * 120_000), "cannot be cut into parts, and has more than the 200,000"),
+    "old-mac.csv": (b"id\r" + b"1\r" * 600_000, "cannot be cut into parts, and has more than the 200,000"),
+}
+
+
+@pytest.mark.parametrize("key", TOO_LARGE)
+def test_a_file_too_large_to_be_checked_in_time_is_rejected_with_what_to_do(
+    world: World, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setattr(parts, "BLOCK", 64 * 1024)
+    monkeypatch.setenv("MAX_FILE_MB", "2")
+    function_aws.settings.cache_clear()
+    content, reason = TOO_LARGE[key]
+    event = world.upload(key, content)
+    world.deliver(event)
+    record = world.file(key)
+    assert record["status"] == "REJECTED"
+    assert reason in record["reason"]
+    assert "raise max_file_mb, and timeout_seconds with it" in record["reason"]
+    monkeypatch.setenv("MAX_FILE_MB", "20")
+    function_aws.settings.cache_clear()
+    with pytest.raises(OutOfTime):
+        world.deliver(event, seconds_left=1)
+    assert world.file(key)["status"] == "PROCESSING", "under the new setting it is read"
+
+
+def test_a_large_file_that_cannot_be_read_is_rejected_with_the_place_and_no_part_of_it_is_delivered(
+    world: World, queue: Invocations
+) -> None:
+    world.deliver(world.upload("a.csv", CONTENT + '"open'))
+    record = world.file("a.csv")
+    assert (record["status"], record["reason"]) == (
+        "REJECTED",
+        "the record that starts on line 142: unexpected end of data",
+    )
+    assert not queue.events
+    assert world.rows() == {}
+
+
+def test_a_large_file_with_old_mac_line_ends_is_ingested_by_one_delivery(world: World, queue: Invocations) -> None:
+    world.deliver(world.upload("a.csv", "id\r" + "".join(f"{n}\r" for n in range(200))))
+    assert not queue.events
+    assert world.file("a.csv")["rows_stored"] == 200
