@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE         := 1
 export CDK_DISABLE_CLI_TELEMETRY       := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test lint synth deploy destroy lock clean
+.PHONY: help setup demo local test bench lint synth deploy destroy lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
@@ -37,6 +37,9 @@ local: $(READY) ## the same deployment, kept running for your own experiments (C
 # Two workers, a MiniStack each; a file's tests stay together, so that the stack is deployed once.
 test: $(READY) ## all tests: unit, infrastructure, end to end
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+bench: $(READY) ## speed and memory against baselines, in ten minutes; writes docs/benchmarks.md
+	@$(BIN)/python -m bench
 
 lint: $(READY) ## ruff, mypy, and cfn-lint on the synthesized templates
 	ruff check .

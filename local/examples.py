@@ -37,14 +37,15 @@ def orders(count: int) -> bytes:
 
 
 def quoted_lines(size: int) -> Iterator[bytes]:
-    """A CSV file of at least `size` bytes, in pieces; 200 bytes a row, and in every hundredth a cell with newlines."""
+    """A CSV file of at least `size` bytes, in pieces: 200 bytes a row, in every hundredth a cell of several lines."""
     yield b"id,name,note,filler\n"
     written = count = 0
     while written < size:
         rows = []
         for number in range(count, count + 1_000):
-            note = f'"a ""note"", with\nnewlines\r\nof {number}"' if number % 100 == 7 else f"a note of {number}"  # noqa: PLR2004
-            rows.append(f"{number:09d},Müller {number % 997},{note},{'x' * 153}\n")
+            line_end = "\r\n" if number % 10_000 == 7 else "\n"  # noqa: PLR2004
+            note = f'"a ""note"", größer,{line_end}on two lines"' if number % 100 == 7 else "a note"  # noqa: PLR2004
+            rows.append(f"{number:09d},Miller {number % 997},{note},{'x' * 160}\n")
         piece = "".join(rows).encode()
         yield piece
         written += len(piece)

@@ -127,13 +127,16 @@ class Pipeline:
         self.deliver(upload_event(version))
 
     def reopen(self, version: ObjectVersion) -> bool:
-        """Have the next delivery of a complete upload look at each of its rows again; whether it was complete.
+        """Have the next delivery of a complete upload look at each of its rows again; returns whether it will.
+
+        One whose parts are all done and being checked is opened too: the check cannot end if a row has disappeared.
 
         How it is read stays recorded: what was deployed since must not change what its rows are. So does the plan of
         a file that is delivered in parts; that its parts are done is forgotten while nobody looks at them, as the file
         is complete.
         """
-        if self.file(version.key, version.etag).get("status") != COMPLETE:
+        record = self.file(version.key, version.etag)
+        if record.get("status") != COMPLETE and "parts_checked" not in record:
             return False
         for mark in (PART_MARK, CHECK_MARK):
             self._forget(version, mark)
@@ -142,8 +145,8 @@ class Pipeline:
                 TableName=self.files_table,
                 Key={"object_key": {"S": version.key}, "entry": {"S": version.etag}},
                 UpdateExpression="SET #status = :processing REMOVE rows_read, rows_stored, rows_rejected, settled_at,"
-                " parts, parts_done, parts_checked",
-                ConditionExpression="#status = :complete",
+                " parts, parts_done, parts_checked, check_begun_by",
+                ConditionExpression="#status = :complete OR attribute_exists(parts_checked)",
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues={":processing": {"S": PROCESSING}, ":complete": {"S": COMPLETE}},
             )

@@ -46,6 +46,7 @@ def s3() -> "S3Client":
 @cache
 def dynamodb() -> "DynamoDBClient":
     client = boto3.client("dynamodb", config=_CONFIG)
+    _ = client.exceptions  # made when first asked for: two threads would make two of each, and catch only their own
     client.meta.events.register_last("before-parameter-build.dynamodb.BatchExecuteStatement", _encode)
     client.meta.events.register("before-call.dynamodb.BatchExecuteStatement", _send_encoded)
     return client

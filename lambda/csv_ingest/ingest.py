@@ -1,6 +1,7 @@
 """One delivery of one uploaded file, or of a part of one: check it, store it, settle it."""
 
 import json
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from csv_ingest.batches import MAX_KEYS, MAX_STATEMENTS
 from csv_ingest.errors import ItemsNotRead, MalformedEvent, OutOfTime, RowsNotWritten
 from csv_ingest.events import ObjectVersion, Task, upload_event
-from csv_ingest.ledger import COMPLETE, FileRecord, Ledger, Tally
+from csv_ingest.ledger import COMPLETE, Ledger, Tally
 from csv_ingest.objects import opened
-from csv_ingest.planning import make_plan
+from csv_ingest.planning import in_steps, make_plan
 from csv_ingest.rows import Format, Reject, Row, read_rows
 from csv_ingest.settings import Settings
 from csv_ingest.store import RowStore, Stored
@@ -85,21 +86,18 @@ class Delivery:
         self.ledger.begin()
         format_ = record.format or self.settings.format
         if record.tally is None:
-            plan = make_plan(
-                self.version, format_, s3=self.s3, limit=self.settings.max_file_bytes, time_left=self.time_left
-            )
+            # A file that was begun once stays, whatever is allowed today.
+            limit = sys.maxsize if record.format else self.settings.max_file_bytes
+            plan = make_plan(self.version, format_, s3=self.s3, limit=limit, time_left=self.time_left)
             record = self.ledger.found_readable(format_) if plan.is_whole else self.ledger.split(plan)
         if record.parts:
-            settled, delivered = self._go_on(deliver=lambda _: True)
-            return Outcome(settled or Tally(), delivered=delivered, settled=settled)
-        store = self._row_store(record.format or format_)
+            settled, delivered = self._go_on(None)
+            return Outcome(Tally(), delivered=delivered, settled=settled)
+        format_ = record.format or format_
         with opened(self.version, self.s3) as source:
-            tally, present = self._work_off(
-                read_rows(source, record.format or format_),
-                record.tally or Tally(),
-                store.store,
-                self.ledger.checkpoint,
-            )
+            rows = read_rows(source, format_)
+            write = partial(self._row_store(format_).store, repeated=self._repeated())
+            tally, present = self._work_off(rows, record.tally or Tally(), write, self.ledger.checkpoint)
         self.ledger.complete(tally)
         return Outcome(tally, present, settled=tally)
 
@@ -118,11 +116,7 @@ class Delivery:
         if part.status != COMPLETE:
             tally, present = self._do(task, tally)
             self.ledger.finish(task, tally)
-        # A part that was done before does not start others, or two deliveries of each would start each other for
-        # ever. But one that was killed as it began the check must still do so.
-        settled, delivered = self._go_on(
-            deliver=lambda record: part.status == COMPLETE and not task.check and record.parts_checked == 0
-        )
+        settled, delivered = self._go_on(task)
         return Outcome(tally, present, part.status == COMPLETE, delivered, settled)
 
     def _do(self, task: Task, tally: Tally) -> tuple[Tally, int]:
@@ -130,7 +124,7 @@ class Delivery:
         begins = plan.parts[task.part]
         end = plan.parts[task.part + 1].start if task.part + 1 < len(plan.parts) else None
         store = self._row_store(plan.format)
-        write = store.check if task.check else partial(store.store_unordered, repeated=self.ledger.note_repeated_ids)
+        write = store.check if task.check else partial(store.store_unordered, repeated=self._repeated())
         with opened(self.version, self.s3, start=begins.start, end=end) as source:
             columns = plan.columns if task.part else None  # the first part has them itself
             rows = read_rows(source, plan.format, columns=columns, first_line=begins.line)
@@ -142,8 +136,8 @@ class Delivery:
                 size=MAX_KEYS if task.check else MAX_STATEMENTS,
             )
 
-    def _go_on(self, *, deliver: Callable[[FileRecord], bool]) -> tuple[Tally | None, int]:
-        """Settle the file if all of its parts are done; otherwise deliver those that are not, if they have to be.
+    def _go_on(self, task: Task | None) -> tuple[Tally | None, int]:
+        """After a part, or at a delivery of the whole file: settle it if all is done, or deliver what comes next.
 
         Returns the settled file's tally, and how many parts were delivered.
         """
@@ -155,8 +149,11 @@ class Delivery:
             tally = record.tally or Tally()
             self.ledger.complete(tally)
             return tally, 0
-        begun = stored and self.ledger.begin_check()
-        if not begun and not deliver(record):
+        # A part starts others only as the one that begins the check: otherwise two copies of each event would start
+        # all others for ever.
+        if task and (task.check or not stored):
+            return None, 0
+        if stored and not self.ledger.begin_check(task) and task:
             return None, 0
         tasks = self.ledger.unfinished([Task(number, check=stored) for number in range(record.parts)])
         self._deliver(tasks)
@@ -172,6 +169,18 @@ class Delivery:
 
         with ThreadPoolExecutor(INVOCATIONS) as pool:
             deque(pool.map(invoke, tasks), maxlen=0)
+
+    def _repeated(self) -> Callable[[], None]:
+        """Notes that an id was met on two lines: the first time that it is called, since one note is enough."""
+        noted = False
+
+        def note() -> None:
+            nonlocal noted
+            if not noted:
+                self.ledger.note_repeated_ids()
+                noted = True  # only now: another thread must not go on before it is
+
+        return note
 
     def _row_store(self, format_: Format) -> RowStore:
         return RowStore(
@@ -193,7 +202,9 @@ class Delivery:
     ) -> tuple[Tally, int]:
         """Write what is not counted yet; returns what has become of all, and how many rows were there before."""
         saved, present = tally, 0
-        batches = self._in_time(in_batches(islice(records, tally.read, None), size))
+        for _ in in_steps(islice(records, tally.read), self.time_left, "before the checkpoint was reached"):
+            pass
+        batches = self._in_time(in_batches(records, size))
         try:
             for batch, stored in overlapping(batches, write):
                 rejects = [each for each in batch.records if isinstance(each, Reject)] + stored.rejects

@@ -60,6 +60,8 @@ class FileRecord(NamedTuple):
     parts_done: int = 0
     parts_checked: int | None = None
     """How many were compared with the table after all were done; None if that was not, or not yet, necessary."""
+    started_at: datetime | None = None
+    """When the file was last delivered as a whole."""
 
 
 class Ledger:
@@ -117,7 +119,7 @@ class Ledger:
     def complete(self, tally: Tally) -> None:
         """Settle the upload: the caller saw each row confirmed by DynamoDB, or recorded its reject."""
         settled: Item = {"status": {"S": COMPLETE}, "settled_at": {"S": _now()}}
-        self._update(settled | _counts(tally), remove=["reason"])
+        self._update(settled | _counts(tally), remove=["reason", "check_begun_by"])
 
     def reject_file(self, reason: str) -> None:
         """Settle the upload as one that cannot be read, unless another delivery found that it can.
@@ -196,8 +198,13 @@ class Ledger:
                 "TableName": self._table,
                 "Key": self._key,
                 "UpdateExpression": "ADD " + ", ".join(f"{name} :{name}" for name in added),
-                "ConditionExpression": f"attribute_exists({counter})",
-                "ExpressionAttributeValues": _parameters({counter: {"N": "1"}, **counts}),
+                # Not if it was opened again for repair, nor while that is being prepared.
+                "ConditionExpression": f"attribute_exists({counter}) AND NOT (#status = :complete)",
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": {
+                    ":complete": {"S": COMPLETE},
+                    **_parameters({counter: {"N": "1"}, **counts}),
+                },
             }
         }
         reasons: list[str] = []
@@ -221,10 +228,15 @@ class Ledger:
                 return
         raise RowsNotWritten(f"{self._table} did not take the end of a part: {', '.join(reasons)}")
 
-    def begin_check(self) -> bool:
-        """Have the counting begin anew, now by comparing all parts with the table; whether it had not begun yet."""
-        first: Item = _counts(Tally()) | {"parts_checked": {"N": "0"}}
-        return self._update(first, unless="attribute_exists(#parts_checked)") is None
+    def begin_check(self, by: Task | None) -> bool:
+        """Have the counting begin anew, now by comparing all parts with the table; whether it was begun for this task.
+
+        It is remembered who began it, or, if that one is killed, nobody would know whether the checks were delivered.
+        """
+        beginner: AttributeValueTypeDef = {"N": str(by.part if by else -1)}
+        first: Item = _counts(Tally()) | {"parts_checked": {"N": "0"}, "check_begun_by": beginner}
+        before = self._update(first, unless="attribute_exists(#parts_checked)")
+        return before is None or before.get("check_begun_by") == beginner
 
     def note_repeated_ids(self) -> None:
         """Record that an id was met on two lines of these bytes; before anything is done about it."""
@@ -263,23 +275,28 @@ class Ledger:
         if remove:
             expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
         condition = f"NOT (#status = :complete{f' OR {unless}' if unless else ''})"
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=key or self._key,
-                UpdateExpression=expression,
-                ConditionExpression=condition,
-                ExpressionAttributeNames={
-                    f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")
-                },
-                ExpressionAttributeValues={":complete": {"S": COMPLETE}, **_parameters(attributes)},
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except self._client.exceptions.ConditionalCheckFailedException as error:
-            # It has been done by another delivery, from the same bytes and with the same result.
-            stayed: Item = error.response.get("Item", {})  # type: ignore[assignment] # the stubs do not know it
-            return stayed
-        return None
+        for _ in self._pace.attempts():
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=key or self._key,
+                    UpdateExpression=expression,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={
+                        f"#{name}": name for name in re.findall(r"#(\w+)", f"{expression} {condition}")
+                    },
+                    ExpressionAttributeValues={":complete": {"S": COMPLETE}, **_parameters(attributes)},
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except self._client.exceptions.ConditionalCheckFailedException as error:
+                # It has been done by another delivery, from the same bytes and with the same result.
+                stayed: Item = error.response.get("Item", {})  # type: ignore[assignment] # the stubs do not know it
+                return stayed
+            except self._client.exceptions.TransactionConflictException:
+                self._pace.slower()  # a part of the file is finishing
+            else:
+                return None
+        raise RowsNotWritten(f"{self._table} did not take a record: TransactionConflict")
 
 
 def file_record(item: "Mapping[str, AttributeValueTypeDef]") -> FileRecord:
@@ -292,6 +309,7 @@ def file_record(item: "Mapping[str, AttributeValueTypeDef]") -> FileRecord:
         parts=int(item["parts"]["N"]) if "parts" in item else 0,
         parts_done=int(item["parts_done"]["N"]) if "parts_done" in item else 0,
         parts_checked=int(item["parts_checked"]["N"]) if "parts_checked" in item else None,
+        started_at=datetime.fromisoformat(item["started_at"]["S"]) if "started_at" in item else None,
     )
 
 

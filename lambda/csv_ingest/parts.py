@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from csv_ingest.rows import MAX_RECORD, Format, Source
 
-BLOCK = 64 * 1024
+BLOCK = 128 * 1024
 """Bytes that are looked at together. A part ends with the last line end of a block."""
 
 PART_BYTES, PART_LINES = 1 << 20, 5_000
@@ -100,8 +100,8 @@ def _text_blocks(source: Source, encoding: str) -> Iterator[bytes]:
 def _line_ends(text: bytes, end: int) -> int:
     """How many there are before `end`: of Unix, Windows, and old Macs."""
     count = text.count(b"\n", 0, end)
-    if text.find(b"\r", 0, end) >= 0:
-        count += text.count(b"\r", 0, end) - text.count(b"\r\n", 0, end)
+    if returns := text.count(b"\r", 0, end):
+        count += returns - text.count(b"\r\n", 0, end)
     return count
 
 

@@ -49,12 +49,15 @@ class Reject(NamedTuple):
     reason: str
 
 
-def read_header(source: Source, format_: Format) -> list[str]:
-    """The columns of a file, none if it is empty; raises UnreadableFile if no row could be read under them."""
-    columns = next((record for _, record in read_records(source, format_)), [])
+def read_header(source: Source, format_: Format) -> tuple[int, list[str]]:
+    """The line and the columns of the header, none if there is none.
+
+    Raises UnreadableFile if no row could be read under them.
+    """
+    line, columns = next(read_records(source, format_), (1, []))
     if columns:
         _id_index(columns, format_.id_column)
-    return columns
+    return line, columns
 
 
 def read_rows(

@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from csv_ingest.batches import Pace, get_items, insert_if_absent
-from csv_ingest.errors import ItemsNotRead
-from csv_ingest.rows import Reject, Row
+from botocore.exceptions import ClientError
+
+from csv_ingest.batches import Pace, get_items, insert_if_absent, throttled
+from csv_ingest.errors import ItemsNotRead, RowsNotWritten
+from csv_ingest.rows import LINE_AS_ID, Reject, Row
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,16 +41,26 @@ class RowStore:
         self._id_column = id_column
         self._pace = Pace(time_left)
 
-    def store(self, rows: Sequence[Row]) -> Stored:
+    def store(self, rows: Sequence[Row], *, repeated: Callable[[], None]) -> Stored:
         """Write at most 25 rows with different ids, after all lower lines; each is in the table then, or a reject.
 
         An id that is there with the same values is the same row, delivered or uploaded again. With other values,
         the id was used twice in this file: the first row stays, the later one is a reject.
+
+        Of the same bytes under another key, which are ingested in parts meanwhile, a later line can be there first:
+        its place is taken, after a call of `repeated`, as in `store_unordered`.
+
         Raises RowsNotWritten if DynamoDB does not take all of them in time; those written before stay written.
         """
         items, rejects = self._items(rows)
         present = insert_if_absent(self._client, self._table, items, pace=self._pace)
-        conflicts = self._conflicts(present)
+        conflicts: list[Reject] = []
+        for item, there in self._read(present):
+            if _line(there) > _line(item) and self._is_ours(there, item):
+                repeated()
+                self._replace_by_lower(item)
+            else:
+                conflicts += _conflict(item, there)
         return Stored(len(present) - len(conflicts), rejects + conflicts)
 
     def store_unordered(self, rows: Sequence[Row], *, repeated: Callable[[], None]) -> Stored:
@@ -61,7 +73,7 @@ class RowStore:
         items, rejects = self._items(rows)
         present = insert_if_absent(self._client, self._table, items, pace=self._pace)
         for item, there in self._read(present):
-            if there["line"] == item["line"]:
+            if _line(there) == _line(item):
                 rejects += _conflict(item, there)
                 continue
             repeated()
@@ -75,11 +87,8 @@ class RowStore:
         Raises ItemsNotRead if the table has no item for a row that was stored, or does not give it in time.
         """
         items, rejects = self._items(rows)
-        conflicts = self._conflicts(items)
+        conflicts = [reject for item, there in self._read(items) for reject in _conflict(item, there)]
         return Stored(len(items) - len(conflicts), rejects + conflicts)
-
-    def _conflicts(self, items: "Sequence[Item]") -> list[Reject]:
-        return [reject for item, there in self._read(items) for reject in _conflict(item, there)]
 
     def _read(self, items: "Sequence[Item]") -> "list[tuple[Item, Item]]":
         """Each item with the one under its key; an INSERT does not tell what it found, so it has to be read."""
@@ -94,23 +103,33 @@ class RowStore:
 
     def _replace_by_lower(self, item: "Item") -> None:
         """Put a row in the place of a higher line with the same id, unless an even lower one has come since."""
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key={"pk": item["pk"]},
-                UpdateExpression="SET #line = :line, #data = :data",
-                ConditionExpression="#line > :line",
-                ExpressionAttributeNames={"#line": "line", "#data": "data"},
-                ExpressionAttributeValues={":line": item["line"], ":data": item["data"]},
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return
+        for _ in self._pace.attempts():
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key={"pk": item["pk"]},
+                    UpdateExpression="SET #line = :line, #data = :data",
+                    ConditionExpression="#line > :line",
+                    ExpressionAttributeNames={"#line": "line", "#data": "data"},
+                    ExpressionAttributeValues={":line": item["line"], ":data": item["data"]},
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return
+            except ClientError as error:
+                throttled(error)
+                self._pace.slower()
+            else:
+                self._pace.faster()
+                return
+        raise RowsNotWritten(f"{self._table} did not take a row in the place of a later one")
 
     def _is_ours(self, there: "Item", item: "Item") -> bool:
         """Whether an item can be a row of this reading of the file.
 
         The same bytes under another key may have been read under other settings, and their rows are not ours to move.
         """
+        if self._id_column == LINE_AS_ID:
+            return False  # no two lines have one id: it is another reading
         theirs, ours = json.loads(there["data"]["S"]), json.loads(item["data"]["S"])
         return list(theirs) == list(ours) and theirs.get(self._id_column) == ours.get(self._id_column)
 

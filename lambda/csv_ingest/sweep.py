@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from csv_ingest import aws
 from csv_ingest.errors import OutOfTime
 from csv_ingest.events import ObjectVersion, upload_event
-from csv_ingest.ledger import SETTLED
+from csv_ingest.ledger import SETTLED, FileRecord
 from csv_ingest.settings import SweepSettings
 from csv_ingest.uploads import list_uploads, with_records
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 GRACE = timedelta(hours=1)
 """How long an upload may take until it counts as unsettled: its event, two retries, and some waiting."""
+
+PARTS_GRACE = timedelta(hours=5)
+"""And how much longer, if it is delivered in parts: six hours is as old as Lambda lets an event become."""
 
 MAX_DELIVERIES = 100
 """In one run: a thousand lost events must not become a thousand invocations at once."""
@@ -83,7 +86,7 @@ def sweep(
         seen += 1
         if time_left() <= 0:
             raise OutOfTime(f"after {seen:,} uploads, {len(unsettled):,} of them unsettled")
-        if record.status not in SETTLED:
+        if record.status not in SETTLED and not _is_under_way(record, before):
             unsettled[upload.version.key, upload.version.etag] = upload.version
     # By chance, or a hundred files that fail for ever would keep all others waiting for ever.
     chosen = random.sample(list(unsettled.values()), min(len(unsettled), MAX_DELIVERIES))
@@ -91,3 +94,8 @@ def sweep(
         payload = json.dumps(upload_event(version)).encode()
         lambda_.invoke(FunctionName=settings.ingest_function, InvocationType="Event", Payload=payload)
     return Swept(seen, len(unsettled), len(chosen))
+
+
+def _is_under_way(record: FileRecord, before: datetime) -> bool:
+    """Whether parts of a file may still be in Lambda's queue. More of them would only delay each other."""
+    return bool(record.parts and record.started_at and record.started_at > before - PARTS_GRACE)

@@ -54,6 +54,8 @@ class Invocations:
         self.functions: list[str] = []
         self.refuse: str | None = None
         """The key of an upload whose event is not accepted."""
+        self.refuse_after: int | None = None
+        """How many events are still accepted."""
         self.at_once: Callable[[Event], None] | None = None
         """What is done with an event as soon as it is accepted."""
         events: Any = self.client.meta.events
@@ -64,6 +66,8 @@ class Invocations:
         assert params["InvocationType"] == "Event"
         event = json.loads(params["Payload"])
         if "Records" in event and object_version(event["Records"][0]).key == self.refuse:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "made up"}}, "Invoke")
+        if self.refuse_after is not None and len(self.events) >= self.refuse_after:
             raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "made up"}}, "Invoke")
         self.events.append(event)
         self.functions.append(params["FunctionName"])

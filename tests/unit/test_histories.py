@@ -110,7 +110,7 @@ class Lambda:
             s3=self.world.s3,
             dynamodb=self.world.dynamodb,
             lambda_=invocations.client,
-            before=datetime.now(UTC) + timedelta(minutes=1),
+            before=datetime.now(UTC) + timedelta(hours=6),
             time_left=lambda: 60,
         )
         self.waiting += [(event, 1) for event in invocations.events]

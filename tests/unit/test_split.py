@@ -4,6 +4,7 @@ import gzip
 import itertools
 import json
 import random
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from csv_ingest import aws as function_aws
 from csv_ingest import parts, planning
-from csv_ingest.errors import MalformedEvent, OutOfTime
+from csv_ingest.errors import ItemsNotRead, MalformedEvent, OutOfTime
 from csv_ingest.events import Event, Task, object_version, task_of, upload_event
 from local.examples import expected_rows
 from ops.audit import audit
@@ -150,7 +151,7 @@ rows_of_few_ids = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=rows_of_few_ids, order=st.randoms(use_true_random=False))
 def test_whichever_part_comes_first_the_first_line_of_an_id_wins(
     world: World, queue: Invocations, rows: list[str], order: random.Random
@@ -192,7 +193,7 @@ FEW = {
 
 
 @pytest.mark.parametrize("content", FEW)
-@pytest.mark.parametrize("fault", ["die_before", "die_after", "fail_at"])
+@pytest.mark.parametrize("fault", ["die_before", "die_after", "fail_at", "lose_answer_of"])
 def test_a_fault_at_any_call_of_any_delivery_leaves_no_trace(
     world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch, content: str, fault: str
 ) -> None:
@@ -290,7 +291,7 @@ def test_a_part_out_of_time_goes_on_where_it_was(
     world.deliver(world.upload("a.csv", CONTENT))
     part = queue.events.pop(0)
     with pytest.raises(OutOfTime, match="after 2 requests"):
-        world.deliver(part, seconds_left=itertools.chain([30, 30], itertools.repeat(1)))
+        world.deliver(part, seconds_left=itertools.chain([30] * 3, itertools.repeat(1)))
     assert len(world.rows()) == 50
     calls = Calls(world.dynamodb)
     world.deliver(part)
@@ -313,6 +314,105 @@ def test_a_repaired_file_is_delivered_in_its_parts_again(world: World, queue: In
     deliver_all(world, queue)
     assert audit(pipeline).findings == []
     assert world.file("a.csv")["rows_read"] == 122
+
+
+def test_late_copies_of_parts_do_not_start_the_check_again(world: World, queue: Invocations) -> None:
+    """Or each copy would start a check of all parts: a storm that grows with the square of the file."""
+    event = world.upload("a.csv", REPEATED)
+    world.deliver(event)
+    world.deliver(event)
+    total = world.file("a.csv")["parts"]
+    assert len(queue.events) == 2 * total
+    # In the order of Lambda's queue: the copies come after the parts, and before the checks that these start.
+    assert deliver_all(world, queue) <= 4 * total
+    assert world.file("a.csv")["status"] == "COMPLETE"
+
+
+def test_a_check_that_was_begun_but_not_delivered_is_delivered_by_the_retry(world: World, queue: Invocations) -> None:
+    world.deliver(world.upload("a.csv", REPEATED))
+    *others, last = queue.events
+    queue.events.clear()
+    for each in others:
+        world.deliver(each)
+    calls = Calls(world.dynamodb, function_aws.lambda_())
+    queue.refuse_after = 2
+    with pytest.raises(ClientError):
+        world.deliver(last)
+    queue.refuse_after = None
+    first, *_ = queue.events
+    queue.events.clear()
+    world.deliver(first)
+    assert world.file("a.csv")["parts_checked"] == 1
+    calls.names.clear()
+    world.deliver(last)
+    assert len(queue.events) == world.file("a.csv")["parts"] - 1
+    deliver_all(world, queue)
+    assert world.file("a.csv")["status"] == "COMPLETE"
+
+
+def test_repeated_ids_are_noted_once_a_delivery(world: World, queue: Invocations) -> None:
+    """The note is one item: DynamoDB takes a thousand writes a second of it, from all parts together."""
+    world.deliver(world.upload("a.csv", REPEATED))
+    notes: list[Any] = []
+
+    def note(params: Any, **_: Any) -> None:
+        notes.extend(each for each in params["Statements"] if "#repeats" in str(each["Parameters"]))
+
+    world.dynamodb.meta.events.register("provide-client-params.dynamodb.BatchExecuteStatement", note)
+    parts_ = len(queue.events)
+    deliver_all(world, queue)
+    assert 0 < len(notes) <= parts_
+
+
+def test_rows_of_the_same_bytes_under_other_settings_are_not_moved(
+    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = "id,name\n" + "".join(f"{121 - n},{n}\n" for n in range(120))
+    world.deliver(world.upload("a.csv", content))
+    deliver_all(world, queue)
+    before = world.tables()[0]
+    monkeypatch.setenv("ID_COLUMN", "@line")
+    function_aws.settings.cache_clear()
+    world.deliver(world.upload("b.csv", content))
+    deliver_all(world, queue)
+    after = world.tables()[0]
+    assert {pk: after[pk] for pk in before} == before
+    assert world.file("b.csv")["rows_rejected"] > 100
+
+
+def test_a_row_that_disappears_before_its_check_can_be_repaired(world: World, queue: Invocations) -> None:
+    event = world.upload("a.csv", REPEATED)
+    world.deliver(event)
+    while not number_of(queue.events[0])[0]:
+        world.deliver(queue.events.pop(0))
+    [pk] = [pk for pk in world.tables()[0] if pk.endswith("#7")]
+    world.dynamodb.delete_item(TableName=world.rows_table, Key={"pk": {"S": pk}})
+    for each in list(queue.events):
+        with suppress(ItemsNotRead):
+            world.deliver(each)
+    queue.events.clear()
+    pipeline = world.pipeline()
+    assert [finding.kind for finding in audit(pipeline).findings] == ["unsettled"]
+    assert pipeline.reopen(object_version(event["Records"][0]))
+    world.deliver(event)
+    deliver_all(world, queue)
+    assert audit(pipeline).findings == []
+
+
+def test_blank_lines_before_the_header_are_no_part_of_their_own(world: World, queue: Invocations) -> None:
+    world.deliver(world.upload("a.csv", "\n" * 300 + CONTENT))
+    deliver_all(world, queue)
+    assert sorted(map(int, world.rows())) == list(range(120))
+    assert audit(world.pipeline()).findings == []
+
+
+def test_a_file_with_more_parts_than_its_plan_can_hold_is_rejected(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "MAX_PARTS", 5)
+    world.deliver(world.upload("a.csv", CONTENT))
+    assert world.file("a.csv")["reason"].endswith("divide it")
+    assert world.file("a.csv")["status"] == "REJECTED"
 
 
 @pytest.mark.parametrize("task", [Task(99), Task(0, check=True)])

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from csv_ingest import aws as function_aws
 from csv_ingest.errors import OutOfTime
 from csv_ingest.events import object_version
 from csv_ingest.settings import SweepSettings
@@ -32,6 +33,18 @@ def run(world: World, invocations: Invocations, *, age: timedelta = timedelta(),
 @pytest.fixture
 def invocations(world: World) -> Invocations:  # noqa: ARG001 - for its environment
     return Invocations()
+
+
+@pytest.mark.parametrize(("hours", "delivered"), [(2, 0), (7, 1)])
+def test_a_file_in_parts_has_six_hours_before_its_parts_are_delivered_again(
+    world: World, invocations: Invocations, monkeypatch: pytest.MonkeyPatch, hours: int, delivered: int
+) -> None:
+    monkeypatch.setattr("csv_ingest.planning.WHOLE_PARTS", 0)
+    parts = Invocations(function_aws.lambda_())
+    world.deliver(world.upload("in/large.csv", "id\n1\n"))
+    assert len(parts.events) == 1
+    swept = run(world, invocations, age=timedelta(hours=1 - hours))
+    assert (swept.unsettled, swept.delivered, len(invocations.events)) == (delivered,) * 3
 
 
 def test_an_upload_that_never_settled_is_delivered_again_and_others_are_not(

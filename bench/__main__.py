@@ -1,0 +1,306 @@
+"""`python -m bench`: runs the cases in turn, each in a process of its own, and writes docs/benchmarks.md."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import boto3
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from bench.cases import Found, quoted_file
+from csv_ingest.events import ObjectVersion, upload_event
+from local.server import PROJECT, local_aws
+from stacks.bundling import bundle
+
+OUTPUT = PROJECT / "docs" / "benchmarks.md"
+MEMORY_MB = 1, 50, 500
+GIGABYTE = 1_050_000_000
+
+CPU = "handler", "floor", "batch_write", "put_item"
+WALL = "handler +8 ms", "handler +8 ms, 1", "handler +8 ms, 2", "handler +8 ms, 8", "put_item +8 ms"
+COLD = "cold start", "cold start, deployed", "cold start baseline"
+
+Rows = list[tuple[str, str, str, str]]
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: python -m bench --rounds 3 --no-write"
+)
+@click.option("--rounds", default=5, show_default=True, help="How often each case is run; the median counts.")
+@click.option("--write/--no-write", default=True, help="Whether to write docs/benchmarks.md.")
+def main(rounds: int, *, write: bool) -> None:
+    """Measure the function against its baselines: on MiniStack, or at the endpoint in BENCH_ENDPOINT.
+
+    Takes about ten minutes and 3 GB of memory and disk. Exit code 1 if a figure is not what the README promises.
+    """
+    console = Console(highlight=False)
+    with _resources() as bucket, tempfile.TemporaryDirectory(dir=PROJECT / ".local") as scratch:
+        package = _package(Path(scratch))
+        found = _run(bucket, Path(scratch), rounds)
+        rows, promises = _report(found, package)
+    text = _markdown(rows, promises, rounds)
+    console.print(text, markup=False, soft_wrap=True)
+    if write:
+        OUTPUT.write_text(text)
+    sys.exit(0 if all(kept for _, kept in promises) else 1)
+
+
+@contextmanager
+def _resources() -> Iterator[str]:
+    """A bucket and two tables, and the environment of the function; gone after the block."""
+    (PROJECT / ".local").mkdir(exist_ok=True)
+    if endpoint := os.environ.get("BENCH_ENDPOINT"):
+        os.environ["AWS_ENDPOINT_URL"] = endpoint
+        with _created() as bucket:
+            yield bucket
+    else:
+        with local_aws(), _created() as bucket:
+            yield bucket
+
+
+@contextmanager
+def _created() -> Iterator[str]:
+    name = f"bench-{uuid.uuid4().hex[:12]}"
+    dynamodb, s3 = boto3.client("dynamodb"), boto3.resource("s3").Bucket(name)
+    tables = {f"{name}-rows": ["pk"], f"{name}-files": ["object_key", "entry"]}
+    os.environ.update(
+        UPLOAD_BUCKET=name,
+        ROWS_TABLE=f"{name}-rows",
+        FILES_TABLE=f"{name}-files",
+        FAILURE_QUEUE="none",
+        ID_COLUMN="id",
+        DELIMITER=",",
+        ENCODING="utf-8",
+        MAX_FILE_MB="2000",
+        POWERTOOLS_SERVICE_NAME="bench",
+        POWERTOOLS_METRICS_NAMESPACE="bench",
+        AWS_LAMBDA_LOG_LEVEL="WARNING",
+    )
+    region = boto3.session.Session().region_name
+    elsewhere: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
+    s3.create(**elsewhere)
+    s3.Versioning().enable()
+    for table, keys in tables.items():
+        dynamodb.create_table(
+            TableName=table,
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            KeySchema=[
+                {"AttributeName": key, "KeyType": "RANGE" if number else "HASH"} for number, key in enumerate(keys)
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        dynamodb.get_waiter("table_exists").wait(TableName=table)
+    try:
+        yield name
+    finally:
+        s3.object_versions.delete()
+        s3.delete()
+        for table in tables:
+            dynamodb.delete_table(TableName=table)
+
+
+def _run(bucket: str, scratch: Path, rounds: int) -> dict[str, list[Found]]:
+    """Every case, in turn, so that a machine that grows slower is slower for all of them."""
+    found: dict[str, list[Found]] = {}
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("preparing files", total=sum(MEMORY_MB) * 1e6 + GIGABYTE)
+        s3 = boto3.client("s3")
+        for size in [*(mb * 1_000_000 for mb in MEMORY_MB), GIGABYTE]:
+            file = scratch / f"{size}.csv"
+            for written in quoted_file(file, size):
+                progress.advance(task, written)
+            with file.open("rb") as body:
+                s3.put_object(Bucket=bucket, Key=file.name, Body=body)
+        large = f"{GIGABYTE}.csv"
+        several = [*((name,) for name in (*CPU, *WALL, *COLD)), ("read", large), ("plan", large)]
+        once = [*(("memory", f"{mb * 1_000_000}.csv") for mb in MEMORY_MB), ("same records", str(scratch / large))]
+        for name in COLD:
+            _child((name,), bucket, scratch)  # for the bytecode that it leaves
+        task = progress.add_task("measuring", total=rounds * len(several) + len(once))
+        for case in several * rounds + once:
+            progress.update(task, description=" ".join(case)[:40])
+            found.setdefault(" ".join(case), []).append(_child(case, bucket, scratch))
+            progress.advance(task)
+    return found
+
+
+def _child(case: tuple[str, ...], bucket: str, scratch: Path) -> Found:
+    environment = dict(os.environ)
+    if case[0].startswith("cold start"):
+        if case[0] == "cold start, deployed":
+            # On Lambda, the runtime's own libraries have bytecode; the package has none, and no place to keep it.
+            environment |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(scratch / "package")}
+        else:
+            environment["PYTHONPYCACHEPREFIX"] = str(scratch / "bytecode")
+            environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    if case[0].startswith("cold start") and "baseline" not in case[0]:
+        body = f"id,name\n1,{uuid.uuid4()}\n".encode()
+        answer = boto3.client("s3").put_object(Bucket=bucket, Key="cold.csv", Body=body)
+        event = upload_event(
+            ObjectVersion(bucket, "cold.csv", answer["VersionId"], answer["ETag"].strip('"'), len(body))
+        )
+        environment["BENCH_EVENT"] = json.dumps(event)
+    command = [sys.executable, "-m", "bench.cases", *case]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise click.ClickException(f"{' '.join(case)}:\n{done.stderr}")
+    found: Found = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _package(scratch: Path) -> tuple[int, int]:
+    """Bytes and number of files of the deployed function."""
+    bundle(PROJECT / "lambda", scratch / "package", python="3.13")
+    sizes = [path.stat().st_size for path in (scratch / "package").rglob("*") if path.is_file()]
+    return sum(sizes), len(sizes)
+
+
+def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Rows, list[tuple[str, bool]]]:
+    """The table, and each promise with whether it was kept."""
+
+    def of(case: str, figure: str) -> float:
+        return median(each[figure] for each in found[case])
+
+    cpu = {case: of(case, "cpu_us") for case in CPU}
+    wall = {case: of(case, "wall") for case in WALL}
+    wall["put_item +8 ms"] *= 10
+    cold = {case: of(case, "cpu_ms") for case in COLD}
+    peaks = {mb: of(f"memory {mb * 1_000_000}.csv", "peak_mb") for mb in MEMORY_MB}
+    plan, read = (f"{verb} {GIGABYTE}.csv" for verb in ("plan", "read"))
+    [same] = found[f"same records {next(key for key in found if key.startswith('same')).split()[-1]}"]
+    shares = {case: cpu["handler"] / value for case, value in cpu.items()}
+    rows: Rows = [
+        (
+            "CPU a row, whole handler, 5,000 rows of 130 bytes",
+            f"{cpu['handler']:.0f} us",
+            f"(a) one conditional `put_item` a row: {cpu['put_item']:.0f} us",
+            f"1/{1 / shares['put_item']:.0f}",
+        ),
+        ("", "", f"(b) unconditional `BatchWriteItem`: {cpu['batch_write']:.0f} us", f"{shares['batch_write']:.2f}"),
+        ("", "", f"(c) the same requests, signed, bare HTTP: {cpu['floor']:.0f} us", f"{shares['floor']:.2f}"),
+        (
+            "requests to DynamoDB for that file",
+            f"{of('handler', 'requests'):,.0f}",
+            f"(a) {of('put_item', 'requests'):,.0f}",
+            "",
+        ),
+        (
+            "the same for a repeated delivery",
+            f"{of('handler', 'requests_again'):,.0f}",
+            f"(a) {of('put_item', 'requests_again'):,.0f}",
+            "",
+        ),
+        (
+            "wall time for that file, 8 ms added to each request",
+            f"{wall['handler +8 ms']:.2f} s",
+            f"(a) {wall['put_item +8 ms']:.1f} s (of 500 rows, times ten)",
+            f"1/{wall['put_item +8 ms'] / wall['handler +8 ms']:.0f}",
+        ),
+        *(
+            (
+                "",
+                "",
+                f"at most {number} requests at a time, not 4: {wall[f'handler +8 ms, {number}']:.2f} s",
+                f"{wall['handler +8 ms'] / wall[f'handler +8 ms, {number}']:.2f}",
+            )
+            for number in (1, 2, 8)
+        ),
+        (
+            "cold start: CPU of the imports and a first file",
+            f"{cold['cold start']:.0f} ms",
+            f"importing boto3, creating the clients: {cold['cold start baseline']:.0f} ms",
+            f"{cold['cold start'] / cold['cold start baseline']:.2f}",
+        ),
+        (
+            "the same from the deployed package, which has no bytecode",
+            f"{cold['cold start, deployed']:.0f} ms",
+            "",
+            f"{cold['cold start, deployed'] / cold['cold start baseline']:.2f}",
+        ),
+        (
+            "cold start: wall time of the first of the two",
+            f"{of('cold start', 'wall_ms'):.0f} ms",
+            f"{of('cold start baseline', 'wall_ms'):.0f} ms",
+            f"{of('cold start', 'wall_ms') / of('cold start baseline', 'wall_ms'):.2f}",
+        ),
+        *(
+            (f"peak memory, file of {mb} MB", f"{peaks[mb]:.0f} MB", "" if mb == 1 else "that of 1 MB", f"{delta}")
+            for mb in MEMORY_MB
+            for delta in ["" if mb == 1 else f"{peaks[mb] - peaks[1]:+.0f} MB"]
+        ),
+        (
+            f"planning pass, file of {GIGABYTE / 1e9:.2f} GB",
+            f"{of(plan, 'mb_s'):.0f} MB/s",
+            f"reading the object without looking: {of(read, 'mb_s'):.0f} MB/s",
+            f"{of(plan, 'mb_s') / of(read, 'mb_s'):.2f}",
+        ),
+        (
+            "planning pass, by its CPU alone",
+            f"{of(plan, 'mb_s_cpu'):.0f} MB/s",
+            f"{of(read, 'mb_s_cpu'):.0f} MB/s",
+            f"{of(plan, 'mb_s_cpu') / of(read, 'mb_s_cpu'):.2f}",
+        ),
+        ("deployed package, unzipped", f"{package[0] / 1e6:.1f} MB in {package[1]:,} files", "", ""),
+    ]
+    promises = [
+        ("CPU a row at most 1/12 of (a)", shares["put_item"] <= 1 / 12),
+        ("CPU a row no more than (b)", shares["batch_write"] <= 1),
+        ("CPU a row at most 2.5 times (c)", shares["floor"] <= 2.5),  # noqa: PLR2004
+        ("a repeated delivery makes at most 3 requests", of("handler", "requests_again") <= 3),  # noqa: PLR2004
+        (
+            "cold start at most 1.25 times its baseline, in CPU",
+            cold["cold start"] <= 1.25 * cold["cold start baseline"],
+        ),
+        ("500 MB peak within 20 MB of 1 MB", peaks[500] - peaks[1] <= 20),  # noqa: PLR2004
+        ("planning at half the speed of reading or better", of(plan, "mb_s") >= of(read, "mb_s") / 2),
+        (
+            f"{same['bytes']:,.0f} bytes, {same['rows']:,.0f} records, newlines in quotes: its {same['parts']:,.0f}"
+            " parts have exactly the records of Python's csv module (SHA-256 of all cells)",
+            bool(same["same"]),
+        ),
+    ]
+    return rows, promises
+
+
+def _markdown(rows: Rows, promises: list[tuple[str, bool]], rounds: int) -> str:
+    where = os.environ.get("BENCH_ENDPOINT") or f"MiniStack {version('ministack')} on the same machine"
+    machine = f"{os.cpu_count()} cores, {platform.machine()}"
+    return f"""# Benchmarks
+
+Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}. Medians of {rounds} runs, each in a process of its own, the
+baselines in turn with what they are compared to. Python {platform.python_version()}, boto3 {version("boto3")},
+{machine}; {where}.
+
+| figure | measured | baseline | ratio |
+|---|---|---|---|
+{chr(10).join(f"| {' | '.join(row)} |" for row in rows)}
+
+What is promised, and whether this run kept it:
+
+{chr(10).join(f"- {'kept' if kept else '**NOT KEPT**'}: {promise}" for promise, kept in promises)}
+
+CPU and memory are those of the function's process alone; the engine's do not count. Machines are noisy: the ratios of a
+run tell more than figures of different runs. (c) is botocore's signer and HTTP session without its client. Peak memory
+is that of a process that ingests the file with a DynamoDB that answers at once: the whole file up to 4 MB; of a larger
+one the plan and ten of its parts.
+
+To repeat it: `make bench`. To measure another endpoint, in a bucket and tables that are created there and removed:
+`BENCH_ENDPOINT=https://... make bench`.
+"""
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m bench")

@@ -1,0 +1,349 @@
+"""One measurement in a process of its own: `python -m bench.cases NAME` prints what it found as JSON."""
+
+import csv
+import io
+import json
+import os
+import re
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+ROWS = 5_000
+LATENCY = 0.008  # seconds
+BLOCK = 128 * 1024
+CPU_BEFORE_IMPORTS, WALL_BEFORE_IMPORTS = time.process_time(), time.perf_counter()
+
+Found = dict[str, float]
+
+
+def cold_start() -> Found:
+    """Import the handler and have it ingest a file of one row."""
+    event = json.loads(os.environ["BENCH_EVENT"])
+    from csv_ingest.handler import handler
+
+    handler(event, _context())
+    return _since_start()
+
+
+def cold_start_baseline() -> Found:
+    """Import boto3 and create the clients that this needs."""
+    import boto3
+
+    boto3.client("s3")
+    boto3.client("dynamodb")
+    return _since_start()
+
+
+def handler_cpu() -> Found:
+    """The whole handler, on a file that is new to it, and on the same event again."""
+    return _handler(ROWS)
+
+
+def handler_latency(in_flight: int) -> Found:
+    """The same, with each request to DynamoDB on its way for 8 ms."""
+    from csv_ingest import writing
+
+    writing.IN_FLIGHT = in_flight
+    return _handler(ROWS, latency=LATENCY)
+
+
+def put_item(rows: int, latency: float = 0) -> Found:
+    """The obvious handler: one conditional put_item a row, through the resource API."""
+    import boto3
+    from botocore.exceptions import ClientError
+
+    dynamodb = boto3.resource("dynamodb")
+    requests = _counted(dynamodb.meta.client, latency)
+    table = dynamodb.Table(os.environ["ROWS_TABLE"])
+
+    def ingest(key: str, etag: str) -> None:
+        body = boto3.client("s3").get_object(Bucket=os.environ["UPLOAD_BUCKET"], Key=key)["Body"].read()
+        for line, row in enumerate(csv.DictReader(io.StringIO(body.decode(), newline="")), start=2):
+            item: Any = {"pk": f"{etag}#{row['id']}", "etag": etag, "line": line, "data": json.dumps(row)}
+            try:
+                table.put_item(Item=item, ConditionExpression="attribute_not_exists(pk)")
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+
+    ingest(*_upload(50))
+    key, etag = _upload(rows)
+    requests.clear()
+    found = _measured(lambda: ingest(key, etag), rows) | {"requests": len(requests)}
+    if not latency:
+        requests.clear()
+        ingest(key, etag)
+        found["requests_again"] = len(requests)
+    return found
+
+
+def batch_write() -> Found:
+    """Unconditional BatchWriteItem, 25 rows a request, through the client."""
+    import boto3
+
+    dynamodb, s3, table = boto3.client("dynamodb"), boto3.client("s3"), os.environ["ROWS_TABLE"]
+
+    def write(items: list[Any]) -> None:
+        left: Any = {table: items}
+        while left:
+            left = dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]
+
+    def ingest(key: str, etag: str) -> None:
+        body = s3.get_object(Bucket=os.environ["UPLOAD_BUCKET"], Key=key)["Body"].read()
+        items: list[Any] = []
+        for line, row in enumerate(csv.DictReader(io.StringIO(body.decode(), newline="")), start=2):
+            item = {"pk": f"{etag}#{row['id']}", "etag": etag, "data": json.dumps(row)}
+            typed = {name: {"S": value} for name, value in item.items()} | {"line": {"N": str(line)}}
+            items.append({"PutRequest": {"Item": typed}})
+            if len(items) == 25:  # noqa: PLR2004
+                write(items)
+                items = []
+        if items:
+            write(items)
+
+    ingest(*_upload(50))
+    key, etag = _upload(ROWS)
+    return _measured(lambda: ingest(key, etag), ROWS)
+
+
+def floor() -> Found:
+    """The bodies of the handler's requests for the rows, signed and sent by botocore's bare HTTP session."""
+    import socket
+
+    import boto3
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.httpsession import URLLib3Session
+
+    from csv_ingest import aws
+
+    bodies: list[bytes] = []
+
+    def keep(request: Any, **_: Any) -> None:
+        if b"BatchExecuteStatement" in request.headers["X-Amz-Target"]:
+            bodies.append(request.body)
+
+    aws.dynamodb().meta.events.register("before-send", keep)
+    _handler(ROWS)
+    # Other keys, or the rows would be there already.
+    known = re.compile(rb"[0-9a-f]{32}#")
+    other = uuid.uuid4().hex.encode() + b"#"
+    todo = [known.sub(other, body) for body in bodies[-ROWS // 25 :]]
+    credentials: Any = boto3.Session().get_credentials()
+    no_delay: Any = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # as the client has it
+    http = URLLib3Session(socket_options=no_delay)
+    url, region = aws.dynamodb().meta.endpoint_url, aws.dynamodb().meta.region_name
+    headers = {
+        "X-Amz-Target": "DynamoDB_20120810.BatchExecuteStatement",
+        "Content-Type": "application/x-amz-json-1.0",
+    }
+
+    def send() -> None:
+        for body in todo:
+            request = AWSRequest("POST", url, data=body, headers=headers)
+            SigV4Auth(credentials, "dynamodb", region).add_auth(request)
+            if b"Error" in http.send(request.prepare()).content:
+                raise RuntimeError("the rows were there already, or not taken")
+
+    return _measured(send, ROWS)
+
+
+def memory(key: str) -> Found:
+    """The peak of a process that ingests a file: if in parts, then the plan and ten of them.
+
+    DynamoDB answers at once here: what is measured is this process, and not how long the engine needs for the rows.
+    """
+    from csv_ingest import aws
+    from csv_ingest.handler import handler
+
+    parts: list[Any] = []
+    _patient()
+
+    def accept(params: Any, **_: Any) -> Any:
+        if os.environ["ROWS_TABLE"].encode() not in params["body"]:
+            return None
+        count = params["body"].count(b'"Statement":')
+        return SimpleNamespace(status_code=200), {"Responses": [{}] * count}
+
+    def queue(params: Any, **_: Any) -> Any:
+        parts.append(json.loads(params["body"]))
+        return SimpleNamespace(status_code=202), {"StatusCode": 202}
+
+    aws.dynamodb().meta.events.register_last("before-call.dynamodb.BatchExecuteStatement", accept)
+    aws.lambda_().meta.events.register("before-call.lambda.Invoke", queue)
+    handler(_event(key), _context())
+    for part in parts[:10]:
+        handler(part, _context())
+    return {"peak_mb": _peak() / 1e6, "parts": len(parts)}
+
+
+def read_object(key: str) -> Found:
+    """Read an object without looking at it."""
+    return _read(key, lambda source: sum(len(block) for block in iter(lambda: source.read(BLOCK), b"")))
+
+
+def plan_object(key: str) -> Found:
+    """Read it and find where it can be cut."""
+    from csv_ingest.parts import cut
+    from csv_ingest.rows import Format
+
+    return _read(key, lambda source: sum(1 for _ in cut(source, Format("id", ",", "utf-8"))))
+
+
+def same_records(path: str) -> Found:
+    """Whether a file's parts, joined, have exactly the records that Python's csv module reads in it."""
+    import hashlib
+    from itertools import pairwise
+
+    from csv_ingest.parts import Part, cut
+    from csv_ingest.rows import Format, read_records
+
+    format_ = Format("id", ",", "utf-8")
+    whole, joined, rows = hashlib.sha256(), hashlib.sha256(), 0
+    with Path(path).open(encoding="utf-8", newline="") as text:
+        for record in csv.reader(text, strict=True):
+            whole.update("\0".join(record).encode())
+            rows += 1
+    with Path(path).open("rb") as file:
+        parts = list(cut(file, format_))
+    size = Path(path).stat().st_size
+    with Path(path).open("rb") as file:
+        for part, after in pairwise([*parts, Part(size, 0)]):
+            piece = io.BytesIO(file.read(after.start - part.start))
+            for _, record in read_records(piece, format_, first_line=part.line):
+                joined.update("\0".join(record).encode())
+    return {"rows": rows, "bytes": size, "parts": len(parts), "same": whole.digest() == joined.digest()}
+
+
+def _patient() -> None:
+    """MiniStack stops for seconds in an object of hundreds of megabytes, which S3 does not."""
+    from csv_ingest import aws
+
+    aws._CONFIG.read_timeout = 60  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _read(key: str, work: Callable[[Any], int]) -> Found:
+    from csv_ingest import aws
+    from csv_ingest.events import object_version
+    from csv_ingest.objects import opened
+
+    _patient()
+    version = object_version(_event(key)["Records"][0])
+    with opened(version, aws.s3()) as source:
+        cpu, wall = time.process_time(), time.perf_counter()
+        count = work(source)
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return {"mb_s": version.size / 1e6 / wall, "mb_s_cpu": version.size / 1e6 / cpu, "count": count}
+
+
+def _handler(rows: int, latency: float = 0) -> Found:
+    from csv_ingest import aws
+    from csv_ingest.handler import handler
+
+    requests = _counted(aws.dynamodb(), latency)
+    handler(_event(_upload(50)[0]), _context())
+    event = _event(_upload(rows)[0])
+    requests.clear()
+    found = _measured(lambda: handler(event, _context()), rows) | {"requests": len(requests)}
+    requests.clear()
+    handler(event, _context())
+    return found | {"requests_again": len(requests)}
+
+
+def _measured(work: Callable[[], None], rows: int) -> Found:
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    return {"cpu_us": (time.process_time() - cpu) / rows * 1e6, "wall": time.perf_counter() - wall}
+
+
+def _since_start() -> Found:
+    cpu, wall = time.process_time() - CPU_BEFORE_IMPORTS, time.perf_counter() - WALL_BEFORE_IMPORTS
+    return {"cpu_ms": cpu * 1e3, "wall_ms": wall * 1e3}
+
+
+def _counted(client: Any, latency: float) -> list[str]:
+    requests: list[str] = []
+
+    def note(event_name: str, **_: Any) -> None:
+        requests.append(event_name)
+        if latency:
+            time.sleep(latency)
+
+    client.meta.events.register("before-send", note)
+    return requests
+
+
+def _upload(rows: int) -> tuple[str, str]:
+    """Upload a file of orders that nobody has uploaded before; its key and ETag."""
+    import boto3
+
+    from local.examples import orders
+
+    key = f"{uuid.uuid4().hex}.csv"
+    last = f"{uuid.uuid4().hex},,,,,,\n".encode()
+    answer = boto3.client("s3").put_object(Bucket=os.environ["UPLOAD_BUCKET"], Key=key, Body=orders(rows - 1) + last)
+    return key, answer["ETag"].strip('"')
+
+
+def _event(key: str) -> dict[str, Any]:
+    import boto3
+
+    from csv_ingest.events import ObjectVersion, upload_event
+
+    bucket = os.environ["UPLOAD_BUCKET"]
+    head = boto3.client("s3").head_object(Bucket=bucket, Key=key)
+    return upload_event(ObjectVersion(bucket, key, head["VersionId"], head["ETag"].strip('"'), head["ContentLength"]))
+
+
+def _context() -> Any:
+    return SimpleNamespace(
+        aws_request_id="bench",
+        function_name="bench",
+        invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:bench",
+        memory_limit_in_mb=512,
+        get_remaining_time_in_millis=lambda: 900_000,
+    )
+
+
+def _peak() -> int:
+    """Bytes of memory that this process had at most; ru_maxrss can be that of its parent."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
+
+
+def quoted_file(path: Path, size: int) -> Iterator[int]:
+    """Write a file with newlines in quotes; yields how many bytes were written."""
+    from local.examples import quoted_lines
+
+    with path.open("wb") as file:
+        for piece in quoted_lines(size):
+            yield file.write(piece)
+
+
+CASES: dict[str, Callable[..., Found]] = {
+    "handler": handler_cpu,
+    "put_item": lambda: put_item(ROWS),
+    "batch_write": batch_write,
+    "floor": floor,
+    "handler +8 ms": lambda: handler_latency(4),
+    "handler +8 ms, 1": lambda: handler_latency(1),
+    "handler +8 ms, 2": lambda: handler_latency(2),
+    "handler +8 ms, 8": lambda: handler_latency(8),
+    "put_item +8 ms": lambda: put_item(ROWS // 10, LATENCY),
+    "cold start": cold_start,
+    "cold start, deployed": cold_start,
+    "cold start baseline": cold_start_baseline,
+    "memory": memory,
+    "read": read_object,
+    "plan": plan_object,
+    "same records": same_records,
+}
+
+if __name__ == "__main__":
+    _found = CASES[sys.argv[1]](*sys.argv[2:])
+    print(json.dumps(_found))  # noqa: T201
