@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from csv_ingest.batches import MAX_KEYS, MAX_STATEMENTS
@@ -171,14 +172,15 @@ class Delivery:
             deque(pool.map(invoke, tasks), maxlen=0)
 
     def _repeated(self) -> Callable[[], None]:
-        """Notes that an id was met on two lines: the first time that it is called, since one note is enough."""
-        noted = False
+        """Notes that an id was met on two lines; only the first time, since one note is enough."""
+        noted, one_at_a_time = False, Lock()
 
         def note() -> None:
             nonlocal noted
-            if not noted:
-                self.ledger.note_repeated_ids()
-                noted = True  # only now: another thread must not go on before it is
+            with one_at_a_time:
+                if not noted:
+                    self.ledger.note_repeated_ids()
+                    noted = True
 
         return note
 

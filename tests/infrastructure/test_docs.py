@@ -48,3 +48,9 @@ def test_every_file_that_the_documentation_links_to_exists() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readme_quotes_the_figures_of_the_last_bench() -> None:
+    measured = [line for line in (PROJECT / "docs" / "benchmarks.md").read_text().splitlines() if line.startswith("|")]
+    assert len(measured) > 10
+    assert "\n".join(measured) in README
