@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import sys
+import threading
 import traceback
 import tracemalloc
 from collections import Counter
@@ -290,6 +291,21 @@ def test_an_id_used_twice_keeps_its_first_row_and_rejects_another_one(world: Wor
     assert world.rejects("a.csv") == [(gap + 4, "the id of line 2, with other values")]
     record = world.file("a.csv")
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (gap + 3, gap + 2, 1)
+
+
+def test_a_request_that_is_slow_is_not_overtaken_by_another_one_with_the_same_id(world: World) -> None:
+    event = world.upload("a.csv", "id,name\n1,first\n" + "".join(f"b{n},x\n" for n in range(40)) + "1,second\n")
+    second_was_sent = threading.Event()
+
+    def slow(request: Any, **_: Any) -> None:
+        if b"second" in request.body:
+            second_was_sent.set()
+        elif b"first" in request.body:
+            second_was_sent.wait(timeout=0.5)
+
+    world.dynamodb.meta.events.register("before-send.dynamodb.BatchExecuteStatement", slow)
+    world.deliver(event)
+    assert json.loads(world.rows()["1"])["name"] == "first"
 
 
 def test_two_keys_with_the_same_bytes_are_two_files_and_one_set_of_rows(world: World) -> None:
