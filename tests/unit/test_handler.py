@@ -306,6 +306,7 @@ def test_a_request_that_is_slow_is_not_overtaken_by_another_one_with_the_same_id
     world.dynamodb.meta.events.register("before-send.dynamodb.BatchExecuteStatement", slow)
     world.deliver(event)
     assert json.loads(world.rows()["1"])["name"] == "first"
+    assert world.rejects("a.csv") == [(43, "the id of line 2, with other values")]
 
 
 def test_two_keys_with_the_same_bytes_are_two_files_and_one_set_of_rows(world: World) -> None:
