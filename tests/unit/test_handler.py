@@ -28,6 +28,7 @@ from csv_ingest.handler import handler, logger
 from csv_ingest.rows import MAX_RECORD
 from csv_ingest.store import MAX_ITEM, MAX_KEY
 from local.examples import EXAMPLES, expected_rows, orders, sample_event
+from ops.pipeline import until
 from tests.unit.conftest import World, forget_clients, invocation
 from tests.unit.faults import (
     Calls,
@@ -300,8 +301,8 @@ def test_a_request_that_is_slow_is_not_overtaken_by_another_one_with_the_same_id
     def slow(request: Any, **_: Any) -> None:
         if b"second" in request.body:
             second_was_sent.set()
-        elif b"first" in request.body:
-            second_was_sent.wait(timeout=0.5)
+        elif b"first" in request.body and second_was_sent.wait(timeout=0.5):
+            until(lambda: "1" in world.rows(), "the second is in the table")
 
     world.dynamodb.meta.events.register("before-send.dynamodb.BatchExecuteStatement", slow)
     world.deliver(event)
