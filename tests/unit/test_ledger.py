@@ -1,11 +1,18 @@
 """What the ledger holds against deliveries that come late, or twice, or under other settings."""
 
-import pytest
+from types import SimpleNamespace
+from typing import Any
 
-from csv_ingest.events import ObjectVersion
+import pytest
+from botocore.exceptions import ClientError
+
+from csv_ingest.events import ObjectVersion, Task
 from csv_ingest.ledger import FileRecord, Ledger, Tally
+from csv_ingest.parts import Part
+from csv_ingest.planning import Plan
 from csv_ingest.rows import Format
 from tests.unit.conftest import World
+from tests.unit.faults import throttle_requests
 
 COMMAS, SEMICOLONS = Format("id", ",", "utf-8"), Format("no", ";", "cp1252")
 
@@ -71,3 +78,50 @@ def test_a_rejected_file_can_be_begun_again_and_keeps_nothing_of_the_rejection(l
         "version_id": "v1",
         "size": 10,
     }
+
+
+def test_a_record_that_another_delivery_is_writing_is_written_after_it(ledger: Ledger) -> None:
+    throttle_requests(ledger._client, "UpdateItem", "TransactionConflictException", 2)  # noqa: SLF001
+    ledger.begin()
+    assert ledger.read().status == "PROCESSING"
+
+
+PLAN = Plan(COMMAS, ["id"], [Part(0, 1), Part(5, 3)])
+
+
+def cancel_transactions(ledger: Ledger, *reasons: str, times: int) -> None:
+    """As AWS does when another transaction has one of the items, or a condition does not hold."""
+    left = iter(range(times))
+
+    def cancel(**_: Any) -> Any:
+        if next(left, None) is None:
+            return None
+        return SimpleNamespace(status_code=400), {
+            "Error": {"Code": "TransactionCanceledException", "Message": "made up"},
+            "CancellationReasons": [{"Code": reason} for reason in reasons],
+            "ResponseMetadata": {},
+        }
+
+    events: Any = ledger._client.meta.events  # noqa: SLF001
+    events.register("before-call.dynamodb.TransactWriteItems", cancel)
+
+
+def test_parts_that_finish_at_the_same_time_are_both_counted(ledger: Ledger) -> None:
+    ledger.begin()
+    ledger.split(PLAN)
+    cancel_transactions(ledger, "None", "TransactionConflict", times=2)
+    ledger.finish(Task(0), Tally(2, 2, 0))
+    ledger.finish(Task(1), Tally(3, 2, 1))
+    ledger.finish(Task(1), Tally(3, 2, 1))
+    assert ledger.read()[1:5] == (Tally(5, 4, 1), COMMAS, 2, 2)
+    assert ledger.unfinished([Task(0), Task(1)]) == []
+
+
+def test_a_part_of_a_file_that_is_complete_or_opened_again_is_not_counted(ledger: Ledger) -> None:
+    ledger.begin()
+    ledger.split(PLAN)
+    ledger.complete(Tally(5, 5, 0))
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        ledger.finish(Task(0), Tally(2, 2, 0))
+    assert ledger.read().tally == Tally(5, 5, 0)
+    assert ledger.unfinished([Task(0), Task(1)]) == [Task(0), Task(1)]
