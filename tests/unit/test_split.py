@@ -197,8 +197,13 @@ FEW = {
 }
 
 
-@pytest.mark.parametrize("content", FEW)
-@pytest.mark.parametrize("fault", ["die_before", "die_after", "fail_at", "lose_answer_of"])
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        *itertools.product(FEW, ["die_before", "die_after", "fail_at"]),
+        ("repeated ids", "lose_answer_of"),  # each time, botocore waits before it sends the request again
+    ],
+)
 def test_a_fault_at_any_call_of_any_delivery_leaves_no_trace(
     world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch, content: str, fault: str
 ) -> None:
