@@ -295,7 +295,8 @@ What is promised, and whether this run kept it:
 CPU and memory are those of the function's process alone; the engine's do not count. Machines are noisy: the ratios of a
 run tell more than figures of different runs. (c) is botocore's signer and HTTP session without its client. Peak memory
 is that of a process that ingests the file with a DynamoDB that answers at once: the whole file up to 4 MB; of a larger
-one the plan and ten of its parts.
+one the plan and ten of its parts. Where the planning pass is as fast as reading, both wait for the server: then its CPU
+time is what tells.
 
 To repeat it: `make bench`. To measure another endpoint, in a bucket and tables that are created there and removed:
 `BENCH_ENDPOINT=https://... make bench`.
