@@ -1,0 +1,121 @@
+"""`python -m stacks.gates` on files as people have them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stacks.gates.__main__ import main
+from tests.gates.conftest import GONE, SAFE, changed
+
+SAM = """
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Runtime: python3.9, Timeout: 30}
+Resources:
+  Uploads:
+    Type: AWS::S3::Bucket
+  Resize:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: src/
+      Handler: app.handler
+      Policies: [S3CrudPolicy: {BucketName: !Sub "${AWS::StackName}-x"}]
+      Events:
+        Uploaded: {Type: S3, Properties: {Bucket: !Ref Uploads, Events: s3:ObjectCreated:Put}}
+"""
+
+
+def gates(*arguments: Path | str) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_a_template_without_findings_is_exit_code_0() -> None:
+    done = gates(SAFE)
+    assert (done.exit_code, done.output) == (0, "1 checked: 0 error, 0 warning, 0 acknowledged\n")
+
+
+def test_a_finding_names_file_line_rule_resource_property_reason_and_fix(tmp_path: Path) -> None:
+    text = SAFE.read_text().replace("      Timeout: 30\n", "")
+    file = tmp_path / "template.yaml"
+    file.write_text(text)
+    line = text.splitlines().index("  Ingest:") + 1
+    done = gates(SAFE, file)
+    assert done.exit_code == 1
+    assert done.output == (
+        f"{file}:{line}: error async-timeout: Ingest Timeout: not set: 3 s\n"
+        "    why: A function that is stopped in the middle of its work is started again from the beginning, and"
+        " stopped again.\n"
+        "    fix: Set Timeout to what the largest input needs.\n"
+        "2 checked: 1 error, 0 warning, 0 acknowledged\n"
+    )
+
+
+def test_warnings_and_what_is_acknowledged_are_exit_code_0(tmp_path: Path) -> None:
+    template = changed({"Ingest.MemorySize": GONE, "Ingest.Runtime": "python9"})
+    rules = [{"id": "gates::memory-explicit", "reason": "It runs once a year."}]
+    template["Resources"]["Ingest"]["Metadata"] = {"cdk_nag": {"rules_to_suppress": rules}}
+    file = tmp_path / "template.json"
+    file.write_text(json.dumps(template, indent=1))
+    done = gates(file)
+    assert done.exit_code == 0
+    assert "acknowledged memory-explicit: Ingest MemorySize: not set: 128 MB\n    because: It runs once a year." in (
+        done.output
+    )
+    assert done.output.endswith("1 checked: 0 error, 1 warning, 1 acknowledged\n")
+    rules[0]["reason"] = ""
+    file.write_text(json.dumps(template))
+    done = gates(file)
+    assert done.exit_code == 1
+    assert "note: it is acknowledged without a reason" in done.output
+
+
+def test_a_template_in_sam_is_checked_as_what_it_becomes(tmp_path: Path) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text(SAM)
+    done = gates(file)
+    assert done.exit_code == 1
+    of_function = {line.split()[2] for line in done.output.splitlines() if line.startswith(f"{file}:9: error")}
+    assert of_function == {
+        "async-retries:",
+        "async-on-failure:",
+        "async-reserved-concurrency:",
+        "runtime-supported:",
+        "log-retention:",
+        "memory-explicit:",
+        "s3-permission:",  # SAM names the account, but not the bucket
+    }
+    assert f"{file}:7: error s3-every-creation: Uploads" in done.output
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("Resources:\n  A: [1\n", "line 3: "),
+        ("Resources: {A: {Type: T, Type: U}}\n", "line 1: "),
+        ("just words", "it is no mapping"),
+        ("Outputs: {}\n", "it has no Resources"),
+        (SAM.replace("      CodeUri: src/\n", ""), "SAM cannot translate it: Resource with id [Resize] is invalid"),
+    ],
+)
+def test_what_cannot_be_checked_is_exit_code_2_with_the_place(content: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text(content)
+    done = gates(file, SAFE)
+    assert done.exit_code == 2
+    assert f"{file}: cannot be checked: {message}" in done.output
+    assert "2 checked: 0 error" in done.output, "the other file was not"
+
+
+def test_a_file_that_is_not_there_is_exit_code_2(tmp_path: Path) -> None:
+    done = gates(tmp_path / "nothing.yaml")
+    assert done.exit_code == 2
+    assert "nothing.yaml' does not exist" in done.output
+
+
+def test_help_has_an_example() -> None:
+    done = gates("--help")
+    assert done.exit_code == 0
+    assert "Example: python -m stacks.gates cdk.out/*.template.json" in done.output
