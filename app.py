@@ -1,10 +1,14 @@
-"""The CDK application: settings from the context, one stack. It makes no AWS call and looks nothing up."""
+"""The CDK application: settings from the context, one stack, and checks that let nothing unsafe through.
+
+It makes no AWS call and looks nothing up.
+"""
 
 import os
 import sys
 
 from aws_cdk import App
 
+from stacks.gates.plugin import guard
 from stacks.ingest_stack import IngestStack
 from stacks.settings import InvalidSetting, Settings
 
@@ -14,4 +18,5 @@ try:
 except InvalidSetting as error:
     sys.exit(f"csv-ingest: {error}")
 IngestStack(app, settings.stack_id, settings=settings)
+guard(app)
 app.synth()

@@ -1,6 +1,6 @@
 """The pipeline: it creates, connects and names; each part knows its own business."""
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, PermissionsBoundary, Stack, Tags
 from constructs import Construct
 
 from stacks.ingestion import Ingestion
@@ -13,7 +13,15 @@ class IngestStack(Stack):
     """Uploads to a bucket become rows in a table; what does not is in the failure queue, and someone is told."""
 
     def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
-        super().__init__(scope, id_, description="CSV uploads become DynamoDB rows, each exactly once.")
+        boundary = settings.permissions_boundary
+        super().__init__(
+            scope,
+            id_,
+            description="CSV uploads become DynamoDB rows, each exactly once.",
+            permissions_boundary=PermissionsBoundary.from_arn(boundary) if boundary else None,
+        )
+        for name, value in settings.tags:
+            Tags.of(self).add(name, value)
         storage = Storage(self, "Storage", settings=settings)
         ingestion = Ingestion(self, "Ingestion", storage=storage, settings=settings)
         monitoring = Monitoring(self, "Monitoring", storage=storage, ingestion=ingestion, settings=settings)

@@ -10,6 +10,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from stacks.acknowledged import acknowledge
+from stacks.contract import Metric
 from stacks.ingestion import Ingestion
 from stacks.settings import Settings
 from stacks.storage import Storage
@@ -49,7 +51,12 @@ class Monitoring(Construct):
             )
         )
         if settings.alarm_email:
-            self.topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
+            acknowledge(
+                self.topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email)),
+                "An e-mail that does not arrive is nothing to redrive: the alarm stays raised, and the events it is "
+                "about stay in the failure queue.",
+                "Serverless::Serverless-SNSRedrivePolicy",
+            )
         elif settings.keeps_data:
             Annotations.of(self).add_warning_v2(
                 "csv-ingest:nobody-is-told", "alarm_email is not set: subscribe to the alarm topic, or nobody is told"
@@ -87,7 +94,7 @@ class Monitoring(Construct):
         def graph(title: str, metrics: list[cloudwatch.IMetric], **more: object) -> cloudwatch.GraphWidget:
             return cloudwatch.GraphWidget(title=title, left=metrics, width=8, **more)  # type: ignore[arg-type]
 
-        def own(*names: str) -> list[cloudwatch.IMetric]:
+        def own(*names: Metric) -> list[cloudwatch.IMetric]:
             return [ingest.own_metric(name) for name in names]
 
         cloudwatch.Dashboard(

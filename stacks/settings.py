@@ -73,12 +73,35 @@ def _delimiter(text: str) -> str:
     return character
 
 
+_MOST_SUFFIXES = 20
+"""A bucket can have a hundred notifications, and may have others."""
+
+
 def _suffixes(text: str) -> tuple[str, ...]:
-    suffixes = tuple(_matching(r"\.[A-Za-z0-9._-]+")(suffix.strip()) for suffix in text.split(","))
+    suffixes = tuple(_matching(r"\.[A-Za-z0-9._-]{1,50}")(suffix.strip()) for suffix in text.split(","))
     # S3 refuses overlapping filters, but only when they are deployed.
-    if any(a.endswith(b) for a, b in itertools.permutations(suffixes, 2)):
+    if any(a.endswith(b) for a, b in itertools.permutations(suffixes, 2)) or len(suffixes) > _MOST_SUFFIXES:
         raise ValueError(text)
     return suffixes
+
+
+_MOST_TAGS = 40
+"""AWS allows 50, and CloudFormation has some of its own."""
+
+
+def _tags(text: str) -> tuple[tuple[str, str], ...]:
+    tags: dict[str, str] = {}
+    for pair in text.split(","):
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        # As AWS allows them: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+        allowed = re.fullmatch(r"(?i:(?!aws:))[\w .:/=+@-]{1,128}", name) and re.fullmatch(
+            r"[\w .:/=+@-]{0,256}", value
+        )
+        # IAM does not tell names apart by their case.
+        if not equals or not allowed or name.lower() in map(str.lower, tags) or len(tags) == _MOST_TAGS:
+            raise ValueError(text)
+        tags[name] = value
+    return tuple(tags.items())
 
 
 def _setting(default: Any, kind: _Kind, doc: str) -> Any:
@@ -111,7 +134,7 @@ class Settings:
     )
     id_column: str = _setting(
         "id",
-        _Kind("a column name, or @line", _matching(r"@line|[^@].*")),
+        _Kind("a column name, or @line", _matching(r"@line|[^@].{0,254}")),
         "The column that identifies a row within its file. `@line`: the line number does.",
     )
     delimiter: str = _setting(
@@ -158,6 +181,38 @@ class Settings:
         "Who is told when an upload failed. Without it, subscribe to the topic yourself.",
     )
     log_retention_days: int = _setting(14, _one_of(_RETENTION), "How long logs are kept.")
+    existing_bucket: str | None = _setting(
+        None,
+        _or_none(
+            _Kind(
+                "the name of a bucket",
+                _matching(r"(?!none$|xn--|.*\.\.|[\d.]+$|.*--x-s3$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
+            )
+        ),
+        "Ingest from a bucket of yours instead of a new one. It has to keep versions; its policies stay yours.",
+    )
+    kms_key: str | None = _setting(
+        None,
+        _or_none(
+            _Kind(
+                "the ARN of a KMS key", _matching(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-)?[0-9a-f-]{32,36}")
+            )
+        ),
+        "Key of the tables and of the bucket, also of an existing one that has a key. "
+        "A file that is uploaded again gets another ETag then, and so its rows again.",
+    )
+    permissions_boundary: str | None = _setting(
+        None,
+        _or_none(
+            _Kind("the ARN of a managed policy", _matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+"))
+        ),
+        "What every role of the stack is limited to.",
+    )
+    tags: tuple[tuple[str, str], ...] = _setting(
+        (),
+        _Kind("name=value pairs such as team=orders,cost=42, or an object in cdk.json", _tags),
+        "Tags of every resource that can have them.",
+    )
 
     @property
     def stack_id(self) -> str:
@@ -180,23 +235,47 @@ class Settings:
     def from_context(cls, context: Mapping[str, Any]) -> "Settings":
         """Check each setting; raises InvalidSetting naming the key, its value and what is allowed.
 
-        Keys with a colon belong to the CDK. Every other key must be a setting: a misspelt one would otherwise
-        deploy the default without a word.
+        `stages` holds the settings of single stages, by their names. Keys with a colon belong to the CDK. Every other
+        key must be a setting: a misspelt one would otherwise deploy the default without a word.
         """
-        known = {setting.name: setting.metadata["kind"] for setting in fields(cls)}
-        values: dict[str, Any] = {}
-        for key, value in context.items():
-            if ":" in key:
-                continue
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f", did you mean {near[0]}?" if near else "."
-                raise InvalidSetting(f"unknown setting {key}{hint} There are: {', '.join(known)}")
-            try:
-                values[key] = known[key].parse(_as_text(value, known[key]))
-            except (ValueError, LookupError) as error:
-                raise InvalidSetting(f"setting {key}={value!r}: allowed is {known[key].allowed}") from error
-        return cls(**values)
+        stages = _mapping(context.get("stages", {}), "stages")
+        # All stages are checked whichever is deployed: what is wrong for prod is found before it is prod's turn.
+        of_stages = {
+            _parsed({"stage": name}, "stages: ")["stage"]: _parsed(_mapping(given, f"stages.{name}"), f"stages.{name}.")
+            for name, given in stages.items()
+        }
+        values = _parsed({key: value for key, value in context.items() if ":" not in key and key not in _NOT_OURS})
+        of_stage = of_stages.get(values.get("stage", cls.stage), {})
+        if twice := sorted(of_stage.keys() & values.keys()):
+            raise InvalidSetting(f"{', '.join(twice)}: set for the stage and outside of it, in cdk.json or with -c")
+        return cls(**values, **of_stage)
+
+
+# The CDK's command line keeps these in cdk.context.json.
+_NOT_OURS = {"stages", "acknowledged-issue-numbers", "cli-telemetry"}
+
+_KINDS: Mapping[str, _Kind] = {setting.name: setting.metadata["kind"] for setting in fields(Settings)}
+
+
+def _parsed(given: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+    """The values of some settings; `where` is what comes before their keys in a message."""
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in _KINDS or (where.endswith(".") and key == "stage"):
+            near = difflib.get_close_matches(key, _KINDS, n=1)
+            hint = f", did you mean {near[0]}?" if near else "."
+            raise InvalidSetting(f"unknown setting {where}{key}{hint} There are: {', '.join(_KINDS)}")
+        try:
+            values[key] = _KINDS[key].parse(_as_text(value, _KINDS[key]))
+        except (ValueError, LookupError, TypeError) as error:
+            raise InvalidSetting(f"setting {where}{key}={value!r}: allowed is {_KINDS[key].allowed}") from error
+    return values
+
+
+def _mapping(value: Any, key: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidSetting(f"setting {key}={value!r}: allowed is an object in cdk.json")
+    return value
 
 
 def _as_text(value: Any, kind: _Kind) -> str:
@@ -205,4 +284,16 @@ def _as_text(value: Any, kind: _Kind) -> str:
         if not kind.optional:
             raise ValueError(value)
         return "none"
+    if isinstance(value, Mapping):
+        if not all(isinstance(each, str) and "," not in each and "=" not in name for name, each in value.items()):
+            raise ValueError(value)
+        return ",".join(f"{name}={each}" for name, each in value.items())
     return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def written(value: Any) -> str:
+    """A value as one would write it after `-c key=`."""
+    if value is None:
+        return "none"
+    pairs = (each if isinstance(each, str) else "=".join(each) for each in value) if isinstance(value, tuple) else ()
+    return ",".join(pairs) if isinstance(value, tuple) else {"\t": "tab"}.get(str(value), str(value))

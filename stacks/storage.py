@@ -4,9 +4,13 @@ from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.acknowledged import acknowledge
+from stacks.contract import FILES_KEY, ROWS_KEY
+from stacks.notifications import NotificationsHandler
 from stacks.settings import Settings
 
 
@@ -15,38 +19,63 @@ class Storage(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
         super().__init__(scope, id_)
-        self.uploads = s3.Bucket(
+        self.key = kms.Key.from_key_arn(self, "Key", settings.kms_key) if settings.kms_key else None
+        self.notifications = NotificationsHandler(self, "Notifications", settings=settings)
+        self.uploads = self._existing_bucket(settings) if settings.existing_bucket else self._bucket(settings)
+        # Keys and attributes are described in the function's store.py and ledger.py.
+        self.rows = self._table("Rows", settings, _keys(*ROWS_KEY), max_write_request_units=settings.max_write_units)
+        self.files = self._table("Files", settings, _keys(*FILES_KEY))
+
+    def _bucket(self, settings: Settings) -> s3.Bucket:
+        bucket = s3.Bucket(
             self,
             "Uploads",
             # The function reads exactly the version that was uploaded, also when the key holds another one by now.
             versioned=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             enforce_ssl=True,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS if self.key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=self.key,
+            bucket_key_enabled=True if self.key else None,
             lifecycle_rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))],
             # CloudFormation refuses to delete a bucket with objects in it: uploads are never destroyed in passing.
             removal_policy=settings.removal_policy,
+            notifications_handler_role=self.notifications.role,
         )
-        # Keys and attributes are described in the function's store.py and ledger.py.
-        self.rows = self._table(
-            "Rows", settings, partition_key=_text("pk"), max_write_request_units=settings.max_write_units
+        acknowledge(
+            bucket,
+            "Who uploaded what is in the ledger; who else read it is for CloudTrail's data events, which the account's "
+            "owner turns on for all its buckets. Access logs would be a second bucket of customers' keys to protect.",
+            "AwsSolutions::AwsSolutions-S1",
         )
-        self.files = self._table("Files", settings, partition_key=_text("object_key"), sort_key=_text("entry"))
+        return bucket
 
-    def _table(self, id_: str, settings: Settings, **properties: Any) -> dynamodb.Table:
+    def _existing_bucket(self, settings: Settings) -> s3.IBucket:
+        """A bucket that somebody else answers for: nothing of it is changed but whom it notifies of our suffixes."""
+        return s3.Bucket.from_bucket_attributes(
+            self,
+            "Uploads",
+            bucket_name=settings.existing_bucket,
+            notifications_handler_role=self.notifications.role,
+        )
+
+    def _table(self, id_: str, settings: Settings, keys: dict[str, Any], **properties: Any) -> dynamodb.Table:
         return dynamodb.Table(
             self,
             id_,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED if self.key else dynamodb.TableEncryption.AWS_MANAGED,
+            encryption_key=self.key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
             deletion_protection=settings.keeps_data,
             removal_policy=settings.removal_policy,
+            **keys,
             **properties,
         )
 
 
-def _text(name: str) -> dynamodb.Attribute:
-    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
+def _keys(*names: str) -> dict[str, dynamodb.Attribute]:
+    texts = (dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING) for name in names)
+    return dict(zip(("partition_key", "sort_key"), texts, strict=False))

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.acknowledged import acknowledge
 from stacks.bundling import function_code
+from stacks.contract import METRICS_NAMESPACE, IngestEnvironment, LoggingEnvironment, Metric, SweepEnvironment
 from stacks.settings import Settings
 
 FUNCTION_ROOT = Path(__file__).parents[1] / "lambda"
@@ -21,6 +25,19 @@ RUNTIME = lambda_.Runtime.PYTHON_3_13
 def allow(resource: str, *actions: str) -> iam.PolicyStatement:
     """Each action that is called, on the resource that it is called on."""
     return iam.PolicyStatement(actions=list(actions), resources=[resource])
+
+
+def allow_key(key: kms.IKey | None, service: str, *actions: str) -> list[iam.PolicyStatement]:
+    """The use of a key through a service, if there is a key; it cannot be used by itself."""
+    if not key:
+        return []
+    return [
+        iam.PolicyStatement(
+            actions=list(actions),
+            resources=[key.key_arn],
+            conditions={"StringEquals": {"kms:ViaService": f"{service}.{Aws.REGION}.{Aws.URL_SUFFIX}"}},
+        )
+    ]
 
 
 class Worker(Construct):
@@ -33,7 +50,7 @@ class Worker(Construct):
         *,
         handler: str,
         description: str,
-        environment: Mapping[str, str],
+        environment: IngestEnvironment | SweepEnvironment,
         permissions: Sequence[iam.PolicyStatement],
         failures: sqs.Queue,
         settings: Settings,
@@ -54,6 +71,9 @@ class Worker(Construct):
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={"Calls": iam.PolicyDocument(statements=statements)},
         )
+        logging = LoggingEnvironment(
+            POWERTOOLS_SERVICE_NAME=Stack.of(self).stack_name, POWERTOOLS_METRICS_NAMESPACE=METRICS_NAMESPACE
+        )
         self.function = lambda_.Function(
             self,
             "Function",
@@ -68,12 +88,9 @@ class Worker(Construct):
             role=self.role,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            environment={
-                **environment,
-                "POWERTOOLS_SERVICE_NAME": Stack.of(self).stack_name,
-                "POWERTOOLS_METRICS_NAMESPACE": "CsvIngest",
-            },
+            environment=cast("Mapping[str, str]", {**environment, **logging}),
         )
+        self._accept(settings)
         # As code, because by default Lambda retries twice and then forgets the event.
         self.asynchronous_invocation = lambda_.CfnEventInvokeConfig(
             self,
@@ -87,14 +104,39 @@ class Worker(Construct):
             ),
         )
 
+    def _accept(self, settings: Settings) -> None:
+        acknowledge(
+            self.function,
+            "Python 3.13 is supported until the same day as 3.14, 2029-06-30, and the newest that the tests run on. "
+            "gates::runtime-supported warns half a year before that day.",
+            "AwsSolutions::AwsSolutions-L1",
+            "Serverless::Serverless-LambdaLatestVersion",
+        )
+        acknowledge(
+            self.function,
+            "Its on-failure destination gets the event and why it failed; a dead-letter queue gets only the event.",
+            "Serverless::Serverless-LambdaDLQ",
+        )
+        acknowledge(
+            self.function,
+            "Each log record names the request and the upload. Traces need a permission on every resource.",
+            "Serverless::Serverless-LambdaTracing",
+        )
+        if settings.reserved_concurrency is None:
+            acknowledge(
+                self.function,
+                "reserved_concurrency=none was asked for: an account whose limit is 10 cannot reserve anything.",
+                "gates::async-reserved-concurrency",
+            )
+
     def lambda_metric(self, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
         """One of Lambda's own metrics of the function, by five minutes."""
         return self.function.metric(name, statistic=statistic, period=Duration.minutes(5))
 
-    def own_metric(self, name: str, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+    def own_metric(self, name: Metric, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
         """One of the metrics that the function counts itself."""
         return cloudwatch.Metric(
-            namespace="CsvIngest",
+            namespace=METRICS_NAMESPACE,
             metric_name=name,
             dimensions_map={"service": Stack.of(self).stack_name},
             statistic=statistic,

@@ -10,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from csv_ingest import aws
+from csv_ingest.contract import Metric
 from csv_ingest.errors import UnreadableFile
 from csv_ingest.events import (
     ObjectVersion,
@@ -137,5 +138,5 @@ def _ignore(reason: str, **details: str) -> None:
     _count("DeliveriesIgnored")
 
 
-def _count(name: str, value: int = 1) -> None:
+def _count(name: Metric, value: int = 1) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)

@@ -50,7 +50,3 @@ class SweepSettings(_FromEnvironment):
     key_prefix: str
     key_suffixes: str
     """Separated by commas."""
-
-
-LOGGING_ENVIRONMENT = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
-"""The variables that Powertools reads by itself: the names under which logs and metrics are found."""

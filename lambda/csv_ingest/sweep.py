@@ -11,6 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from csv_ingest import aws
+from csv_ingest.contract import Metric
 from csv_ingest.errors import OutOfTime
 from csv_ingest.events import ObjectVersion, upload_event
 from csv_ingest.ledger import SETTLED, FileRecord
@@ -59,7 +60,8 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> None:
         time_left=lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT,
     )
     logger.info("swept", extra=swept._asdict())
-    metrics.add_metric(name="UnsettledFiles", unit=MetricUnit.Count, value=swept.unsettled)
+    name: Metric = "UnsettledFiles"
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=swept.unsettled)
 
 
 def sweep(

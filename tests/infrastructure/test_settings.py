@@ -1,11 +1,18 @@
 """What a user writes after `-c`, or into cdk.json."""
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, fields
+from typing import Any, ClassVar
 
 import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stacks.settings import InvalidSetting, Settings
+from stacks.__main__ import main
+from stacks.settings import InvalidSetting, Settings, written
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Boundary"
 
 
 @pytest.mark.parametrize(
@@ -32,6 +39,12 @@ from stacks.settings import InvalidSetting, Settings
         ("max_write_units", "4000", 4000),
         ("alarm_email", "oncall@example.com", "oncall@example.com"),
         ("log_retention_days", "30", 30),
+        ("existing_bucket", "uploads.example-1", "uploads.example-1"),
+        ("kms_key", KEY, KEY),
+        ("kms_key", "none", None),
+        ("permissions_boundary", BOUNDARY, BOUNDARY),
+        ("tags", "team=orders, cost centre=4/2", (("team", "orders"), ("cost centre", "4/2"))),
+        ("tags", {"team": "orders", "empty": ""}, (("team", "orders"), ("empty", ""))),
     ],
 )
 def test_a_setting_is_taken_from_the_command_line_or_from_cdk_json(key: str, given: Any, meant: Any) -> None:
@@ -71,6 +84,27 @@ def test_a_setting_is_taken_from_the_command_line_or_from_cdk_json(key: str, giv
         ("max_write_units", "0"),
         ("alarm_email", "oncall"),
         ("log_retention_days", "15"),
+        ("existing_bucket", "My_Bucket"),
+        ("existing_bucket", "arn:aws:s3:::uploads"),
+        ("kms_key", "alias/uploads"),
+        ("kms_key", "11111111-2222-3333-4444-555555555555"),
+        ("permissions_boundary", "Boundary"),
+        ("tags", "team"),
+        ("tags", "aws:team=orders"),
+        ("tags", "team=orders,team=sales"),
+        ("tags", "team=<orders>"),
+        ("tags", "Team=orders,team=sales"),
+        ("tags", "AWS:team=orders"),
+        ("tags", ",".join(f"t{number}=x" for number in range(41))),
+        ("tags", [1]),
+        ("tags", {"team": "orders,cost=42"}),
+        ("tags", {"team": None}),
+        ("memory_mb", [512]),
+        ("key_suffixes", ",".join(f".x{number:02}" for number in range(21))),
+        ("id_column", "x" * 256),
+        ("existing_bucket", "a..b"),
+        ("existing_bucket", "192.168.1.1"),
+        ("existing_bucket", "orders--use1-az4--x-s3"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_an_error_with_key_value_and_what_is_allowed(key: str, given: Any) -> None:
@@ -89,5 +123,71 @@ def test_a_misspelt_setting_is_an_error_and_not_the_default() -> None:
 
 
 def test_what_the_cdk_keeps_in_the_context_is_not_ours() -> None:
-    context = {"aws:cdk:bundling-stacks": [], "@aws-cdk/core:checkSecretUsage": True, "availability-zones:x": []}
+    context = {
+        "aws:cdk:bundling-stacks": [],
+        "@aws-cdk/core:checkSecretUsage": True,
+        "availability-zones:x": [],
+        "acknowledged-issue-numbers": [12345],
+        "cli-telemetry": False,
+    }
     assert Settings.from_context(context) == Settings()
+
+
+class TestStages:
+    """Settings of single stages, in cdk.json."""
+
+    STAGES: ClassVar = {"prod": {"alarm_email": "oncall@example.com"}, "qa": {"memory_mb": 1024}}
+
+    def test_hold_for_their_stage_and_no_other(self) -> None:
+        context = {"stages": self.STAGES, "timeout_seconds": 60}
+        assert Settings.from_context({**context, "stage": "prod"}) == Settings(
+            stage="prod", timeout_seconds=60, alarm_email="oncall@example.com"
+        )
+        assert Settings.from_context({**context, "stage": "other"}) == Settings(stage="other", timeout_seconds=60)
+        assert Settings.from_context(context) == Settings(timeout_seconds=60)
+
+    @pytest.mark.parametrize(
+        ("stages", "message"),
+        [
+            ({"prod": {"memory_mb": 1}}, "setting stages.prod.memory_mb=1: allowed is "),
+            ({"prod": {"memory": 1}}, "unknown setting stages.prod.memory, did you mean memory_mb?"),
+            ({"prod": {"stage": "qa"}}, "unknown setting stages.prod.stage"),
+            ({"Prod": {}}, "setting stages: stage='Prod': allowed is "),
+            ({"prod": "memory_mb=1024"}, "setting stages.prod='memory_mb=1024': allowed is an object in cdk.json"),
+            ("prod", "setting stages='prod': allowed is an object in cdk.json"),
+        ],
+    )
+    def test_are_checked_also_if_another_stage_is_deployed(self, stages: Any, message: str) -> None:
+        with pytest.raises(InvalidSetting) as error:
+            Settings.from_context({"stages": stages})
+        assert str(error.value).startswith(message)
+
+    def test_that_are_also_set_outside_are_an_error_and_not_a_choice(self) -> None:
+        with pytest.raises(InvalidSetting, match="memory_mb: set for the stage and outside of it"):
+            Settings.from_context({"stages": self.STAGES, "stage": "qa", "memory_mb": "512"})
+
+
+def shown(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def test_every_setting_is_shown_with_its_value_what_it_does_and_what_is_allowed() -> None:
+    done = shown("-c", "stage=prod", "-c", "id_column=a=b", "-c", "delimiter=tab")
+    assert done.exit_code == 0
+    assert done.output.startswith("The settings of CsvIngest-prod:\n\nstage=prod  (default: dev)\n")
+    assert "\n\nid_column=a=b  (default: id)\n    The column that identifies a row" in done.output
+    assert "\n\ndelimiter=tab  (default: ,)\n" in done.output
+    assert "\n\nmemory_mb=512\n" in done.output
+    for setting in fields(Settings):
+        assert f"    {setting.metadata['doc']}\n    Allowed: {setting.metadata['kind'].allowed}.\n" in done.output
+
+
+def test_a_setting_that_cannot_be_used_is_shown_as_the_synthesis_says_it() -> None:
+    done = shown("-c", "memory_mb=1")
+    assert done.exit_code == 1
+    assert done.output == "csv-ingest: setting memory_mb='1': allowed is a whole number from 256 to 10,240\n"
+
+
+@given(st.from_regex(r"[a-z]{1,9}=[a-z0-9=/]{0,9}(,[0-9]{1,9}=[a-z]{0,9})?", fullmatch=True))
+def test_what_is_shown_can_be_given_again(tags: str) -> None:
+    assert written(Settings.from_context({"tags": tags}).tags) == tags

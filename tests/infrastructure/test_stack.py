@@ -1,18 +1,23 @@
 """What the deployed stack promises, each property in the words of the person who relies on it."""
 
 import importlib
+import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Annotations, Match
 
-from csv_ingest.settings import LOGGING_ENVIRONMENT, SweepSettings
-from csv_ingest.settings import Settings as FunctionSettings
+from csv_ingest import contract as function_side
 from local.server import PROJECT
+from stacks import contract as stack_side
+from stacks.gates.intrinsics import as_text
+from stacks.gates.plugin import guard
+from stacks.gates.template import as_list
 from stacks.ingest_stack import IngestStack
 from stacks.settings import Settings
 from tests.infrastructure.conftest import Synthesized
@@ -168,15 +173,10 @@ class TestFunctions:
         assert properties["LoggingConfig"] == {"LogFormat": "JSON", "LogGroup": {"Ref": log_group}}
         assert stack.only("AWS::Logs::LogGroup", worker)["Properties"]["RetentionInDays"] == 14
 
-    def test_are_told_exactly_what_their_settings_read(self, properties: Any, worker: str) -> None:
-        settings = {INGEST: FunctionSettings, SWEEP: SweepSettings}[worker]
-        read = {field.name.upper() for field in fields(settings)} | LOGGING_ENVIRONMENT
-        assert set(properties["Environment"]["Variables"]) == read
-
-    def test_are_handlers_of_the_package(self, properties: Any, worker: str) -> None:
-        module = {INGEST: "csv_ingest.handler", SWEEP: "csv_ingest.sweep"}[worker]
-        assert properties["Handler"] == f"{module}.handler"
-        assert callable(importlib.import_module(module).handler)
+    def test_are_told_exactly_what_their_handlers_read(self, properties: Any, worker: str) -> None:
+        handler = {INGEST: "csv_ingest.handler.handler", SWEEP: "csv_ingest.sweep.handler"}[worker]
+        assert properties["Handler"] == handler
+        assert set(properties["Environment"]["Variables"]) == function_side.ENVIRONMENT[handler]
 
     def test_an_event_is_retried_twice_and_then_kept_in_the_failure_queue(
         self, stack: Synthesized, worker: str
@@ -379,15 +379,36 @@ def test_there_is_no_alarm_that_these_tests_do_not_know(stack: Synthesized) -> N
     assert len(stack.all(ALARM)) == len(ALARMS)
 
 
-def test_every_metric_of_its_own_that_is_watched_or_shown_is_counted_by_the_function(stack: Synthesized) -> None:
-    source = "".join(path.read_text() for path in (PROJECT / "lambda" / "csv_ingest").glob("*.py"))
+class TestContract:
+    """What both sides have agreed on, without importing each other."""
+
+    def test_each_handler_is_there_and_reads_the_variables_that_it_is_given(self) -> None:
+        logging = set(stack_side.LoggingEnvironment.__annotations__)
+        given = {
+            stack_side.INGEST_HANDLER: set(stack_side.IngestEnvironment.__annotations__) | logging,
+            stack_side.SWEEP_HANDLER: set(stack_side.SweepEnvironment.__annotations__) | logging,
+        }
+        assert given == function_side.ENVIRONMENT
+        for handler in given:
+            module, _, name = handler.rpartition(".")
+            assert callable(getattr(importlib.import_module(module), name))
+
+    def test_the_tables_have_the_keys_that_are_used(self, stack: Synthesized) -> None:
+        keys = (stack_side.ROWS_KEY, stack_side.FILES_KEY)
+        assert keys == (function_side.ROWS_KEY, function_side.FILES_KEY)
+        deployed = [table["Properties"]["KeySchema"] for table in stack.all(TABLE).values()]
+        assert [tuple(key["AttributeName"] for key in schema) for schema in deployed] == list(keys)
+
+    def test_every_metric_that_is_watched_or_shown_is_counted(self) -> None:
+        assert set(get_args(stack_side.Metric)) <= set(get_args(function_side.Metric))
+
+
+def test_every_metric_of_the_contract_is_watched_or_shown_and_no_other(stack: Synthesized) -> None:
     body = stack.only("AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"]["Fn::Join"][1]
     text = "".join(part if isinstance(part, str) else "-" for part in body)
     shown = set(re.findall(r'"CsvIngest","(\w+)"', text))
     watched = {expected.metric for expected in ALARMS.values() if expected.namespace == OWN}
-    assert {"FilesComplete", "RowsRejected", "UnsettledFiles"} <= shown
-    for name in shown | watched:
-        assert f'"{name}"' in source
+    assert shown | watched == set(get_args(stack_side.Metric))
 
 
 def test_a_stage_that_keeps_data_warns_if_nobody_is_told() -> None:
@@ -422,6 +443,98 @@ class TestAlarmTopic:
             "TopicArn": {"Ref": told.id_of(TOPIC)},
         }
         assert not stack.all("AWS::SNS::Subscription")
+
+
+class TestOwnParts:
+    """What a company brings along: a key, a bucket, a boundary, tags."""
+
+    REENCRYPT = ("ReEncryptFrom", "ReEncryptTo")
+    KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
+
+    def test_a_key_encrypts_the_bucket_and_the_tables(self, synthesize: Synthesize) -> None:
+        stack = synthesize(kms_key=self.KEY)
+        [rule] = stack.only(BUCKET)["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule == {
+            "BucketKeyEnabled": True,
+            "ServerSideEncryptionByDefault": {"KMSMasterKeyID": self.KEY, "SSEAlgorithm": "aws:kms"},
+        }
+        encrypted = {"KMSMasterKeyId": self.KEY, "SSEEnabled": True, "SSEType": "KMS"}
+        assert [table["Properties"]["SSESpecification"] for table in stack.all(TABLE).values()] == [encrypted] * 2
+
+    @pytest.mark.parametrize(
+        ("worker", "expected"),
+        [
+            (
+                INGEST,
+                {"s3": {"Decrypt"}, "dynamodb": {"Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", *REENCRYPT}},
+            ),
+            (SWEEP, {"dynamodb": {"Decrypt", "DescribeKey"}}),
+        ],
+    )
+    def test_the_functions_use_the_key_through_the_services_only(
+        self, synthesize: Synthesize, worker: str, expected: dict[str, set[str]]
+    ) -> None:
+        def about_keys(stack: Synthesized) -> list[Any]:
+            [policy] = stack.only("AWS::IAM::Role", worker)["Properties"]["Policies"]
+            return [each for each in policy["PolicyDocument"]["Statement"] if "kms:" in str(each["Action"])]
+
+        found = about_keys(synthesize(kms_key=self.KEY))
+        assert {statement["Resource"] for statement in found} == {self.KEY}
+        assert {
+            as_text(statement["Condition"]["StringEquals"]["kms:ViaService"]): set(as_list(statement["Action"]))
+            for statement in found
+        } == {
+            f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}": {f"kms:{action}" for action in actions}
+            for service, actions in expected.items()
+        }
+        assert about_keys(synthesize()) == []
+
+    def test_an_existing_bucket_is_used_and_left_as_it_is_but_for_its_notifications(
+        self, synthesize: Synthesize
+    ) -> None:
+        stack = synthesize(existing_bucket="orders-in", key_prefix="in/")
+        assert not stack.all(BUCKET)
+        assert not stack.all("AWS::S3::BucketPolicy")
+        notifications = stack.only("Custom::S3BucketNotifications")["Properties"]
+        # Not managed: the notifications that are there already stay.
+        assert (notifications["BucketName"], notifications["Managed"]) == ("orders-in", False)
+        variables = stack.only(FUNCTION, INGEST)["Properties"]["Environment"]["Variables"]
+        assert variables["UPLOAD_BUCKET"] == "orders-in"
+        [policy] = stack.only("AWS::IAM::Role", INGEST)["Properties"]["Policies"]
+        reading = policy["PolicyDocument"]["Statement"][0]
+        assert (reading["Action"], as_text(reading["Resource"])) == (
+            "s3:GetObjectVersion",
+            "arn:${AWS::Partition}:s3:::orders-in/in/*",
+        )
+        handler = stack.only("AWS::IAM::Policy", "NotificationsCalls")["Properties"]["PolicyDocument"]["Statement"][0]
+        assert set(handler["Action"]) == {"s3:GetBucketNotification", "s3:PutBucketNotification"}
+
+    def test_every_role_is_limited_by_the_boundary(self, synthesize: Synthesize) -> None:
+        roles = synthesize(permissions_boundary=self.BOUNDARY).all("AWS::IAM::Role").values()
+        assert {role["Properties"]["PermissionsBoundary"] for role in roles} == {self.BOUNDARY}
+
+    def test_everything_that_costs_or_keeps_something_is_tagged(self, synthesize: Synthesize) -> None:
+        stack = synthesize(tags="team=orders")
+        for kind in (BUCKET, TABLE, FUNCTION, QUEUE, TOPIC, ALARM, "AWS::Logs::LogGroup", "AWS::IAM::Role"):
+            for id_, found in stack.all(kind).items():
+                assert {"Key": "team", "Value": "orders"} in found["Properties"]["Tags"], id_
+
+    @pytest.mark.parametrize(
+        "context",
+        [
+            {"kms_key": KEY, "permissions_boundary": BOUNDARY, "tags": "team=orders"},
+            {"existing_bucket": "orders-in", "key_prefix": "in/", "kms_key": KEY, "reserved_concurrency": "none"},
+            {"stage": "prod", "alarm_email": "oncall@example.com"},
+        ],
+    )
+    def test_with_whichever_of_them_the_stack_passes_all_checks(self, context: Any, tmp_path: Path) -> None:
+        settings = Settings.from_context(context)
+        app = App(outdir=str(tmp_path), context={"aws:cdk:bundling-stacks": []})
+        IngestStack(app, settings.stack_id, settings=settings)
+        guard(app)
+        app.synth()
+        assert json.loads((tmp_path / "validation-report.json").read_text())["pluginReports"]
 
 
 @pytest.mark.parametrize("kind", [BUCKET, QUEUE, "AWS::Logs::LogGroup"])

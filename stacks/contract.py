@@ -1,0 +1,59 @@
+"""What the infrastructure and the functions have agreed on. The other side is lambda/csv_ingest/contract.py.
+
+Nothing of the function's code is imported here: it is deployed, and could be older or newer. A test compares them.
+"""
+
+from typing import Literal, TypedDict
+
+INGEST_HANDLER = "csv_ingest.handler.handler"
+SWEEP_HANDLER = "csv_ingest.sweep.handler"
+
+
+class IngestEnvironment(TypedDict):
+    """The variables of the ingest function."""
+
+    UPLOAD_BUCKET: str
+    ROWS_TABLE: str
+    FILES_TABLE: str
+    FAILURE_QUEUE: str
+    ID_COLUMN: str
+    DELIMITER: str
+    ENCODING: str
+    MAX_FILE_MB: str
+
+
+class SweepEnvironment(TypedDict):
+    """The variables of the sweep."""
+
+    UPLOAD_BUCKET: str
+    FILES_TABLE: str
+    INGEST_FUNCTION: str
+    KEY_PREFIX: str
+    KEY_SUFFIXES: str
+
+
+class LoggingEnvironment(TypedDict):
+    """The variables of both, for their logs and metrics."""
+
+    POWERTOOLS_SERVICE_NAME: str
+    POWERTOOLS_METRICS_NAMESPACE: str
+
+
+ROWS_KEY = ("pk",)
+FILES_KEY = ("object_key", "entry")
+
+METRICS_NAMESPACE = "CsvIngest"
+
+Metric = Literal[
+    "Deliveries",
+    "DeliveriesIgnored",
+    "FilesComplete",
+    "FilesRejected",
+    "FilesSettledBefore",
+    "RowsAlreadyPresent",
+    "RowsRead",
+    "RowsRejected",
+    "RowsStored",
+    "UnsettledFiles",
+]
+"""The metrics that an alarm watches or the dashboard shows."""

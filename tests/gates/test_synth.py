@@ -1,0 +1,212 @@
+"""`cdk synth` lets nothing through that breaks a rule, in this stack and in whatever else is in the app."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from aws_cdk import Acknowledgment, App, CfnResource, NestedStack, Validations
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk.aws_s3_assets import Asset
+from constructs import Construct
+
+from local.server import PROJECT
+from stacks.gates.plugin import guard
+from stacks.gates.rules import RULES
+from stacks.ingest_stack import IngestStack
+from stacks.settings import Settings
+
+Weaken = Callable[[IngestStack], None]
+
+FUNCTION = "Ingestion/Ingest/Function/Resource"
+ASYNCHRONOUS = "Ingestion/Ingest/AsynchronousInvocation"
+ALLOWED = "Policies.0.PolicyDocument.Statement.0"
+UNGUARDED = {"Principal": "*", "Effect": "Deny", "Action": "sns:Publish", "Resource": "*"}
+
+
+def resource(stack: IngestStack, path: str) -> CfnResource:
+    found: Any = stack
+    for name in path.split("/"):
+        found = found.node.find_child(name)
+    assert isinstance(found, CfnResource)
+    return found
+
+
+def without(path: str, *names: str) -> Weaken:
+    def weaken(stack: IngestStack) -> None:
+        for name in names:
+            resource(stack, path).add_property_deletion_override(name)
+
+    return weaken
+
+
+def with_(path: str, name: str, value: Any) -> Weaken:
+    return lambda stack: resource(stack, path).add_property_override(name, value)
+
+
+def allowing(action: str, arn: Any) -> Weaken:
+    statement = {"Effect": "Allow", "Action": action, "Resource": arn}
+    return with_("Ingestion/Ingest/Role/Resource", "Policies.0.PolicyDocument.Statement.0", statement)
+
+
+def unwatched(stack: IngestStack) -> None:
+    for alarm in ("UploadsFailed", "NewFailures", "FailuresExpire"):
+        resource(stack, f"Monitoring/{alarm}/Resource").add_property_deletion_override("AlarmActions")
+
+
+def only_puts(stack: IngestStack) -> None:
+    for number in range(3):
+        path = f"NotificationConfiguration.LambdaFunctionConfigurations.{number}.Events"
+        resource(stack, "Storage/Uploads/Notifications/Resource").add_property_override(path, ["s3:ObjectCreated:Put"])
+
+
+def looping(stack: IngestStack) -> None:
+    bucket = stack.resolve(stack.get_logical_id(resource(stack, "Storage/Uploads/Resource")))
+    allowing("s3:PutObject", {"Fn::Sub": f"${{{bucket}.Arn}}/*"})(stack)
+
+
+def packaged(name: str, size: int) -> Weaken:
+    """Another package: of one file in a folder."""
+
+    def weaken(stack: IngestStack) -> None:
+        with TemporaryDirectory() as folder:
+            (Path(folder) / name).mkdir()
+            with (Path(folder) / name / "data").open("wb") as file:
+                file.truncate(size)
+            asset = Asset(stack, "Package", path=folder)
+        resource(stack, FUNCTION).add_property_override("Code.S3Key", asset.s3_object_key)
+
+    return weaken
+
+
+WEAKENED: dict[str, Weaken] = {
+    "async-timeout": without(FUNCTION, "Timeout"),
+    "async-retries": without(ASYNCHRONOUS, "MaximumRetryAttempts"),
+    "async-on-failure": without(ASYNCHRONOUS, "DestinationConfig"),
+    "async-failures-alarmed": unwatched,
+    "async-reserved-concurrency": without(FUNCTION, "ReservedConcurrentExecutions"),
+    "runtime-supported": with_(FUNCTION, "Runtime", "python3.9"),
+    "log-retention": without("Ingestion/Ingest/Log/Resource", "RetentionInDays"),
+    "memory-explicit": without(FUNCTION, "MemorySize"),
+    "s3-every-creation": only_puts,
+    "s3-permission": without(
+        "Storage/Uploads/AllowBucketNotificationsToCsvIngestIngestionIngestFunction7FA165AB", "SourceAccount"
+    ),
+    "s3-loop": looping,
+    "iam-wildcard-action": allowing("s3:Get*", "arn:aws:s3:::uploads/*"),
+    "iam-wildcard-resource": allowing("dynamodb:PutItem", "*"),
+    "iam-named-buckets": allowing("s3:GetObject", "arn:aws:s3:::*/*"),
+    "bucket-public-access": without("Storage/Uploads/Resource", "PublicAccessBlockConfiguration"),
+    "bucket-tls": with_("Storage/Uploads/Policy/Resource", "PolicyDocument.Statement", [UNGUARDED]),
+    "queue-tls": with_("Ingestion/Failures/Policy/Resource", "PolicyDocument.Statement", [UNGUARDED]),
+    "dead-letter-retention": with_("Ingestion/Failures/Resource", "MessageRetentionPeriod", 345_600),
+    "package-size": packaged("data", 51_000_000),
+    "package-contents": packaged("pandas", 1),
+}
+
+
+def guarded(tmp_path: Path) -> tuple[App, IngestStack]:
+    app = App(outdir=str(tmp_path), context={"aws:cdk:bundling-stacks": []})
+    stack = IngestStack(app, "CsvIngest", settings=Settings())
+    guard(app)
+    return app, stack
+
+
+def report(tmp_path: Path, plugin: str) -> list[dict[str, Any]]:
+    """The violations that the CDK reports of the gates, or of a pack of cdk-nag."""
+    plugins = json.loads((tmp_path / "validation-report.json").read_text())["pluginReports"]
+    return [violation for each in plugins if each["pluginName"] == plugin for violation in each["violations"]]
+
+
+def careless_function(scope: Construct) -> None:
+    """As in the CDK's own examples."""
+    code, runtime = lambda_.Code.from_inline("def handler(event, context): pass"), lambda_.Runtime.PYTHON_3_13
+    lambda_.Function(scope, "Careless", code=code, handler="index.handler", runtime=runtime)
+
+
+CARELESS_APP = """
+from aws_cdk import App, Stack
+from stacks.gates.plugin import guard
+from tests.gates.test_synth import careless_function
+
+app = App()
+careless_function(Stack(app, "Careless"))
+guard(app)
+app.synth()
+"""
+
+
+def test_each_rule_has_something_in_this_stack_that_it_protects() -> None:
+    assert list(WEAKENED) == [rule.id for rule in RULES]
+
+
+def test_nothing_in_this_stack_breaks_a_rule(tmp_path: Path) -> None:
+    app, _ = guarded(tmp_path)
+    app.synth()
+    assert [report(tmp_path, plugin) for plugin in ("gates", "AwsSolutions", "Serverless")] == [[], [], []]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_without_a_hardening_the_synthesis_fails_and_says_which_rule_and_why(rule: Any, tmp_path: Path) -> None:
+    app, stack = guarded(tmp_path)
+    WEAKENED[rule.id](stack)
+    with pytest.raises(RuntimeError) as failure:
+        app.synth()
+    for said in (rule.why, f"Suggested fix: {rule.fix}", f"Acknowledge with 'gates::{rule.id}'"):
+        assert said in str(failure.value)
+    assert {each["ruleName"] for each in report(tmp_path, "gates")} == {rule.id}
+
+
+def test_another_function_of_the_app_is_held_to_the_rules_also_in_a_nested_stack(tmp_path: Path) -> None:
+    app, stack = guarded(tmp_path)
+    careless_function(NestedStack(stack, "Nested"))
+    with pytest.raises(RuntimeError):
+        app.synth()
+    assert {each["ruleName"] for each in report(tmp_path, "gates")} == {"memory-explicit", "log-retention"}
+    # Both packs of cdk-nag look as well.
+    assert "AwsSolutions-IAM4" in str(report(tmp_path, "AwsSolutions"))
+    assert "Serverless-LambdaDLQ" in str(report(tmp_path, "Serverless"))
+
+
+@pytest.mark.parametrize("reason", ["It runs once a year, by hand.", " "])
+def test_a_finding_is_acknowledged_with_a_reason_and_not_without(reason: str, tmp_path: Path) -> None:
+    app, stack = guarded(tmp_path)
+    WEAKENED["memory-explicit"](stack)
+    Validations.of(stack).acknowledge(Acknowledgment(id="gates::memory-explicit", reason=reason))
+    if reason.strip():
+        app.synth()
+    else:
+        with pytest.raises(RuntimeError, match="gates"):
+            app.synth()
+
+
+def test_a_warning_lets_the_synthesis_through(tmp_path: Path) -> None:
+    app, stack = guarded(tmp_path)
+    with_(FUNCTION, "Runtime", "python9")(stack)  # as of one that nobody knows yet
+    app.synth()
+    assert [(each["ruleName"], each["severity"]) for each in report(tmp_path, "gates")] == [
+        ("runtime-supported", "warning")
+    ]
+
+
+def test_cdk_synth_ends_with_exit_code_1_and_the_finding(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(CARELESS_APP)
+    command = [
+        "cdk",
+        "--no-notices",
+        "synth",
+        "--app",
+        f"{sys.executable} {tmp_path / 'app.py'}",
+        "--output",
+        str(tmp_path),
+    ]
+    tools = [str(Path(sys.executable).parent), str(PROJECT / "node_modules" / ".bin"), os.environ["PATH"]]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "PATH": os.pathsep.join(tools)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "ERROR MemorySize: not set: 128 MB. Memory is also the CPU share" in done.stdout + done.stderr
