@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +18,17 @@ os.environ["POWERTOOLS_SERVICE_NAME"] = os.environ["POWERTOOLS_METRICS_NAMESPACE
 
 
 @pytest.fixture(scope="session")
-def aws() -> Iterator[LocalAws]:
-    with local_aws() as running:
-        yield running
+def recorded_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the functions that are deployed in this session write down their AWS calls."""
+    return tmp_path_factory.mktemp("recorded") / "calls.jsonl"
+
+
+@pytest.fixture(scope="session")
+def aws(recorded_calls: Path) -> Iterator[LocalAws]:
+    with pytest.MonkeyPatch.context() as patch:
+        # The server hands its environment down to the functions' processes.
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent / "recording"))
+        patch.setenv("RECORDED_CALLS", str(recorded_calls))
+        with local_aws() as running:
+            patch.undo()
+            yield running

@@ -1,34 +1,16 @@
 """The application and the package, from outside."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from local.server import PROJECT
 from stacks.bundling import bundle
-
-NOWHERE = "http://127.0.0.1:9"
-"""Nobody listens there: a program with this proxy reaches no network."""
-
-
-def synth(tmp_path: Path, **context: Any) -> subprocess.CompletedProcess[str]:
-    """`python app.py`, with no account, no credentials and no network, the function left unbundled."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
-        "CDK_CONTEXT_JSON": json.dumps({"aws:cdk:bundling-stacks": [], **context}),
-        "CDK_OUTDIR": str(tmp_path),
-        "HTTP_PROXY": NOWHERE,
-        "HTTPS_PROXY": NOWHERE,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    }
-    command = [sys.executable, "app.py"]
-    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+from tests.infrastructure import snapshot
+from tests.infrastructure.application import synth
 
 
 def test_the_application_synthesizes_without_an_account_and_without_a_network(tmp_path: Path) -> None:
@@ -38,6 +20,11 @@ def test_the_application_synthesizes_without_an_account_and_without_a_network(tm
     assert "UploadBucketName" in template["Outputs"]
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert "missing" not in manifest, "a context lookup was asked for"
+
+
+def test_the_template_is_the_one_that_was_reviewed() -> None:
+    """If this is what you meant: `make snapshot`, and commit the difference."""
+    assert snapshot.current() == snapshot.SNAPSHOT.read_text()
 
 
 def test_a_wrong_setting_ends_the_synthesis_with_one_line_and_no_traceback(tmp_path: Path) -> None:

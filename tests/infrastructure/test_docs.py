@@ -2,26 +2,19 @@
 
 import re
 from dataclasses import fields
-from typing import Any
 
 from local.server import PROJECT
 from ops.__main__ import main
-from stacks.settings import Settings
+from stacks.gates.rules import RULES
+from stacks.settings import Settings, written
 
 README = (PROJECT / "README.md").read_text()
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 
 
-def as_written(default: Any) -> str:
-    """A default value as one would write it after `-c key=`."""
-    if default is None:
-        return "none"
-    return ",".join(default) if isinstance(default, tuple) else str(default)
-
-
 def test_the_readme_has_every_setting_with_its_default_what_is_allowed_and_what_it_does() -> None:
     rows = [
-        f"| `{setting.name}` | `{as_written(setting.default)}` | {setting.metadata['kind'].allowed}"
+        f"| `{setting.name}` | `{written(setting.default)}` | {setting.metadata['kind'].allowed}"
         f" | {setting.metadata['doc']} |"
         for setting in fields(Settings)
     ]
@@ -48,6 +41,12 @@ def test_every_file_that_the_documentation_links_to_exists() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_gate_is_documented_with_its_reason_and_its_fix() -> None:
+    page = (PROJECT / "docs" / "gates.md").read_text()
+    rows = [f"| `{rule.id}` | {rule.why} | {rule.fix} |" for rule in RULES]
+    assert re.findall(r"^\| `.*` \| .* \| .* \|$", page, flags=re.MULTILINE) == rows
 
 
 def test_the_readme_quotes_the_figures_of_the_last_bench() -> None:

@@ -3,25 +3,94 @@
 import itertools
 import json
 import os
+import re
+import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
+import yaml
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from csv_ingest import aws as function_aws
+from csv_ingest.contract import FILES_KEY, ROWS_KEY
 from csv_ingest.events import Event, ObjectVersion, object_version, upload_event
 from csv_ingest.handler import handler
 from csv_ingest.ledger import REJECT_MARK
 from local.server import LocalAws
 from ops.pipeline import Pipeline
+from stacks.gates.template import Template
+from tests.infrastructure.snapshot import SNAPSHOT
+from tests.permissions import Permission, needed, refused
 from tests.unit.faults import refuse_repeated_keys
+
+POLICIES = Template({"Resources": yaml.safe_load(SNAPSHOT.read_text())}).statements
+ARNS = {
+    r"arn:aws:s3:::w[0-9a-f]{32}|\$\{StorageUploads\w+\.Arn\}": "uploads",
+    r"arn:aws:dynamodb:.*-rows|\$\{StorageRows\w+\.Arn\}": "rows",
+    r"arn:aws:dynamodb:.*-files|\$\{StorageFiles\w+\.Arn\}": "files",
+    r"arn:aws:sqs:.*|\$\{IngestionFailures\w+\.Arn\}": "failures",
+    r"arn:aws:lambda:.*:ingest|\$\{IngestionIngestFunction\w+\.Arn\}": "ingest",
+}
+
+
+@cache
+def in_words(permission: Permission) -> Permission:
+    """The permission on a resource of the stack or of a world, which are the same to it."""
+    resource = permission.resource
+    for pattern, word in ARNS.items():
+        resource = re.sub(pattern, word, resource)
+    return Permission(permission.action, resource)
+
+
+def policy_of(role: str) -> set[Permission]:
+    """What a role of the stack may do."""
+    return {
+        in_words(Permission(action, resource))
+        for statement in POLICIES
+        if any(role in attached for attached in statement.roles)
+        for action in statement.actions
+        for resource in statement.resources
+    }
+
+
+def _callers() -> Iterator[str]:
+    """The files, with their folders, of whoever called this, from the nearest outwards."""
+    frame = sys._getframe(2).f_back
+    while frame:
+        yield "/".join(frame.f_code.co_filename.split("/")[-2:])
+        frame = frame.f_back
+
+
+@pytest.fixture(autouse=True)
+def iam(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever a test does to the function, the function calls nothing that its role may not.
+
+    No engine here knows IAM, so that a call without a permission would succeed in every test, and fail on AWS.
+    """
+    did: dict[str, set[Permission]] = {"IngestRole": set(), "SweepRole": set()}
+    original = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def noting(self: Any, operation: str, params: dict[str, Any]) -> Any:
+        callers = [file for file in _callers() if file.startswith(("csv_ingest/", "ops/", "unit/"))]
+        # The tests, and the operator's commands, use the function's clients and some of its modules.
+        if callers[0].startswith("csv_ingest/") and not any(file.startswith("ops/") for file in callers):
+            role = "SweepRole" if "csv_ingest/sweep.py" in callers else "IngestRole"
+            did[role] |= set(map(in_words, needed(self.meta.service_model.service_name, operation, params)))
+        return original(self, operation, params)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noting)
+    yield
+    assert {role: refused(calls, policy_of(role)) for role, calls in did.items()} == {role: [] for role in did}
+
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -167,6 +236,12 @@ def forget_clients() -> None:
         cached.cache_clear()
 
 
+@pytest.fixture(autouse=True)
+def _botocore_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that is lost is asked for again at once, and not after up to a second."""
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None))
+
+
 @contextmanager
 def fresh_world() -> Iterator[World]:
     """A world of its own. The tables are at DYNAMODB_ENDPOINT, if that is set; the rest is MiniStack's."""
@@ -199,7 +274,7 @@ def fresh_world() -> Iterator[World]:
         )
         world.s3.create_bucket(Bucket=world.bucket)
         world.s3.put_bucket_versioning(Bucket=world.bucket, VersioningConfiguration={"Status": "Enabled"})
-        for table, keys in ((world.rows_table, ["pk"]), (world.files_table, ["object_key", "entry"])):
+        for table, keys in ((world.rows_table, ROWS_KEY), (world.files_table, FILES_KEY)):
             _create_table(world.dynamodb, table, keys)
         refuse_repeated_keys(world.dynamodb)
         yield world
@@ -214,7 +289,7 @@ def world(aws: LocalAws) -> Iterator[World]:  # noqa: ARG001 - it is the server
         yield made
 
 
-def _create_table(dynamodb: "DynamoDBClient", table: str, keys: list[str]) -> None:
+def _create_table(dynamodb: "DynamoDBClient", table: str, keys: Sequence[str]) -> None:
     dynamodb.create_table(
         TableName=table,
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],

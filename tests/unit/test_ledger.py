@@ -81,7 +81,7 @@ def test_a_rejected_file_can_be_begun_again_and_keeps_nothing_of_the_rejection(l
 
 
 def test_a_record_that_another_delivery_is_writing_is_written_after_it(ledger: Ledger) -> None:
-    throttle_requests(ledger._client, "UpdateItem", "TransactionConflictException", 2)  # noqa: SLF001
+    throttle_requests(ledger._client, "UpdateItem", "TransactionConflictException", 2)
     ledger.begin()
     assert ledger.read().status == "PROCESSING"
 
@@ -102,7 +102,7 @@ def cancel_transactions(ledger: Ledger, *reasons: str, times: int) -> None:
             "ResponseMetadata": {},
         }
 
-    events: Any = ledger._client.meta.events  # noqa: SLF001
+    events: Any = ledger._client.meta.events
     events.register("before-call.dynamodb.TransactWriteItems", cancel)
 
 

@@ -1,0 +1,90 @@
+"""AWS calls, the IAM actions that they need, and policies that are compared with them."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+_REGION = "us-east-1:000000000000"
+
+
+class Permission(NamedTuple):
+    """An action on a resource: what a call needs, or, with wildcards, what a statement allows."""
+
+    action: str
+    resource: str
+
+
+def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permission]:  # noqa: PLR0911  a table
+    """What IAM asks for a call. Raises NotImplementedError for one that is not known here.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/
+    """
+    match service, operation:
+        case "s3", "GetObject":
+            action = "s3:GetObjectVersion" if "VersionId" in params else "s3:GetObject"
+            return {Permission(action, f"arn:aws:s3:::{params['Bucket']}/{params['Key']}")}
+        case "s3", "ListObjectVersions":
+            return {Permission("s3:ListBucketVersions", f"arn:aws:s3:::{params['Bucket']}")}
+        case "s3", "PutBucketNotificationConfiguration":
+            return {Permission("s3:PutBucketNotification", f"arn:aws:s3:::{params['Bucket']}")}
+        case "dynamodb", "GetItem" | "Query" | "UpdateItem":
+            return {_on_table(operation, params["TableName"])}
+        case "dynamodb", "BatchGetItem":
+            return {_on_table(operation, table) for table in params["RequestItems"]}
+        case "dynamodb", "BatchExecuteStatement":
+            return {
+                _on_table("PartiQLInsert", _table(text))
+                for text in {each["Statement"] for each in params["Statements"]}
+            }
+        case "dynamodb", "TransactWriteItems":
+            # A transaction has no permission of its own: each of its actions needs its own.
+            writes = [(kind, write) for item in params["TransactItems"] for kind, write in item.items()]
+            return {_on_table(f"{kind}Item", write["TableName"]) for kind, write in writes}
+        case "sqs", "SendMessage":
+            name = params["QueueUrl"].rpartition("/")[2]
+            return {Permission("sqs:SendMessage", f"arn:aws:sqs:{_REGION}:{name}")}
+        case "lambda", "Invoke":
+            return {Permission("lambda:InvokeFunction", f"arn:aws:lambda:{_REGION}:function:{params['FunctionName']}")}
+    raise NotImplementedError(f"{service}.{operation}: which action does it need?")
+
+
+def _table(statement: str) -> str:
+    found = re.match(r'INSERT INTO "([^"]+)" VALUE ', statement)
+    assert found, statement
+    return found[1]
+
+
+def _on_table(action: str, name: str) -> Permission:
+    return Permission(f"dynamodb:{action}", f"arn:aws:dynamodb:{_REGION}:table/{name}")
+
+
+def allowed(statements: Iterable[Mapping[str, Any]]) -> Iterator[Permission]:
+    """Each action and resource of a policy's statements, which all have to allow."""
+    for statement in statements:
+        assert statement["Effect"] == "Allow"
+        actions, resources = (_list(statement[name]) for name in ("Action", "Resource"))
+        yield from (Permission(action, resource) for action in actions for resource in resources)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _takes_in(statement: Permission, call: Permission) -> bool:
+    if statement.action != call.action:
+        return False
+    # Elsewhere a wildcard would allow more than what is called, whatever is called.
+    if statement.action.startswith("logs:") or re.search(r"[^*]/[^*]*\*$", statement.resource):
+        return fnmatchcase(call.resource, statement.resource)
+    return call.resource == statement.resource
+
+
+def refused(calls: Collection[Permission], policy: Collection[Permission]) -> list[Permission]:
+    """The calls that a policy does not allow."""
+    return sorted(call for call in calls if not any(_takes_in(statement, call) for statement in policy))
+
+
+def unused(calls: Collection[Permission], policy: Collection[Permission]) -> list[Permission]:
+    """What a policy allows though no call needs it."""
+    return sorted(statement for statement in policy if not any(_takes_in(statement, call) for call in calls))
