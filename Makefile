@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE         := 1
 export CDK_DISABLE_CLI_TELEMETRY       := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test bench lint synth deploy destroy lock clean
+.PHONY: help setup demo local test snapshot bench lint synth settings deploy destroy lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
@@ -34,9 +34,13 @@ demo: $(READY) ## deploy to a local AWS, upload the examples, check that every r
 local: $(READY) ## the same deployment, kept running for your own experiments (Ctrl-C ends it)
 	@$(BIN)/python -m local up
 
-# Two workers, a MiniStack each; a file's tests stay together, so that the stack is deployed once.
+# Two workers, a MiniStack each; a file's tests stay together, so that the stack is deployed once. In the order of the
+# files: xdist would begin with those of many tests, and end with the one test that takes a minute and a half.
 test: $(READY) ## all tests: unit, infrastructure, end to end
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+snapshot: $(READY) ## write the snapshot of the template that a review looks at, after a change of the stack
+	@$(BIN)/python -m tests.infrastructure.snapshot
 
 bench: $(READY) ## speed and memory against baselines, in ten minutes; writes docs/benchmarks.md
 	@$(BIN)/python -m bench
@@ -51,6 +55,9 @@ lint: $(READY) ## ruff, mypy, and cfn-lint on the synthesized templates
 
 synth: $(READY) ## the CloudFormation template, in cdk.out (add ARGS="-c stage=prod")
 	cdk synth --quiet $(ARGS)
+
+settings: $(READY) ## every setting with its value, and what is allowed (add ARGS="-c stage=prod")
+	@$(BIN)/python -m stacks $(ARGS)
 
 deploy: $(READY) ## deploy to the AWS account of your credentials (add ARGS="-c stage=prod")
 	cdk deploy $(ARGS)

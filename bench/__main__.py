@@ -33,6 +33,8 @@ CPU = "handler", "floor", "batch_write", "put_item"
 WALL = "handler +8 ms", "handler +8 ms, 1", "handler +8 ms, 2", "handler +8 ms, 8", "put_item +8 ms"
 COLD = "cold start", "cold start, deployed", "cold start baseline"
 
+SYNTH = "synth", "synth, unchecked"
+
 Rows = list[tuple[str, str, str, str]]
 
 
@@ -125,7 +127,7 @@ def _run(bucket: str, scratch: Path, rounds: int) -> dict[str, list[Found]]:
             with file.open("rb") as body:
                 s3.put_object(Bucket=bucket, Key=file.name, Body=body)
         large = f"{GIGABYTE}.csv"
-        several = [*((name,) for name in (*CPU, *WALL, *COLD)), ("read", large), ("plan", large)]
+        several = [*((name,) for name in (*CPU, *WALL, *COLD, *SYNTH)), ("read", large), ("plan", large)]
         once = [*(("memory", f"{mb * 1_000_000}.csv") for mb in MEMORY_MB), ("same records", str(scratch / large))]
         for name in COLD:
             _child((name,), bucket, scratch)  # for the bytecode that it leaves
@@ -178,6 +180,7 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
     wall = {case: of(case, "wall") for case in WALL}
     wall["put_item +8 ms"] *= 10
     cold = {case: of(case, "cpu_ms") for case in COLD}
+    synth, unchecked = (of(case, "wall") for case in SYNTH)
     peaks = {mb: of(f"memory {mb * 1_000_000}.csv", "peak_mb") for mb in MEMORY_MB}
     plan, read = (f"{verb} {GIGABYTE}.csv" for verb in ("plan", "read"))
     [same] = found[f"same records {next(key for key in found if key.startswith('same')).split()[-1]}"]
@@ -253,6 +256,12 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
             f"{of(read, 'mb_s_cpu'):.0f} MB/s",
             f"{of(plan, 'mb_s_cpu') / of(read, 'mb_s_cpu'):.2f}",
         ),
+        (
+            "`cdk synth`, with the package, wall time",
+            f"{synth:.1f} s",
+            f"without the gates and cdk-nag: {unchecked:.1f} s",
+            f"{synth / unchecked:.2f}",
+        ),
         ("deployed package, unzipped", f"{package[0] / 1e6:.1f} MB in {package[1]:,} files", "", ""),
     ]
     promises = [
@@ -266,6 +275,7 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
         ),
         ("500 MB peak within 20 MB of 1 MB", peaks[500] - peaks[1] <= 20),  # noqa: PLR2004
         ("planning at half the speed of reading or better", of(plan, "mb_s") >= of(read, "mb_s") / 2),
+        ("`cdk synth` in less than twice its time without the checks", synth < 2 * unchecked),
         (
             f"{same['bytes']:,.0f} bytes, {same['rows']:,.0f} records, newlines in quotes: its {same['parts']:,.0f}"
             " parts have exactly the records of Python's csv module (SHA-256 of all cells)",

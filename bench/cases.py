@@ -220,6 +220,27 @@ def same_records(path: str) -> Found:
     return {"rows": rows, "bytes": size, "parts": len(parts), "same": whole.digest() == joined.digest()}
 
 
+UNCHECKED = """import runpy, sys, types
+plugin = types.ModuleType("stacks.gates.plugin")
+plugin.guard = lambda app: None
+sys.modules[plugin.__name__] = plugin
+runpy.run_path("app.py")
+"""
+"""The application as it would be if nobody had written the checks: cdk-nag is not even imported."""
+
+
+def synth(app: str) -> Found:
+    """`cdk synth` of the default stage, the package included."""
+    import subprocess
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        command = ["cdk", "--no-notices", "synth", "--quiet", "--app", app, "--output", folder]
+        subprocess.run(command, capture_output=True, check=True)
+        return {"wall": time.perf_counter() - start}
+
+
 def _patient() -> None:
     """MiniStack stops for seconds in an object of hundreds of megabytes, which S3 does not."""
     from csv_ingest import aws
@@ -342,6 +363,8 @@ CASES: dict[str, Callable[..., Found]] = {
     "read": read_object,
     "plan": plan_object,
     "same records": same_records,
+    "synth": lambda: synth(f"{sys.executable} app.py"),
+    "synth, unchecked": lambda: synth(f"{sys.executable} -c '{UNCHECKED}'"),
 }
 
 if __name__ == "__main__":
