@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from local.server import PROJECT
 from stacks.gates.__main__ import main
 from tests.gates.conftest import GONE, SAFE, changed
 
@@ -51,6 +52,14 @@ def test_a_finding_names_file_line_rule_resource_property_reason_and_fix(tmp_pat
         "    fix: Set Timeout to what the largest input needs.\n"
         "2 checked: 1 error, 0 warning, 0 acknowledged\n"
     )
+
+
+def test_the_readme_shows_what_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text(
+        "".join(line for line in SAFE.read_text().splitlines(keepends=True) if "DestinationConfig" not in line)
+    )
+    assert gates(file).output.replace(str(file), file.name) in (PROJECT / "README.md").read_text()
 
 
 def test_warnings_and_what_is_acknowledged_are_exit_code_0(tmp_path: Path) -> None:
