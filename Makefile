@@ -21,10 +21,11 @@ help: ## this list
 setup: $(READY) ## the virtual environment, Node and the CDK CLI, from the lock files
 
 # The version is checked first: an older Python fails deep inside a dependency otherwise.
-$(READY): requirements-dev.txt package-lock.json
+$(READY): requirements-dev.txt package-lock.json pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
 	npm ci --silent --no-fund --no-audit
 	@touch $@
 

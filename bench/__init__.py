@@ -1,3 +1,1 @@
 """What the function costs, each figure beside a baseline measured in the same run."""
-
-import ops as ops

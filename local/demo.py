@@ -15,12 +15,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
-from csv_ingest.events import ObjectVersion, upload_event
+from csv_ingest.events import upload_event
 from csv_ingest.ledger import REJECTED
-from local.deployment import Deployment, StoredRow, deploy
+from csv_ingest.model import ObjectVersion
+from local.deployment import Deployment, TableRow, deploy
 from local.examples import EXAMPLES, expected_rows, orders, sample_event
 from local.server import local_aws
-from ops.pipeline import until
+from ops.pipeline import wait_until
 
 MULTIPART = TransferConfig(multipart_threshold=1)
 SECONDS = 60
@@ -102,10 +103,10 @@ def _outcomes(deployment: Deployment, uploads: Mapping[str, ObjectVersion]) -> T
     for column in ("read", "stored", "rejected"):
         table.add_column(column, justify="right")
     for example in [*GOOD, BROKEN]:
-        record = deployment.pipeline.settled(uploads[example.key], seconds=SECONDS)
-        counts = (f"{record[n]:,}" if n in record else "" for n in ("rows_read", "rows_stored", "rows_rejected"))
-        table.add_row(example.key, example.lesson, record["status"], *counts)
-        if (record["status"] == REJECTED) != (example is BROKEN):
+        record = deployment.pipeline.wait_until_settled(uploads[example.key], seconds=SECONDS)
+        counts = (f"{number:,}" for number in record.counts) if record.counts else ("",) * 3
+        table.add_row(example.key, example.lesson, record.status, *counts)
+        if (record.status == REJECTED) != (example is BROKEN):
             raise RuntimeError(f"{example.key}: {record}")
     return table
 
@@ -119,7 +120,7 @@ def _repeat(deployment: Deployment, uploads: Mapping[str, ObjectVersion], again:
     def logged(message: str, **fields: str) -> bool:
         return any(fields.items() <= record.items() for record in deployment.logged(message))
 
-    until(lambda: logged("settled before", version_id=again.version_id), "the second upload is recognised")
+    wait_until(lambda: logged("settled before", version_id=again.version_id), "the second upload is recognised")
     table.add_row("the same file uploaded again", "settled before: one read, no write")
     upload = uploads["excel.csv"]
     deliveries: list[tuple[str, dict[str, Any], str, dict[str, str]]] = [
@@ -146,7 +147,7 @@ def _operate(verb: str, console: Console) -> bool:
 
 def _compare(deployment: Deployment, uploads: Mapping[str, ObjectVersion], console: Console) -> bool:
     """Whether the rows table is what Python's csv module reads in the files, without any code of the pipeline."""
-    expected: dict[str, StoredRow] = {}
+    expected: dict[str, TableRow] = {}
     for example in GOOD:
         expected |= expected_rows(example.content, uploads[example.key].etag, bad_lines=example.bad_lines)
     stored = deployment.rows()

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import boto3
 
 from local.server import LocalAws, run
-from ops.pipeline import Pipeline, until
+from ops.pipeline import Pipeline, wait_until
 
 STACK = "CsvIngest"
 
 
-class StoredRow(NamedTuple):
+class TableRow(NamedTuple):
     """What the rows table says of one row."""
 
     line: int
@@ -26,13 +26,13 @@ class Deployment:
 
     pipeline: Pipeline
 
-    def rows(self) -> dict[str, StoredRow]:
+    def rows(self) -> dict[str, TableRow]:
         """Everything in the rows table, by key."""
         pages = self.pipeline.dynamodb.get_paginator("scan").paginate(
             TableName=self.pipeline.rows_table, ConsistentRead=True
         )
         return {
-            item["pk"]["S"]: StoredRow(int(item["line"]["N"]), item["data"]["S"])
+            item["pk"]["S"]: TableRow(int(item["line"]["N"]), item["data"]["S"])
             for page in pages
             for item in page["Items"]
         }
@@ -61,7 +61,7 @@ class Deployment:
             )
             return bool(found)
 
-        until(received, f"the failure queue has a message of {encoded_key}")
+        wait_until(received, f"the failure queue has a message of {encoded_key}")
         return found[0]
 
     def log_lines(self, function: str) -> Iterator[str]:

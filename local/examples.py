@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from local.deployment import StoredRow
+from local.deployment import TableRow
 from local.server import PROJECT
 
 EXAMPLES = PROJECT / "examples"
@@ -52,7 +52,7 @@ def quoted_lines(size: int) -> Iterator[bytes]:
         count += len(rows)
 
 
-def expected_rows(content: bytes, etag: str, *, bad_lines: Collection[int] = ()) -> dict[str, StoredRow]:
+def expected_rows(content: bytes, etag: str, *, bad_lines: Collection[int] = ()) -> dict[str, TableRow]:
     """The items that a file with an `id` column must lead to, as Python's csv module reads it, but for its bad rows."""
     reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     columns = next(reader)
@@ -62,7 +62,7 @@ def expected_rows(content: bytes, etag: str, *, bad_lines: Collection[int] = ())
         if first_line not in bad_lines:
             row = dict(zip(columns, record, strict=True))
             data = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
-            expected[f"{etag}#{row['id']}"] = StoredRow(first_line, data)
+            expected[f"{etag}#{row['id']}"] = TableRow(first_line, data)
         first_line = reader.line_num + 1
     return expected
 

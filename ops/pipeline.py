@@ -5,16 +5,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
 
-from csv_ingest.events import Event, ObjectVersion, upload_event
-from csv_ingest.ledger import CHECK_MARK, COMPLETE, MARK, PART_MARK, PROCESSING, REJECT_MARK, REJECTED
-from csv_ingest.rows import Reject
-from csv_ingest.settings import Settings
-from csv_ingest.uploads import Upload, list_uploads
+from csv_ingest import ledger, source
+from csv_ingest.configuration import IngestConfig
+from csv_ingest.deadline import Deadline
+from csv_ingest.destinations.base import Destination
+from csv_ingest.destinations.dynamodb import DynamoDbDestination
+from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.events import Event, upload_event
+from csv_ingest.model import ObjectVersion, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,7 +30,7 @@ ACCEPTED = 202
 
 
 class NotDeployed(Exception):
-    """There is no such stack where the credentials lead, or it is not one of ours."""
+    """There is no such stack where the credentials lead, or it is not a stack of this project."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Pipeline:
                 function=outputs["IngestFunctionName"],
             )
         except KeyError as error:
-            raise NotDeployed(f"stack {stack} has no output {error}: it is not deployed, or not from here") from error
+            raise NotDeployed(f"stack {stack} has no output {error}: it is another project's, or an old one") from error
 
     @cached_property
     def s3(self) -> "S3Client":
@@ -80,10 +83,20 @@ class Pipeline:
         return boto3.client("sqs")
 
     @cached_property
-    def settings(self) -> Settings:
-        """What the deployed function is told: files are read here exactly as they are there."""
-        configuration = self.lambda_.get_function_configuration(FunctionName=self.function)
-        return Settings.from_environment(configuration["Environment"]["Variables"])
+    def files(self) -> ledger.FilesTable:
+        """The ledger."""
+        return ledger.FilesTable(DynamoDbTable(self.dynamodb, self.files_table, deadline=Deadline.never()))
+
+    @cached_property
+    def destination(self) -> Destination:
+        """Where the rows are."""
+        return DynamoDbDestination(DynamoDbTable(self.dynamodb, self.rows_table, deadline=Deadline.never()))
+
+    @cached_property
+    def config(self) -> IngestConfig:
+        """The configuration of the deployed function: files are read here exactly as they are there."""
+        function = self.lambda_.get_function_configuration(FunctionName=self.function)
+        return IngestConfig.from_environment(function["Environment"]["Variables"])
 
     @cached_property
     def triggers(self) -> list[tuple[str, str]]:
@@ -111,7 +124,7 @@ class Pipeline:
     def uploads(self, prefix: str = "") -> Iterator[Upload]:
         """Every version in the bucket that is or should have been ingested."""
         suffixes = [suffix for _, suffix in self.triggers]
-        listed = list_uploads(self.s3, self.upload_bucket, prefix=prefix, suffixes=suffixes)
+        listed = source.list_uploads(self.s3, self.upload_bucket, prefix=prefix, suffixes=suffixes)
         return (upload for upload in listed if self.is_ingested(upload.version.key))
 
     def deliver(self, event: Event, function: str | None = None) -> None:
@@ -126,106 +139,32 @@ class Pipeline:
         """Put an upload's event into Lambda's queue again."""
         self.deliver(upload_event(version))
 
-    def reopen(self, version: ObjectVersion) -> bool:
-        """Have the next delivery of a complete upload look at each of its rows again; returns whether it will.
-
-        One whose parts are all done and being checked is opened too: the check cannot end if a row has disappeared.
-
-        How it is read stays recorded: what was deployed since must not change what its rows are. So does the plan of
-        a file that is delivered in parts; that its parts are done is forgotten while nobody looks at them, as the file
-        is complete.
-        """
-        record = self.file(version.key, version.etag)
-        if record.get("status") != COMPLETE and "parts_checked" not in record:
-            return False
-        for mark in (PART_MARK, CHECK_MARK):
-            self._forget(version, mark)
-        try:
-            self.dynamodb.update_item(
-                TableName=self.files_table,
-                Key={"object_key": {"S": version.key}, "entry": {"S": version.etag}},
-                UpdateExpression="SET #status = :processing REMOVE rows_read, rows_stored, rows_rejected, settled_at,"
-                " parts, parts_done, parts_checked, check_begun_by",
-                ConditionExpression="#status = :complete OR attribute_exists(parts_checked)",
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={":processing": {"S": PROCESSING}, ":complete": {"S": COMPLETE}},
-            )
-        except self.dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
-
-    def forget_rejects(self, version: ObjectVersion) -> None:
-        """Delete what the ledger has of an upload's rejected rows."""
-        self._forget(version, REJECT_MARK)
-
-    def etags(self) -> Iterator[str]:
-        """The ETag of every upload that the ledger has a record of; one ETag may come several times."""
-        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.files_table, ConsistentRead=True)
-        for page in pages:
-            for item in page["Items"]:
-                if MARK not in item["entry"]["S"]:
-                    yield item["entry"]["S"]
-
-    def file(self, key: str, etag: str) -> dict[str, Any]:
-        """The ledger's record of an upload, numbers as int; empty if there is none yet."""
-        answer = self.dynamodb.get_item(
-            TableName=self.files_table, Key={"object_key": {"S": key}, "entry": {"S": etag}}, ConsistentRead=True
-        )
-        return _plain(answer.get("Item", {}))
-
-    def files(self, key: str) -> list[dict[str, Any]]:
-        """The ledger's records of a key, one an upload, the latest delivery first."""
-        records = [item for item in self._entries(key) if MARK not in item["entry"]]
-        return sorted(records, key=lambda record: str(record.get("started_at", "")), reverse=True)
-
-    def rejects(self, key: str, etag: str) -> Iterator[Reject]:
-        """The rejected rows of an upload, by line."""
-        for item in self._entries(key, f"{etag}{REJECT_MARK}"):
-            yield Reject(item["line"], item["reason"])
-
-    def settled(
-        self, version: ObjectVersion, *, seconds: float, progress: Callable[[dict[str, Any]], None] = lambda _: None
-    ) -> dict[str, Any]:
+    def wait_until_settled(
+        self,
+        version: ObjectVersion,
+        *,
+        seconds: float,
+        progress: Callable[[ledger.FileRecord], None] = lambda _: None,
+    ) -> ledger.FileRecord:
         """Wait until an upload is settled; its record then. Raises TimeoutError.
 
         That the same bytes were rejected before does not count: the settings may be others by now.
         """
 
         def is_settled() -> bool:
-            record = self.file(version.key, version.etag)
+            record = self.files.record(version)
             progress(record)
-            mine = record.get("version_id") == version.version_id
-            return record.get("status") == COMPLETE or (record.get("status") == REJECTED and mine)
+            mine = record.attributes.get("version_id") == version.version_id
+            return record.status == ledger.COMPLETE or (record.status == ledger.REJECTED and mine)
 
-        until(is_settled, f"{version.key} is settled", seconds=seconds)
-        return self.file(version.key, version.etag)
-
-    def _forget(self, version: ObjectVersion, mark: str) -> None:
-        for item in self._entries(version.key, f"{version.etag}{mark}"):
-            key = {"object_key": {"S": version.key}, "entry": {"S": str(item["entry"])}}
-            self.dynamodb.delete_item(TableName=self.files_table, Key=key)
-
-    def _entries(self, key: str, beginning: str = "") -> Iterator[dict[str, Any]]:
-        condition = "object_key = :key" + (" AND begins_with(entry, :beginning)" if beginning else "")
-        values: dict[str, Any] = {":key": {"S": key}} | ({":beginning": {"S": beginning}} if beginning else {})
-        pages = self.dynamodb.get_paginator("query").paginate(
-            TableName=self.files_table,
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues=values,
-            ConsistentRead=True,
-        )
-        for page in pages:
-            yield from map(_plain, page["Items"])
+        wait_until(is_settled, f"{version.key} is settled", seconds=seconds)
+        return self.files.record(version)
 
 
-def until(condition: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
     """Wait for a condition; raises TimeoutError saying which one did not come about."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds:.0f} s, and still not: {what}")
         time.sleep(0.1)
-
-
-def _plain(item: Any) -> dict[str, Any]:
-    return {name: int(value["N"]) if "N" in value else value["S"] for name, value in item.items()}

@@ -5,23 +5,25 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus
 
-from csv_ingest.errors import MalformedEvent
-from csv_ingest.events import task_of
+from botocore.exceptions import ClientError
+
+from csv_ingest.events import part_job
+from csv_ingest.model import MalformedEvent, Phase
 from ops.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 HIDE_SECONDS = 300
-"""How long a message is ours while we look through the queue."""
+"""How long a message is hidden from others while `failures` looks through the queue."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One message of the failure queue, of Lambda's or of our own making."""
+    """One message of the failure queue, written by Lambda or by the ingest function."""
 
     id: str
     receipt: str
@@ -34,11 +36,63 @@ class Failure:
     function: str | None
 
 
-def failures(pipeline: Pipeline) -> Iterator[Failure]:
-    """Yield each message that was in the queue when we began, once; others do not see it for five minutes.
+class Redriven(NamedTuple):
+    """What was done with one message."""
 
-    Messages sent since are left for the next time: a redriven event that fails again would be redriven for ever. What
-    time it was is for SQS to say, because the clock of this machine may be wrong.
+    failure: Failure
+    action: str
+    """`delivered`, `discarded`, `kept`, or `failed: ` and why."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the message is gone from the queue."""
+        return self.action in ("delivered", "discarded")
+
+
+def redrive_all(
+    pipeline: Pipeline, *, key_prefix: str = "", dry_run: bool = False, discard: bool = False
+) -> list[Redriven]:
+    """Deliver the events of the failure queue again, or delete them; returns what was done with each message.
+
+    Only events of objects whose key starts with the prefix. What was not delivered or deleted is visible in the queue
+    again on return, also if this is interrupted.
+    """
+    done: list[Redriven] = []
+    kept: list[Failure] = []
+    try:
+        for failure in failures(pipeline):
+            if key_prefix and not any(key.startswith(key_prefix) for key in failure.keys):
+                kept.append(failure)
+                continue
+            redriven = Redriven(failure, "kept" if dry_run else _settle(pipeline, failure, discard=discard))
+            if not redriven.is_good:
+                kept.append(failure)
+            done.append(redriven)
+    finally:
+        for failure in kept:
+            put_back(pipeline, failure)
+    return done
+
+
+def _settle(pipeline: Pipeline, failure: Failure, *, discard: bool) -> str:
+    """Deliver or delete one message; what was done. A message that cannot be delivered must not keep the others."""
+    if failure.event is None:
+        return "kept"
+    if discard:
+        delete(pipeline, failure)
+        return "discarded"
+    try:
+        redrive(pipeline, failure)
+    except ClientError as error:
+        return f"failed: {error}"
+    return "delivered"
+
+
+def failures(pipeline: Pipeline, *, hide_seconds: int = HIDE_SECONDS) -> Iterator[Failure]:
+    """Yield each message that was in the queue at the beginning, once; others do not see it for five minutes.
+
+    Messages sent since are left for the next time: a redriven event that fails again would be redriven for ever. The
+    time is that of SQS, because the clock of this machine may be wrong.
     """
     begun = _clock_of_sqs(pipeline)
     seen: set[str] = set()
@@ -48,19 +102,19 @@ def failures(pipeline: Pipeline) -> Iterator[Failure]:
         while messages := pipeline.sqs.receive_message(
             QueueUrl=pipeline.failure_queue,
             MaxNumberOfMessages=10,
-            VisibilityTimeout=HIDE_SECONDS,
+            VisibilityTimeout=hide_seconds,
             WaitTimeSeconds=1,
             MessageSystemAttributeNames=["SentTimestamp"],
         ).get("Messages"):
             for message in messages:
                 failure = _failure(message)
-                if failure.id in seen:  # five minutes have passed: we have been round
+                if failure.id in seen:  # five minutes have passed: all messages were seen
                     later.append(failure)
                     return
                 seen.add(failure.id)
                 event = json.dumps(failure.event, sort_keys=True)
                 sent = int(message["Attributes"]["SentTimestamp"])
-                # Within the second in which we began, a message of an event that we have seen is taken for its echo.
+                # Within the first second, an event seen twice is taken for the redriven event that failed again.
                 if sent < begun or (sent < begun + 1000 and event not in events):
                     events.add(event)
                     yield failure
@@ -97,10 +151,10 @@ def redrive(pipeline: Pipeline, failure: Failure) -> None:
         raise ValueError(failure.reason)
     # An upload is for the function that ingests today. Another event is for the function that failed on it.
     pipeline.deliver(failure.event, pipeline.function if failure.keys else failure.function)
-    discard(pipeline, failure)
+    delete(pipeline, failure)
 
 
-def discard(pipeline: Pipeline, failure: Failure) -> None:
+def delete(pipeline: Pipeline, failure: Failure) -> None:
     """Delete a message."""
     pipeline.sqs.delete_message(QueueUrl=pipeline.failure_queue, ReceiptHandle=failure.receipt)
 
@@ -122,5 +176,5 @@ def _failure(message: "MessageTypeDef") -> Failure:
 
 def _part(record: dict[str, Any]) -> str:
     """What to add to the key of an object of which only a part is concerned."""
-    task = task_of(record)
-    return f" (part {task.part}{', check' if task.check else ''})" if task else ""
+    job = part_job(record)
+    return f" (part {job.number}{', check' if job.phase is Phase.CHECK else ''})" if job else ""

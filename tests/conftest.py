@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 
 from local.server import LocalAws, local_aws
 
+pytest_plugins = ["tests.least_privilege"]
+
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")

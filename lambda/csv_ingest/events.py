@@ -1,36 +1,12 @@
-"""S3 events, read and written, and the failure queue's records. Pure: no AWS call, no clock."""
+"""S3 events, read and written, and the records of the failure queue. Pure: no AWS call, no clock."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-from csv_ingest.errors import MalformedEvent
+from csv_ingest.model import MalformedEvent, ObjectVersion, PartJob, Phase
 
 Event = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class ObjectVersion:
-    """One version of one object, as uploaded: what is ingested, once."""
-
-    bucket: str
-    key: str
-    """As the uploader wrote it. (The event has it URL-encoded, with a plus sign for a space.)"""
-    version_id: str
-    etag: str
-    """Bare. (S3 puts it in double quotes in some places.)"""
-    size: int
-    """Bytes."""
-
-
-class Task(NamedTuple):
-    """A part of a file, as a delivery of its own."""
-
-    part: int
-    """From 0, in the order of the file."""
-    check: bool = False
-    """Whether its rows are stored already, and only have to be compared with the table."""
 
 
 def is_test_event(event: Mapping[str, Any]) -> bool:
@@ -78,8 +54,11 @@ def object_version(record: Mapping[str, Any]) -> ObjectVersion:
         raise MalformedEvent(f"a record does not name an object version: {error!r}") from error
 
 
-def task_of(record: Mapping[str, Any]) -> Task | None:
-    """Which part of the object a record is about; None if all of it. Raises MalformedEvent if that cannot be told."""
+def part_job(record: Mapping[str, Any]) -> PartJob | None:
+    """The part of the object that a record is about; None if the record is about the whole object.
+
+    Raises MalformedEvent if the record does not say it as `upload_event` does.
+    """
     if (described := record.get("part")) is None:
         return None
     try:
@@ -87,14 +66,14 @@ def task_of(record: Mapping[str, Any]) -> Task | None:
     except (KeyError, TypeError) as error:
         raise MalformedEvent(f"a record does not name a part: {error!r}") from error
     if not (isinstance(number, int) and number >= 0 and isinstance(check, bool)):
-        raise MalformedEvent(f"a record names no part: {described!r}")
-    return Task(number, check)
+        raise MalformedEvent(f"a record does not name a part: {described!r}")
+    return PartJob(number, Phase.CHECK if check else Phase.STORE)
 
 
-def upload_event(version: ObjectVersion, task: Task | None = None) -> Event:
-    """The event that delivers an object version again, or one part of it.
+def upload_event(version: ObjectVersion, job: PartJob | None = None) -> Event:
+    """The event that delivers an object version again, or dispatches one part of it.
 
-    `object_version` and `task_of` of its one record give them back.
+    It has one record; `object_version` and `part_job` of the record return the arguments.
     """
     record: dict[str, Any] = {
         "eventVersion": "2.1",
@@ -111,13 +90,13 @@ def upload_event(version: ObjectVersion, task: Task | None = None) -> Event:
             },
         },
     }
-    if task:
-        record["part"] = {"number": task.part, "check": task.check}
+    if job:
+        record["part"] = {"number": job.number, "check": job.phase is Phase.CHECK}
     return {"Records": [record]}
 
 
 def rejection(record: Mapping[str, Any], reason: str, *, function_arn: str, request_id: str, now: str) -> Event:
-    """A record for the failure queue in the shape of those that Lambda writes to an on-failure destination.
+    """The failure queue's record of a rejected file, in the shape that Lambda writes to an on-failure destination.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     """

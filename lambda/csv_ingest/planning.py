@@ -1,119 +1,117 @@
-"""The first look at a file, before any row of it is stored: whether it can be ingested, and in how many deliveries."""
+"""The first pass over a file, before any row of it is stored: it checks the file, and finds where it can be split."""
 
 import json
-from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
-from csv_ingest.errors import OutOfTime, UnreadableFile
-from csv_ingest.events import ObjectVersion
-from csv_ingest.objects import Counted, Rewindable, opened
-from csv_ingest.parts import Doubt, Part, can_be_cut, cut
-from csv_ingest.rows import Format, read_header, read_records, read_rows
+from csv_ingest import csvfile
+from csv_ingest.deadline import Deadline
+from csv_ingest.model import ByteStream, FileFormat, ObjectVersion, PartStart, Plan, Tuning, UnreadableFile
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+UNSPLIT_SHARE = 10
+"""A file that cannot be split may have this fraction, unpacked, of the bytes of a file that can."""
 
-WHOLE_PARTS = 4
-"""A file that has at most so many parts is ingested by one delivery: some 20,000 rows, or 4 MB."""
+UNSPLIT_RECORD = 100
+"""Bytes a record, on average, below which the number of records limits a file that cannot be split."""
 
-UNCUT_SHARE = 10
-"""A file that cannot be cut may have this fraction, unpacked, of the bytes of one that can."""
-
-UNCUT_RECORD = 100
-"""Bytes a record, on average, below which it is the number of records that limits such a file."""
-
-MAX_PARTS, MAX_COLUMNS = 10_000, 100_000
-"""Parts, and characters of column names, that fit together into the 400 KB of the plan's item. That is 10 GB."""
+MAX_COLUMNS = 100_000
+"""Characters of column names that fit into the plan's item of 400 KB, beside the parts."""
 
 NEAR = 4 << 20
-"""Bytes after a doubt within which an error shows: a part, and the longest record."""
+"""Bytes after an ambiguous place within which the csv module finds an error: a part, and the longest record."""
 
+_WHERE = "while the file was checked, before its first row"
 _REMEDY = "divide it, or raise max_file_mb, and timeout_seconds with it"
 
-
-class Plan(NamedTuple):
-    """How a file is to be read, and where its parts begin."""
-
-    format: Format
-    columns: list[str]
-    parts: list[Part]
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether one delivery is enough for the file."""
-        return len(self.parts) <= WHOLE_PARTS
+OpenAt = Callable[[int], AbstractContextManager[ByteStream]]
+"""Opens the file at a byte, 0 being the first."""
 
 
-def make_plan(
-    version: ObjectVersion, format_: Format, *, s3: "S3Client", limit: int, time_left: Callable[[], float]
+def plan_file(
+    version: ObjectVersion,
+    format_: FileFormat,
+    open_at: OpenAt,
+    *,
+    max_bytes: int | None,
+    deadline: Deadline,
+    tuning: Tuning,
 ) -> Plan:
-    """Read a file to its end. What is wrong there must not leave its beginning in the table.
+    """Read a file to its end, so that an error there does not leave the file's beginning in the destination.
 
-    Raises UnreadableFile if it cannot be read to the end, or is larger than `limit` (bytes) allows; OutOfTime if that
-    takes longer than `time_left()` (seconds).
+    Raises UnreadableFile if it cannot be read to the end, or is larger than `max_bytes` allows; OutOfTime if that
+    takes too long.
     """
+    limit = sys.maxsize if max_bytes is None else max_bytes
     if version.size > limit:
         raise UnreadableFile(f"the file has {version.size:,} bytes, and max_file_mb allows {limit:,}: {_REMEDY}")
-    whole = Plan(format_, [], [Part(0, 1)])
-    where = "while the file was checked, before its first row"
-    if not can_be_cut(version.key, format_.encoding):
-        with opened(version, s3) as source:
-            counted = Counted(source)
-            for count in in_steps(read_rows(counted, format_), time_left, where):
-                _check_uncut(counted.position, count, limit)
+    whole = Plan(format_, [], [])
+    if not csvfile.is_splittable(version.key, format_.encoding):
+        _read_unsplit(format_, open_at, limit, deadline)
         return whole
     try:
-        with opened(version, s3) as source:
-            twice = Rewindable(source)
-            header, columns = read_header(twice, format_)
-            twice.rewind()
-            parts = list(_in_time(cut(twice, format_), time_left, where))
-    except Doubt as doubt:
-        with opened(version, s3, start=doubt.part.start) as source:
-            counted = Counted(source)
-            records = read_records(counted, format_, first_line=doubt.part.line)
-            for count in in_steps(records, time_left, where):
-                if counted.position > NEAR:
-                    _check_uncut(doubt.part.start + counted.position, count, limit)
-        # So it is CSV, but of a kind that is not cut: its lines may end like those of old Macs.
-        _check_uncut(version.size, count, limit)
+        columns, parts = _find_parts(format_, open_at, deadline, tuning)
+    except csvfile.AmbiguousCsv as ambiguous:
+        records = _read_from(ambiguous.part, format_, open_at, limit, deadline)
+        # The csv module reads the file, so it is CSV, but of a kind that is not split: its lines may end like those of
+        # old Macs.
+        _check_unsplit(version.size, records, limit)
         return whole
-    plan = Plan(format_, columns, parts[:1] + [part for part in parts[1:] if part.line > header])
-    names = len(json.dumps(columns))
-    if not plan.is_whole and (len(plan.parts) > MAX_PARTS or names > MAX_COLUMNS):
-        raise UnreadableFile(
-            f"the file needs {len(plan.parts):,} parts, of {MAX_PARTS:,} possible, "
-            f"and {names:,} characters for its columns' names, of {MAX_COLUMNS:,}: divide it"
-        )
-    return plan
+    if len(parts) <= tuning.whole_parts:
+        return whole
+    _check_size_of_plan(columns, parts, tuning)
+    return Plan(format_, columns, parts)
 
 
-def in_steps(records: Iterator[object], time_left: Callable[[], float], where: str) -> Iterator[int]:
-    """Read to the end, and yield now and then, and at the end, how many there were so far.
+def _find_parts(
+    format_: FileFormat, open_at: OpenAt, deadline: Deadline, tuning: Tuning
+) -> tuple[list[str], list[PartStart]]:
+    """The columns, and where the parts begin; raises AmbiguousCsv."""
+    with open_at(0) as stream:
+        twice = csvfile.ReplayStream(stream)
+        header, columns = csvfile.read_header(twice, format_)
+        twice.replay()
+        found = deadline.limit(csvfile.split_points(twice, format_, tuning), lambda _: _WHERE)
+        parts = list(found)
+    # Blank lines before the header are no part of their own: only the first part is read with its header.
+    return columns, parts[:1] + [part for part in parts[1:] if part.line > header]
 
-    Raises OutOfTime, saying where, when `time_left()` (seconds) is used up.
+
+def _read_unsplit(format_: FileFormat, open_at: OpenAt, limit: int, deadline: Deadline) -> None:
+    with open_at(0) as stream:
+        counted = csvfile.CountingStream(stream)
+        for records in deadline.count(csvfile.read_rows(counted, format_), _WHERE):
+            _check_unsplit(counted.position, records, limit)
+
+
+def _read_from(part: PartStart, format_: FileFormat, open_at: OpenAt, limit: int, deadline: Deadline) -> int:
+    """Have the csv module read on from the part that the splitter did not understand; returns how many records follow.
+
+    Raises UnreadableFile where the csv module finds the error.
     """
-    count, more = 0, True
-    while more:
-        step = sum(1 for _ in islice(records, 1_000))
-        count, more = count + step, step > 0
-        if time_left() <= 0:
-            raise OutOfTime(where)
-        yield count
+    records = 0
+    with open_at(part.byte) as stream:
+        counted = csvfile.CountingStream(stream)
+        found = csvfile.read_records(counted, format_, first_line=part.line)
+        for records in deadline.count(found, _WHERE):
+            if counted.position > NEAR:
+                _check_unsplit(part.byte + counted.position, records, limit)
+    return records
 
 
-def _in_time(parts: Iterator[Part], time_left: Callable[[], float], where: str) -> Iterator[Part]:
-    for part in parts:
-        if time_left() <= 0:
-            raise OutOfTime(where)
-        yield part
-
-
-def _check_uncut(size: int, records: int, limit: int) -> None:
-    size_limit, record_limit = limit // UNCUT_SHARE, limit // UNCUT_SHARE // UNCUT_RECORD
-    if size > size_limit or records > record_limit:
+def _check_unsplit(size: int, records: int, limit: int) -> None:
+    max_size, max_records = limit // UNSPLIT_SHARE, limit // UNSPLIT_SHARE // UNSPLIT_RECORD
+    if size > max_size or records > max_records:
         raise UnreadableFile(
-            f"the file cannot be cut into parts, and has more than the {size_limit:,} bytes, unpacked, or "
-            f"{record_limit:,} records that max_file_mb allows then: upload it unpacked and in UTF-8, or {_REMEDY}"
+            f"the file cannot be split into parts, and has more than the {max_size:,} bytes, unpacked, or "
+            f"{max_records:,} records that max_file_mb allows then: upload it unpacked and in UTF-8, or {_REMEDY}"
+        )
+
+
+def _check_size_of_plan(columns: list[str], parts: list[PartStart], tuning: Tuning) -> None:
+    names = len(json.dumps(columns))
+    if len(parts) > tuning.max_parts or names > MAX_COLUMNS:
+        raise UnreadableFile(
+            f"the file needs {len(parts):,} parts, of {tuning.max_parts:,} possible, "
+            f"and {names:,} characters for its columns' names, of {MAX_COLUMNS:,}: divide it"
         )

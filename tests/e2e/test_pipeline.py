@@ -19,10 +19,10 @@ from rich.console import Console
 from csv_ingest.events import ObjectVersion, upload_event
 from local.demo import GOOD, Example
 from local.demo import upload as upload_examples
-from local.deployment import Deployment, StoredRow
+from local.deployment import Deployment, TableRow
 from local.examples import EXAMPLES, expected_rows, orders, sample_event
 from local.server import PROJECT, LocalAws
-from ops.pipeline import Pipeline, until
+from ops.pipeline import Pipeline, wait_until
 from tests.permissions import Permission, allowed, needed, refused, unused
 
 SECONDS = 60
@@ -34,7 +34,7 @@ def upload(deployment: Deployment, key: str, content: bytes) -> ObjectVersion:
     return deployment.pipeline.latest(key)
 
 
-def rows_of(deployment: Deployment, version: ObjectVersion) -> dict[str, StoredRow]:
+def rows_of(deployment: Deployment, version: ObjectVersion) -> dict[str, TableRow]:
     return {pk: row for pk, row in deployment.rows().items() if pk.startswith(f"{version.etag}#")}
 
 
@@ -73,7 +73,7 @@ def test_the_same_file_again_and_the_same_event_again_change_nothing(deployment:
     def recognised(version: ObjectVersion) -> bool:
         return any(line["version_id"] == version.version_id for line in deployment.logged("settled before"))
 
-    until(lambda: recognised(second), "the second upload is recognised")
+    wait_until(lambda: recognised(second), "the second upload is recognised")
     assert deployment.invoke(upload_event(first)) is None
     assert recognised(first)
     assert deployment.pipeline.file("again +.csv", first.etag) == record
@@ -97,7 +97,7 @@ def functions_of(aws: LocalAws) -> list[psutil.Process]:
 def test_a_function_killed_in_the_middle_of_a_file_leaves_each_row_once(deployment: Deployment, aws: LocalAws) -> None:
     content = orders(12_000)
     version = upload(deployment, "killed.csv", content)
-    until(lambda: len(rows_of(deployment, version)) > 0, "the first rows are stored")
+    wait_until(lambda: len(rows_of(deployment, version)) > 0, "the first rows are stored")
     for process in functions_of(aws):
         process.kill()
     assert 0 < len(rows_of(deployment, version)) < 12_000, "it was not in the middle"
@@ -124,7 +124,7 @@ def test_a_large_file_is_ingested_in_parts_also_if_one_of_them_fails_for_good(de
         record = pipeline.file(version.key, version.etag)
         return bool(record["parts_done"] == record["parts"] - 1)
 
-    until(others_are_done, "all other parts are done", seconds=SECONDS)
+    wait_until(others_are_done, "all other parts are done", seconds=SECONDS)
     [waiting] = [each for each in reported("status", code=1) if each["object_key"] == version.key]
     assert waiting["status"] == "PROCESSING"
     assert f"{waiting['parts_done']} of {waiting['parts']} parts" in ops("status", version.key).stdout
@@ -158,7 +158,7 @@ def test_of_two_lines_with_one_id_in_different_parts_the_first_is_stored_whichev
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (20_501, 20_500, 1)
     assert rows_of(deployment, version) == expected_rows(content, etag, bad_lines={len(lines)})
     [(line, reason)] = [(each["line"], each["reason"]) for each in reported("rejects", version.key, code=0)]
-    assert (line, reason) == (len(lines), "the id of line 9, with other values")
+    assert (line, reason) == (len(lines), "duplicate id: line 9 has it with different values")
 
 
 class TestOperator:
@@ -225,7 +225,7 @@ class TestOperator:
         assert listed() == expected, "a dry run leaves the messages where they are"
         reported("redrive", "--key-prefix", "redrive/", code=0)
         # Both fail again: each message was replaced by the one of its new delivery.
-        until(lambda: listed() == expected, "both are in the failure queue again", seconds=SECONDS)
+        wait_until(lambda: listed() == expected, "both are in the failure queue again", seconds=SECONDS)
         assert not reported("redrive", "--dry-run", "--key-prefix", "elsewhere/", code=0)
 
     def test_backfill_delivers_what_was_there_before_the_trigger(self, deployment: Deployment) -> None:
@@ -385,7 +385,7 @@ def test_an_alarm_that_is_raised_reaches_who_subscribed(deployment: Deployment, 
         messages.extend(deployment.pipeline.sqs.receive_message(QueueUrl=subscriber).get("Messages", []))
         return bool(messages)
 
-    until(told, "the subscriber is told")
+    wait_until(told, "the subscriber is told")
     assert json.loads(json.loads(messages[0]["Body"])["Message"])["AlarmName"] == alarm["AlarmName"]
 
 

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.errors import MalformedEvent
-from csv_ingest.events import ObjectVersion, bucket_of, is_test_event, object_version, records_of, upload_event
+from csv_ingest.events import bucket_of, is_test_event, object_version, records_of, upload_event
+from csv_ingest.model import MalformedEvent, ObjectVersion
 from local.examples import sample_event
 
 

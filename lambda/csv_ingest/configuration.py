@@ -1,0 +1,61 @@
+"""How the functions are configured: by their environment variables, and by nothing else."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Self
+
+from csv_ingest.model import FileFormat
+
+LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
+"""What Powertools reads by itself: the names under which logs and metrics are found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _FromEnvironment:
+    """A function's whole configuration: one environment variable a field, in upper case, none optional."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read the variables; raises KeyError naming the one that is missing."""
+        return cls(**{name.lower(): environ[name] for name in cls.variables()})
+
+    @classmethod
+    def variables(cls) -> list[str]:
+        """The names of the variables. stacks/contract.py has the same: a test compares them."""
+        return [field.name.upper() for field in fields(cls)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestConfig(_FromEnvironment):
+    """The configuration of the ingest function."""
+
+    upload_bucket: str
+    rows_table: str
+    files_table: str
+    failure_queue: str
+    """The URL of the queue."""
+    id_column: str
+    delimiter: str
+    encoding: str
+    max_file_mb: str
+
+    @property
+    def max_file_bytes(self) -> int:
+        return int(self.max_file_mb) * 1_000_000
+
+    @property
+    def format(self) -> FileFormat:
+        return FileFormat(self.id_column, self.delimiter, self.encoding)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepConfig(_FromEnvironment):
+    """The configuration of the sweep."""
+
+    upload_bucket: str
+    files_table: str
+    ingest_function: str
+    key_prefix: str
+    key_suffixes: str
+    """Separated by commas."""

@@ -1,0 +1,20 @@
+"""CSV files: from bytes to records, from records to rows, and where a large file can be split. Knows no AWS.
+
+Other code uses the package through these names.
+"""
+
+from csv_ingest.csvfile.reader import read_header, read_records, read_rows
+from csv_ingest.csvfile.splitter import AmbiguousCsv, is_splittable, split_points
+from csv_ingest.csvfile.streams import ByteRange, CountingStream, ReplayStream
+
+__all__ = [
+    "AmbiguousCsv",
+    "ByteRange",
+    "CountingStream",
+    "ReplayStream",
+    "is_splittable",
+    "read_header",
+    "read_records",
+    "read_rows",
+    "split_points",
+]

@@ -1,0 +1,96 @@
+"""From a stream of bytes to records and rows. Pure: memory is bounded by the longest record, not by the file."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from csv_ingest.csvfile import columns, streams
+from csv_ingest.model import MAX_RECORD, ByteStream, FileFormat, RejectedRow, Row, UnreadableFile
+
+
+def read_header(stream: ByteStream, format_: FileFormat) -> tuple[int, list[str]]:
+    """The line of the header and the names in it; no names if the file has no header.
+
+    Raises UnreadableFile if no row can be read under these names.
+    """
+    line, names = next(read_records(stream, format_), (1, []))
+    if names:
+        columns.row_maker(names, format_)
+    return line, names
+
+
+def read_rows(
+    stream: ByteStream, format_: FileFormat, *, header: Sequence[str] | None = None, first_line: int = 1
+) -> Iterator[Row | RejectedRow]:
+    """Yield each record after the header, in file order; raises UnreadableFile with the place.
+
+    A part of a file that begins after the header is read with the names of the `header` and the number of its first
+    line.
+    """
+    records = read_records(stream, format_, first_line=first_line)
+    names = next((cells for _, cells in records), []) if header is None else header
+    if not names:
+        return
+    make_row = columns.row_maker(names, format_)
+    for line, cells in records:
+        yield make_row(line, cells)
+
+
+def read_records(stream: ByteStream, format_: FileFormat, *, first_line: int = 1) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record, the header too, with its first line. Blank lines are no records; a UTF-8 BOM is no character.
+
+    Cells are what Python's csv module reads, in its strict mode: quoted delimiters, quotes and newlines are part of
+    the cell, and text after a closing quote is an error rather than a guess. Raises UnreadableFile with the place.
+    """
+    counted = streams.CountingStream(stream)
+    # Only at the beginning of a file is U+FEFF no character of its first cell.
+    codec = "utf-8-sig" if format_.encoding == "utf-8" and first_line == 1 else format_.encoding
+    # newline="" leaves line ends to the csv module, or a quoted CRLF would not survive.
+    lines = _Lines(io.TextIOWrapper(counted, encoding=codec, newline=""), first_line)
+    csv.field_size_limit(MAX_RECORD)  # the module's default is lower than what an item can hold
+    try:
+        for cells in csv.reader(lines, delimiter=format_.delimiter, strict=True):
+            if cells:
+                yield lines.first, cells
+            lines.begin_record()
+    except UnicodeDecodeError as error:
+        # The decoder sees the stream in pieces, and each piece ends where reading has got to.
+        offset = counted.position - len(error.object) + error.start
+        raise UnreadableFile(f"byte {offset:,} (0x{error.object[error.start]:02x}) is not {format_.encoding}") from None
+    except UnicodeError as error:  # without a place: a UTF-16 file that does not begin with a byte order mark
+        raise UnreadableFile(f"not {format_.encoding}: {error}") from None
+    except csv.Error as error:
+        raise UnreadableFile(f"the record that starts on line {lines.first:,}: {error}") from error
+
+
+class _Lines:
+    """The physical lines of the text; knows on which line the current record began and how long the record is."""
+
+    def __init__(self, text: TextIO, first_line: int) -> None:
+        self._text = text
+        self._count = first_line - 1
+        self._record_size = 0
+        self.first = first_line
+
+    def begin_record(self) -> None:
+        self.first = self._count + 1
+        self._record_size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(MAX_RECORD + 1)
+        if not line:
+            raise StopIteration
+        self._count += 1
+        self._record_size += len(line)
+        if self._record_size > MAX_RECORD:
+            raise UnreadableFile(
+                f"the record that starts on line {self.first:,} has more than {MAX_RECORD:,} characters: "
+                "is a quote left open?"
+            )
+        if "\0" in line:
+            raise UnreadableFile(f"line {self._count:,} has a NUL byte")
+        return line

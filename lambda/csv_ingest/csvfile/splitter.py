@@ -1,0 +1,115 @@
+"""Where a large file can be split: after line ends outside of quotes. Pure, and about as fast as reading.
+
+The splitter follows quotes as Python's csv module does, without making a string of each cell. Bytes that are not
+obviously the strict CSV that the module reads are ambiguous: then the module decides, and no file is split by a guess.
+"""
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from csv_ingest.model import MAX_RECORD, ByteStream, FileFormat, PartStart, Tuning
+
+
+class AmbiguousCsv(Exception):
+    """The bytes from `part` on are not CSV, or not obviously: the csv module has to say what they are."""
+
+    def __init__(self, part: PartStart) -> None:
+        super().__init__(part)
+        self.part = part
+
+
+def is_splittable(key: str, encoding: str) -> bool:
+    """Whether the lines of an object can be found in its bytes without decoding them.
+
+    Not if it is compressed, nor if a byte can be a quote or the rest of another character. UTF-8 and the code pages
+    that extend ASCII are splittable.
+    """
+    if key.lower().endswith(".gz"):
+        return False
+    every_byte = bytes(range(256))
+    text = every_byte.decode(encoding, "replace")
+    return encoding == "utf-8" or (len(text) == len(every_byte) and text[:128] == every_byte[:128].decode("ascii"))
+
+
+def split_points(stream: ByteStream, format_: FileFormat, tuning: Tuning) -> Iterator[PartStart]:
+    """Yield where the parts of a file begin, in one pass over its bytes. Each but the first begins with a record.
+
+    When it ends without raising AmbiguousCsv, the csv module in its strict mode reads the file without an error, whole
+    or part by part with the same records. The parts that were yielded before AmbiguousCsv are still true.
+    """
+    part, yielded = PartStart(0, 1), None
+    length_of_records = _record_matcher(format_.delimiter)
+    position, rest = part, b""  # where the last record ended, and what was read after it
+    try:
+        for block in _text_blocks(stream, format_.encoding, tuning.block_bytes):
+            if part != yielded:  # only now is it known that the part is not empty
+                yield part
+                yielded = part
+            text = rest + block
+            if position.byte == 0:
+                text, position = _without_bom(text, format_.encoding)
+            end = length_of_records(text)
+            position = PartStart(position.byte + end, position.line + _line_ends(text, end))
+            if position.byte - part.byte >= tuning.part_bytes or position.line - part.line >= tuning.part_lines:
+                part = position
+            rest = text[end:]
+            if len(rest) > MAX_RECORD - tuning.block_bytes:
+                raise AmbiguousCsv(part)  # a record that is or will be too long, or a quote that does not belong there
+    except UnicodeError:
+        raise AmbiguousCsv(part) from None
+    if rest and length_of_records(rest + b"\n") <= len(rest):
+        raise AmbiguousCsv(part)
+
+
+def _text_blocks(stream: ByteStream, encoding: str, size: int) -> Iterator[bytes]:
+    """The bytes, none of which is NUL; raises UnicodeError if they are not text in this encoding."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for block in iter(partial(stream.read, size), b""):
+        if b"\0" in block:
+            raise UnicodeError("NUL")
+        if not block.isascii() or decoder.getstate()[0]:
+            decoder.decode(block)
+        yield block
+    decoder.decode(b"", final=True)
+
+
+def _without_bom(text: bytes, encoding: str) -> tuple[bytes, PartStart]:
+    """The first bytes of a file after the byte order mark of UTF-8, if there is one, and where they begin."""
+    rest = text.removeprefix(codecs.BOM_UTF8) if encoding == "utf-8" else text
+    return rest, PartStart(len(text) - len(rest), 1)
+
+
+def _line_ends(text: bytes, end: int) -> int:
+    """How many line ends there are before `end`: those of Unix, Windows, and old Macs."""
+    count = text.count(b"\n", 0, end)
+    if returns := text.count(b"\r", 0, end):
+        count += returns - text.count(b"\r\n", 0, end)
+    return count
+
+
+def _record_matcher(delimiter: str) -> Callable[[bytes], int]:
+    """A function that measures the complete records at the beginning of some bytes, of which the first begins a record.
+
+    In a record, the expression takes what is before a quote. Then it takes either the cell that the quote opens, or the
+    rest of the cell in the middle of which the quote stands and means nothing. It goes on so to the end of a line.
+    """
+    end_of_cell = rb"\r\n" + re.escape(delimiter.encode())
+    records = re.compile(
+        rb"""(?:
+            (?: [^"\n]*+ (?: (?<! [^%(end)b] ) " [^"]*+ (?: "" [^"]*+ )*+ " (?= [%(end)b] )
+                          | (?<= [^%(end)b] ) " [^%(end)b]*+ )
+            )*+ [^"]* \n
+        )*+"""
+        % {b"end": end_of_cell},
+        re.VERBOSE,
+    )
+
+    def length(text: bytes) -> int:
+        if b'"' not in text:
+            return text.rfind(b"\n") + 1
+        found = records.match(text)
+        return found.end() if found else 0
+
+    return length

@@ -1,0 +1,60 @@
+"""Streams of bytes on top of others."""
+
+import io
+
+from csv_ingest.model import ByteStream
+
+
+class CountingStream(io.RawIOBase):
+    """A stream that knows how many bytes were read from it. Python's text layer reads from it too."""
+
+    name = "stream"
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self.position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self._stream.read(size)
+        self.position += len(piece)
+        return piece
+
+
+class ReplayStream:
+    """A stream that can be read from its beginning once more; until then it keeps what was read."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._kept = io.BytesIO()
+        self._replaying = False
+
+    def replay(self) -> None:
+        """Begin again with the first byte."""
+        self._kept.seek(0)
+        self._replaying = True
+
+    def read(self, size: int, /) -> bytes:
+        if self._replaying:
+            return self._kept.read(size) or self._stream.read(size)
+        piece = self._stream.read(size)
+        self._kept.write(piece)
+        return piece
+
+
+class ByteRange:
+    """The bytes from `start` to before `end` of a stream that has all of them."""
+
+    def __init__(self, stream: ByteStream, start: int, end: int) -> None:
+        while start and (passed := len(stream.read(min(start, 1 << 20)))):
+            start -= passed
+            end -= passed
+        self._stream = stream
+        self._left = end
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._stream.read(min(size, self._left)) if self._left else b""
+        self._left -= len(piece)
+        return piece

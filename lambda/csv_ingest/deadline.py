@@ -1,0 +1,80 @@
+"""The time of an invocation: how much is left, and how to wait for a throttled table within it."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from csv_ingest.model import OutOfTime
+
+T = TypeVar("T")
+
+_STEP = 1_000
+"""Records between two looks at the clock."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds
+
+
+class Deadline:
+    """When a delivery has to stop, so that it can still say how far it came."""
+
+    def __init__(self, seconds_left: Callable[[], float]) -> None:
+        self.seconds_left = seconds_left
+
+    @classmethod
+    def never(cls) -> "Deadline":
+        """The deadline of an operator's command."""
+        return cls(lambda: float("inf"))
+
+    def check(self, where: str) -> None:
+        """Raise OutOfTime, saying where, if no time is left."""
+        if self.seconds_left() <= 0:
+            raise OutOfTime(f"out of time {where}")
+
+    def limit(self, items: Iterable[T], where: Callable[[int], str]) -> Iterator[T]:
+        """Yield the items while time is left; `where` describes the place for a number of items that were yielded."""
+        for number, item in enumerate(items):
+            self.check(where(number))
+            yield item
+
+    def count(self, items: Iterator[object], where: str) -> Iterator[int]:
+        """Read the items to their end; yield every 1,000, and at the end, how many there were so far."""
+        count, more = 0, True
+        while more:
+            step = sum(1 for _ in islice(items, _STEP))
+            count, more = count + step, step > 0
+            self.check(where)
+            yield count
+
+
+class AdaptiveBackoff:
+    """Pauses before the requests of an invocation to one table: doubled by throttling, halved by success.
+
+    All requests share one backoff, so that they slow down together: the first attempt of a request waits too, if those
+    before it had to. Invocations do not know of each other; jitter keeps them apart.
+    """
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._longest = 0.0
+
+    def attempts(self) -> Iterator[None]:
+        """Yield once, and again after each pause that time is left for."""
+        if self._longest:
+            time.sleep(max(0, min(self._pause(), self._deadline.seconds_left())))
+        yield
+        while (pause := self._pause()) < self._deadline.seconds_left():
+            time.sleep(pause)
+            yield
+
+    def on_throttle(self) -> None:
+        """Double the pauses, up to two seconds."""
+        self._longest = min(max(self._longest * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+
+    def on_success(self) -> None:
+        """Halve the pauses."""
+        self._longest = self._longest / 2 if self._longest > _FIRST_PAUSE else 0.0
+
+    def _pause(self) -> float:
+        return random.uniform(self._longest / 10, self._longest)  # noqa: S311 - jitter, not a secret

@@ -1,0 +1,94 @@
+"""DynamoDB as a destination: one item a row, under a key that a repetition finds again."""
+
+from collections.abc import Iterator, Sequence
+
+from csv_ingest.dynamodb_table import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item
+from csv_ingest.model import ForeignItem, ItemsNotRead, Row, RowKey, StoredRow
+
+KEY = ("pk",)
+"""The name of the rows table's partition key, which is text: `<etag>#<id>`."""
+
+MAX_KEY, MAX_ITEM = 2_048, 400 * 1024
+"""Bytes. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
+
+
+class DynamoDbDestination:
+    """The rows table. Implements Destination."""
+
+    insert_rows = MAX_STATEMENTS
+    fetch_rows = MAX_KEYS
+
+    def __init__(self, table: DynamoDbTable) -> None:
+        self._table = table
+
+    def refusal(self, etag: str, row: Row) -> str | None:
+        """Why DynamoDB would refuse a row for good: for the size of its key or of the item."""
+        # A character has at most four bytes: most rows need not be encoded to see that they fit.
+        if len(row.data) <= MAX_ITEM // 8 and len(etag) + len(row.id) < MAX_KEY // 4:
+            return None
+        key = len(_pk(etag, row.id).encode())
+        if key > MAX_KEY:
+            return f"the id is too long: the key has {key:,} bytes, DynamoDB takes {MAX_KEY:,}"
+        # Names count as well as values; a number takes at most 21 bytes.
+        size = len("pketaglinedata") + key + len(etag) + 21 + len(row.data.encode())
+        if size > MAX_ITEM:
+            return f"the row is too large: the item has {size:,} bytes, DynamoDB takes {MAX_ITEM:,}"
+        return None
+
+    def insert_absent(self, etag: str, rows: Sequence[Row]) -> list[Row]:
+        """Store at most 25 rows, each unless its key is taken; return the rows whose key was."""
+        return [rows[i] for i in self._table.insert_absent([_item(etag, row) for row in rows])]
+
+    def fetch(self, etag: str, rows: Sequence[Row]) -> list[StoredRow]:
+        """What is stored under the keys of at most 100 rows: an INSERT does not tell what it found."""
+        if not rows:
+            return []
+        found = {item["pk"]["S"]: item for item in self._table.get_many([_key(etag, row.id) for row in rows])}
+        if missing := len(rows) - len(found):
+            were = "row was" if missing == 1 else "rows were"
+            raise ItemsNotRead(f"{missing:,} {were} deleted during ingestion, from {self._table.name}: audit --repair")
+        stored = [_found(found[_pk(etag, row.id)]) for row in rows]
+        kept = [each for each in stored if isinstance(each, StoredRow)]
+        if foreign := len(stored) - len(kept):
+            raise ItemsNotRead(f"{self._table.name} has {foreign:,} items under keys of rows that are no rows: audit")
+        return kept
+
+    def replace_later_line(self, etag: str, row: Row) -> None:
+        """Put a row in the place of a later line, unless a line that is as low has come since."""
+        item = _item(etag, row)
+        values = {"line": item["line"], "data": item["data"]}
+        self._table.update(_key(etag, row.id), values, condition="#line > :line")
+
+    def scan(self) -> Iterator[StoredRow | ForeignItem]:
+        """Every item; it costs one read unit for 4 KB of the table."""
+        return map(_found, self._table.scan())
+
+    def delete(self, key: RowKey) -> None:
+        """Delete the item under a key."""
+        self._table.delete(_key(*key))
+
+
+def _pk(etag: str, id_: str) -> str:
+    return str(RowKey(etag, id_))
+
+
+def _key(etag: str, id_: str) -> Item:
+    return {"pk": {"S": _pk(etag, id_)}}
+
+
+def _item(etag: str, row: Row) -> Item:
+    return {
+        "pk": {"S": _pk(etag, row.id)},
+        "etag": {"S": etag},
+        "line": {"N": str(row.line)},
+        "data": {"S": row.data},
+    }
+
+
+def _found(item: Item) -> StoredRow | ForeignItem:
+    etag, _, id_ = item["pk"]["S"].partition("#")
+    key = RowKey(etag, id_)
+    try:
+        return StoredRow(key, item["etag"]["S"], int(item["line"]["N"]), item["data"]["S"])
+    except (KeyError, ValueError):
+        return ForeignItem(key)

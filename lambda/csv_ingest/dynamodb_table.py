@@ -1,0 +1,231 @@
+"""One DynamoDB table: batched put-if-absent, consistent reads, conditional writes, each repeated while it is throttled.
+
+Knows requests and their limits, and nothing of what the items mean.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from csv_ingest.deadline import AdaptiveBackoff, Deadline
+from csv_ingest.model import ItemsNotRead, RowsNotWritten
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        KeysAndAttributesUnionTypeDef,
+        TransactWriteItemTypeDef,
+    )
+
+Item = dict[str, "AttributeValueTypeDef"]
+"""Attributes by their names, in DynamoDB's JSON."""
+
+MAX_STATEMENTS = 25
+"""https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html"""
+
+MAX_KEYS = 100
+"""https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
+
+_TRANSIENT = frozenset(
+    {
+        "InternalServerError",
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+        "ThrottlingError",
+        "TransactionConflict",
+    }
+)
+"""Codes of single statements that may pass.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html"""
+
+_THROTTLED_REQUESTS = frozenset(
+    {"InternalServerError", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"}
+)
+"""Codes of whole requests that may pass, once botocore has given up on them."""
+
+_CONFLICT = "TransactionConflictException"
+
+_CONDITION_FAILED = "ConditionalCheckFailed"
+
+
+class DynamoDbTable:
+    """A table, with the backoff that all requests of this invocation to it share.
+
+    Methods that write raise RowsNotWritten, and those that read raise ItemsNotRead, if the table stays throttled until
+    the deadline. An error that will not pass is raised at once, as botocore's ClientError.
+    """
+
+    def __init__(self, client: "DynamoDBClient", name: str, *, deadline: Deadline) -> None:
+        self._client = client
+        self._name = name
+        self._backoff = AdaptiveBackoff(deadline)
+
+    def insert_absent(self, items: Sequence[Item]) -> list[int]:
+        """Write each item unless its key is in the table already; return the positions of those whose key was.
+
+        On return every key is known to be in the table. At most 25 items, all with the same attribute names and with
+        different keys: DynamoDB refuses the whole request for two equal keys.
+
+        A request answers for each of its statements, and a 200 can hold throttled ones, which boto3 does not retry:
+        only those are sent again. A statement that is refused for good raises RowsNotWritten at once.
+        """
+        if not items:
+            return []
+        names = ", ".join(f"'{name}': ?" for name in items[0])
+        statement = f'INSERT INTO "{self._name}" VALUE {{{names}}}'
+        present: list[int] = []
+        pending = list(range(len(items)))
+        refused: dict[int, str] = {}
+        for _ in self._backoff.attempts():
+            refused = self._execute(statement, {i: items[i] for i in pending})
+            present += [i for i, code in refused.items() if code == "DuplicateItem"]
+            refused = {i: code for i, code in refused.items() if code != "DuplicateItem"}
+            if not refused:
+                self._backoff.on_success()
+                return sorted(present)
+            if not _TRANSIENT.union(_THROTTLED_REQUESTS).issuperset(refused.values()):
+                break
+            self._backoff.on_throttle()
+            pending = list(refused)
+        codes = ", ".join(sorted(set(refused.values())))
+        raise RowsNotWritten(f"{self._name} refused {len(refused)} of {len(items)} items: {codes}")
+
+    def get(self, key: Item) -> "Mapping[str, AttributeValueTypeDef]":
+        """The item under a key, strongly consistent; empty if there is none."""
+        return self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item", {})
+
+    def get_many(self, keys: Sequence[Item]) -> list[Item]:
+        """The items of at most 100 different keys, strongly consistent, in any order; a key may have none."""
+        found: list[Item] = []
+        wanted: Mapping[str, KeysAndAttributesUnionTypeDef] = {self._name: {"Keys": keys, "ConsistentRead": True}}
+        for _ in self._backoff.attempts():
+            try:
+                answer = self._client.batch_get_item(RequestItems=wanted)
+            except ClientError as error:
+                _code_if_throttled(error)
+                self._backoff.on_throttle()
+                continue
+            found += answer["Responses"].get(self._name, [])
+            wanted = answer.get("UnprocessedKeys", {})
+            if not wanted:
+                self._backoff.on_success()
+                return found
+            self._backoff.on_throttle()
+        raise ItemsNotRead(f"{self._name} returned {len(found)} of {len(keys)} items")
+
+    def update(
+        self,
+        key: Item,
+        attributes: Item,
+        *,
+        condition: str,
+        values: Item | None = None,
+        remove: Sequence[str] = (),
+    ) -> Item | None:
+        """Set and remove attributes of the item under a key, if the condition holds.
+
+        In the condition, `#name` is an attribute and `:name` a value, of `attributes` or of `values`. Returns None if
+        the item was updated, otherwise the item as it stayed.
+        """
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in attributes)
+        if remove:
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
+        names = re.findall(r"#(\w+)", f"{expression} {condition}")
+        code = ""
+        for _ in self._backoff.attempts():
+            try:
+                self._client.update_item(
+                    TableName=self._name,
+                    Key=key,
+                    UpdateExpression=expression,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={f"#{name}": name for name in names},
+                    ExpressionAttributeValues=as_values(attributes | (values or {})),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except self._client.exceptions.ConditionalCheckFailedException as error:
+                stayed: Item = error.response.get("Item", {})  # type: ignore[assignment] # the stubs do not know it
+                return stayed
+            except ClientError as error:
+                code = _code_if_throttled(error, _CONFLICT)
+                self._backoff.on_throttle()
+            else:
+                self._backoff.on_success()
+                return None
+        raise RowsNotWritten(f"{self._name} did not take an update: {code}")
+
+    def transact(self, writes: "Sequence[TransactWriteItemTypeDef]") -> bool:
+        """Apply all writes or none; return False if the condition of the first one did not hold.
+
+        Raises botocore's TransactionCanceledException if the condition of another one did not hold.
+        """
+        codes: list[str] = []
+        for _ in self._backoff.attempts():
+            try:
+                self._client.transact_write_items(TransactItems=writes)
+            except self._client.exceptions.TransactionCanceledException as error:
+                reasons: Any = error.response["CancellationReasons"]
+                codes = [reason["Code"] for reason in reasons]
+                if codes[0] == _CONDITION_FAILED:
+                    return False
+                if _CONDITION_FAILED in codes or "ValidationError" in codes:
+                    raise
+                self._backoff.on_throttle()
+            except ClientError as error:
+                codes = [_code_if_throttled(error)]
+                self._backoff.on_throttle()
+            else:
+                self._backoff.on_success()
+                return True
+        raise RowsNotWritten(f"{self._name} did not take a transaction: {', '.join(codes)}")
+
+    def query(self, condition: str, values: Item, **more: Any) -> Iterator[Item]:
+        """The items that a key condition finds, in the order of their sort key, strongly consistent."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=as_values(values),
+            ConsistentRead=True,
+            **more,
+        )
+        for page in pages:
+            yield from page["Items"]
+
+    def scan(self) -> Iterator[Item]:
+        """Every item of the table, strongly consistent, in any order."""
+        for page in self._client.get_paginator("scan").paginate(TableName=self._name, ConsistentRead=True):
+            yield from page["Items"]
+
+    def delete(self, key: Item) -> None:
+        """Delete the item under a key, if there is one."""
+        self._client.delete_item(TableName=self._name, Key=key)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def _execute(self, statement: str, items: Mapping[int, Item]) -> dict[int, str]:
+        """Send a statement for each item, in one request; return the error codes of those that failed, by number."""
+        try:
+            answers = self._client.batch_execute_statement(
+                Statements=[{"Statement": statement, "Parameters": list(item.values())} for item in items.values()]
+            )["Responses"]
+        except ClientError as error:
+            return dict.fromkeys(items, _code_if_throttled(error))
+        return {i: answer["Error"]["Code"] for i, answer in zip(items, answers, strict=True) if "Error" in answer}
+
+
+def as_values(attributes: Item) -> Item:
+    """Attributes under the names that expressions have for their values."""
+    return {f":{name}": value for name, value in attributes.items()}
+
+
+def _code_if_throttled(error: ClientError, *also: str) -> str:
+    """The code of a request that can be sent again later; any other error is raised again."""
+    code = error.response["Error"]["Code"]
+    if code not in _THROTTLED_REQUESTS.union(also):
+        raise error
+    return code

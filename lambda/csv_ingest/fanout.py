@@ -1,0 +1,109 @@
+"""A large file in parts: each part is a delivery of its own, which Lambda's queue repeats and limits as any other.
+
+First the rows of all parts are stored. If an id was met on two lines, all parts are then checked: compared with the
+destination, to reject the lines that lost. Whoever finishes the last part settles the file. docs/architecture.md draws
+the states.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+
+from csv_ingest import csvfile, ledger, loader
+from csv_ingest.delivery import Delivery
+from csv_ingest.model import NOTHING_YET, MalformedEvent, Outcome, PartJob, Phase, RowCounts
+
+DISPATCHES = 8
+"""Parts that are put into Lambda's queue at the same time."""
+
+
+def ingest_part(delivery: Delivery, job: PartJob) -> Outcome:
+    """Store or check the rows of one part of a file; settle the file if it was the last one.
+
+    Repeating it changes nothing, as with `ingest.ingest_file`. Raises the same exceptions, and MalformedEvent if there
+    is no such part to be done.
+    """
+    file = delivery.ledger.read()
+    if file.status == ledger.COMPLETE:
+        return Outcome(counts=file.counts or NOTHING_YET, already_complete=True)
+    if job.number >= file.parts or (job.phase is Phase.CHECK and file.parts_checked is None):
+        raise MalformedEvent(f"{job}: this file has {file.parts} parts, and {file.parts_checked} of them checked")
+    part = delivery.ledger.parts.read(job)
+    done = loader.Loaded(part.counts or NOTHING_YET, already_present=0)
+    if part.status != ledger.COMPLETE:
+        done = run_part(delivery, job, done.counts)
+        delivery.ledger.parts.finish(job, done.counts)
+    return replace(
+        settle_or_dispatch(delivery, after=job),
+        counts=done.counts,
+        already_present=done.already_present,
+        already_complete=part.status == ledger.COMPLETE,
+    )
+
+
+def run_part(delivery: Delivery, job: PartJob, counted: RowCounts) -> loader.Loaded:
+    """Store, or check, the rows of a part that are not counted yet."""
+    plan = delivery.ledger.parts.plan()
+    start = plan.parts[job.number]
+    end = plan.parts[job.number + 1].byte if job.number + 1 < len(plan.parts) else None
+    checking = job.phase is Phase.CHECK
+    store = delivery.row_store(plan.format)
+    with delivery.open(start.byte, end) as stream:
+        header = plan.columns if job.number else None  # the first part has the header itself
+        return loader.load_rows(
+            csvfile.read_rows(stream, plan.format, header=header, first_line=start.line),
+            counted,
+            write=store.check if checking else store.store_unordered,
+            batch_rows=delivery.destination.fetch_rows if checking else delivery.destination.insert_rows,
+            reject=delivery.ledger.reject_rows,
+            checkpoint=partial(delivery.ledger.parts.checkpoint, job),
+            deadline=delivery.deadline,
+            tuning=delivery.tuning,
+        )
+
+
+def settle_or_dispatch(delivery: Delivery, *, after: PartJob | None) -> Outcome:
+    """Settle the file if all is done; otherwise dispatch the parts that come next, if this delivery is to do it.
+
+    `after` is the part that was done before; None at a delivery of the whole file.
+    """
+    record = delivery.ledger.read()
+    if record.status == ledger.COMPLETE:
+        return Outcome()
+    stored = record.parts_done == record.parts
+    if stored and (record.parts_checked == record.parts or not delivery.ledger.parts.has_duplicate_ids()):
+        counts = record.counts or NOTHING_YET
+        delivery.ledger.complete(counts)
+        return Outcome(settled=counts)
+    phase = Phase.CHECK if stored else Phase.STORE
+    if not _may_dispatch(delivery, phase, after):
+        return Outcome()
+    jobs = delivery.ledger.parts.unfinished(phase, record.parts)
+    dispatch_parts(delivery, jobs)
+    return Outcome(parts_dispatched=len(jobs))
+
+
+def dispatch_parts(delivery: Delivery, jobs: Sequence[PartJob]) -> None:
+    """Put parts into Lambda's queue; raises OutOfTime, or what Lambda refused one of them with."""
+
+    def dispatch(job: PartJob) -> None:
+        delivery.deadline.check(f"while {len(jobs):,} parts were dispatched")
+        delivery.dispatch(job)
+
+    with ThreadPoolExecutor(DISPATCHES) as pool:
+        deque(pool.map(dispatch, jobs), maxlen=0)
+
+
+def _may_dispatch(delivery: Delivery, phase: Phase, after: PartJob | None) -> bool:
+    """Whether a delivery of the whole file (None) or of a part dispatches the parts of a phase. Starts the check.
+
+    Only the part that starts the check may dispatch others; otherwise duplicate events would multiply without end.
+    """
+    if phase is Phase.STORE:
+        return after is None
+    if after and after.phase is Phase.CHECK:
+        return False
+    started = delivery.ledger.parts.begin_check(after)
+    return started or after is None

@@ -1,0 +1,21 @@
+"""The files table: what became of each upload, of its parts and of its rejected rows.
+
+This package is the only owner of the table's keys and attributes. Other code asks it through these names.
+"""
+
+from csv_ingest.ledger.file import FileLedger
+from csv_ingest.ledger.items import COMPLETE, KEY, PROCESSING, REJECTED, SETTLED, FileRecord
+from csv_ingest.ledger.parts import PartLedger
+from csv_ingest.ledger.table import FilesTable
+
+__all__ = [
+    "COMPLETE",
+    "KEY",
+    "PROCESSING",
+    "REJECTED",
+    "SETTLED",
+    "FileLedger",
+    "FileRecord",
+    "FilesTable",
+    "PartLedger",
+]

@@ -1,0 +1,165 @@
+"""The items of the files table: their keys, their attributes, and what they mean."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from csv_ingest.model import FileFormat, ObjectVersion, PartJob, PartStart, Phase, Plan, RejectedRow, RowCounts
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+Item = dict[str, "AttributeValueTypeDef"]
+"""Attributes by their names, in DynamoDB's JSON."""
+
+KEY = ("object_key", "entry")
+"""The names of the table's partition key and sort key. Both are text."""
+
+PROCESSING, COMPLETE, REJECTED = "PROCESSING", "COMPLETE", "REJECTED"
+SETTLED = frozenset({COMPLETE, REJECTED})
+
+MARK = "#"
+"""In the sort key, after the ETag, before what is not the record of an upload. There is none in an ETag."""
+
+REJECTS = "#reject#"
+"""Between the ETag and the line, in the sort key of a rejected row."""
+
+PLAN = "#plan"
+"""After the ETag, in the sort key of the plan of a file that is ingested in parts."""
+
+PARTS: Mapping[Phase, str] = {Phase.STORE: "#part#", Phase.CHECK: "#check#"}
+"""Between the ETag and the number, in the sort key of a part of a file."""
+
+COUNTERS: Mapping[Phase, str] = {Phase.STORE: "parts_done", Phase.CHECK: "parts_checked"}
+"""The attribute of the file's record that counts the parts for which a phase is complete."""
+
+SUMS = ("rows_read", "rows_stored", "rows_rejected")
+"""The attributes that count rows, in the order of RowCounts."""
+
+NOT_COMPLETE = "NOT (#status = :complete)"
+"""A condition: a complete record stays as it is."""
+
+IS_COMPLETE: Item = {"complete": {"S": COMPLETE}}
+"""The value of that condition."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRecord:
+    """What the ledger knows of one upload, or of one part of an upload. Without an item, nothing."""
+
+    status: str | None = None
+    counts: RowCounts | None = None
+    """Confirmed work; None until the whole file was found to be readable."""
+    format: FileFormat | None = None
+    """How the file was read first, and is read from then on, whatever the settings say."""
+    parts: int = 0
+    """How many parts the file has; 0 if one delivery ingests it whole."""
+    parts_done: int = 0
+    parts_checked: int | None = None
+    """How many parts were compared with the destination after all were done; None if that was not necessary so far."""
+    started_at: datetime | None = None
+    """When the file was last delivered as a whole."""
+    attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """The item as it is in the table, numbers as int."""
+
+    @classmethod
+    def of(cls, item: "Mapping[str, AttributeValueTypeDef]") -> "FileRecord":
+        """The meaning of an item of the files table, empty if there is none."""
+        plain: dict[str, Any] = {name: int(value["N"]) if "N" in value else value["S"] for name, value in item.items()}
+        counted = SUMS[0] in plain
+        started = plain.get("started_at")
+        return cls(
+            status=plain.get("status"),
+            counts=RowCounts(*(plain[name] for name in SUMS)) if counted else None,
+            format=format_of(plain["format"]) if "format" in plain else None,
+            parts=plain.get("parts", 0),
+            parts_done=plain.get("parts_done", 0),
+            parts_checked=plain.get("parts_checked"),
+            started_at=datetime.fromisoformat(started) if started else None,
+            attributes=plain,
+        )
+
+    @property
+    def etag(self) -> str:
+        """The ETag of the upload; raises KeyError if there is no item."""
+        return str(self.attributes["entry"])
+
+    @property
+    def reason(self) -> str:
+        """Why the file was rejected; empty if it was not."""
+        return str(self.attributes.get("reason", ""))
+
+    @property
+    def object_version(self) -> tuple[str, int]:
+        """The version id and the size in bytes of the upload; raises KeyError if there is no item."""
+        return self.attributes["version_id"], self.attributes["size"]
+
+
+def key_of(version: ObjectVersion, suffix: str = "") -> Item:
+    """The key of an upload's record; with a suffix, that of something else about the upload."""
+    return key_of_entry(version.key, f"{version.etag}{suffix}")
+
+
+def key_of_entry(object_key: str, entry: str) -> Item:
+    return {"object_key": {"S": object_key}, "entry": {"S": entry}}
+
+
+def key_of_part(version: ObjectVersion, job: PartJob) -> Item:
+    return key_of(version, f"{PARTS[job.phase]}{job.number:06d}")
+
+
+def number_of_part(item: Item) -> int:
+    """The number of a part, of its item."""
+    return int(item["entry"]["S"].rpartition(MARK)[2])
+
+
+def key_of_duplicates(etag: str) -> Item:
+    """The key of the note that an id is on two lines of these bytes; keys that share the bytes share the note."""
+    # No object's entry: those begin with an ETag.
+    return {"object_key": {"S": etag}, "entry": {"S": "#repeats"}}
+
+
+def item_of_reject(version: ObjectVersion, row: RejectedRow) -> Item:
+    about: Item = {"line": {"N": str(row.line)}, "reason": {"S": row.reason}}
+    return key_of(version, f"{REJECTS}{row.line:012d}") | about
+
+
+def reject_of(item: Item) -> RejectedRow:
+    return RejectedRow(int(item["line"]["N"]), item["reason"]["S"])
+
+
+def sums(counts: RowCounts) -> Item:
+    """The attributes that count rows."""
+    return {name: {"N": str(number)} for name, number in zip(SUMS, counts, strict=True)}
+
+
+def format_as_text(format_: FileFormat) -> str:
+    return json.dumps(asdict(format_))
+
+
+def format_of(text: str) -> FileFormat:
+    """How a file is read; also of records that were written when it was a list of three."""
+    value = json.loads(text)
+    return FileFormat(*value) if isinstance(value, list) else FileFormat(**value)
+
+
+def item_of_plan(version: ObjectVersion, plan: Plan) -> Item:
+    about: Item = {
+        "format": {"S": format_as_text(plan.format)},
+        "columns": {"S": json.dumps(plan.columns)},
+        "parts": {"S": json.dumps(plan.parts)},
+    }
+    return key_of(version, PLAN) | about
+
+
+def plan_of(item: "Mapping[str, AttributeValueTypeDef]") -> Plan:
+    """The plan of an item; raises KeyError if there is no item."""
+    parts = [PartStart(*part) for part in json.loads(item["parts"]["S"])]
+    return Plan(format_of(item["format"]["S"]), json.loads(item["columns"]["S"]), parts)
+
+
+def now() -> "AttributeValueTypeDef":
+    """The time, UTC, in ISO 8601."""
+    return {"S": datetime.now(UTC).isoformat(timespec="milliseconds")}

@@ -1,0 +1,125 @@
+"""The ledger of a file that is ingested in parts: its plan, its parts, and the check for duplicate ids."""
+
+from typing import TYPE_CHECKING
+
+from csv_ingest.dynamodb_table import DynamoDbTable, as_values
+from csv_ingest.ledger import items
+from csv_ingest.model import ObjectVersion, PartJob, Phase, Plan, RowCounts
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
+
+THE_FILE = -1
+"""Stands for a delivery of the whole file, where otherwise a part's number is stored."""
+
+
+class PartLedger:
+    """What the parts of one upload came to. Without a lock, as the record of the upload."""
+
+    def __init__(self, table: DynamoDbTable, version: ObjectVersion) -> None:
+        self._table = table
+        self._version = version
+        self._file = items.key_of(version)
+
+    def split(self, plan: Plan) -> items.FileRecord:
+        """Record that the file is ingested in parts, none done yet; returns the record, of whoever came first."""
+        self._table.insert_absent([items.item_of_plan(self._version, plan)])
+        # Whose plan it is decides how many parts there are, and how they are read.
+        recorded = self.plan()
+        first = items.sums(RowCounts()) | {
+            "format": {"S": items.format_as_text(recorded.format)},
+            "parts": {"N": str(len(recorded.parts))},
+            "parts_done": {"N": "0"},
+        }
+        self._update(self._file, first, unless="attribute_exists(#rows_read)")
+        return items.FileRecord.of(self._table.get(self._file))
+
+    def plan(self) -> Plan:
+        """Where the parts of the file begin; raises KeyError if there is no plan."""
+        return items.plan_of(self._table.get(items.key_of(self._version, items.PLAN)))
+
+    def read(self, job: PartJob) -> items.FileRecord:
+        """What earlier deliveries of this part came to."""
+        return items.FileRecord.of(self._table.get(items.key_of_part(self._version, job)))
+
+    def checkpoint(self, job: PartJob, counts: RowCounts) -> None:
+        """Record how far a part is done; never less than before."""
+        key = items.key_of_part(self._version, job)
+        self._update(key, items.sums(counts), unless="#rows_read >= :rows_read")
+
+    def finish(self, job: PartJob, counts: RowCounts) -> None:
+        """Record that a part is complete and add its rows to the file's, both or neither, and once.
+
+        Raises botocore's TransactionCanceledException if the file is complete, or was reopened for a repair.
+        """
+        # False: another delivery of the same part finished it first, from the same bytes.
+        self._table.transact([self._part_complete(job, counts), self._part_counted(job.phase, counts)])
+
+    def unfinished(self, phase: Phase, parts: int) -> list[PartJob]:
+        """The parts, of so many, for which a phase is not complete."""
+        complete = self._table.query(
+            "object_key = :key AND begins_with(#entry, :beginning)",
+            {
+                "key": self._file["object_key"],
+                "beginning": {"S": f"{self._version.etag}{items.PARTS[phase]}"},
+                **items.IS_COMPLETE,
+            },
+            FilterExpression="#status = :complete",
+            ProjectionExpression="#entry",
+            ExpressionAttributeNames={"#entry": "entry", "#status": "status"},
+        )
+        done = set(map(items.number_of_part, complete))
+        return [PartJob(number, phase) for number in range(parts) if number not in done]
+
+    def begin_check(self, by: PartJob | None) -> bool:
+        """Start the check: set the file's counts to zero, to be counted anew by comparing all parts.
+
+        Returns whether `by` started it, now or in an earlier attempt. The ledger stores which part started the check:
+        if its invocation dies before dispatching the others, its retry sees its own number and dispatches them again.
+        """
+        beginner: AttributeValueTypeDef = {"N": str(by.number if by else THE_FILE)}
+        first: items.Item = items.sums(RowCounts()) | {"parts_checked": {"N": "0"}, "check_begun_by": beginner}
+        before = self._update(self._file, first, unless="attribute_exists(#parts_checked)")
+        return before is None or before.get("check_begun_by") == beginner
+
+    def mark_duplicate_ids(self) -> None:
+        """Record that an id is on two lines of these bytes; before anything is done about it."""
+        self._table.insert_absent([items.key_of_duplicates(self._version.etag)])
+
+    def has_duplicate_ids(self) -> bool:
+        """Whether that was recorded, for this key or another one with the same bytes: they have the same rows."""
+        return bool(self._table.get(items.key_of_duplicates(self._version.etag)))
+
+    def _update(self, key: items.Item, attributes: items.Item, *, unless: str) -> items.Item | None:
+        """Update an item unless it is complete or `unless` holds; returns None, or the item that stayed."""
+        condition = f"{items.NOT_COMPLETE} AND NOT ({unless})"
+        return self._table.update(key, attributes, condition=condition, values=items.IS_COMPLETE)
+
+    def _part_complete(self, job: PartJob, counts: RowCounts) -> "TransactWriteItemTypeDef":
+        sums = items.sums(counts)
+        return {
+            "Update": {
+                "TableName": self._table.name,
+                "Key": items.key_of_part(self._version, job),
+                "UpdateExpression": "SET #status = :complete, " + ", ".join(f"{name} = :{name}" for name in sums),
+                "ConditionExpression": items.NOT_COMPLETE,
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": as_values(sums | items.IS_COMPLETE),
+            }
+        }
+
+    def _part_counted(self, phase: Phase, counts: RowCounts) -> "TransactWriteItemTypeDef":
+        counter = items.COUNTERS[phase]
+        added: items.Item = {counter: {"N": "1"}, **items.sums(counts)}
+        # The counter is missing while a repair is being prepared.
+        counting = f"attribute_exists({counter}) AND {items.NOT_COMPLETE}"
+        return {
+            "Update": {
+                "TableName": self._table.name,
+                "Key": self._file,
+                "UpdateExpression": "ADD " + ", ".join(f"{name} :{name}" for name in added),
+                "ConditionExpression": counting,
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": as_values(added | items.IS_COMPLETE),
+            }
+        }

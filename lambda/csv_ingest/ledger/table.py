@@ -1,0 +1,80 @@
+"""What the sweep and the operator's commands ask the ledger, and what they do to it."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from csv_ingest.dynamodb_table import MAX_KEYS, DynamoDbTable
+from csv_ingest.ledger import items
+from csv_ingest.model import ObjectVersion, RejectedRow, Upload
+
+
+class FilesTable:
+    """The records of all uploads, and what is stored beside them."""
+
+    def __init__(self, table: DynamoDbTable) -> None:
+        self._table = table
+
+    def record(self, version: ObjectVersion) -> items.FileRecord:
+        """The record of an upload; empty if there is none yet."""
+        return items.FileRecord.of(self._table.get(items.key_of(version)))
+
+    def records(self, uploads: Iterable[Upload]) -> Iterator[tuple[Upload, items.FileRecord]]:
+        """Pair each upload with its record, in the order of the uploads; one request a hundred uploads."""
+        remaining = iter(uploads)
+        while some := list(islice(remaining, MAX_KEYS)):
+            # The same bytes may be there twice under one key, and a request must not name a key twice.
+            wanted = {(upload.version.key, upload.version.etag) for upload in some}
+            found = self._table.get_many([items.key_of_entry(key, etag) for key, etag in wanted])
+            by_key = {(item["object_key"]["S"], item["entry"]["S"]): item for item in found}
+            for upload in some:
+                yield upload, items.FileRecord.of(by_key.get((upload.version.key, upload.version.etag), {}))
+
+    def records_of_key(self, key: str) -> list[items.FileRecord]:
+        """The records of an object key, one an upload, the latest delivery first."""
+        found = [items.FileRecord.of(item) for item in self._entries(key) if items.MARK not in item["entry"]["S"]]
+        return sorted(found, key=lambda record: str(record.attributes.get("started_at", "")), reverse=True)
+
+    def rejected_rows(self, key: str, etag: str) -> Iterator[RejectedRow]:
+        """The rejected rows of an upload, by line."""
+        return map(items.reject_of, self._entries(key, f"{etag}{items.REJECTS}"))
+
+    def etags(self) -> Iterator[str]:
+        """The ETag of every upload that has a record; one ETag may come several times."""
+        entries = (item["entry"]["S"] for item in self._table.scan())
+        return (entry for entry in entries if items.MARK not in entry)
+
+    def reopen(self, version: ObjectVersion) -> bool:
+        """Have the next delivery of a complete upload look at each of its rows again; returns whether it will.
+
+        A file whose parts are being checked is reopened too: the check cannot end if a row has disappeared.
+
+        How the file is read stays recorded: what was deployed since must not change what its rows are. So does the
+        plan of its parts. That its parts are done is deleted first, while nobody looks at it.
+        """
+        record = self.record(version)
+        if record.status != items.COMPLETE and record.parts_checked is None:
+            return False
+        for prefix in items.PARTS.values():
+            self._delete_entries(version, prefix)
+        stayed = self._table.update(
+            items.key_of(version),
+            {"status": {"S": items.PROCESSING}},
+            remove=[*items.SUMS, "settled_at", "parts", *items.COUNTERS.values(), "check_begun_by"],
+            condition="#status = :complete OR attribute_exists(#parts_checked)",
+            values=items.IS_COMPLETE,
+        )
+        return stayed is None
+
+    def delete_rejected_rows(self, version: ObjectVersion) -> None:
+        """Delete what the ledger has of an upload's rejected rows."""
+        self._delete_entries(version, items.REJECTS)
+
+    def _delete_entries(self, version: ObjectVersion, prefix: str) -> None:
+        for item in self._entries(version.key, f"{version.etag}{prefix}"):
+            self._table.delete(items.key_of_entry(version.key, item["entry"]["S"]))
+
+    def _entries(self, key: str, beginning: str = "") -> Iterator[items.Item]:
+        if not beginning:
+            return self._table.query("object_key = :key", {"key": {"S": key}})
+        condition = "object_key = :key AND begins_with(entry, :beginning)"
+        return self._table.query(condition, {"key": {"S": key}, "beginning": {"S": beginning}})

@@ -1,0 +1,225 @@
+"""The vocabulary of the pipeline: its data and its exceptions. Imports nothing else of the package."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+LINE_AS_ID = "@line"
+"""The id column's name for files without one: the number of the record's first line is the id."""
+
+MAX_RECORD = 1 << 20
+"""Characters in one record. DynamoDB stores 400 KB an item, so a longer record is a quote that was never closed."""
+
+
+class ByteStream(Protocol):
+    """Bytes to read: an open file, or the body of an S3 object."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class ObjectVersion:
+    """One version of one object, as uploaded: what is ingested, once."""
+
+    bucket: str
+    key: str
+    """As the uploader wrote it. (The event has it URL-encoded, with a plus sign for a space.)"""
+    version_id: str
+    etag: str
+    """Bare. (S3 puts it in double quotes in some places.)"""
+    size: int
+    """Bytes."""
+
+
+class Upload(NamedTuple):
+    """One object version as the bucket lists it."""
+
+    version: ObjectVersion
+    modified: datetime
+    """UTC: when the upload ended or, for a multipart upload, when it began."""
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """How a file is read."""
+
+    id_column: str
+    delimiter: str
+    encoding: str
+
+
+class Row(NamedTuple):
+    """One record of a file that can be stored."""
+
+    line: int
+    """The first physical line of the record; the header is on line 1."""
+    id: str
+    data: str
+    """JSON object: columns in file order, values as the strings in the file."""
+
+
+class RejectedRow(NamedTuple):
+    """One record of a file that is not stored, and why."""
+
+    line: int
+    reason: str
+
+
+class RowKey(NamedTuple):
+    """What identifies a stored row: the upload it came from, and its id there."""
+
+    etag: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.etag}#{self.id}"
+
+
+class StoredRow(NamedTuple):
+    """A row as a destination has it."""
+
+    key: RowKey
+    etag: str
+    line: int
+    data: str
+
+
+class ForeignItem(NamedTuple):
+    """What a destination has under a key that is no row: somebody else wrote it."""
+
+    key: RowKey
+
+
+class BatchResult(NamedTuple):
+    """What became of some rows: those that are not rejected are in the destination, with their values."""
+
+    already_present: int
+    rejected: list[RejectedRow]
+
+
+class RowCounts(NamedTuple):
+    """What became of the rows of a file so far: `read == stored + rejected`."""
+
+    read: int = 0
+    stored: int = 0
+    """Confirmed by the destination."""
+    rejected: int = 0
+
+    def plus(self, *, read: int, rejected: int) -> "RowCounts":
+        """The counts after some more rows, of which those that were not rejected were stored."""
+        return RowCounts(self.read + read, self.stored + read - rejected, self.rejected + rejected)
+
+
+NOTHING_YET = RowCounts()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one delivery came to."""
+
+    counts: RowCounts = NOTHING_YET
+    """Of what was delivered: the file, or a part of it."""
+    already_present: int = 0
+    """How many of its rows this delivery found in the destination."""
+    already_complete: bool = False
+    """Whether an earlier delivery had completed it."""
+    parts_dispatched: int = 0
+    """How many parts of the file this delivery put into Lambda's queue."""
+    settled: RowCounts | None = None
+    """Of the file, if this delivery settled it."""
+
+
+class Phase(Enum):
+    """What is done with a part of a file."""
+
+    STORE = "store"
+    """Store its rows."""
+    CHECK = "check"
+    """Compare its rows with the destination, after the rows of all parts were stored."""
+
+
+class PartJob(NamedTuple):
+    """A part of a file, to be ingested by a delivery of its own."""
+
+    number: int
+    """From 0, in the order of the file."""
+    phase: Phase = Phase.STORE
+
+
+class PartStart(NamedTuple):
+    """Where a part of a file begins. The part ends where the next one begins, or at the end of the file."""
+
+    byte: int
+    """From 0."""
+    line: int
+    """Physical line, from 1."""
+
+
+class Plan(NamedTuple):
+    """How a file is read, and where its parts begin."""
+
+    format: FileFormat
+    columns: list[str]
+    """The names in the header. Empty if `parts` is: a whole file is read with its header."""
+    parts: list[PartStart]
+    """Empty if one delivery ingests the whole file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """Sizes that were chosen by measuring, not by users; tests make them small."""
+
+    block_bytes: int = 128 * 1024
+    """The splitter looks at so many bytes together. A part ends with the last line end of a block."""
+
+    part_bytes: int = 1 << 20
+    part_lines: int = 5_000
+    """A part ends in the block in which it reaches either size.
+
+    Fifty invocations that share the 4,000 writes a second of a new table have 80 each, so that a part of this size is
+    written within Lambda's three attempts (3 times 28 seconds). A part costs eight requests beside the two hundred of
+    its rows.
+    """
+
+    whole_parts: int = 4
+    """A file of at most so many parts is ingested by one delivery: some 20,000 rows, or 4 MB."""
+
+    max_parts: int = 10_000
+    """The plan of so many parts, with the column names, fits into one item of 400 KB. That is 10 GB."""
+
+    checkpoint_rows: int = 1_000
+    """A delivery that is killed costs its successor at most so many rows, and what was in flight. A checkpoint is one
+    request."""
+
+    in_flight: int = 4
+    """Requests to the destination at the same time: a request takes longer to be answered than to be made.
+    docs/benchmarks.md compares 1, 2, 4 and 8."""
+
+
+class MalformedEvent(Exception):
+    """The event is not an S3 notification that names an object version, and not a test event either."""
+
+
+class UnreadableFile(Exception):
+    """The object is not a CSV file in the configured encoding with the configured id column, and never will be.
+
+    The message is for whoever uploaded it, and may name the columns of the header: it belongs into the ledger and the
+    failure queue, not into the logs.
+    """
+
+
+# The messages of the exceptions below name places by number, never the contents of a row: they end up in the logs.
+# All of them leave the handler, so that Lambda retries the event and then records the failure.
+
+
+class RowsNotWritten(Exception):
+    """Writes were refused for a reason that may pass, until the time for this invocation was used up."""
+
+
+class ItemsNotRead(Exception):
+    """Reads were left unprocessed until the time for this invocation was used up, or an item is gone or is no row."""
+
+
+class OutOfTime(Exception):
+    """The invocation is about to be ended by its timeout; what is stored stays stored."""

@@ -1,0 +1,39 @@
+"""Deliver objects that were in the bucket before the trigger was, or again."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from csv_ingest.ledger import SETTLED
+from ops.pipeline import Pipeline
+
+
+class Backfilled(NamedTuple):
+    """What a backfill did so far, in uploads."""
+
+    delivered: int = 0
+    settled_before: int = 0
+
+
+def backfill(
+    pipeline: Pipeline,
+    *,
+    prefix: str,
+    rate: float,
+    again: bool = False,
+    progress: Callable[[Backfilled], None] = lambda _: None,
+) -> Backfilled:
+    """Deliver each upload below a prefix, at most `rate` a second; those that are settled only `again`.
+
+    Interrupted, it is resumed by the same call: what is settled by then is passed over, at one read each.
+    """
+    done = Backfilled()
+    for upload, record in pipeline.files.records(pipeline.uploads(prefix)):
+        if record.status in SETTLED and not again:
+            done = done._replace(settled_before=done.settled_before + 1)
+        else:
+            pipeline.redeliver(upload.version)
+            done = done._replace(delivered=done.delivered + 1)
+            time.sleep(1 / rate)
+        progress(done)
+    return done

@@ -1,0 +1,55 @@
+"""What the integration tests share: the handler in this process, on MiniStack's engines."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from csv_ingest import clients
+from csv_ingest.model import Tuning
+from local.server import LocalAws
+from ops.pipeline import Pipeline
+from tests.integration.world import Invocations, World, fresh_world
+
+
+@pytest.fixture(autouse=True)
+def _every_call_is_permitted(least_privilege: None) -> None:
+    """Whatever a test does to the function, the function calls nothing that its role may not."""
+
+
+@pytest.fixture(autouse=True)
+def _botocore_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that is lost is asked for again at once, and not after up to a second."""
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None))
+
+
+@pytest.fixture
+def tuning() -> Tuning:
+    """How files are divided. Modules that need small parts have a fixture of this name."""
+    return Tuning()
+
+
+@pytest.fixture
+def world(aws: LocalAws, tuning: Tuning) -> Iterator[World]:  # noqa: ARG001 - it is the server
+    with fresh_world(tuning) as made:
+        yield made
+
+
+@pytest.fixture
+def queue(world: World) -> Invocations:  # noqa: ARG001 - for its environment
+    """Lambda's queue, into which the function puts parts."""
+    return Invocations(clients.lambda_())
+
+
+@pytest.fixture
+def invocations(world: World) -> Invocations:  # noqa: ARG001 - for its environment
+    """Lambda's queue, into which the sweep and the operator's commands put uploads."""
+    return Invocations()
+
+
+@pytest.fixture
+def pipeline(world: World, invocations: Invocations) -> Pipeline:
+    """What the operator's commands work on."""
+    made = world.pipeline()
+    made.__dict__["lambda_"] = invocations.client
+    return made

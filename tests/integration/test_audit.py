@@ -1,0 +1,197 @@
+"""The audit names each damage and nothing else, and a repair does no more than it says."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from csv_ingest.destinations.duplicates import STORED_DIFFERENTLY
+from csv_ingest.events import Event, object_version
+from ops.audit import audit
+from ops.pipeline import Pipeline
+from ops.repair import repair
+from tests.integration.faults import Calls, Killed
+from tests.integration.world import Invocations, World
+
+FILE = "id,name\n" + "".join(f"{n},é\n" for n in range(1, 81)) + ",no id\n1,é\n2,again\n"
+
+
+def found(pipeline: Pipeline) -> list[tuple[str, str, str]]:
+    return sorted((finding.kind, finding.key, finding.detail) for finding in audit(pipeline).findings)
+
+
+def pk_of(event: Event, id_: str) -> str:
+    return f"{object_version(event['Records'][0]).etag}#{id_}"
+
+
+def change(world: World, pk: str, data: str = "{}") -> None:
+    world.dynamodb.update_item(
+        TableName=world.rows_table,
+        Key={"pk": {"S": pk}},
+        UpdateExpression="SET #data = :data",
+        ExpressionAttributeNames={"#data": "data"},
+        ExpressionAttributeValues={":data": {"S": data}},
+    )
+
+
+def mend(world: World, pipeline: Pipeline, invocations: Invocations) -> None:
+    repair(pipeline, audit(pipeline).findings)
+    for event in invocations.events:
+        world.deliver(event)
+    invocations.events.clear()
+
+
+def test_files_of_every_kind_are_as_they_should_be(world: World, pipeline: Pipeline) -> None:
+    for key in ("a.csv", "same bytes.csv", "a.csv"):
+        world.deliver(world.upload(key, FILE))
+    world.deliver(world.upload("a.csv", FILE + "99,another version\n"))
+    world.deliver(world.upload("broken.csv", "id\n1\n\0"))
+    world.deliver(world.upload("empty.csv", ""))
+    result = audit(pipeline)
+    assert (result.findings, result.not_compared) == ([], 0)
+    assert (result.files, result.rows) == (5, 80 + 81)
+
+
+Damage = Callable[[World, Event], None]
+
+
+def delete_row(world: World, event: Event) -> None:
+    world.dynamodb.delete_item(TableName=world.rows_table, Key={"pk": {"S": pk_of(event, "7")}})
+
+
+def change_row(world: World, event: Event) -> None:
+    change(world, pk_of(event, "7"))
+
+
+def delete_reject(world: World, event: Event) -> None:
+    _delete_entry(world, event, "#reject#000000000082")
+
+
+def add_reject(world: World, event: Event) -> None:
+    _put_reject(world, event, 99)
+
+
+def reject_a_good_row(world: World, event: Event) -> None:
+    _put_reject(world, event, 8)
+
+
+def forget_file(world: World, event: Event) -> None:
+    _delete_entry(world, event, "")
+
+
+def _put_reject(world: World, event: Event, line: int) -> None:
+    item: Any = {
+        "object_key": {"S": "a.csv"},
+        "entry": {"S": pk_of(event, f"reject#{line:012d}")},
+        "line": {"N": str(line)},
+        "reason": {"S": "made up"},
+    }
+    world.dynamodb.put_item(TableName=world.files_table, Item=item)
+
+
+def _delete_entry(world: World, event: Event, rest: str) -> None:
+    key: Any = {"object_key": {"S": "a.csv"}, "entry": {"S": object_version(event["Records"][0]).etag + rest}}
+    world.dynamodb.delete_item(TableName=world.files_table, Key=key)
+
+
+@pytest.mark.parametrize(
+    ("damage", "kinds"),
+    [
+        (delete_row, ["missing"]),
+        (change_row, ["different"]),
+        (delete_reject, ["sums", "unaccounted"]),
+        (add_reject, ["unaccounted"]),
+        (reject_a_good_row, ["sums", "unexpected"]),
+        (forget_file, ["unsettled"]),
+    ],
+)
+def test_each_damage_is_found_and_mended(
+    world: World, pipeline: Pipeline, invocations: Invocations, damage: Damage, kinds: list[str]
+) -> None:
+    event = world.upload("a.csv", FILE)
+    world.deliver(event)
+    before = world.tables()
+    damage(world, event)
+    assert sorted({kind for kind, _, _ in found(pipeline)}) == kinds
+    mend(world, pipeline, invocations)
+    assert found(pipeline) == []
+    assert world.tables() == before
+
+
+def test_a_row_changed_before_its_file_was_complete_is_found_and_mended(
+    world: World, pipeline: Pipeline, invocations: Invocations
+) -> None:
+    world = world.tuned(in_flight=1)  # the first rows are stored first
+    event = world.upload("a.csv", FILE)
+    calls = Calls(world.dynamodb)
+    calls.die_after = 5
+    with pytest.raises(Killed):
+        world.deliver(event)
+    calls.die_after = None
+    change(world, pk_of(event, "7"))
+    world.deliver(event)
+    assert (8, STORED_DIFFERENTLY) in world.rejects("a.csv")
+    assert found(pipeline) == [("different", "a.csv", f"line 8: {pk_of(event, '7')}")]
+    mend(world, pipeline, invocations)
+    assert found(pipeline) == []
+    assert world.file("a.csv")["rows_rejected"] == 2
+
+
+def test_a_repair_reads_a_file_as_it_was_read_whatever_the_settings_say_today(
+    world: World, pipeline: Pipeline, invocations: Invocations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENCODING", "cp1252")
+    event = world.upload("a.csv", FILE.encode("cp1252"))
+    world.deliver(event)
+    before = world.tables()
+    monkeypatch.setenv("ENCODING", "utf-8")
+    change_row(world, event)
+    mend(world, pipeline, invocations)
+    assert found(pipeline) == []
+    assert world.tables() == before
+
+
+def test_a_repair_leaves_other_uploads_of_the_same_key_alone(
+    world: World, pipeline: Pipeline, invocations: Invocations
+) -> None:
+    world.deliver(world.upload("a.csv", "id\n1\n"))
+    damaged = world.upload("a.csv", FILE)
+    world.deliver(damaged)
+    delete_row(world, damaged)
+    repair(pipeline, audit(pipeline).findings)
+    assert invocations.events == [damaged]
+
+
+def test_a_repair_of_a_file_in_progress_keeps_its_checkpoint(world: World, pipeline: Pipeline) -> None:
+    world = world.tuned(checkpoint_rows=25)
+    calls = Calls(world.dynamodb)
+    calls.die_after = 8
+    with pytest.raises(Killed):
+        world.deliver(world.upload("a.csv", FILE))
+    calls.die_after = None
+    before = world.tables()
+    assert 0 < world.file("a.csv")["rows_read"] < FILE.count("\n")
+    repair(pipeline, audit(pipeline).findings)
+    assert world.tables() == before
+
+
+def test_rows_of_no_upload_are_found_and_left_alone(world: World, pipeline: Pipeline, invocations: Invocations) -> None:
+    event = world.upload("a.csv", FILE)
+    world.deliver(event)
+    added, stray = pk_of(event, "made up"), "no-etag#1"
+    for pk in (added, stray):
+        world.dynamodb.put_item(TableName=world.rows_table, Item={"pk": {"S": pk}})
+    expected = [("unexpected", "", stray), ("unexpected", "a.csv", added)]
+    assert found(pipeline) == expected
+    mend(world, pipeline, invocations)
+    assert found(pipeline) == expected
+
+
+def test_rows_whose_upload_expired_are_counted_and_are_no_finding(world: World, pipeline: Pipeline) -> None:
+    event = world.upload("old.csv", FILE)
+    world.deliver(event)
+    world.deliver(world.upload("new.csv", "id\n1\n"))
+    version = object_version(event["Records"][0])
+    world.s3.delete_object(Bucket=world.bucket, Key="old.csv", VersionId=version.version_id)
+    result = audit(pipeline)
+    assert (result.files, result.rows, result.not_compared, result.findings) == (1, 1, 80, [])

@@ -1,0 +1,170 @@
+"""Whatever happens, in whatever order: afterwards the audit finds nothing wrong, and the sums hold.
+
+A history is a list of steps that hypothesis makes up: uploads, uploads of changed content under the same key, events
+delivered twice, late, in another order or never, processes killed at any call, statements throttled, time running out,
+retries used up, redrives and sweeps. The longer files are delivered in parts, in half of the histories. Each step runs
+the real handler on the real engine. `HISTORIES=2000 make test`
+runs more of them.
+"""
+
+import gzip
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from csv_ingest import clients
+from csv_ingest.configuration import SweepConfig
+from csv_ingest.deadline import Deadline
+from csv_ingest.events import Event
+from csv_ingest.model import ItemsNotRead, OutOfTime, RowsNotWritten, Tuning
+from csv_ingest.sweep import sweep
+from local.server import LocalAws
+from ops.audit import audit
+from tests.integration.faults import Calls, Killed, throttle_statements
+from tests.integration.world import Invocations, World, fresh_world
+
+HISTORIES = int(os.environ.get("HISTORIES", "200"))
+
+CONTENTS = {
+    "small.csv": "id,name\n1,a\n2,b\n",
+    "other.csv": "id,name\n1,b\n2,b\n3,c\n",
+    "long.csv": "id,name\n" + "".join(f"{n},{n}\n" for n in range(70)),
+    "bad.csv": "id,name\n" + "".join(f"{n % 40},{n // 60}\n,\n" for n in range(35)) + "1,2,3\n1,0\n1,9\n",
+    "broken.csv": "id,name\n" + "".join(f"{n},{n}\n" for n in range(60)) + '61,"x',
+}
+
+keys = st.sampled_from(["a.csv", "b c+.csv", "z.csv.gz"])
+uploads = st.tuples(st.just("upload"), keys, st.sampled_from(sorted(CONTENTS)))
+faults = st.one_of(
+    st.tuples(st.just("none")),
+    st.tuples(st.just("die before"), st.integers(1, 12)),
+    st.tuples(st.just("die after"), st.integers(1, 12)),
+    st.tuples(st.just("throttle"), st.integers(0, 60)),
+    st.tuples(st.just("no time")),
+)
+deliveries = st.tuples(st.just("deliver"), st.integers(0, 99), st.booleans(), faults)
+others = st.sampled_from([("lose",), ("redrive",), ("sweep",)])
+histories = st.lists(st.one_of(uploads, deliveries, deliveries, deliveries, others), min_size=4, max_size=14)
+
+MAX_ATTEMPTS = 3
+IN_PARTS = Tuning(block_bytes=32, part_lines=15, whole_parts=1)
+
+
+class Lambda:
+    """Lambda's part in a history: events wait, are delivered, retried twice and then recorded as failures."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.waiting: list[tuple[Event, int]] = []
+        self.exhausted: list[Event] = []
+        self.calls = Calls(world.s3, world.dynamodb, world.sqs, clients.lambda_())
+        self.parts = Invocations(clients.lambda_())
+        self.budget: Any = None
+        throttle_statements(world.dynamodb, "ThrottlingError", self._throttled)
+
+    def _throttled(self, _statement: Mapping[str, Any]) -> bool:
+        return self.budget is not None and next(self.budget) <= 0
+
+    def deliver(self, index: int, *, twice: bool, fault: tuple[Any, ...]) -> None:
+        if not self.waiting:
+            return
+        event, attempt = self.waiting.pop(index % len(self.waiting))
+        if twice:
+            self.waiting.append((event, 1))
+        self.calls.names.clear()
+        self.calls.die_before = fault[1] if fault[0] == "die before" else None
+        self.calls.die_after = fault[1] if fault[0] == "die after" else None
+        self.budget = count(fault[1], -1) if fault[0] == "throttle" else None
+        seconds = {"no time": 1.0, "throttle": 1.6}.get(fault[0], 30.0)
+        try:
+            self.world.deliver(event, seconds_left=seconds)
+        except (Killed, OutOfTime, RowsNotWritten, ItemsNotRead, ClientError):
+            if attempt < MAX_ATTEMPTS:
+                self.waiting.append((event, attempt + 1))
+            else:
+                self.exhausted.append(event)
+        self.calls.die_before = self.calls.die_after = self.budget = None
+        self.waiting += [(part, 1) for part in self.parts.events]
+        self.parts.events.clear()
+
+    def redrive(self) -> None:
+        rejected = [failure["requestPayload"] for failure in self.world.failures()]
+        self.waiting += [(event, 1) for event in self.exhausted + rejected]
+        self.exhausted.clear()
+
+    def sweep(self) -> None:
+        invocations = Invocations()
+        sweep(
+            config=SweepConfig(
+                upload_bucket=self.world.bucket,
+                files_table=self.world.files_table,
+                ingest_function="ingest",
+                key_prefix="",
+                key_suffixes=".csv,.csv.gz",
+            ),
+            s3=self.world.s3,
+            dynamodb=self.world.dynamodb,
+            lambda_=invocations.client,
+            before=datetime.now(UTC) + timedelta(hours=6),
+            deadline=Deadline(lambda: 60),
+        )
+        self.waiting += [(event, 1) for event in invocations.events]
+
+
+def play(lambda_: Lambda, step: tuple[Any, ...]) -> None:
+    match step:
+        case ("upload", key, name):
+            text = CONTENTS[name].encode()
+            content = gzip.compress(text, mtime=0) if key.endswith(".gz") else text
+            lambda_.waiting.append((lambda_.world.upload(key, content), 1))
+        case ("deliver", index, twice, fault):
+            lambda_.deliver(index, twice=twice, fault=fault)
+        case ("lose",):
+            del lambda_.waiting[:1]
+        case ("redrive",):
+            lambda_.redrive()
+        case ("sweep",):
+            lambda_.sweep()
+
+
+@pytest.fixture(autouse=True)
+def server(aws: LocalAws) -> LocalAws:
+    return aws
+
+
+@settings(
+    max_examples=HISTORIES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(history=histories, in_parts=st.booleans())
+def test_after_any_history_and_a_sweep_every_row_is_accounted_for(
+    history: list[tuple[Any, ...]], in_parts: bool
+) -> None:
+    with fresh_world(IN_PARTS if in_parts else None) as world:
+        lambda_ = Lambda(world)
+        for step in history:
+            play(lambda_, step)
+        # The end of every history: what waits is delivered, what was lost is swept up.
+        for _ in range(2):
+            while lambda_.waiting:
+                lambda_.deliver(0, twice=False, fault=("none",))
+            lambda_.sweep()
+        assert not lambda_.waiting, "the sweep found something that is not settled"
+        assert audit(world.pipeline()).findings == []
+        _, files = world.tables()
+        for (key, entry), record in files.items():
+            if "#" in entry:
+                continue
+            if record["status"]["S"] != "REJECTED":
+                assert record["status"]["S"] == "COMPLETE"
+                read, stored, rejected = (int(record[f"rows_{n}"]["N"]) for n in ("read", "stored", "rejected"))
+                assert read == stored + rejected
+                assert rejected == sum(e.startswith(f"{entry}#reject#") for k, e in files if k == key)

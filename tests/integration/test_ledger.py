@@ -1,0 +1,138 @@
+"""What the ledger holds against deliveries that come late, or twice, or under other settings."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from csv_ingest.deadline import Deadline
+from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.ledger import FileLedger, FileRecord
+from csv_ingest.model import FileFormat, ObjectVersion, PartJob, PartStart, Phase, Plan, RowCounts
+from tests.integration.faults import throttle_requests
+from tests.integration.world import World
+
+COMMAS, SEMICOLONS = FileFormat("id", ",", "utf-8"), FileFormat("no", ";", "cp1252")
+
+
+@pytest.fixture
+def ledger(world: World) -> FileLedger:
+    version = ObjectVersion(world.bucket, "a.csv", "v1", "e1", 10)
+    return FileLedger(DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10)), version)
+
+
+def read(ledger: FileLedger) -> tuple[str | None, RowCounts | None, FileFormat | None]:
+    record = ledger.read()
+    return record.status, record.counts, record.format
+
+
+def test_a_file_that_was_never_seen_has_an_empty_record(ledger: FileLedger) -> None:
+    assert ledger.read() == FileRecord()
+
+
+def test_how_a_file_is_read_is_what_its_first_delivery_found(ledger: FileLedger) -> None:
+    ledger.begin()
+    assert ledger.found_readable(COMMAS) == FileRecord(status="PROCESSING", counts=RowCounts(), format=COMMAS)
+    ledger.checkpoint(RowCounts(50, 49, 1))
+    begun = ledger.found_readable(SEMICOLONS)
+    assert (begun.status, begun.counts, begun.format) == ("PROCESSING", RowCounts(50, 49, 1), COMMAS)
+    assert read(ledger) == ("PROCESSING", RowCounts(50, 49, 1), COMMAS)
+
+
+def test_a_late_checkpoint_does_not_take_work_back(ledger: FileLedger) -> None:
+    ledger.begin()
+    ledger.found_readable(COMMAS)
+    ledger.checkpoint(RowCounts(100, 100, 0))
+    ledger.checkpoint(RowCounts(50, 50, 0))
+    assert ledger.read().counts == RowCounts(100, 100, 0)
+    ledger.checkpoint(RowCounts(150, 149, 1))
+    assert ledger.read().counts == RowCounts(150, 149, 1)
+
+
+def test_a_complete_file_stays_as_it_is(ledger: FileLedger, world: World) -> None:
+    ledger.begin()
+    ledger.found_readable(COMMAS)
+    ledger.complete(RowCounts(100, 99, 1))
+    before = world.tables()
+    ledger.begin()
+    ledger.found_readable(SEMICOLONS)
+    ledger.checkpoint(RowCounts(200, 200, 0))
+    ledger.reject_file("too late")
+    ledger.complete(RowCounts())
+    assert world.tables() == before
+    assert read(ledger) == ("COMPLETE", RowCounts(100, 99, 1), COMMAS)
+
+
+def test_a_file_that_was_found_readable_is_not_rejected_by_a_delivery_that_read_it_otherwise(
+    ledger: FileLedger,
+) -> None:
+    ledger.begin()
+    ledger.found_readable(COMMAS)
+    ledger.reject_file("not cp1252")
+    assert read(ledger) == ("PROCESSING", RowCounts(), COMMAS)
+
+
+def test_a_rejected_file_can_be_begun_again_and_keeps_nothing_of_the_rejection(
+    ledger: FileLedger, world: World
+) -> None:
+    ledger.begin()
+    ledger.reject_file("not utf-8")
+    assert ledger.read().status == "REJECTED"
+    ledger.begin()
+    assert world.file("a.csv") == {
+        "object_key": "a.csv",
+        "entry": "e1",
+        "status": "PROCESSING",
+        "version_id": "v1",
+        "size": 10,
+    }
+
+
+def test_a_record_that_another_delivery_is_writing_is_written_after_it(world: World, ledger: FileLedger) -> None:
+    throttle_requests(world.dynamodb, "UpdateItem", "TransactionConflictException", 2)
+    ledger.begin()
+    assert ledger.read().status == "PROCESSING"
+
+
+PLAN = Plan(COMMAS, ["id"], [PartStart(0, 1), PartStart(5, 3)])
+
+
+def cancel_transactions(world: World, *reasons: str, times: int) -> None:
+    """As AWS does when another transaction has one of the items, or a condition does not hold."""
+    left = iter(range(times))
+
+    def cancel(**_: Any) -> Any:
+        if next(left, None) is None:
+            return None
+        return SimpleNamespace(status_code=400), {
+            "Error": {"Code": "TransactionCanceledException", "Message": "made up"},
+            "CancellationReasons": [{"Code": reason} for reason in reasons],
+            "ResponseMetadata": {},
+        }
+
+    events: Any = world.dynamodb.meta.events
+    events.register("before-call.dynamodb.TransactWriteItems", cancel)
+
+
+def test_parts_that_finish_at_the_same_time_are_both_counted(world: World, ledger: FileLedger) -> None:
+    ledger.begin()
+    ledger.parts.split(PLAN)
+    cancel_transactions(world, "None", "TransactionConflict", times=2)
+    ledger.parts.finish(PartJob(0), RowCounts(2, 2, 0))
+    ledger.parts.finish(PartJob(1), RowCounts(3, 2, 1))
+    ledger.parts.finish(PartJob(1), RowCounts(3, 2, 1))
+    record = ledger.read()
+    assert read(ledger)[1:] == (RowCounts(5, 4, 1), COMMAS)
+    assert (record.parts, record.parts_done) == (2, 2)
+    assert ledger.parts.unfinished(Phase.STORE, 2) == []
+
+
+def test_a_part_of_a_file_that_is_complete_or_opened_again_is_not_counted(ledger: FileLedger) -> None:
+    ledger.begin()
+    ledger.parts.split(PLAN)
+    ledger.complete(RowCounts(5, 5, 0))
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        ledger.parts.finish(PartJob(0), RowCounts(2, 2, 0))
+    assert ledger.read().counts == RowCounts(5, 5, 0)
+    assert ledger.parts.unfinished(Phase.STORE, 2) == [PartJob(0), PartJob(1)]

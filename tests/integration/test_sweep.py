@@ -1,0 +1,87 @@
+"""Uploads whose event was lost, or given up, are found and delivered again."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from csv_ingest import clients
+from csv_ingest.configuration import SweepConfig
+from csv_ingest.deadline import Deadline
+from csv_ingest.events import object_version
+from csv_ingest.model import OutOfTime
+from csv_ingest.sweep import MAX_DELIVERIES, Swept, sweep
+from tests.integration.world import Invocations, World
+
+
+def run(world: World, invocations: Invocations, *, age: timedelta = timedelta(), seconds: float = 60) -> Swept:
+    config = SweepConfig(
+        upload_bucket=world.bucket,
+        files_table=world.files_table,
+        ingest_function="ingest",
+        key_prefix="in/",
+        key_suffixes=".csv,.csv.gz",
+    )
+    return sweep(
+        config=config,
+        s3=world.s3,
+        dynamodb=world.dynamodb,
+        lambda_=invocations.client,
+        before=datetime.now(UTC) + timedelta(seconds=5) - age,
+        deadline=Deadline(lambda: seconds),
+    )
+
+
+@pytest.mark.parametrize(("hours", "delivered"), [(2, 0), (7, 1)])
+def test_a_file_in_parts_has_six_hours_before_its_parts_are_delivered_again(
+    world: World, invocations: Invocations, hours: int, delivered: int
+) -> None:
+    parts = Invocations(clients.lambda_())
+    world.tuned(whole_parts=0).deliver(world.upload("in/large.csv", "id\n1\n"))
+    assert len(parts.events) == 1
+    swept = run(world, invocations, age=timedelta(hours=1 - hours))
+    assert (swept.unsettled, swept.delivered, len(invocations.events)) == (delivered,) * 3
+
+
+def test_an_upload_that_never_settled_is_delivered_again_and_others_are_not(
+    world: World, invocations: Invocations
+) -> None:
+    world.deliver(world.upload("in/complete.csv", "id\n1\n"))
+    world.deliver(world.upload("in/rejected.csv", "\0"))
+    lost = world.upload("in/lost é+.csv", "id\n2\n")
+    world.upload("in/lost é+.csv", "id\n2\n")  # the same bytes: the same upload
+    world.upload("elsewhere/a.csv", "id\n")
+    world.upload("in/notes.txt", "hello")
+    assert run(world, invocations) == Swept(uploads=4, unsettled=1, delivered=1)
+    [event] = invocations.events
+    world.deliver(event)
+    assert world.file("in/lost é+.csv")["entry"] == object_version(lost["Records"][0]).etag
+    assert run(world, invocations) == Swept(uploads=4, unsettled=0, delivered=0)
+
+
+def test_an_upload_whose_first_delivery_died_is_delivered_again(world: World, invocations: Invocations) -> None:
+    event = world.upload("in/a.csv", "id\n1\n")
+    with pytest.raises(OutOfTime):
+        world.deliver(event, seconds_left=1)
+    assert world.file("in/a.csv")["status"] == "PROCESSING"
+    assert run(world, invocations).delivered == 1
+
+
+def test_an_upload_has_time_to_be_ingested_before_it_counts(world: World, invocations: Invocations) -> None:
+    world.upload("in/young.csv", "id\n1\n")
+    assert run(world, invocations, age=timedelta(minutes=1)) == Swept(0, 0, 0)
+
+
+def test_a_thousand_lost_events_are_counted_but_not_delivered_at_once(world: World, invocations: Invocations) -> None:
+    for number in range(MAX_DELIVERIES + 5):
+        world.upload(f"in/{number}.csv", f"id\n{number}\n")
+    assert run(world, invocations) == Swept(MAX_DELIVERIES + 5, MAX_DELIVERIES + 5, MAX_DELIVERIES)
+    first = invocations.keys()
+    invocations.events.clear()
+    run(world, invocations)
+    assert invocations.keys() != first, "the same ones again: the others would wait for ever"
+
+
+def test_a_sweep_that_cannot_see_everything_says_so(world: World, invocations: Invocations) -> None:
+    world.upload("in/a.csv", "id\n1\n")
+    with pytest.raises(OutOfTime, match="after 1 uploads"):
+        run(world, invocations, seconds=0)

@@ -1,0 +1,227 @@
+"""A bucket, two tables and a queue on real engines, new for each test, and the real handler in this process."""
+
+import itertools
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
+
+from csv_ingest import clients, ledger
+from csv_ingest.configuration import IngestConfig
+from csv_ingest.destinations import dynamodb as rows
+from csv_ingest.events import Event, object_version, upload_event
+from csv_ingest.handler import handler
+from csv_ingest.model import ObjectVersion, Tuning
+from ops.pipeline import Pipeline
+from tests.integration.faults import refuse_repeated_keys
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+
+def invocation(*, seconds_left: float | Iterator[float] = 30) -> LambdaContext:
+    """What Lambda tells the handler of an invocation; how much time is left can be another one at each question."""
+    answers = itertools.repeat(seconds_left) if isinstance(seconds_left, int | float) else seconds_left
+    return cast(
+        "LambdaContext",
+        SimpleNamespace(
+            aws_request_id="request-1",
+            function_name="ingest",
+            invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:ingest",
+            memory_limit_in_mb=512,
+            get_remaining_time_in_millis=lambda: round(next(answers) * 1000),
+        ),
+    )
+
+
+class Invocations:
+    """Lambda's queue: takes every event, and keeps it for the test to deliver."""
+
+    def __init__(self, client: "LambdaClient | None" = None) -> None:
+        self.client = client or boto3.client("lambda")
+        self.events: list[Event] = []
+        self.functions: list[str] = []
+        self.refuse: str | None = None
+        """The key of an upload whose event is not accepted."""
+        self.refuse_after: int | None = None
+        """How many events are still accepted."""
+        self.at_once: Callable[[Event], None] | None = None
+        """What is done with an event as soon as it is accepted."""
+        events: Any = self.client.meta.events
+        events.register("provide-client-params.lambda.Invoke", self._take)
+        events.register("before-call.lambda.Invoke", self._accept)
+
+    def _take(self, params: dict[str, Any], **_: Any) -> None:
+        assert params["InvocationType"] == "Event"
+        event = json.loads(params["Payload"])
+        if "Records" in event and object_version(event["Records"][0]).key == self.refuse:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "made up"}}, "Invoke")
+        if self.refuse_after is not None and len(self.events) >= self.refuse_after:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "made up"}}, "Invoke")
+        self.events.append(event)
+        self.functions.append(params["FunctionName"])
+        if self.at_once:
+            self.at_once(event)
+
+    def _accept(self, **_: Any) -> tuple[Any, dict[str, Any]]:
+        return SimpleNamespace(status_code=202), {"StatusCode": 202}
+
+    def keys(self) -> list[str]:
+        return sorted(object_version(event["Records"][0]).key for event in self.events)
+
+
+@dataclass(frozen=True)
+class World:
+    """A bucket, two tables and a queue, and the function's own clients."""
+
+    bucket: str
+    rows_table: str
+    files_table: str
+    failure_queue: str
+    s3: "S3Client"
+    dynamodb: "DynamoDBClient"
+    sqs: "SQSClient"
+    tuning: Tuning = field(default_factory=Tuning)
+    """How the handler divides files, unless a delivery says otherwise."""
+
+    def upload(self, key: str, content: bytes | str) -> Event:
+        """Upload a file; returns the event that S3 would send."""
+        body = content.encode() if isinstance(content, str) else content
+        answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        version = ObjectVersion(self.bucket, key, answer["VersionId"], answer["ETag"].strip('"'), len(body))
+        return upload_event(version)
+
+    def tuned(self, **changes: int) -> "World":
+        """The same world, whose files are divided otherwise."""
+        return replace(self, tuning=replace(self.tuning, **changes))
+
+    def deliver(
+        self, event: Event, *, seconds_left: float | Iterator[float] = 30, tuning: Tuning | None = None
+    ) -> None:
+        handler(event, invocation(seconds_left=seconds_left), tuning=tuning or self.tuning)
+
+    def tables(self) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
+        """All rows and the whole ledger, by key, without the times."""
+        rows = {item["pk"]["S"]: item for item in self._scan(self.rows_table)}
+        files = {
+            (item["object_key"]["S"], item["entry"]["S"]): {k: v for k, v in item.items() if not k.endswith("_at")}
+            for item in self._scan(self.files_table)
+        }
+        return rows, files
+
+    def failures(self) -> list[dict[str, Any]]:
+        """What came to the failure queue, taken out."""
+        found = []
+        while messages := self.sqs.receive_message(QueueUrl=self.failure_queue, MaxNumberOfMessages=10).get("Messages"):
+            found += [json.loads(message["Body"]) for message in messages]
+        return found
+
+    def rows(self) -> dict[str, str]:
+        """The data of each row, by the id in its key."""
+        return {pk.partition("#")[2]: item["data"]["S"] for pk, item in self.tables()[0].items()}
+
+    def file(self, key: str) -> dict[str, Any]:
+        """The one record of a file, numbers as int."""
+        [record] = [item for (k, entry), item in self.tables()[1].items() if k == key and "#" not in entry]
+        return {name: int(value["N"]) if "N" in value else value["S"] for name, value in record.items()}
+
+    def rejects(self, key: str) -> list[tuple[int, str]]:
+        """The lines that were rejected, and why."""
+        entries = sorted(
+            (entry, item) for (k, entry), item in self.tables()[1].items() if k == key and "#reject#" in entry
+        )
+        return [(int(item["line"]["N"]), item["reason"]["S"]) for _, item in entries]
+
+    def empty(self) -> None:
+        """Forget everything but the uploads."""
+        rows, files = self.tables()
+        for pk in rows:
+            self.dynamodb.delete_item(TableName=self.rows_table, Key={"pk": {"S": pk}})
+        for key, entry in files:
+            self.dynamodb.delete_item(TableName=self.files_table, Key={"object_key": {"S": key}, "entry": {"S": entry}})
+        self.failures()
+
+    def pipeline(self) -> Pipeline:
+        """What the operator's commands work on. There is no stack here: what they would ask it, they are told."""
+        pipeline = Pipeline("none", self.bucket, self.rows_table, self.files_table, self.failure_queue, "none", "none")
+        pipeline.__dict__.update(config=IngestConfig.from_environment(), triggers=[("", ".csv"), ("", ".csv.gz")])
+        return pipeline
+
+    def _scan(self, table: str) -> list[dict[str, Any]]:
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
+
+
+def forget_clients() -> None:
+    """Have the function make new clients: a client keeps the hooks of the test before."""
+    for cached in (
+        clients.s3,
+        clients.dynamodb,
+        clients.sqs,
+        clients.lambda_,
+    ):
+        cached.cache_clear()
+
+
+@contextmanager
+def fresh_world(tuning: Tuning | None = None) -> Iterator[World]:
+    """A world of its own. The tables are at DYNAMODB_ENDPOINT, if that is set; the rest is MiniStack's."""
+    name = f"w{uuid.uuid4().hex}"
+    queue = boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    environment = {
+        "UPLOAD_BUCKET": name,
+        "ROWS_TABLE": f"{name}-rows",
+        "FILES_TABLE": f"{name}-files",
+        "FAILURE_QUEUE": queue,
+        "ID_COLUMN": "id",
+        "DELIMITER": ",",
+        "ENCODING": "utf-8",
+        "MAX_FILE_MB": "1000",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in environment.items():
+            patch.setenv(variable, value)
+        if endpoint := os.environ.get("DYNAMODB_ENDPOINT"):
+            patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+        forget_clients()
+        world = World(
+            bucket=name,
+            rows_table=f"{name}-rows",
+            files_table=f"{name}-files",
+            failure_queue=queue,
+            s3=clients.s3(),
+            dynamodb=clients.dynamodb(),
+            sqs=clients.sqs(),
+            tuning=tuning or Tuning(),
+        )
+        world.s3.create_bucket(Bucket=world.bucket)
+        world.s3.put_bucket_versioning(Bucket=world.bucket, VersioningConfiguration={"Status": "Enabled"})
+        for table, keys in ((world.rows_table, rows.KEY), (world.files_table, ledger.KEY)):
+            _create_table(world.dynamodb, table, keys)
+        refuse_repeated_keys(world.dynamodb)
+        yield world
+        for table in (world.rows_table, world.files_table):
+            world.dynamodb.delete_table(TableName=table)
+        forget_clients()
+
+
+def _create_table(dynamodb: "DynamoDBClient", table: str, keys: Sequence[str]) -> None:
+    dynamodb.create_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[{"AttributeName": key, "KeyType": "RANGE" if number else "HASH"} for number, key in enumerate(keys)],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    dynamodb.get_waiter("table_exists").wait(TableName=table)

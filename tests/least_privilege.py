@@ -1,0 +1,82 @@
+"""A pytest plugin: the fixture `least_privilege` fails a test in which a function called what its role may not.
+
+No engine here knows IAM, so that a call without a permission would succeed in every test, and fail on AWS. The roles'
+policies are those of the template's snapshot.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from botocore.client import BaseClient
+
+from local.server import PROJECT
+from tests.infrastructure.snapshot import SNAPSHOT
+from tests.permissions import Permission, allowed, needed, refused
+from tests.templates import statements_of
+
+ROLES = ("IngestRole", "SweepRole")
+ARNS = {
+    r"arn:aws:s3:::w[0-9a-f]{32}|\$\{StorageUploads\w+\.Arn\}": "uploads",
+    r"arn:aws:dynamodb:.*-rows|\$\{StorageRows\w+\.Arn\}": "rows",
+    r"arn:aws:dynamodb:.*-files|\$\{StorageFiles\w+\.Arn\}": "files",
+    r"arn:aws:sqs:.*|\$\{IngestionFailures\w+\.Arn\}": "failures",
+    r"arn:aws:lambda:.*:ingest|\$\{IngestionIngestFunction\w+\.Arn\}": "ingest",
+}
+"""Resources of the integration tests, and of the stack: the same word stands for what is the same to a policy."""
+
+
+@pytest.fixture
+def least_privilege(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Record what the functions call during a test, and compare it with their policies at its end."""
+    called: dict[str, set[Permission]] = {role: set() for role in ROLES}
+    original = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def recording(self: Any, operation: str, params: dict[str, Any]) -> Any:
+        if role := _role_of_caller():
+            called[role] |= set(map(_in_words, needed(self.meta.service_model.service_name, operation, params)))
+        return original(self, operation, params)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", recording)
+    yield
+    assert {role: refused(calls, _policy_of(role)) for role, calls in called.items()} == {role: [] for role in ROLES}
+
+
+def _role_of_caller() -> str | None:
+    """The role in which a call would be made on AWS; None if a test or an operator's command makes it."""
+    files = list(_callers())
+    # The tests and the operator's commands use modules of the function. The sweep alone shares the operators' view of
+    # the ledger.
+    if "lambda/csv_ingest/sweep.py" in files:
+        return "SweepRole"
+    by_operator = any(file.startswith("ops/") or file == "lambda/csv_ingest/ledger/table.py" for file in files)
+    return "IngestRole" if files[0].startswith("lambda/csv_ingest/") and not by_operator else None
+
+
+def _callers() -> Iterator[str]:
+    """The files of this project through which the recorder was called, from the nearest outwards."""
+    frame = sys._getframe()
+    while frame := frame.f_back:  # type: ignore[assignment]
+        file = Path(frame.f_code.co_filename)
+        if file.is_relative_to(PROJECT) and ".venv" not in file.parts and file != Path(__file__):
+            yield file.relative_to(PROJECT).as_posix()
+
+
+@cache
+def _in_words(permission: Permission) -> Permission:
+    resource = permission.resource
+    for pattern, word in ARNS.items():
+        resource = re.sub(pattern, word, resource)
+    return Permission(permission.action, resource)
+
+
+@cache
+def _policy_of(role: str) -> frozenset[Permission]:
+    """What a role of the stack may do."""
+    resources = yaml.safe_load(SNAPSHOT.read_text())
+    return frozenset(_in_words(permission) for permission in allowed(statements_of(role, resources)))

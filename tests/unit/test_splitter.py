@@ -1,0 +1,120 @@
+"""Where files are cut: only where the csv module reads the same records, part by part."""
+
+import hashlib
+import io
+from collections.abc import Iterable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csv_ingest.csvfile import AmbiguousCsv, is_splittable, read_records, split_points
+from csv_ingest.model import MAX_RECORD, FileFormat, PartStart, Tuning, UnreadableFile
+from local.examples import quoted_lines
+
+COMMAS = FileFormat("id", ",", "utf-8")
+
+
+def split(content: bytes, format_: FileFormat, tuning: Tuning) -> list[PartStart]:
+    return list(split_points(io.BytesIO(content), format_, tuning))
+
+
+def records(content: bytes, format_: FileFormat, first_line: int = 1) -> list[tuple[int, list[str]]]:
+    return list(read_records(io.BytesIO(content), format_, first_line=first_line))
+
+
+def pieces_of(content: bytes, cuts: Iterable[PartStart]) -> list[tuple[PartStart, bytes]]:
+    ends = [*(part.byte for part in cuts), len(content)][1:]
+    return [(part, content[part.byte : end]) for part, end in zip(cuts, ends, strict=True)]
+
+
+SEPARATORS = [b",", b";", b"\n", b"\r\n", b"\r"]
+QUOTED = [b'"', b'""', b'",', b',"', b'"\n', b'\n"']
+TEXT = [b"a", b"1", b" ", "é".encode(), "\u2028".encode(), b"\0", b"\xff", b"\xef\xbb\xbf"]
+tokens = st.sampled_from(SEPARATORS + QUOTED + TEXT)
+formats = st.sampled_from(
+    [COMMAS, FileFormat("id", ";", "utf-8"), FileFormat("id", "|", "cp1252"), FileFormat("id", ",", "ascii")]
+)
+
+
+@given(
+    content=st.lists(tokens, max_size=50).map(b"".join),
+    block=st.integers(1, 9),
+    format_=formats,
+)
+def test_any_bytes_are_cut_into_parts_with_the_same_records_and_lines_or_are_doubted(
+    content: bytes, block: int, format_: FileFormat
+) -> None:
+    tuning = Tuning(part_lines=3, part_bytes=4, block_bytes=block)
+    try:
+        expected = records(content, format_)
+    except UnreadableFile:
+        with pytest.raises(AmbiguousCsv):
+            split(content, format_, tuning)
+        return
+    pieces = pieces_of(content, split(content, format_, tuning))
+    assert all(piece for _, piece in pieces), "an empty part cannot be read by its range"
+    assert [record for part, piece in pieces for record in records(piece, format_, part.line)] == expected
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'id\n1\n2\n3\n4\n"5',
+        b'id\n1\n2\n3\n4\n"5"x\n',
+        b"id\n1\n2\n3\n4\n\xff\n6\n",
+        b"id\n1\n2\n3\n4\n\0\n6\n",
+        b"id\n1\n2\n3\n4\n" + b"x" * (MAX_RECORD + 1) + b"\n6\n",
+    ],
+)
+def test_a_doubt_names_the_part_from_which_the_csv_module_finds_the_error(content: bytes) -> None:
+    with pytest.raises(AmbiguousCsv) as ambiguous:
+        split(content, COMMAS, Tuning(part_lines=3, block_bytes=7))
+    begins = ambiguous.value.part
+    assert begins.byte > 0
+    with pytest.raises(UnreadableFile, match=r"line 6|byte"):
+        records(content[begins.byte :], COMMAS, begins.line)
+
+
+def test_a_file_of_short_lines_is_cut_by_lines_and_one_of_long_lines_by_bytes() -> None:
+    tuning = Tuning(block_bytes=100, part_lines=1_000, part_bytes=5_000)
+    short, long = b"1\n" * 20_000, (b"x" * 99 + b"\n") * 1_000
+    assert {b.line - a.line for a, b in pairwise(split(short, COMMAS, tuning))} == {1_000}
+    assert {b.byte - a.byte for a, b in pairwise(split(long, COMMAS, tuning))} == {5_000}
+
+
+@pytest.mark.parametrize(
+    ("key", "encoding", "expected"),
+    [
+        ("a.csv", "utf-8", True),
+        ("a.csv", "cp1252", True),
+        ("a.csv", "iso8859-15", True),
+        ("a.csv", "ascii", True),
+        ("a.csv.gz", "utf-8", False),
+        ("A.CSV.GZ", "utf-8", False),
+        ("a.csv", "utf-16", False),
+        ("a.csv", "cp037", False),  # EBCDIC
+        ("a.csv", "gb18030", False),
+        ("a.csv", "shift_jis", False),
+    ],
+)
+def test_only_text_whose_bytes_speak_for_themselves_is_cut(key: str, encoding: str, expected: bool) -> None:
+    assert is_splittable(key, encoding) == expected
+
+
+def test_twenty_megabytes_with_newlines_in_quotes_are_the_same_records_in_parts() -> None:
+    """`make bench` does the same with a gigabyte."""
+    content = b"".join(quoted_lines(20_000_000))
+
+    def digest(records: Iterable[tuple[int, list[str]]]) -> str:
+        state = hashlib.sha256()
+        for record in records:
+            state.update(repr(record).encode())
+        return state.hexdigest()
+
+    pieces = pieces_of(content, split(content, COMMAS, Tuning()))
+    assert len(pieces) >= 20
+    whole = read_records(io.BytesIO(content), COMMAS)
+    joined = (record for part, piece in pieces for record in records(piece, COMMAS, part.line))
+    assert digest(whole) == digest(joined)
