@@ -27,12 +27,12 @@ from csv_ingest.handler import handler
 from csv_ingest.ledger import REJECT_MARK
 from local.server import LocalAws
 from ops.pipeline import Pipeline
-from stacks.gates.template import Template
 from tests.infrastructure.snapshot import SNAPSHOT
-from tests.permissions import Permission, needed, refused
+from tests.permissions import Permission, allowed, needed, refused
+from tests.templates import statements_of
 from tests.unit.faults import refuse_repeated_keys
 
-POLICIES = Template({"Resources": yaml.safe_load(SNAPSHOT.read_text())}).statements
+RESOURCES = yaml.safe_load(SNAPSHOT.read_text())
 ARNS = {
     r"arn:aws:s3:::w[0-9a-f]{32}|\$\{StorageUploads\w+\.Arn\}": "uploads",
     r"arn:aws:dynamodb:.*-rows|\$\{StorageRows\w+\.Arn\}": "rows",
@@ -53,13 +53,7 @@ def in_words(permission: Permission) -> Permission:
 
 def policy_of(role: str) -> set[Permission]:
     """What a role of the stack may do."""
-    return {
-        in_words(Permission(action, resource))
-        for statement in POLICIES
-        if any(role in attached for attached in statement.roles)
-        for action in statement.actions
-        for resource in statement.resources
-    }
+    return {in_words(permission) for permission in allowed(statements_of(role, RESOURCES))}
 
 
 def _callers() -> Iterator[str]:
