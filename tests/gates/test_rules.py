@@ -1,9 +1,12 @@
 """Each rule on templates that break it, and on templates that only seem to."""
 
+import importlib
+
 import pytest
 
 from gates.checks import check
 from gates.rules import RULES
+from gates.rules.rule import Rule
 from tests.gates.cases import asynchronous, functions, permissions, storage, uploads
 from tests.gates.safe import TODAY, Changes, changed
 
@@ -29,3 +32,10 @@ def test_every_rule_has_violating_and_compliant_templates() -> None:
     by_package = {"package-size", "package-contents"}
     violated = {rule for rules, _, _ in VIOLATING for rule in rules.split()}
     assert violated == {rule for rule, _, _ in COMPLIANT} == {rule.id for rule in RULES} - by_package
+
+
+@pytest.mark.parametrize("name", ["asynchronous", "functions", "uploads", "permissions", "storage", "packages"])
+def test_every_rule_of_a_theme_is_applied(name: str) -> None:
+    theme = importlib.import_module(f"gates.rules.{name}")
+    assert [each for each in vars(theme).values() if isinstance(each, Rule)] == list(theme.RULES)
+    assert set(theme.RULES) <= set(RULES)
