@@ -8,7 +8,7 @@ import sys
 
 from aws_cdk import App
 
-from stacks.gates.plugin import guard
+from gates.plugin import guard
 from stacks.ingest_stack import IngestStack
 from stacks.settings import InvalidSetting, Settings
 

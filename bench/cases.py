@@ -221,7 +221,7 @@ def same_records(path: str) -> Found:
 
 
 UNCHECKED = """import runpy, sys, types
-plugin = types.ModuleType("stacks.gates.plugin")
+plugin = types.ModuleType("gates.plugin")
 plugin.guard = lambda app: None
 sys.modules[plugin.__name__] = plugin
 runpy.run_path("app.py")

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from stacks.gates.template import mapping
 from stacks.settings import InvalidSetting, Settings, written
 
 
@@ -20,7 +19,7 @@ def main(pairs: tuple[str, ...]) -> None:
     Exit code 0, or 1 if a setting cannot be used.
     """
     try:
-        context = _saved("cdk.context.json") | dict(mapping(_saved("cdk.json").get("context")))
+        context = _saved("cdk.context.json") | (_saved("cdk.json").get("context") or {})
         settings = Settings.from_context(context | dict(pair.partition("=")[::2] for pair in pairs))
     except InvalidSetting as error:
         sys.exit(f"csv-ingest: {error}")

@@ -1,9 +1,9 @@
 """Findings of the policy checks that were looked at and accepted, each where it arises and with the reason."""
 
+from typing import Any
+
 from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct
-
-from stacks.gates.intrinsics import as_text
 
 
 def acknowledge(construct: IConstruct, reason: str, *rules: str) -> None:
@@ -18,6 +18,17 @@ def acknowledge(construct: IConstruct, reason: str, *rules: str) -> None:
 
 
 def wildcard_resource(construct: IConstruct, arn: str) -> str:
-    """The rule of cdk-nag against an ARN with an asterisk, which it names in its own notation."""
-    resolved = as_text(Stack.of(construct).resolve(arn)).replace("${", "<").replace("}", ">")
-    return f"AwsSolutions::AwsSolutions-IAM5[Resource::{resolved}]"
+    """The id of cdk-nag's rule against an ARN with an asterisk, which contains the ARN."""
+    return f"AwsSolutions::AwsSolutions-IAM5[Resource::{_in_cdk_nag(Stack.of(construct).resolve(arn))}]"
+
+
+def _in_cdk_nag(value: Any) -> str:
+    """An ARN of a template in cdk-nag's notation: `<Uploads.Arn>/*`."""
+    match value:
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(map(_in_cdk_nag, parts))
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
+        case {"Ref": name}:
+            return f"<{name}>"
+    return str(value)

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from tests.templates import as_list
+
 _REGION = "us-east-1:000000000000"
 
 
@@ -63,15 +65,11 @@ def allowed(statements: Iterable[Mapping[str, Any]]) -> Iterator[Permission]:
     """Each action and resource of a policy's statements, which all have to allow."""
     for statement in statements:
         assert statement["Effect"] == "Allow"
-        actions, resources = (_list(statement[name]) for name in ("Action", "Resource"))
+        actions, resources = (as_list(statement[name]) for name in ("Action", "Resource"))
         yield from (Permission(action, resource) for action in actions for resource in resources)
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _takes_in(statement: Permission, call: Permission) -> bool:
+def _covers(statement: Permission, call: Permission) -> bool:
     if statement.action != call.action:
         return False
     # Elsewhere a wildcard would allow more than what is called, whatever is called.
@@ -82,9 +80,9 @@ def _takes_in(statement: Permission, call: Permission) -> bool:
 
 def refused(calls: Collection[Permission], policy: Collection[Permission]) -> list[Permission]:
     """The calls that a policy does not allow."""
-    return sorted(call for call in calls if not any(_takes_in(statement, call) for statement in policy))
+    return sorted(call for call in calls if not any(_covers(statement, call) for statement in policy))
 
 
 def unused(calls: Collection[Permission], policy: Collection[Permission]) -> list[Permission]:
     """What a policy allows though no call needs it."""
-    return sorted(statement for statement in policy if not any(_takes_in(statement, call) for call in calls))
+    return sorted(statement for statement in policy if not any(_covers(statement, call) for call in calls))

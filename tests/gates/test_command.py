@@ -1,4 +1,4 @@
-"""`python -m stacks.gates` on files as people have them."""
+"""`python -m gates` on files as people write them."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from gates.__main__ import main
 from local.server import PROJECT
-from stacks.gates.__main__ import main
-from tests.gates.conftest import GONE, SAFE, changed
+from tests.gates.safe import GONE, SAFE, changed
 
 SAM = """
 AWSTemplateFormatVersion: "2010-09-09"
@@ -38,7 +38,7 @@ def test_a_template_without_findings_is_exit_code_0() -> None:
     assert (done.exit_code, done.output) == (0, "1 checked: 0 error, 0 warning, 0 acknowledged\n")
 
 
-def test_a_finding_names_file_line_rule_resource_property_reason_and_fix(tmp_path: Path) -> None:
+def test_a_finding_has_its_place_reason_and_fix(tmp_path: Path) -> None:
     text = SAFE.read_text().replace("      Timeout: 30\n", "")
     file = tmp_path / "template.yaml"
     file.write_text(text)
@@ -47,22 +47,21 @@ def test_a_finding_names_file_line_rule_resource_property_reason_and_fix(tmp_pat
     assert done.exit_code == 1
     assert done.output == (
         f"{file}:{line}: error async-timeout: Ingest Timeout: not set: 3 s\n"
-        "    why: A function that is stopped in the middle of its work is started again from the beginning, and"
-        " stopped again.\n"
-        "    fix: Set Timeout to what the largest input needs.\n"
+        "    why: A function that times out midway is retried from the beginning, and times out again.\n"
+        "    fix: Set Timeout to the time that the largest input needs.\n"
         "2 checked: 1 error, 0 warning, 0 acknowledged\n"
     )
 
 
-def test_the_readme_shows_what_is_said(tmp_path: Path) -> None:
+def test_the_docs_show_a_real_report(tmp_path: Path) -> None:
     file = tmp_path / "template.yaml"
     file.write_text(
         "".join(line for line in SAFE.read_text().splitlines(keepends=True) if "DestinationConfig" not in line)
     )
-    assert gates(file).output.replace(str(file), file.name) in (PROJECT / "README.md").read_text()
+    assert gates(file).output.replace(str(file), file.name) in (PROJECT / "docs" / "gates.md").read_text()
 
 
-def test_warnings_and_what_is_acknowledged_are_exit_code_0(tmp_path: Path) -> None:
+def test_warnings_and_acknowledged_findings_are_exit_code_0(tmp_path: Path) -> None:
     template = changed({"Ingest.MemorySize": GONE, "Ingest.Runtime": "python9"})
     rules = [{"id": "gates::memory-explicit", "reason": "It runs once a year."}]
     template["Resources"]["Ingest"]["Metadata"] = {"cdk_nag": {"rules_to_suppress": rules}}
@@ -81,7 +80,7 @@ def test_warnings_and_what_is_acknowledged_are_exit_code_0(tmp_path: Path) -> No
     assert "note: it is acknowledged without a reason" in done.output
 
 
-def test_a_template_in_sam_is_checked_as_what_it_becomes(tmp_path: Path) -> None:
+def test_a_sam_template_is_checked_as_cloudformation(tmp_path: Path) -> None:
     file = tmp_path / "template.yaml"
     file.write_text(SAM)
     done = gates(file)
@@ -109,7 +108,7 @@ def test_a_template_in_sam_is_checked_as_what_it_becomes(tmp_path: Path) -> None
         (SAM.replace("      CodeUri: src/\n", ""), "SAM cannot translate it: Resource with id [Resize] is invalid"),
     ],
 )
-def test_what_cannot_be_checked_is_exit_code_2_with_the_place(content: str, message: str, tmp_path: Path) -> None:
+def test_an_invalid_template_is_exit_code_2(content: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "template.yaml"
     file.write_text(content)
     done = gates(file, SAFE)
@@ -118,7 +117,7 @@ def test_what_cannot_be_checked_is_exit_code_2_with_the_place(content: str, mess
     assert "2 checked: 0 error" in done.output, "the other file was not"
 
 
-def test_a_file_that_is_not_there_is_exit_code_2(tmp_path: Path) -> None:
+def test_a_missing_file_is_exit_code_2(tmp_path: Path) -> None:
     done = gates(tmp_path / "nothing.yaml")
     assert done.exit_code == 2
     assert "nothing.yaml' does not exist" in done.output
@@ -127,4 +126,4 @@ def test_a_file_that_is_not_there_is_exit_code_2(tmp_path: Path) -> None:
 def test_help_has_an_example() -> None:
     done = gates("--help")
     assert done.exit_code == 0
-    assert "Example: python -m stacks.gates cdk.out/*.template.json" in done.output
+    assert "Example: python -m gates cdk.out/*.template.json" in done.output

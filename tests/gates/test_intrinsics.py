@@ -1,10 +1,11 @@
-"""What is known of a value before the deployment, and what is not."""
+"""Which values are known before the deployment."""
 
 from typing import Any
 
 import pytest
 
-from stacks.gates.intrinsics import InvalidTemplate, resolve
+from gates.template import InvalidTemplate
+from gates.template.intrinsics import resolve
 
 PARAMETERS = {
     "Name": {"Type": "String", "Default": "orders"},
@@ -53,7 +54,7 @@ def resolved(value: Any) -> Any:
         ([1, {"Ref": "AWS::NoValue"}, 2], [1, 2]),
     ],
 )
-def test_a_function_is_worked_out_as_far_as_the_template_tells(value: Any, known: Any) -> None:
+def test_a_function_is_resolved_as_far_as_possible(value: Any, known: Any) -> None:
     assert resolved(value) == known
 
 
@@ -67,13 +68,13 @@ def test_a_function_is_worked_out_as_far_as_the_template_tells(value: Any, known
         {"Fn::Join": [",", {"Fn::GetAZs": "*"}]},
     ],
 )
-def test_what_cannot_be_known_is_the_same_text_each_time_and_no_wildcard(value: Any) -> None:
+def test_an_unknown_value_is_stable_text_without_wildcards(value: Any) -> None:
     assert resolved(value) == resolved(value)
     assert resolved(value).startswith("${")
     assert "*" not in resolved(value)
 
 
-def test_a_resource_whose_condition_does_not_hold_is_not_there() -> None:
+def test_a_resource_with_a_false_condition_is_left_out() -> None:
     resources = {name: {"Type": "T", "Condition": name} for name in ("IsOrders", "IsOther")}
     found = resolve({"Parameters": PARAMETERS, "Conditions": CONDITIONS, "Resources": resources})
     assert list(found) == ["IsOrders"]
@@ -88,7 +89,7 @@ def test_a_resource_whose_condition_does_not_hold_is_not_there() -> None:
         ({"Resources": {"R": {"Type": "T", "Properties": {"x": {"Fn::Join": "x"}}}}}, 'Fn::Join cannot take "x"'),
     ],
 )
-def test_what_is_no_template_is_called_so(template: Any, message: str) -> None:
+def test_an_invalid_template_says_where_and_why(template: Any, message: str) -> None:
     with pytest.raises(InvalidTemplate) as error:
         resolve(template)
     assert str(error.value) == message

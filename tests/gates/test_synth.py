@@ -1,4 +1,4 @@
-"""`cdk synth` lets nothing through that breaks a rule, in this stack and in whatever else is in the app."""
+"""`cdk synth` fails if anything in the app breaks a rule."""
 
 import json
 import os
@@ -15,9 +15,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
+from gates.plugin import guard
+from gates.rules import RULES
 from local.server import PROJECT
-from stacks.gates.plugin import guard
-from stacks.gates.rules import RULES
 from stacks.ingest_stack import IngestStack
 from stacks.settings import Settings
 
@@ -71,7 +71,7 @@ def looping(stack: IngestStack) -> None:
 
 
 def packaged(name: str, size: int) -> Weaken:
-    """Another package: of one file in a folder."""
+    """Replace the function's package by one folder with a file of some size."""
 
     def weaken(stack: IngestStack) -> None:
         with TemporaryDirectory() as folder:
@@ -118,20 +118,20 @@ def guarded(tmp_path: Path) -> tuple[App, IngestStack]:
 
 
 def report(tmp_path: Path, plugin: str) -> list[dict[str, Any]]:
-    """The violations that the CDK reports of the gates, or of a pack of cdk-nag."""
+    """The violations in the CDK's report that the gates, or a pack of cdk-nag, found."""
     plugins = json.loads((tmp_path / "validation-report.json").read_text())["pluginReports"]
     return [violation for each in plugins if each["pluginName"] == plugin for violation in each["violations"]]
 
 
 def careless_function(scope: Construct) -> None:
-    """As in the CDK's own examples."""
+    """A function as the CDK's examples write it."""
     code, runtime = lambda_.Code.from_inline("def handler(event, context): pass"), lambda_.Runtime.PYTHON_3_13
     lambda_.Function(scope, "Careless", code=code, handler="index.handler", runtime=runtime)
 
 
 CARELESS_APP = """
 from aws_cdk import App, Stack
-from stacks.gates.plugin import guard
+from gates.plugin import guard
 from tests.gates.test_synth import careless_function
 
 app = App()
@@ -141,7 +141,7 @@ app.synth()
 """
 
 
-def test_each_rule_has_something_in_this_stack_that_it_protects() -> None:
+def test_each_rule_protects_something_in_this_stack() -> None:
     assert list(WEAKENED) == [rule.id for rule in RULES]
 
 
@@ -152,7 +152,7 @@ def test_nothing_in_this_stack_breaks_a_rule(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_without_a_hardening_the_synthesis_fails_and_says_which_rule_and_why(rule: Any, tmp_path: Path) -> None:
+def test_the_synthesis_fails_without_a_hardening(rule: Any, tmp_path: Path) -> None:
     app, stack = guarded(tmp_path)
     WEAKENED[rule.id](stack)
     with pytest.raises(RuntimeError) as failure:
@@ -162,19 +162,19 @@ def test_without_a_hardening_the_synthesis_fails_and_says_which_rule_and_why(rul
     assert {each["ruleName"] for each in report(tmp_path, "gates")} == {rule.id}
 
 
-def test_another_function_of_the_app_is_held_to_the_rules_also_in_a_nested_stack(tmp_path: Path) -> None:
+def test_a_function_in_a_nested_stack_is_checked(tmp_path: Path) -> None:
     app, stack = guarded(tmp_path)
     careless_function(NestedStack(stack, "Nested"))
     with pytest.raises(RuntimeError):
         app.synth()
     assert {each["ruleName"] for each in report(tmp_path, "gates")} == {"memory-explicit", "log-retention"}
-    # Both packs of cdk-nag look as well.
+    # The packs of cdk-nag check nested stacks too.
     assert "AwsSolutions-IAM4" in str(report(tmp_path, "AwsSolutions"))
     assert "Serverless-LambdaDLQ" in str(report(tmp_path, "Serverless"))
 
 
 @pytest.mark.parametrize("reason", ["It runs once a year, by hand.", " "])
-def test_a_finding_is_acknowledged_with_a_reason_and_not_without(reason: str, tmp_path: Path) -> None:
+def test_a_finding_is_acknowledged_only_with_a_reason(reason: str, tmp_path: Path) -> None:
     app, stack = guarded(tmp_path)
     WEAKENED["memory-explicit"](stack)
     Validations.of(stack).acknowledge(Acknowledgment(id="gates::memory-explicit", reason=reason))
@@ -187,14 +187,14 @@ def test_a_finding_is_acknowledged_with_a_reason_and_not_without(reason: str, tm
 
 def test_a_warning_lets_the_synthesis_through(tmp_path: Path) -> None:
     app, stack = guarded(tmp_path)
-    with_(FUNCTION, "Runtime", "python9")(stack)  # as of one that nobody knows yet
+    with_(FUNCTION, "Runtime", "python9")(stack)  # a runtime that is not in the table yet
     app.synth()
     assert [(each["ruleName"], each["severity"]) for each in report(tmp_path, "gates")] == [
         ("runtime-supported", "warning")
     ]
 
 
-def test_cdk_synth_ends_with_exit_code_1_and_the_finding(tmp_path: Path) -> None:
+def test_cdk_synth_fails_with_the_finding(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(CARELESS_APP)
     command = [
         "cdk",
@@ -209,4 +209,4 @@ def test_cdk_synth_ends_with_exit_code_1_and_the_finding(tmp_path: Path) -> None
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), "PATH": os.pathsep.join(tools)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "ERROR MemorySize: not set: 128 MB. Memory is also the CPU share" in done.stdout + done.stderr
+    assert "ERROR MemorySize: not set: 128 MB. Memory also determines the CPU share" in done.stdout + done.stderr

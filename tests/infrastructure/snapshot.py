@@ -11,15 +11,17 @@ from typing import Any
 import yaml
 
 from local.server import PROJECT
-from stacks.gates.intrinsics import resolve
 from tests.infrastructure.application import synth
+from tests.templates import readable
 
 SNAPSHOT = Path(__file__).parent / "snapshot.yaml"
 
 
-def readable(template: dict[str, Any]) -> str:
-    """YAML of the resources, functions as `${Name.Attribute}`, without what changes with every package or CDK."""
-    resources = {name: each for name, each in resolve(template).items() if each["Type"] != "AWS::CDK::Metadata"}
+def snapshot(template: dict[str, Any]) -> str:
+    """YAML of the resources, references as `${Name.Attribute}`, without what changes with every package or CDK."""
+    resources = {
+        name: readable(each) for name, each in template["Resources"].items() if each["Type"] != "AWS::CDK::Metadata"
+    }
     for resource in resources.values():
         properties = resource.get("Properties", {})
         if "ZipFile" in properties.get("Code", {}):  # the CDK's own: a digest tells that it is another one
@@ -38,7 +40,7 @@ def current() -> str:
         done = synth(Path(folder))
         if done.returncode:
             raise RuntimeError(done.stderr)
-        return readable(json.loads((Path(folder) / "CsvIngest.template.json").read_text()))
+        return snapshot(json.loads((Path(folder) / "CsvIngest.template.json").read_text()))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 import re
 from dataclasses import fields
 
+from gates.rules import RULES
 from local.server import PROJECT
 from ops.__main__ import main
-from stacks.gates.rules import RULES
 from stacks.settings import Settings, written
 
 README = (PROJECT / "README.md").read_text()

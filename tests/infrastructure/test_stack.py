@@ -13,14 +13,13 @@ from aws_cdk import App
 from aws_cdk.assertions import Annotations, Match
 
 from csv_ingest import contract as function_side
+from gates.plugin import guard
 from local.server import PROJECT
 from stacks import contract as stack_side
-from stacks.gates.intrinsics import as_text
-from stacks.gates.plugin import guard
-from stacks.gates.template import as_list
 from stacks.ingest_stack import IngestStack
 from stacks.settings import Settings
 from tests.infrastructure.conftest import Synthesized
+from tests.templates import as_list, readable
 
 BUCKET = "AWS::S3::Bucket"
 TABLE = "AWS::DynamoDB::Table"
@@ -482,7 +481,7 @@ class TestOwnParts:
         found = about_keys(synthesize(kms_key=self.KEY))
         assert {statement["Resource"] for statement in found} == {self.KEY}
         assert {
-            as_text(statement["Condition"]["StringEquals"]["kms:ViaService"]): set(as_list(statement["Action"]))
+            readable(statement["Condition"]["StringEquals"]["kms:ViaService"]): set(as_list(statement["Action"]))
             for statement in found
         } == {
             f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}": {f"kms:{action}" for action in actions}
@@ -503,7 +502,7 @@ class TestOwnParts:
         assert variables["UPLOAD_BUCKET"] == "orders-in"
         [policy] = stack.only("AWS::IAM::Role", INGEST)["Properties"]["Policies"]
         reading = policy["PolicyDocument"]["Statement"][0]
-        assert (reading["Action"], as_text(reading["Resource"])) == (
+        assert (reading["Action"], readable(reading["Resource"])) == (
             "s3:GetObjectVersion",
             "arn:${AWS::Partition}:s3:::orders-in/in/*",
         )

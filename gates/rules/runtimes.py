@@ -1,8 +1,8 @@
-"""When AWS stops supporting a Lambda runtime."""
+"""The day on which AWS ends the support of each Lambda runtime."""
 
 from datetime import date
 
-# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, as cfn-lint keeps it: a test compares both.
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, as cfn-lint has it: a test compares the two tables.
 _DEPRECATED = {
     "2016-08-30": "nodejs",
     "2019-05-30": "dotnetcore2.0",

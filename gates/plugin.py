@@ -1,4 +1,4 @@
-"""The checks at `cdk synth`, over every template of the app."""
+"""The checks at `cdk synth`, of every template of the app."""
 
 import json
 from datetime import UTC, datetime
@@ -17,50 +17,49 @@ from aws_cdk import (
 )
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks, WriteNagSuppressionsToCloudFormationAspect
 
-from stacks.gates.assets import Assets
-from stacks.gates.checks import NAMESPACE, Finding, check
-from stacks.gates.intrinsics import InvalidTemplate
-from stacks.gates.rules import RULES
+from gates.assets import Assets
+from gates.checks import NAMESPACE, Finding, check
+from gates.rules import RULES
+from gates.template import InvalidTemplate
 
 
 def guard(app: App) -> None:
-    """Check every stack of the app when it is synthesized, with the gates and with two packs of cdk-nag.
+    """Check every stack of the app at synthesis, with the gates and with two packs of cdk-nag.
 
-    `app.synth()` raises RuntimeError, and `cdk synth` ends with exit code 1, if there is a finding that nobody
-    acknowledged.
+    If a finding is not acknowledged, `app.synth()` raises RuntimeError and `cdk synth` ends with exit code 1.
     """
     Validations.of(app).add_plugins(Gates(), AwsSolutionsChecks(app), ServerlessChecks(app))
-    # Each reason is in the template too, where the gates look for it, and whoever reads nothing else.
+    # Writes each acknowledgement's reason into the template, where the gates and the readers of templates look for it.
     Aspects.of(app).add(WriteNagSuppressionsToCloudFormationAspect())
 
 
 @jsii.implements(IPolicyValidationPlugin)
 class Gates:
-    """Fails the synthesis for each finding that is neither a warning nor acknowledged with a reason.
+    """Fails the synthesis if a finding is neither a warning nor acknowledged with a reason.
 
-    A construct is allowed to break a rule by
-    `Validations.of(construct).acknowledge(Acknowledgment(id="gates::RULE", reason="..."))`.
+    `Validations.of(construct).acknowledge(Acknowledgment(id="gates::RULE", reason="..."))` lets a construct break a
+    rule.
     """
 
     @property
     def name(self) -> str:
-        """What the CDK's report calls the checks, and the namespace of their rules."""
+        """The name of the checks in the CDK's report, and the namespace of their rules."""
         return NAMESPACE
 
     @property
     def version(self) -> str:
-        """The protocol asks for one, for its statistics."""
+        """Required by the CDK's protocol, for its statistics."""
         return "1.0.0"
 
     @property
     def rule_ids(self) -> list[str]:
-        """Every rule that is checked."""
+        """The ids of all rules."""
         return [rule.id for rule in RULES]
 
     def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:
         today = datetime.now(UTC).date()
         violations = []
-        # The list grows: the CDK names only the templates that are not nested in one of them.
+        # The CDK does not name nested templates: each template adds its own to the list.
         paths = [Path(path) for path in context.template_paths]
         for path in paths:
             template, assets = {"Resources": {}} | json.loads(path.read_text()), Assets(path.parent)
@@ -69,22 +68,24 @@ class Gates:
                 findings = check(template, today=today, packages=assets.packages(template))
             except InvalidTemplate as error:
                 raise InvalidTemplate(f"{path.name} cannot be checked: {error}") from error
-            violations += [_violation(finding, path) for finding in findings if not finding.acknowledged]
+            violations += [_reported(finding, path) for finding in findings if not finding.acknowledged]
         return PolicyValidationPluginReport(
             success=all(violation.severity == "warning" for violation in violations), violations=violations
         )
 
 
-def _violation(finding: Finding, template: Path) -> PolicyViolation:
+def _reported(finding: Finding, template: Path) -> PolicyViolation:
+    """A finding in the form of the CDK's report."""
+    rule, violation = finding.rule, finding.violation
     return PolicyViolation(
-        rule_name=finding.rule.id,
-        description=f"{finding.place.path}: {finding.place.detail}. {finding.rule.why}",
-        fix=finding.rule.fix,
-        # Only what is fatal cannot be acknowledged: the CDK itself does not ask for a reason.
-        severity="warning" if finding.place.warning else "fatal" if finding.acknowledged == "" else "error",
+        rule_name=rule.id,
+        description=f"{violation.path}: {violation.detail}. {rule.why}",
+        fix=rule.fix,
+        # The CDK accepts an acknowledgement without a reason, except for a violation that is fatal.
+        severity="warning" if violation.warning else "fatal" if finding.acknowledged == "" else "error",
         violating_resources=[
             PolicyViolatingResource(
-                resource_logical_id=finding.place.resource, template_path=str(template), locations=[finding.place.path]
+                resource_logical_id=violation.resource, template_path=str(template), locations=[violation.path]
             )
         ],
     )

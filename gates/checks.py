@@ -1,0 +1,64 @@
+"""Applies the rules to a template: reads no file and no clock, and uses no network."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from gates.rules import RULES
+from gates.rules.rule import CheckContext, Package, Rule, Violation
+from gates.template import InvalidTemplate, Resource, Template, deployments, mappings
+
+NAMESPACE = "gates"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule that a resource breaks, and whether somebody acknowledged that."""
+
+    rule: Rule
+    violation: Violation
+    acknowledged: str | None
+    """The reason. An empty reason acknowledges nothing; None if the rule is not acknowledged at all."""
+
+
+def check(template: Mapping[str, Any], *, today: date, packages: Mapping[str, Package] | None = None) -> list[Finding]:
+    """The findings in a template, as its JSON or YAML reads, in each of its `deployments`, in the order of `RULES`.
+
+    `packages` holds functions' packages by logical id; the packages of other functions are not checked.
+    A resource's metadata acknowledges a finding, in the form that cdk-nag and the CDK's acknowledgements use:
+    `Metadata: {cdk_nag: {rules_to_suppress: [{id: gates::RULE, reason: WHY}]}}`.
+    Raises InvalidTemplate.
+    """
+    findings: dict[tuple[str, Violation], Finding] = {}
+    try:
+        for description, given in deployments(template):
+            context = CheckContext(Template(template, given), today, packages or {})
+            for rule, violation in _violations(context):
+                # A violation that an earlier deployment has does not depend on this deployment.
+                if (rule.id, violation) not in findings:
+                    reason = _acknowledged(context.template.by_id[violation.resource]).get(rule.id)
+                    findings[rule.id, violation] = Finding(rule, _described(violation, description), reason)
+    except RecursionError as error:
+        raise InvalidTemplate("something in it is defined by itself") from error
+    return sorted(findings.values(), key=lambda finding: RULES.index(finding.rule))
+
+
+def _violations(context: CheckContext) -> Iterator[tuple[Rule, Violation]]:
+    for rule in RULES:
+        for violation in rule.check(context):
+            yield rule, violation
+
+
+def _described(violation: Violation, deployment: str) -> Violation:
+    return replace(violation, detail=f"{violation.detail} ({deployment})") if deployment else violation
+
+
+def _acknowledged(resource: Resource) -> dict[str, str]:
+    """The rules that a resource may break, with the reasons."""
+    reasons = {}
+    for each in mappings(resource.metadata.get("cdk_nag"), "rules_to_suppress"):
+        id_, reason = (value if isinstance(value := each.get(key), str) else "" for key in ("id", "reason"))
+        if id_.startswith(f"{NAMESPACE}::"):
+            reasons[id_.removeprefix(f"{NAMESPACE}::")] = reason.strip()
+    return reasons

@@ -1,0 +1,53 @@
+"""Every function: runtime, logs, memory."""
+
+from tests.gates.safe import GONE, SECOND_FUNCTION, Case, resource, sub
+
+VIOLATING: list[Case] = [
+    ("runtime-supported", "past its support", {"Ingest.Runtime": "python3.9"}),
+    ("runtime-supported", "near the end of its support", {"Ingest.Runtime": "nodejs22.x"}),
+    ("runtime-supported", "unknown", {"Ingest.Runtime": "python9"}),
+    ("runtime-supported", "of a function that nothing invokes", {"Second": SECOND_FUNCTION, "Second.Runtime": "go1.x"}),
+    ("log-retention", "no retention", {"Log.RetentionInDays": GONE}),
+    ("log-retention", "Lambda's own log group", {"Ingest.LoggingConfig": GONE}),
+    ("memory-explicit", "the default", {"Ingest.MemorySize": GONE}),
+]
+
+COMPLIANT: list[Case] = [
+    (
+        "runtime-supported",
+        "a parameter without a default",
+        {"/Parameters.R": {"Type": "String"}, "Ingest.Runtime": {"Ref": "R"}},
+    ),
+    ("runtime-supported", "a container image", {"Ingest.Runtime": GONE, "Ingest.PackageType": "Image"}),
+    (
+        "log-retention",
+        "by the name of the function",
+        {"Ingest.LoggingConfig": GONE, "Log.LogGroupName": sub("/aws/lambda/${Ingest}")},
+    ),
+    (
+        "log-retention",
+        "by the name that it is given",
+        {
+            "Ingest.LoggingConfig": GONE,
+            "Ingest.FunctionName": sub("${AWS::StackName}-f"),
+            "Log.LogGroupName": {"Fn::Join": ["", ["/aws/lambda/", {"Ref": "AWS::StackName"}, "-f"]]},
+        },
+    ),
+    (
+        "log-retention",
+        "by the CDK's resource",
+        {
+            "Ingest.LoggingConfig": GONE,
+            "Log": resource(
+                "Custom::LogRetention",
+                LogGroupName={"Fn::Join": ["", ["/aws/lambda/", {"Ref": "Ingest"}]]},
+                RetentionInDays=14,
+            ),
+        },
+    ),
+    (
+        "memory-explicit",
+        "by a condition",
+        {"Ingest.MemorySize": {"Fn::If": ["HasEmail", 1024, 512]}},
+    ),
+]
