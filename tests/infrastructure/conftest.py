@@ -8,15 +8,15 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
+from stacks.context import settings_from_context
 from stacks.ingest_stack import IngestStack
-from stacks.settings import Settings
 
 
 class Synthesized:
     """A template that is asked by resource type."""
 
     def __init__(self, **context: Any) -> None:
-        settings = Settings.from_context(context)
+        settings = settings_from_context(context)
         app = App(context={"aws:cdk:bundling-stacks": []})
         stack = IngestStack(app, settings.stack_id, settings=settings)
         self.name = stack.stack_name

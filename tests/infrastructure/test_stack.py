@@ -15,11 +15,11 @@ from aws_cdk.assertions import Annotations, Match
 from csv_ingest import contract as function_side
 from local.server import PROJECT
 from stacks import contract as stack_side
+from stacks.context import settings_from_context
 from stacks.gates.intrinsics import as_text
 from stacks.gates.plugin import guard
 from stacks.gates.template import as_list
 from stacks.ingest_stack import IngestStack
-from stacks.settings import Settings
 from tests.infrastructure.conftest import Synthesized
 
 BUCKET = "AWS::S3::Bucket"
@@ -413,7 +413,7 @@ def test_every_metric_of_the_contract_is_watched_or_shown_and_no_other(stack: Sy
 
 def test_a_stage_that_keeps_data_warns_if_nobody_is_told() -> None:
     def warnings(**context: Any) -> list[Any]:
-        settings = Settings.from_context(context)
+        settings = settings_from_context(context)
         app = App(context={"aws:cdk:bundling-stacks": []})
         return Annotations.from_stack(IngestStack(app, settings.stack_id, settings=settings)).find_warning(
             "*", Match.string_like_regexp("alarm_email is not set")
@@ -529,7 +529,7 @@ class TestOwnParts:
         ],
     )
     def test_with_whichever_of_them_the_stack_passes_all_checks(self, context: Any, tmp_path: Path) -> None:
-        settings = Settings.from_context(context)
+        settings = settings_from_context(context)
         app = App(outdir=str(tmp_path), context={"aws:cdk:bundling-stacks": []})
         IngestStack(app, settings.stack_id, settings=settings)
         guard(app)
