@@ -1,9 +1,9 @@
-"""Findings of the policy checks that were looked at and accepted, each where it arises and with the reason."""
+"""Accepts findings of the policy checks, each where it arises and with the reason."""
+
+from typing import Any
 
 from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct
-
-from stacks.gates.intrinsics import as_text
 
 
 def acknowledge(construct: IConstruct, reason: str, *rules: str) -> None:
@@ -12,12 +12,23 @@ def acknowledge(construct: IConstruct, reason: str, *rules: str) -> None:
     A rule is `gates::RULE`, `AwsSolutions::AwsSolutions-RULE` or `Serverless::Serverless-RULE`, as `cdk synth` writes
     it. The reason is in the template, in the resource's metadata, and in the CDK's validation report.
     """
-    # Not the construct: what is below it, such as its policy, would break the rules unseen.
+    # Only the resource, because what is below the construct, such as a policy, would break the rules unnoticed.
     resource = construct.node.default_child or construct
     Validations.of(resource).acknowledge(*(Acknowledgment(id=rule, reason=reason) for rule in rules))
 
 
 def wildcard_resource(construct: IConstruct, arn: str) -> str:
-    """The rule of cdk-nag against an ARN with an asterisk, which it names in its own notation."""
-    resolved = as_text(Stack.of(construct).resolve(arn)).replace("${", "<").replace("}", ">")
-    return f"AwsSolutions::AwsSolutions-IAM5[Resource::{resolved}]"
+    """Return the id of cdk-nag's finding about an ARN with an asterisk."""
+    return f"AwsSolutions::AwsSolutions-IAM5[Resource::{_nag_text(Stack.of(construct).resolve(arn))}]"
+
+
+def _nag_text(value: Any) -> str:
+    """Write a value of the template as cdk-nag does: `<Name>` or `<Name.Attribute>` stands for what is known later."""
+    match value:
+        case {"Ref": name}:
+            return f"<{name}>"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(map(_nag_text, parts))
+    return str(value)
