@@ -114,8 +114,8 @@ class AsyncFunction(Construct):
     def _acknowledge_findings(self, *, reserves_concurrency: bool) -> None:
         acknowledge(
             self.function,
-            "Python 3.13 is the newest version that the tests run on. AWS supports it as long as 3.14, until "
-            "2029-06-30; gates::runtime-supported warns half a year before that day.",
+            "Python 3.13 is the newest version that the tests run on. AWS supports 3.13 and 3.14 until 2029-06-30; "
+            "gates::runtime-supported warns half a year before that day.",
             "AwsSolutions::AwsSolutions-L1",
             "Serverless::Serverless-LambdaLatestVersion",
         )

@@ -24,7 +24,8 @@ class Ingestion(Construct):
         super().__init__(scope, id_)
         self.failures = FailureQueue(self, "Failures", settings=settings)
         self.ingest = IngestFunction(self, "Ingest", storage=storage, failures=self.failures, settings=settings)
-        self._ingest_on_upload(storage, settings, after=self._allow_dispatch())
+        dispatch = self._allow_dispatch()
+        self._ingest_on_upload(storage, settings, after=dispatch)
         self.sweep = SweepFunction(
             self,
             "Sweep",

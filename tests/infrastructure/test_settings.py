@@ -109,7 +109,7 @@ def test_a_setting_comes_from_command_line_or_cdk_json(key: str, given: Any, mea
         ("existing_bucket", "orders--use1-az4--x-s3"),
     ],
 )
-def test_an_invalid_setting_is_an_error_with_what_is_allowed(key: str, given: Any) -> None:
+def test_an_invalid_setting_names_key_and_allowed_values(key: str, given: Any) -> None:
     with pytest.raises(InvalidSetting) as error:
         settings_from_context({key: given})
     assert f"setting {key}={given!r}: allowed is " in str(error.value)
