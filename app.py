@@ -8,13 +8,13 @@ import sys
 
 from aws_cdk import App
 
+from stacks.context import InvalidSetting, settings_from_context
 from gates.plugin import guard
 from stacks.ingest_stack import IngestStack
-from stacks.settings import InvalidSetting, Settings
 
 app = App(outdir=os.environ.get("CDK_OUTDIR", "cdk.out"))
 try:
-    settings = Settings.from_context(app.node.get_all_context())
+    settings = settings_from_context(app.node.get_all_context())
 except InvalidSetting as error:
     sys.exit(f"csv-ingest: {error}")
 IngestStack(app, settings.stack_id, settings=settings)

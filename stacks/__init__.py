@@ -1,1 +1,1 @@
-"""The infrastructure."""
+"""The infrastructure: one stack, and its settings."""

@@ -1,4 +1,4 @@
-"""The settings that a deployment would have."""
+"""`python -m stacks` shows the settings that a deployment would have."""
 
 import json
 import sys
@@ -8,38 +8,45 @@ from typing import Any
 
 import click
 
-from stacks.settings import InvalidSetting, Settings, written
+from stacks.context import InvalidSetting, settings_from_context
+from stacks.setting_types import to_text
+from stacks.settings import Settings
 
 
 @click.command(epilog="Example: python -m stacks -c stage=prod -c memory_mb=1024")
 @click.option("-c", "--context", "pairs", multiple=True, metavar="KEY=VALUE", help="As for cdk deploy.")
 def main(pairs: tuple[str, ...]) -> None:
-    """Show every setting with its value, as `cdk deploy` would use it here with the same options, and what is allowed.
+    """Show every setting with the value that `cdk deploy` would use with the same options, and what is allowed.
 
     Exit code 0, or 1 if a setting cannot be used.
     """
     try:
-        context = _saved("cdk.context.json") | (_saved("cdk.json").get("context") or {})
-        settings = Settings.from_context(context | dict(pair.partition("=")[::2] for pair in pairs))
+        settings = settings_from_context(_context_of_files() | dict(pair.partition("=")[::2] for pair in pairs))
     except InvalidSetting as error:
         sys.exit(f"csv-ingest: {error}")
     click.echo(f"The settings of {settings.stack_id}:")
     for each in fields(Settings):
-        value, default = written(getattr(settings, each.name)), written(each.default)
+        value, default = to_text(getattr(settings, each.name)), to_text(each.default)
         click.secho(f"\n{each.name}={value}", bold=True, nl=False)
         click.echo(f"  (default: {default})" if value != default else "")
-        click.echo(f"    {each.metadata['doc']}\n    Allowed: {each.metadata['kind'].allowed}.")
+        click.echo(f"    {each.metadata['doc']}\n    Allowed: {each.metadata['type'].allowed}.")
 
 
-def _saved(name: str) -> dict[str, Any]:
-    """A file of the CDK in this project; nothing if there is none."""
+def _context_of_files() -> dict[str, Any]:
+    """The context that the CDK's command line reads from the project's files; cdk.json takes precedence."""
+    context = _read_json("cdk.json").get("context")
+    return _read_json("cdk.context.json") | (context if isinstance(context, dict) else {})
+
+
+def _read_json(name: str) -> dict[str, Any]:
+    """Return the content of one of the project's files, or nothing if there is no such file."""
     try:
-        found: dict[str, Any] = json.loads((Path(__file__).parents[1] / name).read_text())
+        content: dict[str, Any] = json.loads((Path(__file__).parents[1] / name).read_text())
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise InvalidSetting(f"{name} is not JSON: {error}") from error
-    return found
+    return content
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Findings of the policy checks that were looked at and accepted, each where it arises and with the reason."""
+"""Accepts findings of the policy checks, each where it arises and with the reason."""
 
 from typing import Any
 
@@ -12,23 +12,23 @@ def acknowledge(construct: IConstruct, reason: str, *rules: str) -> None:
     A rule is `gates::RULE`, `AwsSolutions::AwsSolutions-RULE` or `Serverless::Serverless-RULE`, as `cdk synth` writes
     it. The reason is in the template, in the resource's metadata, and in the CDK's validation report.
     """
-    # Not the construct: what is below it, such as its policy, would break the rules unseen.
+    # Only the resource, because what is below the construct, such as a policy, would break the rules unnoticed.
     resource = construct.node.default_child or construct
     Validations.of(resource).acknowledge(*(Acknowledgment(id=rule, reason=reason) for rule in rules))
 
 
 def wildcard_resource(construct: IConstruct, arn: str) -> str:
-    """The id of cdk-nag's rule against an ARN with an asterisk, which contains the ARN."""
-    return f"AwsSolutions::AwsSolutions-IAM5[Resource::{_in_cdk_nag(Stack.of(construct).resolve(arn))}]"
+    """Return the id of cdk-nag's finding about an ARN with an asterisk."""
+    return f"AwsSolutions::AwsSolutions-IAM5[Resource::{_nag_text(Stack.of(construct).resolve(arn))}]"
 
 
-def _in_cdk_nag(value: Any) -> str:
-    """An ARN of a template in cdk-nag's notation: `<Uploads.Arn>/*`."""
+def _nag_text(value: Any) -> str:
+    """Write a value of the template as cdk-nag does: `<Name>` or `<Name.Attribute>` stands for what is known later."""
     match value:
-        case {"Fn::Join": [separator, parts]}:
-            return str(separator).join(map(_in_cdk_nag, parts))
-        case {"Fn::GetAtt": [name, attribute]}:
-            return f"<{name}.{attribute}>"
         case {"Ref": name}:
             return f"<{name}>"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(map(_nag_text, parts))
     return str(value)

@@ -1,6 +1,6 @@
-"""What the infrastructure and the functions have agreed on. The other side is lambda/csv_ingest/contract.py.
+"""The names that the infrastructure and the functions share. lambda/csv_ingest/contract.py is the functions' copy.
 
-Nothing of the function's code is imported here: it is deployed, and could be older or newer. A test compares them.
+The infrastructure imports nothing of the functions' code. tests/infrastructure/test_contract.py compares the copies.
 """
 
 from typing import Literal, TypedDict
@@ -10,7 +10,7 @@ SWEEP_HANDLER = "csv_ingest.sweep.handler"
 
 
 class IngestEnvironment(TypedDict):
-    """The variables of the ingest function."""
+    """The environment variables of the ingest function."""
 
     UPLOAD_BUCKET: str
     ROWS_TABLE: str
@@ -23,7 +23,7 @@ class IngestEnvironment(TypedDict):
 
 
 class SweepEnvironment(TypedDict):
-    """The variables of the sweep."""
+    """The environment variables of the sweep."""
 
     UPLOAD_BUCKET: str
     FILES_TABLE: str
@@ -33,7 +33,7 @@ class SweepEnvironment(TypedDict):
 
 
 class LoggingEnvironment(TypedDict):
-    """The variables of both, for their logs and metrics."""
+    """The environment variables of each function, for its logs and metrics."""
 
     POWERTOOLS_SERVICE_NAME: str
     POWERTOOLS_METRICS_NAMESPACE: str
@@ -56,4 +56,4 @@ Metric = Literal[
     "RowsStored",
     "UnsettledFiles",
 ]
-"""The metrics that an alarm watches or the dashboard shows."""
+"""The metrics that the functions publish and that an alarm watches or the dashboard shows."""

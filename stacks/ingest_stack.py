@@ -1,4 +1,4 @@
-"""The pipeline: it creates, connects and names; each part knows its own business."""
+"""The stack: creates the parts of the pipeline and names what others need."""
 
 from aws_cdk import CfnOutput, PermissionsBoundary, Stack, Tags
 from constructs import Construct
@@ -10,7 +10,7 @@ from stacks.storage import Storage
 
 
 class IngestStack(Stack):
-    """Uploads to a bucket become rows in a table; what does not is in the failure queue, and someone is told."""
+    """Uploads to a bucket become rows in a table. What fails is in the failure queue and raises an alarm."""
 
     def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
         boundary = settings.permissions_boundary

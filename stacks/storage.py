@@ -1,4 +1,4 @@
-"""Where things are kept: the uploads, the rows, and the ledger of files."""
+"""What keeps data: the upload bucket, the rows table, and the files table."""
 
 from typing import Any
 
@@ -21,16 +21,16 @@ class Storage(Construct):
         super().__init__(scope, id_)
         self.key = kms.Key.from_key_arn(self, "Key", settings.kms_key) if settings.kms_key else None
         self.notifications = NotificationsHandler(self, "Notifications", settings=settings)
-        self.uploads = self._existing_bucket(settings) if settings.existing_bucket else self._bucket(settings)
-        # Keys and attributes are described in the function's store.py and ledger.py.
+        self.uploads = self._existing_bucket(settings) if settings.existing_bucket else self._new_bucket(settings)
+        # docs/architecture.md describes the keys and the attributes.
         self.rows = self._table("Rows", settings, _keys(*ROWS_KEY), max_write_request_units=settings.max_write_units)
         self.files = self._table("Files", settings, _keys(*FILES_KEY))
 
-    def _bucket(self, settings: Settings) -> s3.Bucket:
+    def _new_bucket(self, settings: Settings) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             "Uploads",
-            # The function reads exactly the version that was uploaded, also when the key holds another one by now.
+            # The function reads exactly the version that was uploaded, even if the key has a newer version by then.
             versioned=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             enforce_ssl=True,
@@ -38,20 +38,20 @@ class Storage(Construct):
             encryption_key=self.key,
             bucket_key_enabled=True if self.key else None,
             lifecycle_rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))],
-            # CloudFormation refuses to delete a bucket with objects in it: uploads are never destroyed in passing.
+            # CloudFormation refuses to delete a bucket that has objects: no deployment deletes uploads.
             removal_policy=settings.removal_policy,
             notifications_handler_role=self.notifications.role,
         )
         acknowledge(
             bucket,
-            "Who uploaded what is in the ledger; who else read it is for CloudTrail's data events, which the account's "
-            "owner turns on for all its buckets. Access logs would be a second bucket of customers' keys to protect.",
+            "The files table records uploads. CloudTrail's data events record who reads them; the account's owner "
+            "enables them for all buckets. Access logs would be a second bucket with customers' keys to protect.",
             "AwsSolutions::AwsSolutions-S1",
         )
         return bucket
 
     def _existing_bucket(self, settings: Settings) -> s3.IBucket:
-        """A bucket that somebody else answers for: nothing of it is changed but whom it notifies of our suffixes."""
+        """A bucket of another owner. The stack changes nothing in it but adds its own notifications."""
         return s3.Bucket.from_bucket_attributes(
             self,
             "Uploads",
@@ -77,5 +77,6 @@ class Storage(Construct):
 
 
 def _keys(*names: str) -> dict[str, dynamodb.Attribute]:
-    texts = (dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING) for name in names)
-    return dict(zip(("partition_key", "sort_key"), texts, strict=False))
+    """The properties of a table for one or two key attributes, which are text."""
+    attributes = (dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING) for name in names)
+    return dict(zip(("partition_key", "sort_key"), attributes, strict=False))

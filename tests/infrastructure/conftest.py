@@ -1,4 +1,4 @@
-"""Templates, as `cdk synth` makes them, without bundling the function."""
+"""Templates as `cdk synth` makes them, without bundling the function, and what the tests ask of them."""
 
 from collections.abc import Callable
 from functools import cache
@@ -8,15 +8,30 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
+from stacks.context import settings_from_context
 from stacks.ingest_stack import IngestStack
-from stacks.settings import Settings
+
+BUCKET = "AWS::S3::Bucket"
+TABLE = "AWS::DynamoDB::Table"
+FUNCTION = "AWS::Lambda::Function"
+QUEUE = "AWS::SQS::Queue"
+TOPIC = "AWS::SNS::Topic"
+ALARM = "AWS::CloudWatch::Alarm"
+ROLE = "AWS::IAM::Role"
+LOG_GROUP = "AWS::Logs::LogGroup"
+EVENT_INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
+BUCKET_NOTIFICATIONS = "Custom::S3BucketNotifications"
+
+INGEST = "IngestionIngest"
+SWEEP = "IngestionSweep"
+EACH_FUNCTION = pytest.mark.parametrize("function", [INGEST, SWEEP])
 
 
 class Synthesized:
     """A template that is asked by resource type."""
 
     def __init__(self, **context: Any) -> None:
-        settings = Settings.from_context(context)
+        settings = settings_from_context(context)
         app = App(context={"aws:cdk:bundling-stacks": []})
         stack = IngestStack(app, settings.stack_id, settings=settings)
         self.name = stack.stack_name
@@ -32,17 +47,66 @@ class Synthesized:
         return found
 
     def id_of(self, kind: str, contains: str = "") -> str:
+        """The logical id of that resource."""
         [found] = [id_ for id_ in self.all(kind) if contains in id_]
         return found
 
 
+Synthesize = Callable[..., Synthesized]
+
+
 @pytest.fixture(scope="session")
-def synthesize() -> Callable[..., Synthesized]:
+def synthesize() -> Synthesize:
     """Synthesize with some settings, each combination once."""
     return cache(Synthesized)
 
 
 @pytest.fixture(scope="session")
-def stack(synthesize: Callable[..., Synthesized]) -> Synthesized:
+def stack(synthesize: Synthesize) -> Synthesized:
     """The stack with every setting at its default."""
     return synthesize()
+
+
+def arn(id_: str) -> dict[str, Any]:
+    return {"Fn::GetAtt": [id_, "Arn"]}
+
+
+def text(value: Any) -> str:
+    """A value of a template as text, with `${Name}` and `${Name.Attribute}` for what only the deployment knows."""
+    match value:
+        case {"Ref": name}:
+            return f"${{{name}}}"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"${{{name}.{attribute}}}"
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(map(text, parts))
+    return str(value)
+
+
+def one_or_many(value: Any) -> list[Any]:
+    """A list, which a template writes without brackets if it has one item."""
+    return value if isinstance(value, list) else [value]
+
+
+def statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = policy["Properties"]["PolicyDocument"]["Statement"]
+    return found
+
+
+def inline_statements(role: dict[str, Any]) -> list[dict[str, Any]]:
+    """The statements of a role's one inline policy."""
+    [policy] = role["Properties"]["Policies"]
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
+def denies_plain_http(policy: dict[str, Any], action: str, resources: Any) -> bool:
+    """Whether everybody is denied an action on the resources, unless the connection is encrypted."""
+    return any(
+        statement["Effect"] == "Deny"
+        and statement["Action"] == action
+        and statement["Principal"] in ("*", {"AWS": "*"})
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        and statement["Resource"] == resources
+        for statement in statements(policy)
+    )

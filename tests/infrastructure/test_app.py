@@ -1,4 +1,4 @@
-"""The application and the package, from outside."""
+"""The CDK application as a process, and the package it deploys."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from tests.infrastructure import snapshot
 from tests.infrastructure.application import synth
 
 
-def test_the_application_synthesizes_without_an_account_and_without_a_network(tmp_path: Path) -> None:
+def test_the_app_synthesizes_without_account_or_network(tmp_path: Path) -> None:
     done = synth(tmp_path, stage="prod")
     assert done.returncode == 0, done.stderr
     template = json.loads((tmp_path / "CsvIngest-prod.template.json").read_text())
@@ -23,11 +23,11 @@ def test_the_application_synthesizes_without_an_account_and_without_a_network(tm
 
 
 def test_the_template_is_the_one_that_was_reviewed() -> None:
-    """If this is what you meant: `make snapshot`, and commit the difference."""
+    """If the difference is intended: `make snapshot`, and commit it."""
     assert snapshot.current() == snapshot.SNAPSHOT.read_text()
 
 
-def test_a_wrong_setting_ends_the_synthesis_with_one_line_and_no_traceback(tmp_path: Path) -> None:
+def test_an_invalid_setting_ends_synthesis_with_one_line(tmp_path: Path) -> None:
     done = synth(tmp_path, timeout_seconds="1")
     assert done.returncode == 1
     assert done.stderr == ("csv-ingest: setting timeout_seconds='1': allowed is a whole number from 10 to 900\n")
@@ -57,8 +57,8 @@ def test_the_package_is_lean(package: Path) -> None:
     assert sum(map(len, contents.values())) < 5_000_000
 
 
-def test_the_handler_can_be_imported_from_the_package_alone(package: Path) -> None:
-    """As Lambda does: the package and the runtime's boto3, and no environment yet."""
+def test_the_package_alone_can_import_the_handler(package: Path) -> None:
+    """As Lambda does, with the package, the runtime's boto3 and no environment variables of the function."""
     runtime = """if True:
         import sys
         sys.path.insert(0, sys.argv[1])
@@ -79,7 +79,7 @@ def test_the_handler_can_be_imported_from_the_package_alone(package: Path) -> No
     ], done.stderr
 
 
-def test_a_requirement_that_cannot_be_had_is_an_error_in_pips_own_words(tmp_path: Path) -> None:
+def test_a_missing_requirement_raises_pips_message(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("aws-lambda-powertools==0.0.0 --hash=sha256:" + "0" * 64)
     with pytest.raises(RuntimeError, match="No matching distribution found"):
         bundle(tmp_path, tmp_path / "out", python="3.13")

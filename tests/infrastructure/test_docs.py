@@ -3,10 +3,11 @@
 import re
 from dataclasses import fields
 
-from gates.rules import RULES
 from local.server import PROJECT
 from ops.__main__ import main
-from stacks.settings import Settings, written
+from stacks.gates.rules import RULES
+from stacks.setting_types import to_text
+from stacks.settings import Settings
 
 README = (PROJECT / "README.md").read_text()
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -14,7 +15,7 @@ PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 
 def test_the_readme_has_every_setting_with_its_default_what_is_allowed_and_what_it_does() -> None:
     rows = [
-        f"| `{setting.name}` | `{written(setting.default)}` | {setting.metadata['kind'].allowed}"
+        f"| `{setting.name}` | `{to_text(setting.default)}` | {setting.metadata['type'].allowed}"
         f" | {setting.metadata['doc']} |"
         for setting in fields(Settings)
     ]

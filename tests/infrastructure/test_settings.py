@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stacks.__main__ import main
-from stacks.settings import InvalidSetting, Settings, written
+from stacks.context import InvalidSetting, settings_from_context
+from stacks.setting_types import to_text
+from stacks.settings import Settings
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Boundary"
@@ -47,8 +49,8 @@ BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Boundary"
         ("tags", {"team": "orders", "empty": ""}, (("team", "orders"), ("empty", ""))),
     ],
 )
-def test_a_setting_is_taken_from_the_command_line_or_from_cdk_json(key: str, given: Any, meant: Any) -> None:
-    assert asdict(Settings.from_context({key: given})) == asdict(Settings()) | {key: meant}
+def test_a_setting_comes_from_command_line_or_cdk_json(key: str, given: Any, meant: Any) -> None:
+    assert asdict(settings_from_context({key: given})) == asdict(Settings()) | {key: meant}
 
 
 @pytest.mark.parametrize(
@@ -107,22 +109,22 @@ def test_a_setting_is_taken_from_the_command_line_or_from_cdk_json(key: str, giv
         ("existing_bucket", "orders--use1-az4--x-s3"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_an_error_with_key_value_and_what_is_allowed(key: str, given: Any) -> None:
+def test_an_invalid_setting_names_key_and_allowed_values(key: str, given: Any) -> None:
     with pytest.raises(InvalidSetting) as error:
-        Settings.from_context({key: given})
+        settings_from_context({key: given})
     assert f"setting {key}={given!r}: allowed is " in str(error.value)
 
 
-def test_a_misspelt_setting_is_an_error_and_not_the_default() -> None:
+def test_a_misspelt_setting_is_an_error() -> None:
     with pytest.raises(
         InvalidSetting, match=r"unknown setting timeout_second, did you mean timeout_seconds\? There are: stage, "
     ):
-        Settings.from_context({"timeout_second": "60"})
+        settings_from_context({"timeout_second": "60"})
     with pytest.raises(InvalidSetting, match=r"unknown setting colour\. There are: stage, id_column, "):
-        Settings.from_context({"colour": "blue"})
+        settings_from_context({"colour": "blue"})
 
 
-def test_what_the_cdk_keeps_in_the_context_is_not_ours() -> None:
+def test_context_of_the_cdk_itself_is_ignored() -> None:
     context = {
         "aws:cdk:bundling-stacks": [],
         "@aws-cdk/core:checkSecretUsage": True,
@@ -130,7 +132,7 @@ def test_what_the_cdk_keeps_in_the_context_is_not_ours() -> None:
         "acknowledged-issue-numbers": [12345],
         "cli-telemetry": False,
     }
-    assert Settings.from_context(context) == Settings()
+    assert settings_from_context(context) == Settings()
 
 
 class TestStages:
@@ -138,13 +140,13 @@ class TestStages:
 
     STAGES: ClassVar = {"prod": {"alarm_email": "oncall@example.com"}, "qa": {"memory_mb": 1024}}
 
-    def test_hold_for_their_stage_and_no_other(self) -> None:
+    def test_hold_for_their_stage_only(self) -> None:
         context = {"stages": self.STAGES, "timeout_seconds": 60}
-        assert Settings.from_context({**context, "stage": "prod"}) == Settings(
+        assert settings_from_context({**context, "stage": "prod"}) == Settings(
             stage="prod", timeout_seconds=60, alarm_email="oncall@example.com"
         )
-        assert Settings.from_context({**context, "stage": "other"}) == Settings(stage="other", timeout_seconds=60)
-        assert Settings.from_context(context) == Settings(timeout_seconds=60)
+        assert settings_from_context({**context, "stage": "other"}) == Settings(stage="other", timeout_seconds=60)
+        assert settings_from_context(context) == Settings(timeout_seconds=60)
 
     @pytest.mark.parametrize(
         ("stages", "message"),
@@ -157,21 +159,21 @@ class TestStages:
             ("prod", "setting stages='prod': allowed is an object in cdk.json"),
         ],
     )
-    def test_are_checked_also_if_another_stage_is_deployed(self, stages: Any, message: str) -> None:
+    def test_are_checked_even_if_another_stage_is_deployed(self, stages: Any, message: str) -> None:
         with pytest.raises(InvalidSetting) as error:
-            Settings.from_context({"stages": stages})
+            settings_from_context({"stages": stages})
         assert str(error.value).startswith(message)
 
-    def test_that_are_also_set_outside_are_an_error_and_not_a_choice(self) -> None:
+    def test_that_are_also_set_outside_are_an_error(self) -> None:
         with pytest.raises(InvalidSetting, match="memory_mb: set for the stage and outside of it"):
-            Settings.from_context({"stages": self.STAGES, "stage": "qa", "memory_mb": "512"})
+            settings_from_context({"stages": self.STAGES, "stage": "qa", "memory_mb": "512"})
 
 
 def shown(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-def test_every_setting_is_shown_with_its_value_what_it_does_and_what_is_allowed() -> None:
+def test_every_setting_is_shown_with_value_and_documentation() -> None:
     done = shown("-c", "stage=prod", "-c", "id_column=a=b", "-c", "delimiter=tab")
     assert done.exit_code == 0
     assert done.output.startswith("The settings of CsvIngest-prod:\n\nstage=prod  (default: dev)\n")
@@ -179,15 +181,15 @@ def test_every_setting_is_shown_with_its_value_what_it_does_and_what_is_allowed(
     assert "\n\ndelimiter=tab  (default: ,)\n" in done.output
     assert "\n\nmemory_mb=512\n" in done.output
     for setting in fields(Settings):
-        assert f"    {setting.metadata['doc']}\n    Allowed: {setting.metadata['kind'].allowed}.\n" in done.output
+        assert f"    {setting.metadata['doc']}\n    Allowed: {setting.metadata['type'].allowed}.\n" in done.output
 
 
-def test_a_setting_that_cannot_be_used_is_shown_as_the_synthesis_says_it() -> None:
+def test_an_invalid_setting_is_shown_as_by_synthesis() -> None:
     done = shown("-c", "memory_mb=1")
     assert done.exit_code == 1
     assert done.output == "csv-ingest: setting memory_mb='1': allowed is a whole number from 256 to 10,240\n"
 
 
 @given(st.from_regex(r"[a-z]{1,9}=[a-z0-9=/]{0,9}(,[0-9]{1,9}=[a-z]{0,9})?", fullmatch=True))
-def test_what_is_shown_can_be_given_again(tags: str) -> None:
-    assert written(Settings.from_context({"tags": tags}).tags) == tags
+def test_a_shown_value_can_be_given_again(tags: str) -> None:
+    assert to_text(settings_from_context({"tags": tags}).tags) == tags

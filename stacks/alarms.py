@@ -1,0 +1,155 @@
+"""What raises an alarm, by subject. Each alarm has its section in docs/runbook.md."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.ingestion import Ingestion
+from stacks.settings import Settings
+
+SLOW_SHARE_OF_TIMEOUT = 0.8
+
+KEEP_STATE = cloudwatch.TreatMissingData.IGNORE
+"""For metrics that may stop while the condition lasts: an alarm stays raised when no data comes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmSpec:
+    """A metric and its limit. By default, any value above 0 within one period raises the alarm."""
+
+    name: str
+    metric: cloudwatch.IMetric
+    meaning: str
+    threshold: float = 0
+    periods: int = 1
+    missing_data: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING
+    comparison: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+
+
+def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.ITopic) -> None:
+    """Create an alarm for each specification, which notifies the topic and refers to the runbook."""
+    for spec in specs:
+        alarm = cloudwatch.Alarm(
+            scope,
+            spec.name,
+            alarm_description=f"{spec.meaning} See {spec.name} in docs/runbook.md.",
+            metric=spec.metric,
+            threshold=spec.threshold,
+            comparison_operator=spec.comparison,
+            evaluation_periods=spec.periods,
+            treat_missing_data=spec.missing_data,
+        )
+        alarm.add_alarm_action(actions.SnsAction(topic))
+
+
+def alarm_specs(ingestion: Ingestion, settings: Settings) -> list[AlarmSpec]:
+    """Every alarm of the stack."""
+    return [
+        *_failed_events(ingestion),
+        *_files_and_rows(ingestion),
+        *_function_errors(ingestion),
+        *_capacity(ingestion, settings),
+        *_waiting_events(ingestion),
+    ]
+
+
+def _failed_events(ingestion: Ingestion) -> list[AlarmSpec]:
+    failures = ingestion.failures
+    return [
+        AlarmSpec(
+            name="UploadsFailed",
+            metric=failures.waiting_events(),
+            meaning="Uploads could not be ingested; their events wait in the failure queue.",
+            missing_data=KEEP_STATE,  # SQS stops publishing for a queue without activity, even if it has messages
+        ),
+        AlarmSpec(
+            name="NewFailures",
+            metric=failures.new_events(),
+            meaning="New events are in the failure queue; UploadsFailed notifies only of the first.",
+        ),
+        AlarmSpec(
+            name="FailuresExpire",
+            metric=failures.oldest_event_age(),
+            meaning="Events in the failure queue are older than ten days; after fourteen SQS deletes them.",
+            threshold=Duration.days(10).to_seconds(),
+            missing_data=KEEP_STATE,
+        ),
+    ]
+
+
+def _files_and_rows(ingestion: Ingestion) -> list[AlarmSpec]:
+    return [
+        AlarmSpec(
+            name="UnsettledFiles",
+            metric=ingestion.sweep.custom_metric("UnsettledFiles", "Maximum", Duration.hours(1)),
+            meaning="Uploads older than an hour are neither complete nor rejected.",
+            missing_data=KEEP_STATE,
+        ),
+        AlarmSpec(
+            name="RowsRejected",
+            metric=ingestion.ingest.custom_metric("RowsRejected"),
+            meaning="Rows of a file were not stored; the ledger says which and why.",
+        ),
+    ]
+
+
+def _function_errors(ingestion: Ingestion) -> list[AlarmSpec]:
+    ingest, sweep = ingestion.ingest, ingestion.sweep
+    return [
+        AlarmSpec(name="IngestErrors", metric=ingest.lambda_metric("Errors"), meaning="Deliveries failed."),
+        AlarmSpec(name="SweepErrors", metric=sweep.lambda_metric("Errors"), meaning="The sweep failed."),
+        AlarmSpec(
+            name="SweepMissing",
+            metric=sweep.custom_metric("UnsettledFiles", "SampleCount", Duration.hours(1)),
+            meaning="No sweep has ended for three hours, so lost events are not found.",
+            threshold=1,
+            periods=3,
+            missing_data=cloudwatch.TreatMissingData.BREACHING,
+            comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+        ),
+    ]
+
+
+def _capacity(ingestion: Ingestion, settings: Settings) -> list[AlarmSpec]:
+    ingest = ingestion.ingest
+    return [
+        AlarmSpec(
+            name="Throttled",
+            metric=ingest.lambda_metric("Throttles"),
+            meaning="For a quarter of an hour, more files arrived than the reserved concurrency takes.",
+            periods=3,
+        ),
+        AlarmSpec(
+            name="SlowDeliveries",
+            metric=ingest.lambda_metric("Duration", "p99"),
+            meaning="Deliveries take more than 80 % of the timeout.",
+            threshold=SLOW_SHARE_OF_TIMEOUT * settings.timeout_seconds * 1000,
+        ),
+    ]
+
+
+def _waiting_events(ingestion: Ingestion) -> list[AlarmSpec]:
+    ingest = ingestion.ingest
+    return [
+        AlarmSpec(
+            name="EventsWaiting",
+            metric=ingest.lambda_metric("AsyncEventAge", "Maximum"),
+            meaning="Events wait for more than half an hour; after six hours they go to the failure queue.",
+            threshold=Duration.minutes(30).to_milliseconds(),
+        ),
+        AlarmSpec(
+            name="EventsDropped",
+            metric=ingest.lambda_metric("AsyncEventsDropped"),
+            meaning="Lambda gave up events, after their retries or without invoking the function.",
+        ),
+        AlarmSpec(
+            name="FailuresNotRecorded",
+            metric=ingest.lambda_metric("DestinationDeliveryFailures"),
+            meaning="Failed events could not be written to the failure queue.",
+        ),
+    ]

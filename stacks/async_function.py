@@ -1,0 +1,138 @@
+"""A Lambda function that is invoked asynchronously, and the queue that keeps its failed events."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.acknowledged import acknowledge
+from stacks.bundling import function_code
+from stacks.contract import METRICS_NAMESPACE, IngestEnvironment, LoggingEnvironment, Metric, SweepEnvironment
+from stacks.permissions import allow
+from stacks.settings import Settings
+
+FUNCTION_ROOT = Path(__file__).parents[1] / "lambda"
+RUNTIME = lambda_.Runtime.PYTHON_3_13
+
+
+class AsyncFunction(Construct):
+    """A handler of the package in lambda/, with its role, its logs, and the queue for its failed events."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        handler: str,
+        description: str,
+        environment: IngestEnvironment | SweepEnvironment,
+        permissions: Sequence[iam.PolicyStatement],
+        failures: sqs.Queue,
+        settings: Settings,
+        timeout_seconds: int,
+        reserved_concurrency: int | None,
+    ) -> None:
+        super().__init__(scope, id_)
+        log_group = logs.LogGroup(self, "Log", retention=settings.log_retention, removal_policy=settings.removal_policy)
+        self.role = self._create_role(permissions, failures, log_group)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description=description,
+            code=function_code(FUNCTION_ROOT, RUNTIME),
+            handler=handler,
+            runtime=RUNTIME,
+            architecture=lambda_.Architecture.ARM_64,
+            timeout=Duration.seconds(timeout_seconds),
+            memory_size=settings.memory_mb,
+            reserved_concurrent_executions=reserved_concurrency,
+            role=self.role,
+            log_group=log_group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            environment=self._with_logging(environment),
+        )
+        self._acknowledge_findings(reserves_concurrency=reserved_concurrency is not None)
+        self.asynchronous_invocation = self._keep_failed_events(failures)
+
+    def lambda_metric(self, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
+        """A metric of the function that Lambda publishes, per five minutes."""
+        return self.function.metric(name, statistic=statistic, period=Duration.minutes(5))
+
+    def custom_metric(self, name: Metric, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """A metric that the function's code publishes, per five minutes unless another period is given."""
+        return cloudwatch.Metric(
+            namespace=METRICS_NAMESPACE,
+            metric_name=name,
+            dimensions_map={"service": Stack.of(self).stack_name},
+            statistic=statistic,
+            period=period or Duration.minutes(5),
+        )
+
+    def _create_role(
+        self, permissions: Sequence[iam.PolicyStatement], failures: sqs.Queue, log_group: logs.LogGroup
+    ) -> iam.Role:
+        statements = [
+            *permissions,
+            allow(failures.queue_arn, "sqs:SendMessage"),
+            allow(log_group.log_group_arn, "logs:CreateLogStream", "logs:PutLogEvents"),
+        ]
+        # Inline, so that the role always has them: Lambda checks sqs:SendMessage when the destination is set.
+        return iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={"Calls": iam.PolicyDocument(statements=statements)},
+        )
+
+    def _with_logging(self, environment: IngestEnvironment | SweepEnvironment) -> Mapping[str, str]:
+        logging = LoggingEnvironment(
+            POWERTOOLS_SERVICE_NAME=Stack.of(self).stack_name, POWERTOOLS_METRICS_NAMESPACE=METRICS_NAMESPACE
+        )
+        return cast("Mapping[str, str]", {**environment, **logging})
+
+    def _keep_failed_events(self, failures: sqs.Queue) -> lambda_.CfnEventInvokeConfig:
+        """Send events to the queue after two retries or six hours. Lambda's default drops them."""
+        return lambda_.CfnEventInvokeConfig(
+            self,
+            "AsynchronousInvocation",
+            function_name=self.function.function_name,
+            qualifier="$LATEST",
+            maximum_retry_attempts=2,
+            maximum_event_age_in_seconds=Duration.hours(6).to_seconds(),
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=failures.queue_arn)
+            ),
+        )
+
+    def _acknowledge_findings(self, *, reserves_concurrency: bool) -> None:
+        acknowledge(
+            self.function,
+            "Python 3.13 is the newest version that the tests run on. AWS supports 3.13 and 3.14 until 2029-06-30; "
+            "gates::runtime-supported warns half a year before that day.",
+            "AwsSolutions::AwsSolutions-L1",
+            "Serverless::Serverless-LambdaLatestVersion",
+        )
+        acknowledge(
+            self.function,
+            "The on-failure destination receives the event and its error; a dead-letter queue receives only the event.",
+            "Serverless::Serverless-LambdaDLQ",
+        )
+        acknowledge(
+            self.function,
+            "Each log record names the request and the upload. Traces would need a permission on every resource.",
+            "Serverless::Serverless-LambdaTracing",
+        )
+        if not reserves_concurrency:
+            acknowledge(
+                self.function,
+                "reserved_concurrency=none is set: an account with a limit of 10 concurrent executions cannot reserve "
+                "any of them.",
+                "gates::async-reserved-concurrency",
+            )

@@ -1,0 +1,41 @@
+"""The queue for events that could not be ingested."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.acknowledged import acknowledge
+from stacks.settings import Settings
+
+
+class FailureQueue(sqs.Queue):
+    """Keeps failed events for 14 days, until a person redrives them."""
+
+    def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
+        super().__init__(
+            scope,
+            id_,
+            retention_period=Duration.days(14),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            removal_policy=settings.removal_policy,
+        )
+        acknowledge(
+            self,
+            "This is the dead-letter queue: failed events wait here, watched by alarms, until a person redrives them.",
+            "AwsSolutions::AwsSolutions-SQS3",
+            "Serverless::Serverless-SQSRedrivePolicy",
+        )
+
+    def waiting_events(self) -> cloudwatch.Metric:
+        """How many events are in the queue."""
+        return self.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum")
+
+    def new_events(self) -> cloudwatch.Metric:
+        """How many events were sent to the queue."""
+        return self.metric_number_of_messages_sent(period=Duration.minutes(5), statistic="Sum")
+
+    def oldest_event_age(self) -> cloudwatch.Metric:
+        """How long the oldest event has been in the queue, in seconds."""
+        return self.metric_approximate_age_of_oldest_message(period=Duration.minutes(5), statistic="Maximum")

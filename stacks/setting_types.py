@@ -1,0 +1,141 @@
+"""The types of settings: which values are allowed, in words, and how they are parsed from text."""
+
+import codecs
+import itertools
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+NONE = "none"
+"""How the command line writes an optional setting that is not set."""
+
+
+@dataclass(frozen=True)
+class SettingType:
+    """A type of settings.
+
+    `allowed` describes the values, for messages and the documentation. `parse` converts the text after `-c key=`; it
+    raises ValueError or LookupError for text that is not allowed. An `optional` type also allows `none`.
+    """
+
+    allowed: str
+    parse: Callable[[str], Any]
+    optional: bool = False
+
+
+def to_text(value: Any) -> str:
+    """Convert a parsed value back to text that can follow `-c key=`."""
+    if value is None:
+        return NONE
+    if isinstance(value, tuple):
+        return ",".join(each if isinstance(each, str) else "=".join(each) for each in value)
+    return "tab" if value == "\t" else str(value)
+
+
+def matching(pattern: str, allowed: str) -> SettingType:
+    """Text that a regular expression matches as a whole."""
+
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(text)
+        return text
+
+    return SettingType(allowed, parse)
+
+
+def whole_number(low: int, high: int) -> SettingType:
+    """A whole number within limits, which are allowed themselves."""
+
+    def parse(text: str) -> int:
+        number = int(text)
+        if not low <= number <= high:
+            raise ValueError(text)
+        return number
+
+    return SettingType(f"a whole number from {low} to {high:,}", parse)
+
+
+def one_of(numbers: Collection[int]) -> SettingType:
+    """One of a few whole numbers."""
+    by_text = {str(number): number for number in numbers}
+    return SettingType(", ".join(by_text), by_text.__getitem__)
+
+
+def optional(required: SettingType) -> SettingType:
+    """Another type, or None."""
+    return SettingType(
+        f"{required.allowed}, or {NONE}", lambda text: None if text == NONE else required.parse(text), optional=True
+    )
+
+
+def _parse_delimiter(text: str) -> str:
+    character = {"tab": "\t", "semicolon": ";", "pipe": "|"}.get(text, text)
+    if len(character) != 1 or character in '"\r\n\0 ' or not character.isascii():
+        raise ValueError(text)
+    return character
+
+
+# Python has more codecs: some are not for text, others decode to characters that DynamoDB refuses.
+_TEXT_ENCODINGS = re.compile(
+    r"utf-8|utf-16|ascii|iso8859-\d+|cp\d+|koi8-[ru]|mac-roman|big5|gb2312|gbk|gb18030|shift_jis|euc_jp|euc_kr"
+)
+
+
+def _parse_encoding(text: str) -> str:
+    name = codecs.lookup(text).name
+    if not _TEXT_ENCODINGS.fullmatch(name):
+        raise ValueError(text)
+    return name
+
+
+# S3 allows a hundred notifications for a bucket, which may have others.
+_MAX_SUFFIXES = 20
+
+
+def _parse_suffixes(text: str) -> tuple[str, ...]:
+    suffixes = tuple(suffix.strip() for suffix in text.split(","))
+    well_formed = all(re.fullmatch(r"\.[A-Za-z0-9._-]{1,50}", suffix) for suffix in suffixes)
+    # S3 refuses overlapping filters only during the deployment.
+    overlapping = any(first.endswith(second) for first, second in itertools.permutations(suffixes, 2))
+    if not well_formed or overlapping or len(suffixes) > _MAX_SUFFIXES:
+        raise ValueError(text)
+    return suffixes
+
+
+# AWS allows fifty tags for a resource, and CloudFormation adds some of its own.
+_MAX_TAGS = 40
+
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+_TAG_NAME = re.compile(r"(?i:(?!aws:))[\w .:/=+@-]{1,128}")
+_TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
+
+
+def _parse_tags(text: str) -> tuple[tuple[str, str], ...]:
+    tags: dict[str, str] = {}
+    for pair in text.split(","):
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        well_formed = equals and _TAG_NAME.fullmatch(name) and _TAG_VALUE.fullmatch(value)
+        # IAM ignores the case of tag names.
+        repeated = name.lower() in map(str.lower, tags)
+        if not well_formed or repeated or len(tags) == _MAX_TAGS:
+            raise ValueError(text)
+        tags[name] = value
+    return tuple(tags.items())
+
+
+STAGE_NAME = matching(r"[a-z][a-z0-9-]{0,19}", "a lower-case letter, then such letters, digits and hyphens, at most 20")
+ID_COLUMN = matching(r"@line|[^@].{0,254}", "a column name, or @line")
+DELIMITER = SettingType("tab, semicolon, pipe, or one ASCII character other than a space or a quote", _parse_delimiter)
+ENCODING = SettingType("an encoding of text files that Python knows, such as utf-8 or cp1252", _parse_encoding)
+KEY_PREFIX = matching(r"[A-Za-z0-9/_.-]{0,200}", "the beginning of an object key: letters, digits, / _ . -")
+KEY_SUFFIXES = SettingType(
+    "endings that begin with a dot, such as .csv,.CSV, none of them the end of another", _parse_suffixes
+)
+EMAIL_ADDRESS = matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
+BUCKET_NAME = matching(
+    r"(?!none$|xn--|.*\.\.|[\d.]+$|.*--x-s3$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket"
+)
+KMS_KEY_ARN = matching(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-)?[0-9a-f-]{32,36}", "the ARN of a KMS key")
+POLICY_ARN = matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of a managed policy")
+TAGS = SettingType("name=value pairs such as team=orders,cost=42, or an object in cdk.json", _parse_tags)

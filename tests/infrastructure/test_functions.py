@@ -1,0 +1,141 @@
+"""The two functions, and what their roles may do."""
+
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.conftest import (
+    BUCKET,
+    EACH_FUNCTION,
+    EVENT_INVOKE_CONFIG,
+    FUNCTION,
+    INGEST,
+    LOG_GROUP,
+    QUEUE,
+    ROLE,
+    SWEEP,
+    TABLE,
+    Synthesize,
+    Synthesized,
+    arn,
+    inline_statements,
+    one_or_many,
+    statements,
+    text,
+)
+
+
+@EACH_FUNCTION
+class TestFunctions:
+    @pytest.fixture
+    def properties(self, stack: Synthesized, function: str) -> Any:
+        return stack.only(FUNCTION, function)["Properties"]
+
+    def test_run_a_supported_python_on_arm(self, properties: Any) -> None:
+        # Until 2029-06-30: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+        assert properties["Runtime"] == "python3.13"
+        assert properties["Architectures"] == ["arm64"]
+
+    def test_have_time_and_memory_for_their_work(self, properties: Any, function: str) -> None:
+        assert (properties["Timeout"], properties["MemorySize"]) == ({INGEST: 30, SWEEP: 900}[function], 512)
+
+    def test_cannot_take_the_accounts_whole_concurrency(self, properties: Any, function: str) -> None:
+        assert properties["ReservedConcurrentExecutions"] == {INGEST: 50, SWEEP: 1}[function]
+
+    def test_reserve_nothing_where_the_account_cannot(self, synthesize: Synthesize, function: str) -> None:
+        properties = synthesize(reserved_concurrency="none").only(FUNCTION, function)["Properties"]
+        assert "ReservedConcurrentExecutions" not in properties
+
+    def test_log_json_to_their_own_group_for_two_weeks(
+        self, stack: Synthesized, properties: Any, function: str
+    ) -> None:
+        log_group = stack.id_of(LOG_GROUP, function)
+        assert properties["LoggingConfig"] == {"LogFormat": "JSON", "LogGroup": {"Ref": log_group}}
+        assert stack.only(LOG_GROUP, function)["Properties"]["RetentionInDays"] == 14
+
+    def test_retry_an_event_twice_and_then_keep_it(self, stack: Synthesized, function: str) -> None:
+        assert stack.only(EVENT_INVOKE_CONFIG, function)["Properties"] == {
+            "FunctionName": {"Ref": stack.id_of(FUNCTION, function)},
+            "Qualifier": "$LATEST",
+            "MaximumRetryAttempts": 2,
+            "MaximumEventAgeInSeconds": 6 * 60 * 60,
+            "DestinationConfig": {"OnFailure": {"Destination": arn(stack.id_of(QUEUE))}},
+        }
+
+
+@EACH_FUNCTION
+class TestRoles:
+    @pytest.fixture
+    def allowed(self, stack: Synthesized, function: str) -> list[dict[str, Any]]:
+        """Every statement that gives the function a permission."""
+        role = stack.id_of(ROLE, function)
+        assert stack.only(FUNCTION, function)["Properties"]["Role"] == arn(role)
+        attached = [
+            policy
+            for policy in stack.all("AWS::IAM::Policy").values()
+            if {"Ref": role} in policy["Properties"].get("Roles", [])
+        ]
+        # Only what names the function itself cannot be in the role that the function needs first.
+        assert len(attached) == (function == INGEST)
+        return [
+            *inline_statements(stack.only(ROLE, function)),
+            *(statement for policy in attached for statement in statements(policy)),
+        ]
+
+    def test_have_no_managed_policy(self, stack: Synthesized, function: str) -> None:
+        assert "ManagedPolicyArns" not in stack.only(ROLE, function)["Properties"]
+
+    def test_are_only_for_lambda(self, stack: Synthesized, function: str) -> None:
+        [trust] = stack.only(ROLE, function)["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust == {
+            "Action": "sts:AssumeRole",
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+        }
+
+    def test_name_each_action_and_each_resource(
+        self, stack: Synthesized, function: str, allowed: list[dict[str, Any]]
+    ) -> None:
+        bucket, rows, files, ingest, failures, log_group = (
+            text(arn(stack.id_of(kind, name)))
+            for kind, name in (
+                (BUCKET, ""),
+                (TABLE, "Rows"),
+                (TABLE, "Files"),
+                (FUNCTION, INGEST),
+                (QUEUE, ""),
+                (LOG_GROUP, function),
+            )
+        )
+        needed = {
+            INGEST: {
+                # No name can list the objects of the bucket.
+                f"{bucket}/*": ["s3:GetObjectVersion"],
+                rows: ["dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:UpdateItem"],
+                files: ["dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:Query", "dynamodb:UpdateItem"],
+                ingest: ["lambda:InvokeFunction"],
+            },
+            SWEEP: {
+                bucket: ["s3:ListBucketVersions"],
+                files: ["dynamodb:BatchGetItem"],
+                ingest: ["lambda:InvokeFunction"],
+            },
+        }
+        found = {text(statement["Resource"]): sorted(one_or_many(statement["Action"])) for statement in allowed}
+        assert found == needed[function] | {
+            failures: ["sqs:SendMessage"],
+            log_group: ["logs:CreateLogStream", "logs:PutLogEvents"],
+        }
+
+    def test_have_no_wildcard_action_or_resource(self, allowed: list[dict[str, Any]]) -> None:
+        for statement in allowed:
+            assert "*" not in str(statement["Action"])
+            assert statement["Resource"] != "*"
+            assert "NotAction" not in statement
+            assert "NotResource" not in statement
+
+
+def test_ingest_reads_only_below_the_prefix(synthesize: Synthesize) -> None:
+    prefixed = synthesize(key_prefix="in/")
+    resources = [text(statement["Resource"]) for statement in inline_statements(prefixed.only(ROLE, INGEST))]
+    assert text({"Fn::Join": ["", [arn(prefixed.id_of(BUCKET)), "/in/*"]]}) in resources

@@ -1,0 +1,199 @@
+"""Who is notified when something fails, and what the dashboard shows.
+
+The list of alarms is the one of docs/runbook.md. The exact properties of each alarm are in snapshot.yaml.
+"""
+
+import re
+from typing import Any, get_args
+
+import pytest
+from aws_cdk import App
+from aws_cdk.assertions import Annotations, Match
+
+from local.server import PROJECT
+from stacks import contract
+from stacks.context import settings_from_context
+from stacks.ingest_stack import IngestStack
+from tests.infrastructure.conftest import (
+    ALARM,
+    EACH_FUNCTION,
+    EVENT_INVOKE_CONFIG,
+    FUNCTION,
+    INGEST,
+    QUEUE,
+    SWEEP,
+    TOPIC,
+    Synthesize,
+    Synthesized,
+    denies_plain_http,
+    statements,
+    text,
+)
+
+RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
+SECTIONS = re.findall(r"^### (\w+)$", RUNBOOK.partition("## Alarms\n")[2].partition("\n## ")[0], flags=re.MULTILINE)
+
+GAUGES = {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage", "UnsettledFiles"}
+"""Metrics of a state, not of events. Their source may stop publishing while the state lasts."""
+
+DAY = 24 * 60 * 60
+
+
+def test_the_runbook_has_a_section_for_every_alarm(stack: Synthesized) -> None:
+    alarms = [re.fullmatch(r"Monitoring(\w+)[0-9A-F]{8}", id_) for id_ in stack.all(ALARM)]
+    assert sorted(alarm[1] for alarm in alarms if alarm) == sorted(SECTIONS)
+    assert len(alarms) == len(SECTIONS) > 0
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+class TestEachAlarm:
+    @pytest.fixture
+    def alarm(self, stack: Synthesized, name: str) -> Any:
+        return stack.only(ALARM, f"Monitoring{name}")["Properties"]
+
+    def test_notifies_the_topic(self, stack: Synthesized, alarm: Any) -> None:
+        assert alarm["AlarmActions"] == [{"Ref": stack.id_of(TOPIC)}]
+        assert alarm.get("ActionsEnabled", True) is True
+
+    def test_says_what_happened_and_points_to_the_runbook(self, alarm: Any, name: str) -> None:
+        assert re.fullmatch(rf"[A-Z].{{10,}}\. See {name} in docs/runbook\.md\.", alarm["AlarmDescription"])
+
+    def test_watches_a_resource_of_this_stack(self, stack: Synthesized, alarm: Any) -> None:
+        functions = [stack.id_of(FUNCTION, name) for name in (INGEST, SWEEP)]
+        variables = [stack.all(FUNCTION)[id_]["Properties"]["Environment"]["Variables"] for id_ in functions]
+        [dimension] = alarm["Dimensions"]
+        watched = (alarm["Namespace"], dimension["Name"], text(dimension["Value"]))
+        assert watched in {
+            *(("AWS/Lambda", "FunctionName", text({"Ref": id_})) for id_ in functions),
+            ("AWS/SQS", "QueueName", f"${{{stack.id_of(QUEUE)}.QueueName}}"),
+            *((each["POWERTOOLS_METRICS_NAMESPACE"], "service", each["POWERTOOLS_SERVICE_NAME"]) for each in variables),
+        }
+
+    def test_treats_missing_data_as_its_metric_requires(self, alarm: Any) -> None:
+        """A gauge that stops says nothing new; a count that stops is zero; a sign of life that stops is the failure."""
+        gauge = alarm["MetricName"] in GAUGES
+        expected = "breaching" if alarm.get("Statistic") == "SampleCount" else "ignore" if gauge else "notBreaching"
+        assert alarm["TreatMissingData"] == expected
+
+
+def alarm_on(stack: Synthesized, metric: str, of: str, *, statistic: str = "Sum") -> Any:
+    """The properties of the one alarm that watches a statistic of a metric, whose dimension has a value."""
+    [alarm] = [
+        each["Properties"]
+        for each in stack.all(ALARM).values()
+        if each["Properties"]["MetricName"] == metric
+        and statistic in (each["Properties"].get("Statistic"), each["Properties"].get("ExtendedStatistic"))
+        and text(each["Properties"]["Dimensions"][0]["Value"]) == of
+    ]
+    return alarm
+
+
+def is_raised_above(threshold: float, alarm: Any) -> bool:
+    return bool(
+        alarm["ComparisonOperator"] == "GreaterThanThreshold" and alarm["Threshold"] == pytest.approx(threshold)
+    )
+
+
+def test_every_count_alarms_at_the_first_occurrence(stack: Synthesized) -> None:
+    counts = [each["Properties"] for each in stack.all(ALARM).values() if each["Properties"].get("Statistic") == "Sum"]
+    assert counts
+    assert all(is_raised_above(0, alarm) for alarm in counts)
+
+
+class TestFailurePaths:
+    """Whatever fails raises an alarm."""
+
+    @pytest.fixture
+    def queue(self, stack: Synthesized) -> str:
+        return f"${{{stack.id_of(QUEUE)}.QueueName}}"
+
+    @pytest.fixture
+    def ingest(self, stack: Synthesized) -> str:
+        return text({"Ref": stack.id_of(FUNCTION, INGEST)})
+
+    def test_an_event_in_the_failure_queue(self, stack: Synthesized, queue: str) -> None:
+        waiting = alarm_on(stack, "ApproximateNumberOfMessagesVisible", queue, statistic="Maximum")
+        assert is_raised_above(0, waiting)
+
+    def test_another_event_in_the_failure_queue(self, stack: Synthesized, queue: str) -> None:
+        """An alarm that is raised already does not notify again."""
+        assert is_raised_above(0, alarm_on(stack, "NumberOfMessagesSent", queue))
+
+    def test_an_event_that_expires_in_four_days(self, stack: Synthesized, queue: str) -> None:
+        age = alarm_on(stack, "ApproximateAgeOfOldestMessage", queue, statistic="Maximum")
+        assert is_raised_above(stack.only(QUEUE)["Properties"]["MessageRetentionPeriod"] - 4 * DAY, age)
+
+    @EACH_FUNCTION
+    def test_an_error_of_each_function(self, stack: Synthesized, function: str) -> None:
+        assert is_raised_above(0, alarm_on(stack, "Errors", text({"Ref": stack.id_of(FUNCTION, function)})))
+
+    @pytest.mark.parametrize("metric", ["Throttles", "AsyncEventsDropped", "DestinationDeliveryFailures"])
+    def test_an_event_that_lambda_cannot_deliver(self, stack: Synthesized, ingest: str, metric: str) -> None:
+        assert is_raised_above(0, alarm_on(stack, metric, ingest))
+
+    def test_an_event_that_waits_for_half_an_hour(self, stack: Synthesized, ingest: str) -> None:
+        given_up = stack.only(EVENT_INVOKE_CONFIG, INGEST)["Properties"]["MaximumEventAgeInSeconds"]
+        waiting = alarm_on(stack, "AsyncEventAge", ingest, statistic="Maximum")
+        assert is_raised_above(30 * 60_000, waiting)
+        assert waiting["Threshold"] < given_up * 1000
+
+    def test_a_rejected_row(self, stack: Synthesized) -> None:
+        assert is_raised_above(0, alarm_on(stack, "RowsRejected", stack.name))
+
+    def test_an_upload_that_never_settled(self, stack: Synthesized) -> None:
+        assert is_raised_above(0, alarm_on(stack, "UnsettledFiles", stack.name, statistic="Maximum"))
+
+    def test_three_missing_sweeps(self, stack: Synthesized) -> None:
+        ended = alarm_on(stack, "UnsettledFiles", stack.name, statistic="SampleCount")
+        assert (ended["ComparisonOperator"], ended["Threshold"]) == ("LessThanThreshold", 1)
+        assert stack.only("AWS::Events::Rule")["Properties"]["ScheduleExpression"] == "rate(1 hour)"
+        assert (ended["Period"], ended["EvaluationPeriods"]) == (60 * 60, 3)
+        assert ended["TreatMissingData"] == "breaching"
+
+    @pytest.mark.parametrize("timeout_seconds", [30, 300])
+    def test_deliveries_near_the_timeout(self, synthesize: Synthesize, timeout_seconds: int) -> None:
+        stack = synthesize(timeout_seconds=timeout_seconds)
+        duration = alarm_on(stack, "Duration", text({"Ref": stack.id_of(FUNCTION, INGEST)}), statistic="p99")
+        assert is_raised_above(0.8 * timeout_seconds * 1000, duration)
+
+
+def test_every_metric_is_watched_or_shown(stack: Synthesized) -> None:
+    body = text(stack.only("AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"])
+    shown = set(re.findall(r'"CsvIngest","(\w+)"', body))
+    alarms = [alarm["Properties"] for alarm in stack.all(ALARM).values()]
+    watched = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "CsvIngest"}
+    assert shown | watched == set(get_args(contract.Metric))
+
+
+def test_production_warns_if_nobody_is_notified() -> None:
+    def warnings(**context: Any) -> list[Any]:
+        settings = settings_from_context(context)
+        app = App(context={"aws:cdk:bundling-stacks": []})
+        return Annotations.from_stack(IngestStack(app, settings.stack_id, settings=settings)).find_warning(
+            "*", Match.string_like_regexp("alarm_email is not set")
+        )
+
+    assert len(warnings(stage="prod")) == 1
+    assert not warnings(stage="prod", alarm_email="oncall@example.com")
+    assert not warnings()
+
+
+class TestAlarmTopic:
+    def test_lets_the_alarms_of_this_account_in(self, stack: Synthesized) -> None:
+        [allowed] = [s for s in statements(stack.only("AWS::SNS::TopicPolicy")) if s["Effect"] == "Allow"]
+        assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        assert allowed["Action"] == "sns:Publish"
+        assert allowed["Resource"] == {"Ref": stack.id_of(TOPIC)}
+        assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+    def test_refuses_plain_http(self, stack: Synthesized) -> None:
+        assert denies_plain_http(stack.only("AWS::SNS::TopicPolicy"), "sns:Publish", {"Ref": stack.id_of(TOPIC)})
+
+    def test_sends_to_the_email_address_if_set(self, synthesize: Synthesize, stack: Synthesized) -> None:
+        told = synthesize(alarm_email="oncall@example.com")
+        assert told.only("AWS::SNS::Subscription")["Properties"] == {
+            "Endpoint": "oncall@example.com",
+            "Protocol": "email",
+            "TopicArn": {"Ref": told.id_of(TOPIC)},
+        }
+        assert not stack.all("AWS::SNS::Subscription")

@@ -1,0 +1,122 @@
+"""What a company brings along: a key, a bucket, a permissions boundary, tags."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App
+
+from stacks.context import settings_from_context
+from gates.plugin import guard
+from stacks.ingest_stack import IngestStack
+from tests.infrastructure.conftest import (
+    ALARM,
+    BUCKET,
+    BUCKET_NOTIFICATIONS,
+    FUNCTION,
+    INGEST,
+    LOG_GROUP,
+    QUEUE,
+    ROLE,
+    SWEEP,
+    TABLE,
+    TOPIC,
+    Synthesize,
+    Synthesized,
+    inline_statements,
+    one_or_many,
+    statements,
+    text,
+)
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
+
+READ = {"kms:Decrypt", "kms:DescribeKey"}
+WRITE = {"kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"}
+
+
+def test_a_key_encrypts_the_bucket_and_the_tables(synthesize: Synthesize) -> None:
+    stack = synthesize(kms_key=KEY)
+    [rule] = stack.only(BUCKET)["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule == {
+        "BucketKeyEnabled": True,
+        "ServerSideEncryptionByDefault": {"KMSMasterKeyID": KEY, "SSEAlgorithm": "aws:kms"},
+    }
+    encrypted = {"KMSMasterKeyId": KEY, "SSEEnabled": True, "SSEType": "KMS"}
+    assert [table["Properties"]["SSESpecification"] for table in stack.all(TABLE).values()] == [encrypted] * 2
+
+
+@pytest.mark.parametrize(
+    ("function", "actions_by_service"),
+    [(INGEST, {"s3": {"kms:Decrypt"}, "dynamodb": READ | WRITE}), (SWEEP, {"dynamodb": READ})],
+)
+def test_functions_use_the_key_only_through_services(
+    synthesize: Synthesize, function: str, actions_by_service: dict[str, set[str]]
+) -> None:
+    def about_keys(stack: Synthesized) -> list[Any]:
+        return [each for each in inline_statements(stack.only(ROLE, function)) if "kms:" in str(each["Action"])]
+
+    found = about_keys(synthesize(kms_key=KEY))
+    assert {statement["Resource"] for statement in found} == {KEY}
+    assert {
+        text(statement["Condition"]["StringEquals"]["kms:ViaService"]): set(one_or_many(statement["Action"]))
+        for statement in found
+    } == {f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}": actions for service, actions in actions_by_service.items()}
+    assert about_keys(synthesize()) == []
+
+
+class TestExistingBucket:
+    @pytest.fixture
+    def stack(self, synthesize: Synthesize) -> Synthesized:
+        return synthesize(existing_bucket="orders-in", key_prefix="in/")
+
+    def test_is_used_instead_of_a_new_one(self, stack: Synthesized) -> None:
+        assert not stack.all(BUCKET)
+        variables = stack.only(FUNCTION, INGEST)["Properties"]["Environment"]["Variables"]
+        assert variables["UPLOAD_BUCKET"] == "orders-in"
+
+    def test_is_read_only_below_the_prefix(self, stack: Synthesized) -> None:
+        reading = inline_statements(stack.only(ROLE, INGEST))[0]
+        assert (reading["Action"], text(reading["Resource"])) == (
+            "s3:GetObjectVersion",
+            "arn:${AWS::Partition}:s3:::orders-in/in/*",
+        )
+
+    def test_keeps_its_policy_and_its_other_notifications(self, stack: Synthesized) -> None:
+        assert not stack.all("AWS::S3::BucketPolicy")
+        notifications = stack.only(BUCKET_NOTIFICATIONS)["Properties"]
+        # Not managed: the notifications that are there already stay.
+        assert (notifications["BucketName"], notifications["Managed"]) == ("orders-in", False)
+        handler = statements(stack.only("AWS::IAM::Policy", "NotificationsCalls"))[0]
+        assert set(handler["Action"]) == {"s3:GetBucketNotification", "s3:PutBucketNotification"}
+
+
+def test_every_role_is_limited_by_the_boundary(synthesize: Synthesize) -> None:
+    roles = synthesize(permissions_boundary=BOUNDARY).all(ROLE).values()
+    assert {role["Properties"]["PermissionsBoundary"] for role in roles} == {BOUNDARY}
+
+
+def test_everything_that_costs_or_keeps_is_tagged(synthesize: Synthesize) -> None:
+    stack = synthesize(tags="team=orders")
+    for kind in (BUCKET, TABLE, FUNCTION, QUEUE, TOPIC, ALARM, LOG_GROUP, ROLE):
+        for id_, found in stack.all(kind).items():
+            assert {"Key": "team", "Value": "orders"} in found["Properties"]["Tags"], id_
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"kms_key": KEY, "permissions_boundary": BOUNDARY, "tags": "team=orders"},
+        {"existing_bucket": "orders-in", "key_prefix": "in/", "kms_key": KEY, "reserved_concurrency": "none"},
+        {"stage": "prod", "alarm_email": "oncall@example.com"},
+    ],
+)
+def test_all_checks_pass_whatever_is_brought_along(context: Any, tmp_path: Path) -> None:
+    settings = settings_from_context(context)
+    app = App(outdir=str(tmp_path), context={"aws:cdk:bundling-stacks": []})
+    IngestStack(app, settings.stack_id, settings=settings)
+    guard(app)
+    app.synth()
+    assert json.loads((tmp_path / "validation-report.json").read_text())["pluginReports"]

@@ -1,0 +1,30 @@
+"""Each stage is a stack of its own, and others rely on its outputs."""
+
+import pytest
+
+from tests.infrastructure.conftest import BUCKET, LOG_GROUP, QUEUE, Synthesize, Synthesized
+
+
+@pytest.mark.parametrize(
+    ("stage", "name"), [("dev", "CsvIngest"), ("prod", "CsvIngest-prod"), ("qa-2", "CsvIngest-qa-2")]
+)
+def test_each_stage_is_a_stack_of_its_own(synthesize: Synthesize, stage: str, name: str) -> None:
+    assert synthesize(stage=stage).name == name
+
+
+@pytest.mark.parametrize("kind", [BUCKET, QUEUE, LOG_GROUP])
+def test_data_outlives_the_stack_in_production(synthesize: Synthesize, kind: str) -> None:
+    """The tables do too: see test_storage.py."""
+    assert {found["DeletionPolicy"] for found in synthesize(stage="prod").all(kind).values()} == {"Retain"}
+    assert {found["DeletionPolicy"] for found in synthesize().all(kind).values()} == {"Delete"}
+
+
+def test_the_outputs_are_the_promised_names(stack: Synthesized) -> None:
+    assert set(stack.template["Outputs"]) == {
+        "UploadBucketName",
+        "RowsTableName",
+        "FilesTableName",
+        "FailureQueueUrl",
+        "IngestFunctionName",
+        "AlarmTopicArn",
+    }

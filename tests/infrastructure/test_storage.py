@@ -1,0 +1,86 @@
+"""What keeps data: the upload bucket, the tables, the failure queue."""
+
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.conftest import BUCKET, QUEUE, TABLE, Synthesize, Synthesized, arn, denies_plain_http
+
+
+class TestUploadBucket:
+    @pytest.fixture
+    def properties(self, stack: Synthesized) -> Any:
+        return stack.only(BUCKET)["Properties"]
+
+    def test_keeps_every_version(self, properties: Any) -> None:
+        """The function reads the version that was uploaded."""
+        assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+
+    def test_cannot_be_made_public(self, properties: Any) -> None:
+        assert properties["PublicAccessBlockConfiguration"] == {
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        }
+
+    def test_is_encrypted(self, properties: Any) -> None:
+        [rule] = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+
+    def test_drops_abandoned_multipart_uploads_after_a_week(self, properties: Any) -> None:
+        [rule] = properties["LifecycleConfiguration"]["Rules"]
+        assert rule == {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}, "Status": "Enabled"}
+
+    def test_refuses_plain_http(self, stack: Synthesized) -> None:
+        bucket = arn(stack.id_of(BUCKET))
+        everything = [bucket, {"Fn::Join": ["", [bucket, "/*"]]}]
+        assert denies_plain_http(stack.only("AWS::S3::BucketPolicy"), "s3:*", everything)
+
+
+@pytest.mark.parametrize("name", ["Rows", "Files"])
+class TestTables:
+    def test_cost_nothing_while_nothing_is_uploaded(self, stack: Synthesized, name: str) -> None:
+        properties = stack.only(TABLE, name)["Properties"]
+        assert properties["BillingMode"] == "PAY_PER_REQUEST"
+        assert "OnDemandThroughput" not in properties
+
+    def test_are_encrypted(self, stack: Synthesized, name: str) -> None:
+        assert stack.only(TABLE, name)["Properties"]["SSESpecification"] == {"SSEEnabled": True}
+
+    def test_can_be_restored_to_any_point_in_time(self, stack: Synthesized, name: str) -> None:
+        recovery = stack.only(TABLE, name)["Properties"]["PointInTimeRecoverySpecification"]
+        assert recovery == {"PointInTimeRecoveryEnabled": True}
+
+    def test_outlive_the_stack_in_production(self, synthesize: Synthesize, name: str) -> None:
+        table = synthesize(stage="prod").only(TABLE, name)
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+        assert table["Properties"]["DeletionProtectionEnabled"] is True
+
+    def test_go_with_the_stack_in_development(self, stack: Synthesized, name: str) -> None:
+        table = stack.only(TABLE, name)
+        assert table["DeletionPolicy"] == "Delete"
+        assert table["Properties"].get("DeletionProtectionEnabled", False) is False
+
+
+def test_the_tables_have_the_documented_keys(stack: Synthesized) -> None:
+    def keys(name: str) -> list[tuple[str, str]]:
+        return [(key["AttributeName"], key["KeyType"]) for key in stack.only(TABLE, name)["Properties"]["KeySchema"]]
+
+    assert keys("Rows") == [("pk", "HASH")]
+    assert keys("Files") == [("object_key", "HASH"), ("entry", "RANGE")]
+
+
+def test_max_write_units_limit_the_rows_table(synthesize: Synthesize) -> None:
+    limited = synthesize(max_write_units=2_000)
+    assert limited.only(TABLE, "Rows")["Properties"]["OnDemandThroughput"] == {"MaxWriteRequestUnits": 2_000}
+
+
+class TestFailureQueue:
+    def test_keeps_a_message_for_two_weeks_encrypted(self, stack: Synthesized) -> None:
+        properties = stack.only(QUEUE)["Properties"]
+        assert properties["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+        assert properties["SqsManagedSseEnabled"] is True
+
+    def test_refuses_plain_http(self, stack: Synthesized) -> None:
+        assert denies_plain_http(stack.only("AWS::SQS::QueuePolicy"), "sqs:*", arn(stack.id_of(QUEUE)))

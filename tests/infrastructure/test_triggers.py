@@ -1,0 +1,70 @@
+"""What invokes the functions: uploads and the schedule, and nothing else."""
+
+from collections.abc import Iterator
+
+from tests.infrastructure.conftest import (
+    BUCKET,
+    BUCKET_NOTIFICATIONS,
+    EVENT_INVOKE_CONFIG,
+    FUNCTION,
+    INGEST,
+    SWEEP,
+    Synthesize,
+    Synthesized,
+    arn,
+)
+
+PERMISSION = "AWS::Lambda::Permission"
+RULE = "AWS::Events::Rule"
+
+
+class TestUploads:
+    def test_of_every_kind_are_reported_once_per_ending(self, stack: Synthesized) -> None:
+        assert list(self.triggers(stack)) == [
+            (["s3:ObjectCreated:*"], {"suffix": ".csv"}),
+            (["s3:ObjectCreated:*"], {"suffix": ".CSV"}),
+            (["s3:ObjectCreated:*"], {"suffix": ".csv.gz"}),
+        ]
+
+    def test_are_reported_only_below_the_prefix(self, synthesize: Synthesize) -> None:
+        filters = [filter_ for _, filter_ in self.triggers(synthesize(key_prefix="in/", key_suffixes=".csv,.txt"))]
+        assert filters == [{"prefix": "in/", "suffix": ".csv"}, {"prefix": "in/", "suffix": ".txt"}]
+
+    def test_are_reported_only_once_their_failures_are_kept(self, stack: Synthesized) -> None:
+        invocation = stack.id_of(EVENT_INVOKE_CONFIG, INGEST)
+        assert invocation in stack.only(BUCKET_NOTIFICATIONS)["DependsOn"]
+
+    def triggers(self, stack: Synthesized) -> Iterator[tuple[list[str], dict[str, str]]]:
+        """What the bucket reports to the ingest function, and with which filter."""
+        notifications = stack.only(BUCKET_NOTIFICATIONS)["Properties"]["NotificationConfiguration"]
+        for trigger in notifications["LambdaFunctionConfigurations"]:
+            assert trigger["LambdaFunctionArn"] == arn(stack.id_of(FUNCTION, INGEST))
+            rules = trigger["Filter"]["Key"]["FilterRules"]
+            yield trigger["Events"], {rule["Name"]: rule["Value"] for rule in rules}
+
+
+def test_only_the_upload_bucket_invokes_ingest(stack: Synthesized) -> None:
+    assert stack.only(PERMISSION, "Uploads")["Properties"] == {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": arn(stack.id_of(FUNCTION, INGEST)),
+        "Principal": "s3.amazonaws.com",
+        "SourceAccount": {"Ref": "AWS::AccountId"},
+        "SourceArn": arn(stack.id_of(BUCKET)),
+    }
+
+
+def test_only_the_schedule_invokes_the_sweep(stack: Synthesized) -> None:
+    rule = stack.id_of(RULE)
+    assert len(stack.all(PERMISSION)) == 2
+    assert stack.only(PERMISSION, "Hourly")["Properties"] == {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": arn(stack.id_of(FUNCTION, SWEEP)),
+        "Principal": "events.amazonaws.com",
+        "SourceArn": arn(rule),
+    }
+
+
+def test_the_sweep_runs_every_hour(stack: Synthesized) -> None:
+    rule = stack.only(RULE)["Properties"]
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 hour)", "ENABLED")
+    assert [target["Arn"] for target in rule["Targets"]] == [arn(stack.id_of(FUNCTION, SWEEP))]
