@@ -54,12 +54,12 @@ def test_a_finding_names_file_line_rule_resource_property_reason_and_fix(tmp_pat
     )
 
 
-def test_the_readme_shows_what_is_said(tmp_path: Path) -> None:
+def test_gates_page_shows_what_is_said(tmp_path: Path) -> None:
     file = tmp_path / "template.yaml"
     file.write_text(
         "".join(line for line in SAFE.read_text().splitlines(keepends=True) if "DestinationConfig" not in line)
     )
-    assert gates(file).output.replace(str(file), file.name) in (PROJECT / "README.md").read_text()
+    assert gates(file).output.replace(str(file), file.name) in (PROJECT / "docs" / "gates.md").read_text()
 
 
 def test_warnings_and_what_is_acknowledged_are_exit_code_0(tmp_path: Path) -> None:
