@@ -46,7 +46,7 @@ Rows = list[tuple[str, str, str, str]]
 def main(rounds: int, *, write: bool) -> None:
     """Measure the function against its baselines: on MiniStack, or at the endpoint in BENCH_ENDPOINT.
 
-    Takes about ten minutes and 3 GB of memory and disk. Exit code 1 if a figure is not what the README promises.
+    Takes about ten minutes and 3 GB of memory and disk. Exit code 1 if a promise of docs/benchmarks.md is not kept.
     """
     console = Console(highlight=False)
     with _resources() as bucket, tempfile.TemporaryDirectory(dir=PROJECT / ".local") as scratch:
@@ -302,10 +302,11 @@ What is promised, and whether this run kept it:
 
 {chr(10).join(f"- {'kept' if kept else '**NOT KEPT**'}: {promise}" for promise, kept in promises)}
 
-CPU and memory are those of the function's process alone; the engine's do not count. Machines are noisy: the ratios of a
-run tell more than figures of different runs. (c) is botocore's signer and HTTP session without its client. Peak memory
-is that of a process that ingests the file with a DynamoDB that answers at once: the whole file up to 4 MB; of a larger
-one the plan and ten of its parts. Where the planning pass is as fast as reading, both wait for the server: then its CPU
+CPU and memory are those of the function's process alone; the engine's do not count. Machines are noisy: the ratios of
+a run tell more than figures of different runs. Baselines (b) and (c) do less: (b) overwrites what is there; (c),
+which is botocore's signer and HTTP session without its client, reads no file and keeps no ledger. Peak memory is that
+of a process that ingests the file with a DynamoDB that answers at once: the whole file up to 4 MB; of a larger one
+the plan and ten of its parts. Where the planning pass is as fast as reading, both wait for the server: then its CPU
 time is what tells.
 
 To repeat it: `make bench`. To measure another endpoint, in a bucket and tables that are created there and removed:
