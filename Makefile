@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE         := 1
 export CDK_DISABLE_CLI_TELEMETRY       := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test snapshot bench lint synth settings deploy destroy lock clean
+.PHONY: help setup demo local unit test snapshot bench lint synth settings deploy destroy lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
@@ -35,9 +35,12 @@ demo: $(READY) ## deploy to a local AWS, upload the examples, check that every r
 local: $(READY) ## the same deployment, kept running for your own experiments (Ctrl-C ends it)
 	@$(BIN)/python -m local up
 
+unit: $(READY) ## the tests that need no server, in seconds
+	@$(BIN)/python -m pytest tests/unit
+
 # Two workers, a MiniStack each; a file's tests stay together, so that the stack is deployed once. In the order of the
 # files: xdist would begin with those of many tests, and end with the one test that takes a minute and a half.
-test: $(READY) ## all tests: unit, infrastructure, end to end
+test: $(READY) ## all tests: unit, integration, gates, infrastructure, end to end
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 snapshot: $(READY) ## write the snapshot of the template that a review looks at, after a change of the stack

@@ -8,8 +8,8 @@ import sys
 
 from aws_cdk import App
 
-from stacks.context import InvalidSetting, settings_from_context
 from gates.plugin import guard
+from stacks.context import InvalidSetting, settings_from_context
 from stacks.ingest_stack import IngestStack
 
 app = App(outdir=os.environ.get("CDK_OUTDIR", "cdk.out"))

@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench.cases import Found, quoted_file
-from csv_ingest.events import ObjectVersion, upload_event
+from csv_ingest.events import upload_event
+from csv_ingest.model import ObjectVersion
 from local.server import PROJECT, local_aws
 from stacks.bundling import bundle
 

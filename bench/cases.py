@@ -46,10 +46,7 @@ def handler_cpu() -> Found:
 
 def handler_latency(in_flight: int) -> Found:
     """The same, with each request to DynamoDB on its way for 8 ms."""
-    from csv_ingest import writing
-
-    writing.IN_FLIGHT = in_flight
-    return _handler(ROWS, latency=LATENCY)
+    return _handler(ROWS, latency=LATENCY, in_flight=in_flight)
 
 
 def put_item(rows: int, latency: float = 0) -> Found:
@@ -120,7 +117,7 @@ def floor() -> Found:
     from botocore.awsrequest import AWSRequest
     from botocore.httpsession import URLLib3Session
 
-    from csv_ingest import aws
+    from csv_ingest import clients
 
     bodies: list[bytes] = []
 
@@ -128,7 +125,7 @@ def floor() -> Found:
         if b"BatchExecuteStatement" in request.headers["X-Amz-Target"]:
             bodies.append(request.body)
 
-    aws.dynamodb().meta.events.register("before-send", keep)
+    clients.dynamodb().meta.events.register("before-send", keep)
     _handler(ROWS)
     # Other keys, or the rows would be there already.
     known = re.compile(rb"[0-9a-f]{32}#")
@@ -137,7 +134,7 @@ def floor() -> Found:
     credentials: Any = boto3.Session().get_credentials()
     no_delay: Any = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # as the client has it
     http = URLLib3Session(socket_options=no_delay)
-    url, region = aws.dynamodb().meta.endpoint_url, aws.dynamodb().meta.region_name
+    url, region = clients.dynamodb().meta.endpoint_url, clients.dynamodb().meta.region_name
     headers = {
         "X-Amz-Target": "DynamoDB_20120810.BatchExecuteStatement",
         "Content-Type": "application/x-amz-json-1.0",
@@ -158,7 +155,7 @@ def memory(key: str) -> Found:
 
     DynamoDB answers at once here: what is measured is this process, and not how long the engine needs for the rows.
     """
-    from csv_ingest import aws
+    from csv_ingest import clients
     from csv_ingest.handler import handler
 
     parts: list[Any] = []
@@ -174,8 +171,8 @@ def memory(key: str) -> Found:
         parts.append(json.loads(params["body"]))
         return SimpleNamespace(status_code=202), {"StatusCode": 202}
 
-    aws.dynamodb().meta.events.register_last("before-call.dynamodb.BatchExecuteStatement", accept)
-    aws.lambda_().meta.events.register("before-call.lambda.Invoke", queue)
+    clients.dynamodb().meta.events.register_last("before-call.dynamodb.BatchExecuteStatement", accept)
+    clients.lambda_().meta.events.register("before-call.lambda.Invoke", queue)
     handler(_event(key), _context())
     for part in parts[:10]:
         handler(part, _context())
@@ -188,11 +185,11 @@ def read_object(key: str) -> Found:
 
 
 def plan_object(key: str) -> Found:
-    """Read it and find where it can be cut."""
-    from csv_ingest.parts import cut
-    from csv_ingest.rows import Format
+    """Read it and find where it can be split."""
+    from csv_ingest.csvfile import split_points
+    from csv_ingest.model import FileFormat, Tuning
 
-    return _read(key, lambda source: sum(1 for _ in cut(source, Format("id", ",", "utf-8"))))
+    return _read(key, lambda stream: sum(1 for _ in split_points(stream, FileFormat("id", ",", "utf-8"), Tuning())))
 
 
 def same_records(path: str) -> Found:
@@ -200,21 +197,21 @@ def same_records(path: str) -> Found:
     import hashlib
     from itertools import pairwise
 
-    from csv_ingest.parts import Part, cut
-    from csv_ingest.rows import Format, read_records
+    from csv_ingest.csvfile import read_records, split_points
+    from csv_ingest.model import FileFormat, PartStart, Tuning
 
-    format_ = Format("id", ",", "utf-8")
+    format_ = FileFormat("id", ",", "utf-8")
     whole, joined, rows = hashlib.sha256(), hashlib.sha256(), 0
     with Path(path).open(encoding="utf-8", newline="") as text:
         for record in csv.reader(text, strict=True):
             whole.update("\0".join(record).encode())
             rows += 1
     with Path(path).open("rb") as file:
-        parts = list(cut(file, format_))
+        parts = list(split_points(file, format_, Tuning()))
     size = Path(path).stat().st_size
     with Path(path).open("rb") as file:
-        for part, after in pairwise([*parts, Part(size, 0)]):
-            piece = io.BytesIO(file.read(after.start - part.start))
+        for part, after in pairwise([*parts, PartStart(size, 0)]):
+            piece = io.BytesIO(file.read(after.byte - part.byte))
             for _, record in read_records(piece, format_, first_line=part.line):
                 joined.update("\0".join(record).encode())
     return {"rows": rows, "bytes": size, "parts": len(parts), "same": whole.digest() == joined.digest()}
@@ -243,34 +240,36 @@ def synth(app: str) -> Found:
 
 def _patient() -> None:
     """MiniStack stops for seconds in an object of hundreds of megabytes, which S3 does not."""
-    from csv_ingest import aws
+    from csv_ingest import clients
 
-    aws._CONFIG.read_timeout = 60  # type: ignore[attr-defined]  # noqa: SLF001
+    clients._CONFIG.read_timeout = 60  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _read(key: str, work: Callable[[Any], int]) -> Found:
-    from csv_ingest import aws
+    from csv_ingest import clients
     from csv_ingest.events import object_version
-    from csv_ingest.objects import opened
+    from csv_ingest.source import open_object
 
     _patient()
     version = object_version(_event(key)["Records"][0])
-    with opened(version, aws.s3()) as source:
+    with open_object(version, clients.s3()) as source:
         cpu, wall = time.process_time(), time.perf_counter()
         count = work(source)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     return {"mb_s": version.size / 1e6 / wall, "mb_s_cpu": version.size / 1e6 / cpu, "count": count}
 
 
-def _handler(rows: int, latency: float = 0) -> Found:
-    from csv_ingest import aws
+def _handler(rows: int, latency: float = 0, in_flight: int | None = None) -> Found:
+    from csv_ingest import clients
     from csv_ingest.handler import handler
+    from csv_ingest.model import Tuning
 
-    requests = _counted(aws.dynamodb(), latency)
+    tuning = Tuning(in_flight=in_flight) if in_flight else Tuning()
+    requests = _counted(clients.dynamodb(), latency)
     handler(_event(_upload(50)[0]), _context())
     event = _event(_upload(rows)[0])
     requests.clear()
-    found = _measured(lambda: handler(event, _context()), rows) | {"requests": len(requests)}
+    found = _measured(lambda: handler(event, _context(), tuning=tuning), rows) | {"requests": len(requests)}
     requests.clear()
     handler(event, _context())
     return found | {"requests_again": len(requests)}
@@ -314,7 +313,8 @@ def _upload(rows: int) -> tuple[str, str]:
 def _event(key: str) -> dict[str, Any]:
     import boto3
 
-    from csv_ingest.events import ObjectVersion, upload_event
+    from csv_ingest.events import upload_event
+    from csv_ingest.model import ObjectVersion
 
     bucket = os.environ["UPLOAD_BUCKET"]
     head = boto3.client("s3").head_object(Bucket=bucket, Key=key)

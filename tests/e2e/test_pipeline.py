@@ -16,7 +16,8 @@ import psutil
 import pytest
 from rich.console import Console
 
-from csv_ingest.events import ObjectVersion, upload_event
+from csv_ingest.events import upload_event
+from csv_ingest.model import ObjectVersion
 from local.demo import GOOD, Example
 from local.demo import upload as upload_examples
 from local.deployment import Deployment, TableRow
@@ -55,7 +56,7 @@ def reported(*arguments: str, code: int) -> Any:
 def test_every_row_of_an_upload_is_in_the_table(deployment: Deployment, example: Example) -> None:
     version = upload_examples(deployment, [example], QUIET)[example.key]
     assert ("-" in version.etag) == example.multipart
-    record = deployment.pipeline.settled(version, seconds=SECONDS)
+    record = deployment.pipeline.wait_until_settled(version, seconds=SECONDS).attributes
     expected = expected_rows(example.content, version.etag, bad_lines=example.bad_lines)
     assert rows_of(deployment, version) == expected
     assert record["status"] == "COMPLETE"
@@ -66,7 +67,7 @@ def test_every_row_of_an_upload_is_in_the_table(deployment: Deployment, example:
 def test_the_same_file_again_and_the_same_event_again_change_nothing(deployment: Deployment) -> None:
     content = orders(60)
     first = upload(deployment, "again +.csv", content)
-    record = deployment.pipeline.settled(first, seconds=SECONDS)
+    record = deployment.pipeline.wait_until_settled(first, seconds=SECONDS).attributes
     rows = rows_of(deployment, first)
     second = upload(deployment, "again +.csv", content)
 
@@ -76,7 +77,7 @@ def test_the_same_file_again_and_the_same_event_again_change_nothing(deployment:
     wait_until(lambda: recognised(second), "the second upload is recognised")
     assert deployment.invoke(upload_event(first)) is None
     assert recognised(first)
-    assert deployment.pipeline.file("again +.csv", first.etag) == record
+    assert deployment.pipeline.files.record(first).attributes == record
     assert rows_of(deployment, first) == rows
 
 
@@ -101,8 +102,8 @@ def test_a_function_killed_in_the_middle_of_a_file_leaves_each_row_once(deployme
     for process in functions_of(aws):
         process.kill()
     assert 0 < len(rows_of(deployment, version)) < 12_000, "it was not in the middle"
-    assert deployment.pipeline.file("killed.csv", version.etag)["status"] == "PROCESSING"
-    record = deployment.pipeline.settled(version, seconds=SECONDS)
+    assert deployment.pipeline.files.record(version).status == "PROCESSING"
+    record = deployment.pipeline.wait_until_settled(version, seconds=SECONDS).attributes
     assert rows_of(deployment, version) == expected_rows(content, version.etag)
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (12_000, 12_000, 0)
 
@@ -121,8 +122,8 @@ def test_a_large_file_is_ingested_in_parts_also_if_one_of_them_fails_for_good(de
     assert number > 0
 
     def others_are_done() -> bool:
-        record = pipeline.file(version.key, version.etag)
-        return bool(record["parts_done"] == record["parts"] - 1)
+        record = pipeline.files.record(version)
+        return bool(record.parts_done == record.parts - 1)
 
     wait_until(others_are_done, "all other parts are done", seconds=SECONDS)
     [waiting] = [each for each in reported("status", code=1) if each["object_key"] == version.key]
@@ -131,7 +132,7 @@ def test_a_large_file_is_ingested_in_parts_also_if_one_of_them_fails_for_good(de
     pipeline.dynamodb.delete_item(TableName=pipeline.rows_table, Key=alien)
     [redriven] = reported("redrive", "--key-prefix", "parts/", code=0)
     assert (redriven["keys"], redriven["action"]) == (f"parts/large.csv (part {number})", "delivered")
-    record = pipeline.settled(version, seconds=SECONDS)
+    record = pipeline.wait_until_settled(version, seconds=SECONDS).attributes
     assert rows_of(deployment, version) == expected_rows(content, version.etag)
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (26_000, 26_000, 0)
     assert record["parts_done"] == record["parts"] == 5
@@ -154,7 +155,7 @@ def test_of_two_lines_with_one_id_in_different_parts_the_first_is_stored_whichev
     }
     pipeline.dynamodb.put_item(TableName=pipeline.rows_table, Item=later)
     version = upload(deployment, "parts/repeated.csv", content)
-    record = pipeline.settled(version, seconds=SECONDS)
+    record = pipeline.wait_until_settled(version, seconds=SECONDS).attributes
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (20_501, 20_500, 1)
     assert rows_of(deployment, version) == expected_rows(content, etag, bad_lines={len(lines)})
     [(line, reason)] = [(each["line"], each["reason"]) for each in reported("rejects", version.key, code=0)]
@@ -183,7 +184,7 @@ class TestOperator:
 
     def test_status_tells_the_story_of_a_file_with_its_rejected_rows(self, deployment: Deployment) -> None:
         version = upload(deployment, "story.csv", (EXAMPLES / "bad-rows.csv").read_bytes())
-        deployment.pipeline.settled(version, seconds=SECONDS)
+        deployment.pipeline.wait_until_settled(version, seconds=SECONDS)
         [record] = reported("status", "story.csv", code=1)
         assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (8, 3, 5)
         assert [reject["line"] for reject in record["rejects"]] == [3, 4, 5, 7, 8]
@@ -194,7 +195,7 @@ class TestOperator:
 
     def test_rejects_are_a_csv_file_to_send_back(self, deployment: Deployment) -> None:
         version = upload(deployment, "send-back.csv", (EXAMPLES / "bad-rows.csv").read_bytes())
-        deployment.pipeline.settled(version, seconds=SECONDS)
+        deployment.pipeline.wait_until_settled(version, seconds=SECONDS)
         header, *rows = csv.reader(io.StringIO(ops("rejects", "send-back.csv", "--csv").stdout))
         assert header == ["line", "reason", "id", "customer", "item", "quantity", "price"]
         assert [row[0] for row in rows] == ["3", "4", "5", "7", "8"]
@@ -204,10 +205,10 @@ class TestOperator:
     def test_both_kinds_of_failures_are_listed_and_redriven(self, deployment: Deployment) -> None:
         pipeline = deployment.pipeline
         broken = upload(deployment, "redrive/broken é.csv", (EXAMPLES / "latin1.csv").read_bytes())
-        assert pipeline.settled(broken, seconds=SECONDS)["status"] == "REJECTED"
+        assert pipeline.wait_until_settled(broken, seconds=SECONDS).attributes["status"] == "REJECTED"
         gone = upload(deployment, "redrive/gone.csv", b"id\n1\n")
-        pipeline.settled(gone, seconds=SECONDS)
-        pipeline.reopen(gone)
+        pipeline.wait_until_settled(gone, seconds=SECONDS)
+        pipeline.files.reopen(gone)
         pipeline.s3.delete_object(Bucket=pipeline.upload_bucket, Key=gone.key, VersionId=gone.version_id)
         pipeline.redeliver(gone)
         failure = deployment.failure_of("redrive%2Fgone.csv")
@@ -231,19 +232,19 @@ class TestOperator:
     def test_backfill_delivers_what_was_there_before_the_trigger(self, deployment: Deployment) -> None:
         pipeline = deployment.pipeline
         version = upload(deployment, "backfill/a.csv", b"id\n1\n2\n")
-        pipeline.settled(version, seconds=SECONDS)
+        pipeline.wait_until_settled(version, seconds=SECONDS)
         self._forget(pipeline, version)
         assert reported("status", code=1)[0] == {"object_key": "backfill/a.csv"}
         arguments = ("backfill", "--prefix", "backfill/", "--rate", "50")
         assert reported(*arguments, code=0) == {"delivered": 1, "settled_before": 0}
-        assert pipeline.settled(version, seconds=SECONDS)["rows_stored"] == 2
+        assert pipeline.wait_until_settled(version, seconds=SECONDS).attributes["rows_stored"] == 2
         assert reported(*arguments, code=0) == {"delivered": 0, "settled_before": 1}
         assert reported(*arguments, "--again", code=0) == {"delivered": 1, "settled_before": 0}
 
     def test_audit_names_each_damage_and_repairs_what_a_delivery_can(self, deployment: Deployment) -> None:
         pipeline = deployment.pipeline
         version = upload(deployment, "audit/a.csv", orders(60))
-        pipeline.settled(version, seconds=SECONDS)
+        pipeline.wait_until_settled(version, seconds=SECONDS)
         result = reported("audit", "--prefix", "audit/", code=0)
         assert (result["files"], result["rows"], result["findings"]) == (1, 60, [])
         deleted, changed, added = (f"{version.etag}#{id_}" for id_ in ("ORDER-0000007", "ORDER-0000009", "made up"))
@@ -274,7 +275,7 @@ class TestOperator:
     def test_audit_finds_files_that_the_ledger_does_not_account_for(self, deployment: Deployment) -> None:
         pipeline = deployment.pipeline
         version = upload(deployment, "ledger/a.csv", b"id,name\n1,a\n,b\n")
-        pipeline.settled(version, seconds=SECONDS)
+        pipeline.wait_until_settled(version, seconds=SECONDS)
         key: Any = {"object_key": {"S": version.key}}
         reject = key | {"entry": {"S": f"{version.etag}#reject#{3:012d}"}}
         pipeline.dynamodb.delete_item(TableName=pipeline.files_table, Key=reject)
@@ -345,7 +346,7 @@ def test_an_upload_whose_event_was_lost_is_delivered_by_the_sweep_when_it_is_old
     """The deployed sweep's handler, in a process with its environment. Only its idea of what is old is another one."""
     pipeline = deployment.pipeline
     version = upload(deployment, "lost.csv", b"id\n1\n")
-    pipeline.settled(version, seconds=SECONDS)
+    pipeline.wait_until_settled(version, seconds=SECONDS)
     key: Any = {"object_key": {"S": version.key}, "entry": {"S": version.etag}}
     pipeline.dynamodb.delete_item(TableName=pipeline.files_table, Key=key)
     [sweep] = [
@@ -359,7 +360,7 @@ def test_an_upload_whose_event_was_lost_is_delivered_by_the_sweep_when_it_is_old
         "AWS_LAMBDA_FUNCTION_NAME": sweep["FunctionName"],
     }
     subprocess.run([sys.executable, "-c", AN_HOUR_LATER], env=environment, capture_output=True, check=True)
-    assert pipeline.settled(version, seconds=SECONDS)["status"] == "COMPLETE"
+    assert pipeline.wait_until_settled(version, seconds=SECONDS).attributes["status"] == "COMPLETE"
 
 
 @pytest.fixture

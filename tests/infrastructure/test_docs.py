@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gates.rules import RULES
 from local.server import PROJECT
-from ops.__main__ import main
-from stacks.gates.rules import RULES
+from ops.commands import main
 from stacks.setting_types import to_text
 from stacks.settings import Settings
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aws_cdk import App
 
-from stacks.context import settings_from_context
 from gates.plugin import guard
+from stacks.context import settings_from_context
 from stacks.ingest_stack import IngestStack
 from tests.infrastructure.conftest import (
     ALARM,
