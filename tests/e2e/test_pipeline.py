@@ -64,7 +64,7 @@ def test_every_row_of_an_upload_is_in_the_table(deployment: Deployment, example:
     assert (record["rows_stored"], record["rows_rejected"]) == (len(expected), len(example.bad_lines))
 
 
-def test_the_same_file_again_and_the_same_event_again_change_nothing(deployment: Deployment) -> None:
+def test_a_repeated_upload_and_event_change_nothing(deployment: Deployment) -> None:
     content = orders(60)
     first = upload(deployment, "again +.csv", content)
     record = deployment.pipeline.wait_until_settled(first, seconds=SECONDS).attributes
@@ -95,7 +95,7 @@ def functions_of(aws: LocalAws) -> list[psutil.Process]:
     return [child for child in psutil.Process(aws.process.pid).children() if "_worker.py" in " ".join(child.cmdline())]
 
 
-def test_a_function_killed_in_the_middle_of_a_file_leaves_each_row_once(deployment: Deployment, aws: LocalAws) -> None:
+def test_a_killed_function_leaves_each_row_once(deployment: Deployment, aws: LocalAws) -> None:
     content = orders(12_000)
     version = upload(deployment, "killed.csv", content)
     wait_until(lambda: len(rows_of(deployment, version)) > 0, "the first rows are stored")
@@ -108,7 +108,7 @@ def test_a_function_killed_in_the_middle_of_a_file_leaves_each_row_once(deployme
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (12_000, 12_000, 0)
 
 
-def test_a_large_file_is_ingested_in_parts_also_if_one_of_them_fails_for_good(deployment: Deployment) -> None:
+def test_a_large_file_survives_a_part_that_fails(deployment: Deployment) -> None:
     """26,000 rows. One part meets an item that is no row, fails three times, and is redriven when that is gone."""
     pipeline = deployment.pipeline
     content = orders(26_000)
@@ -139,7 +139,7 @@ def test_a_large_file_is_ingested_in_parts_also_if_one_of_them_fails_for_good(de
     assert reported("audit", "--prefix", "parts/", code=0)["findings"] == []
 
 
-def test_of_two_lines_with_one_id_in_different_parts_the_first_is_stored_whichever_came_first(
+def test_of_two_lines_in_different_parts_the_first_wins(
     deployment: Deployment,
 ) -> None:
     pipeline = deployment.pipeline
@@ -182,7 +182,7 @@ class TestOperator:
         assert done.returncode == 2
         assert "notes.txt would not be ingested: only *.csv, *.CSV, *.csv.gz is" in done.stderr
 
-    def test_status_tells_the_story_of_a_file_with_its_rejected_rows(self, deployment: Deployment) -> None:
+    def test_status_shows_a_file_with_its_rejected_rows(self, deployment: Deployment) -> None:
         version = upload(deployment, "story.csv", (EXAMPLES / "bad-rows.csv").read_bytes())
         deployment.pipeline.wait_until_settled(version, seconds=SECONDS)
         [record] = reported("status", "story.csv", code=1)
@@ -241,7 +241,7 @@ class TestOperator:
         assert reported(*arguments, code=0) == {"delivered": 0, "settled_before": 1}
         assert reported(*arguments, "--again", code=0) == {"delivered": 1, "settled_before": 0}
 
-    def test_audit_names_each_damage_and_repairs_what_a_delivery_can(self, deployment: Deployment) -> None:
+    def test_audit_names_each_damage_and_repairs_it(self, deployment: Deployment) -> None:
         pipeline = deployment.pipeline
         version = upload(deployment, "audit/a.csv", orders(60))
         pipeline.wait_until_settled(version, seconds=SECONDS)
@@ -272,7 +272,7 @@ class TestOperator:
         pipeline.dynamodb.delete_item(TableName=pipeline.rows_table, Key={"pk": {"S": added}})
         assert reported("audit", "--prefix", "audit/", code=0)["findings"] == []
 
-    def test_audit_finds_files_that_the_ledger_does_not_account_for(self, deployment: Deployment) -> None:
+    def test_audit_finds_what_the_ledger_misses(self, deployment: Deployment) -> None:
         pipeline = deployment.pipeline
         version = upload(deployment, "ledger/a.csv", b"id,name\n1,a\n,b\n")
         pipeline.wait_until_settled(version, seconds=SECONDS)
@@ -286,7 +286,7 @@ class TestOperator:
         assert [(each["kind"], each["detail"]) for each in found] == [("unsettled", f"etag {version.etag}: no record")]
         assert ops("audit", "--prefix", "ledger/", "--repair").returncode == 0
 
-    def test_pause_stops_deliveries_and_resume_restores_what_the_stack_says(self, deployment: Deployment) -> None:
+    def test_pause_stops_deliveries_and_resume_restores_them(self, deployment: Deployment) -> None:
         pipeline = deployment.pipeline
 
         def reserved() -> int | None:
@@ -300,7 +300,7 @@ class TestOperator:
         assert (resumed.returncode, reserved()) == (0, 50), resumed.stderr
         assert "python -m ops redrive" in resumed.stdout
 
-    def test_a_stack_that_is_not_deployed_is_one_line_and_no_traceback(self, deployment: Deployment) -> None:  # noqa: ARG002
+    def test_a_missing_stack_is_one_line_without_traceback(self, deployment: Deployment) -> None:  # noqa: ARG002
         done = ops("--stack", "CsvIngest-prod", "status")
         assert done.returncode == 1
         assert done.stderr.startswith("Error: stack CsvIngest-prod: ")
@@ -318,7 +318,7 @@ class TestOperator:
         pipeline.dynamodb.delete_item(TableName=pipeline.files_table, Key=key)
 
 
-def test_the_deployed_sweep_runs_and_takes_no_upload_of_the_last_hour_for_lost(deployment: Deployment) -> None:
+def test_the_deployed_sweep_leaves_young_uploads_alone(deployment: Deployment) -> None:
     lambda_ = deployment.pipeline.lambda_
     upload(deployment, "young.csv", b"id\n1\n")
     [sweep] = [each for each in lambda_.list_functions()["Functions"] if each["Handler"] == "csv_ingest.sweep.handler"]
@@ -340,9 +340,7 @@ AN_HOUR_LATER = """if True:
 """
 
 
-def test_an_upload_whose_event_was_lost_is_delivered_by_the_sweep_when_it_is_old_enough(
-    deployment: Deployment, recorded_calls: Path
-) -> None:
+def test_the_sweep_delivers_an_old_upload_without_event(deployment: Deployment, recorded_calls: Path) -> None:
     """The deployed sweep's handler, in a process with its environment. Only its idea of what is old is another one."""
     pipeline = deployment.pipeline
     version = upload(deployment, "lost.csv", b"id\n1\n")
@@ -390,7 +388,7 @@ def test_an_alarm_that_is_raised_reaches_who_subscribed(deployment: Deployment, 
     assert json.loads(json.loads(messages[0]["Body"])["Message"])["AlarmName"] == alarm["AlarmName"]
 
 
-def test_each_function_may_do_what_it_did_and_nothing_else(deployment: Deployment, recorded_calls: Path) -> None:
+def test_the_policies_are_what_the_functions_called(deployment: Deployment, recorded_calls: Path) -> None:
     """Every AWS call of the tests above, by the deployed functions, against the policies of their roles."""
     calls = [json.loads(line) for line in recorded_calls.read_text().splitlines()]
     functions = deployment.pipeline.lambda_.list_functions()["Functions"]

@@ -21,7 +21,7 @@ HOLD = """if True:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_the_server_ends_with_whoever_started_it_however_that_ends(sign: signal.Signals) -> None:
+def test_the_server_ends_with_its_parent(sign: signal.Signals) -> None:
     command = [sys.executable, "-c", HOLD]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout

@@ -118,7 +118,7 @@ def test_each_damage_is_found_and_mended(
     assert world.tables() == before
 
 
-def test_a_row_changed_before_its_file_was_complete_is_found_and_mended(
+def test_a_row_changed_during_ingestion_is_found_and_mended(
     world: World, pipeline: Pipeline, invocations: Invocations
 ) -> None:
     world = world.tuned(in_flight=1)  # the first rows are stored first
@@ -137,7 +137,7 @@ def test_a_row_changed_before_its_file_was_complete_is_found_and_mended(
     assert world.file("a.csv")["rows_rejected"] == 2
 
 
-def test_a_repair_reads_a_file_as_it_was_read_whatever_the_settings_say_today(
+def test_a_repair_reads_a_file_under_its_recorded_format(
     world: World, pipeline: Pipeline, invocations: Invocations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENCODING", "cp1252")
@@ -151,9 +151,7 @@ def test_a_repair_reads_a_file_as_it_was_read_whatever_the_settings_say_today(
     assert world.tables() == before
 
 
-def test_a_repair_leaves_other_uploads_of_the_same_key_alone(
-    world: World, pipeline: Pipeline, invocations: Invocations
-) -> None:
+def test_a_repair_leaves_other_uploads_alone(world: World, pipeline: Pipeline, invocations: Invocations) -> None:
     world.deliver(world.upload("a.csv", "id\n1\n"))
     damaged = world.upload("a.csv", FILE)
     world.deliver(damaged)
@@ -162,7 +160,7 @@ def test_a_repair_leaves_other_uploads_of_the_same_key_alone(
     assert invocations.events == [damaged]
 
 
-def test_a_repair_of_a_file_in_progress_keeps_its_checkpoint(world: World, pipeline: Pipeline) -> None:
+def test_a_repair_keeps_the_checkpoint_of_unfinished_files(world: World, pipeline: Pipeline) -> None:
     world = world.tuned(checkpoint_rows=25)
     calls = Calls(world.dynamodb)
     calls.die_after = 8
@@ -187,7 +185,7 @@ def test_rows_of_no_upload_are_found_and_left_alone(world: World, pipeline: Pipe
     assert found(pipeline) == expected
 
 
-def test_rows_whose_upload_expired_are_counted_and_are_no_finding(world: World, pipeline: Pipeline) -> None:
+def test_rows_of_expired_uploads_are_counted_without_a_finding(world: World, pipeline: Pipeline) -> None:
     event = world.upload("old.csv", FILE)
     world.deliver(event)
     world.deliver(world.upload("new.csv", "id\n1\n"))

@@ -145,9 +145,7 @@ def server(aws: LocalAws) -> LocalAws:
     suppress_health_check=list(HealthCheck),
 )
 @given(history=histories, in_parts=st.booleans())
-def test_after_any_history_and_a_sweep_every_row_is_accounted_for(
-    history: list[tuple[Any, ...]], in_parts: bool
-) -> None:
+def test_every_row_is_accounted_for_after_any_history(history: list[tuple[Any, ...]], in_parts: bool) -> None:
     with fresh_world(IN_PARTS if in_parts else None) as world:
         lambda_ = Lambda(world)
         for step in history:

@@ -27,11 +27,11 @@ def read(ledger: FileLedger) -> tuple[str | None, RowCounts | None, FileFormat |
     return record.status, record.counts, record.format
 
 
-def test_a_file_that_was_never_seen_has_an_empty_record(ledger: FileLedger) -> None:
+def test_an_unknown_file_has_an_empty_record(ledger: FileLedger) -> None:
     assert ledger.read() == FileRecord()
 
 
-def test_how_a_file_is_read_is_what_its_first_delivery_found(ledger: FileLedger) -> None:
+def test_the_first_delivery_decides_how_a_file_is_read(ledger: FileLedger) -> None:
     ledger.begin()
     assert ledger.found_readable(COMMAS) == FileRecord(status="PROCESSING", counts=RowCounts(), format=COMMAS)
     ledger.checkpoint(RowCounts(50, 49, 1))
@@ -64,7 +64,7 @@ def test_a_complete_file_stays_as_it_is(ledger: FileLedger, world: World) -> Non
     assert read(ledger) == ("COMPLETE", RowCounts(100, 99, 1), COMMAS)
 
 
-def test_a_file_that_was_found_readable_is_not_rejected_by_a_delivery_that_read_it_otherwise(
+def test_a_readable_file_is_not_rejected_by_another_delivery(
     ledger: FileLedger,
 ) -> None:
     ledger.begin()
@@ -73,9 +73,7 @@ def test_a_file_that_was_found_readable_is_not_rejected_by_a_delivery_that_read_
     assert read(ledger) == ("PROCESSING", RowCounts(), COMMAS)
 
 
-def test_a_rejected_file_can_be_begun_again_and_keeps_nothing_of_the_rejection(
-    ledger: FileLedger, world: World
-) -> None:
+def test_a_rejected_file_begins_again_without_its_reason(ledger: FileLedger, world: World) -> None:
     ledger.begin()
     ledger.reject_file("not utf-8")
     assert ledger.read().status == "REJECTED"
@@ -89,7 +87,7 @@ def test_a_rejected_file_can_be_begun_again_and_keeps_nothing_of_the_rejection(
     }
 
 
-def test_a_record_that_another_delivery_is_writing_is_written_after_it(world: World, ledger: FileLedger) -> None:
+def test_a_conflicting_update_is_repeated(world: World, ledger: FileLedger) -> None:
     throttle_requests(world.dynamodb, "UpdateItem", "TransactionConflictException", 2)
     ledger.begin()
     assert ledger.read().status == "PROCESSING"
@@ -115,7 +113,7 @@ def cancel_transactions(world: World, *reasons: str, times: int) -> None:
     events.register("before-call.dynamodb.TransactWriteItems", cancel)
 
 
-def test_parts_that_finish_at_the_same_time_are_both_counted(world: World, ledger: FileLedger) -> None:
+def test_parts_that_finish_together_are_both_counted(world: World, ledger: FileLedger) -> None:
     ledger.begin()
     ledger.parts.split(PLAN)
     cancel_transactions(world, "None", "TransactionConflict", times=2)
@@ -128,7 +126,7 @@ def test_parts_that_finish_at_the_same_time_are_both_counted(world: World, ledge
     assert ledger.parts.unfinished(Phase.STORE, 2) == []
 
 
-def test_a_part_of_a_file_that_is_complete_or_opened_again_is_not_counted(ledger: FileLedger) -> None:
+def test_a_part_of_a_complete_file_is_not_counted(ledger: FileLedger) -> None:
     ledger.begin()
     ledger.parts.split(PLAN)
     ledger.complete(RowCounts(5, 5, 0))

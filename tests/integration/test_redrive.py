@@ -73,7 +73,7 @@ def test_only_messages_of_the_prefix_are_delivered(
     assert keys_in(pipeline) == [key for key in rejected if key != "3 [/b].csv"]
 
 
-def test_a_message_that_cannot_be_delivered_keeps_no_other_one(
+def test_an_undeliverable_message_does_not_hold_up_others(
     pipeline: Pipeline, rejected: list[str], invocations: Invocations
 ) -> None:
     invocations.refuse = "2 [/b].csv"
@@ -84,7 +84,7 @@ def test_a_message_that_cannot_be_delivered_keeps_no_other_one(
     assert keys_in(pipeline) == [invocations.refuse]
 
 
-def test_what_is_no_failure_record_is_reported_and_kept(world: World, pipeline: Pipeline) -> None:
+def test_a_message_that_is_no_record_is_kept(world: World, pipeline: Pipeline) -> None:
     world.sqs.send_message(QueueUrl=world.failure_queue, MessageBody="hello")
     assert "not a failure record" in run("redrive", "--json", code=1)
     assert [failure.condition for failure in failures(pipeline)] == ["unreadable"]
@@ -101,7 +101,7 @@ def test_messages_are_discarded_by_prefix_only(
 
 
 @pytest.mark.usefixtures("pipeline")
-def test_keys_and_columns_that_look_like_markup_are_printed_as_they_are(world: World) -> None:
+def test_keys_that_look_like_markup_are_printed_unchanged(world: World) -> None:
     world.deliver(world.upload("[red]x[/b].csv", "[/i],b\n1,2\n"))
     output = run("status", code=1)
     assert "[red]x[/b].csv" in output
@@ -116,7 +116,7 @@ def test_rejects_of_a_rejected_file_are_its_reason(world: World) -> None:
     assert "a.csv: no row of it was stored: line 1 has a NUL byte" in done.stderr
 
 
-def test_an_event_of_another_function_goes_back_to_that_function(
+def test_an_event_of_another_function_returns_to_that_function(
     world: World, pipeline: Pipeline, invocations: Invocations
 ) -> None:
     record: Any = {

@@ -32,7 +32,7 @@ def run(world: World, invocations: Invocations, *, age: timedelta = timedelta(),
 
 
 @pytest.mark.parametrize(("hours", "delivered"), [(2, 0), (7, 1)])
-def test_a_file_in_parts_has_six_hours_before_its_parts_are_delivered_again(
+def test_a_file_in_parts_has_six_hours_to_finish(
     world: World, invocations: Invocations, hours: int, delivered: int
 ) -> None:
     parts = Invocations(clients.lambda_())
@@ -42,9 +42,7 @@ def test_a_file_in_parts_has_six_hours_before_its_parts_are_delivered_again(
     assert (swept.unsettled, swept.delivered, len(invocations.events)) == (delivered,) * 3
 
 
-def test_an_upload_that_never_settled_is_delivered_again_and_others_are_not(
-    world: World, invocations: Invocations
-) -> None:
+def test_only_uploads_that_never_settled_are_delivered_again(world: World, invocations: Invocations) -> None:
     world.deliver(world.upload("in/complete.csv", "id\n1\n"))
     world.deliver(world.upload("in/rejected.csv", "\0"))
     lost = world.upload("in/lost é+.csv", "id\n2\n")
@@ -58,7 +56,7 @@ def test_an_upload_that_never_settled_is_delivered_again_and_others_are_not(
     assert run(world, invocations) == Swept(uploads=4, unsettled=0, delivered=0)
 
 
-def test_an_upload_whose_first_delivery_died_is_delivered_again(world: World, invocations: Invocations) -> None:
+def test_an_upload_whose_delivery_died_is_delivered_again(world: World, invocations: Invocations) -> None:
     event = world.upload("in/a.csv", "id\n1\n")
     with pytest.raises(OutOfTime):
         world.deliver(event, seconds_left=1)
@@ -66,12 +64,12 @@ def test_an_upload_whose_first_delivery_died_is_delivered_again(world: World, in
     assert run(world, invocations).delivered == 1
 
 
-def test_an_upload_has_time_to_be_ingested_before_it_counts(world: World, invocations: Invocations) -> None:
+def test_a_young_upload_does_not_count_as_unsettled(world: World, invocations: Invocations) -> None:
     world.upload("in/young.csv", "id\n1\n")
     assert run(world, invocations, age=timedelta(minutes=1)) == Swept(0, 0, 0)
 
 
-def test_a_thousand_lost_events_are_counted_but_not_delivered_at_once(world: World, invocations: Invocations) -> None:
+def test_a_run_delivers_a_limited_number_of_uploads(world: World, invocations: Invocations) -> None:
     for number in range(MAX_DELIVERIES + 5):
         world.upload(f"in/{number}.csv", f"id\n{number}\n")
     assert run(world, invocations) == Swept(MAX_DELIVERIES + 5, MAX_DELIVERIES + 5, MAX_DELIVERIES)
@@ -81,7 +79,7 @@ def test_a_thousand_lost_events_are_counted_but_not_delivered_at_once(world: Wor
     assert invocations.keys() != first, "the same ones again: the others would wait for ever"
 
 
-def test_a_sweep_that_cannot_see_everything_says_so(world: World, invocations: Invocations) -> None:
+def test_an_incomplete_sweep_raises_an_error(world: World, invocations: Invocations) -> None:
     world.upload("in/a.csv", "id\n1\n")
     with pytest.raises(OutOfTime, match="after 1 uploads"):
         run(world, invocations, seconds=0)

@@ -46,6 +46,11 @@ def invocation(*, seconds_left: float | Iterator[float] = 30) -> LambdaContext:
     )
 
 
+def version_of(event: Event) -> ObjectVersion:
+    """The object version that an event names."""
+    return object_version(event["Records"][0])
+
+
 class Invocations:
     """Lambda's queue: takes every event, and keeps it for the test to deliver."""
 

@@ -1,3 +1,5 @@
+"""What events say, and what they do not say."""
+
 import json
 from typing import Any
 
@@ -28,16 +30,16 @@ def test_a_key_is_decoded_as_the_uploader_wrote_it(encoded: str, key: str) -> No
 
 
 @pytest.mark.parametrize("etag", ["0a1b-2", '"0a1b-2"'])
-def test_an_etag_is_bare_whether_it_came_in_quotes_or_not(etag: str) -> None:
+def test_an_etag_is_bare_with_and_without_quotes(etag: str) -> None:
     assert object_version(record(eTag=etag)).etag == "0a1b-2"
 
 
-def test_an_object_version_has_all_that_the_event_says_of_it() -> None:
+def test_an_object_version_has_all_the_event_says() -> None:
     assert object_version(record()) == ObjectVersion("uploads", "orders.csv", "v1", "e1", 3)
 
 
 @pytest.mark.parametrize("key", ["orders.csv", "May + June.csv", "über/100%.csv", "a&b=c;d.csv"])
-def test_the_event_that_delivers_an_upload_again_names_the_same_upload(key: str) -> None:
+def test_an_upload_event_names_the_same_upload(key: str) -> None:
     version = ObjectVersion("uploads", key, "v1", "0a1b-2", 3)
     [again] = records_of(upload_event(version))
     assert object_version(again) == version
@@ -48,12 +50,12 @@ def test_every_way_of_creating_an_object_is_an_upload(name: str) -> None:
     assert object_version(record() | {"eventName": f"ObjectCreated:{name}"}).key == "orders.csv"
 
 
-def test_s3s_test_event_is_recognised_and_an_upload_is_not_taken_for_one() -> None:
+def test_only_s3s_test_event_is_a_test_event() -> None:
     assert is_test_event(sample_event("s3-test-event.json"))
     assert not is_test_event(sample_event("console-template.json"))
 
 
-def test_the_consoles_template_is_known_by_its_bucket_before_it_is_looked_at() -> None:
+def test_the_consoles_template_is_known_by_its_bucket() -> None:
     [template] = records_of(sample_event("console-template.json"))
     assert bucket_of(template) == "example-bucket"
     with pytest.raises(MalformedEvent, match="versionId"):
@@ -65,7 +67,7 @@ def test_the_consoles_template_is_known_by_its_bucket_before_it_is_looked_at() -
     [{}, {"Records": []}, {"Records": None}, {"Records": "x"}, {"detail-type": "Object Created"}],
     ids=json.dumps,
 )
-def test_an_event_of_another_kind_is_an_error_and_not_an_empty_list(event: dict[str, Any]) -> None:
+def test_an_event_of_another_kind_is_an_error(event: dict[str, Any]) -> None:
     with pytest.raises(MalformedEvent, match="Records"):
         records_of(event)
 
@@ -82,7 +84,7 @@ def test_an_event_of_another_kind_is_an_error_and_not_an_empty_list(event: dict[
         (record(eTag=None), "strip"),
     ],
 )
-def test_a_record_that_names_no_upload_is_an_error_that_says_what_is_wrong(broken: dict[str, Any], said: str) -> None:
+def test_a_record_without_upload_says_what_is_wrong(broken: dict[str, Any], said: str) -> None:
     with pytest.raises(MalformedEvent, match=said):
         object_version(broken)
 

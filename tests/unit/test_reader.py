@@ -1,3 +1,5 @@
+"""From bytes to rows: as Python's csv module reads them, with the place of each error."""
+
 import csv
 import io
 import json
@@ -53,7 +55,7 @@ def test_the_same_rows_whatever_wrote_the_file(content: bytes) -> None:
     assert read(content) == [Row(2, "1", '{"id":"1","name":"a"}'), Row(3, "2", '{"id":"2","name":"b"}')]
 
 
-def test_a_row_keeps_the_order_of_the_columns_and_the_text_of_its_cells() -> None:
+def test_a_row_keeps_column_order_and_cell_text() -> None:
     [row] = read("name,id,price\n é ,007,1.10\n")
     assert row == Row(2, "007", '{"name":" é ","id":"007","price":"1.10"}')
 
@@ -64,7 +66,7 @@ def test_quoted_newlines_commas_and_quotes_stay_in_their_cell() -> None:
     assert second == Row(5, "2", '{"id":"2","note":"next"}')
 
 
-def test_a_unicode_line_separator_is_a_character_and_not_a_line_end() -> None:
+def test_a_unicode_line_separator_is_no_line_end() -> None:
     [row] = read("id,note\n1,a\u2028b\x85c\x0bd\n")
     assert cells(row)["note"] == "a\u2028b\x85c\x0bd"
 
@@ -87,7 +89,7 @@ def test_a_file_without_records_has_no_rows(content: str) -> None:
         ("1,x,y", "3 fields, expected 2"),
     ],
 )
-def test_a_bad_row_is_rejected_by_line_and_the_rest_goes_on(line: str, reason: str) -> None:
+def test_a_bad_row_is_rejected_by_its_line(line: str, reason: str) -> None:
     assert read(f"id,name\n0,a\n{line}\n9,b\n") == [
         Row(2, "0", '{"id":"0","name":"a"}'),
         RejectedRow(3, reason),
@@ -112,18 +114,18 @@ def test_a_bad_row_is_rejected_by_line_and_the_rest_goes_on(line: str, reason: s
     ids=["encoding", "cut", "doubled", "nameless", "no id", "open quote", "stray quote", "NUL", "endless", "long"],
 )
 @pytest.mark.parametrize("pieces", [7, 1 << 20])
-def test_a_file_that_is_no_csv_is_an_error_that_names_the_place(content: bytes, message: str, pieces: int) -> None:
+def test_an_unreadable_file_names_the_place(content: bytes, message: str, pieces: int) -> None:
     with pytest.raises(UnreadableFile, match=message):
         read(content, pieces=pieces)
 
 
-def test_a_byte_that_is_not_text_is_named_however_far_into_the_file_it_is() -> None:
+def test_an_undecodable_byte_is_named_however_far_in() -> None:
     content = b"\xef\xbb\xbfid,name\n" + b"1,abcdefgh\n" * 50_000
     with pytest.raises(UnreadableFile, match=rf"byte {len(content):,} \(0xff\)"):
         read(content + b"\xff", pieces=1_000)
 
 
-def test_the_line_number_is_the_id_of_a_file_without_one() -> None:
+def test_the_line_number_can_be_the_id() -> None:
     assert [(r.line, r.id) for r in read('a\nx\n"y\nz"\nx\n', id_column=LINE_AS_ID) if isinstance(r, Row)] == [
         (2, "2"),
         (3, "3"),
@@ -159,7 +161,7 @@ text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
     bom=st.booleans(),
     pieces=st.integers(1, 64),
 )
-def test_whatever_the_csv_module_writes_comes_back_cell_by_cell(
+def test_what_the_csv_module_writes_comes_back(
     rows: list[tuple[str, str, str]], style: tuple[str, Literal[0, 1]], bom: bool, pieces: int
 ) -> None:
     file = io.StringIO(newline="")
@@ -173,7 +175,7 @@ def test_whatever_the_csv_module_writes_comes_back_cell_by_cell(
 
 
 @given(st.binary(max_size=200).map(lambda tail: b"id,name\n" + tail) | st.binary(max_size=200), st.integers(1, 9))
-def test_any_bytes_are_rows_and_rejects_or_an_unreadable_file(content: bytes, pieces: int) -> None:
+def test_any_bytes_are_rows_or_an_unreadable_file(content: bytes, pieces: int) -> None:
     try:
         records = read(content, pieces=pieces)
     except UnreadableFile:
@@ -197,7 +199,7 @@ class Endless:
         return next(self._pieces)
 
 
-def test_memory_does_not_grow_with_the_number_of_rows_read() -> None:
+def test_memory_does_not_grow_with_the_rows() -> None:
     records = read_rows(Endless(), FileFormat("id", ",", "utf-8"))
 
     def peak_of(rows: int) -> int:

@@ -1,4 +1,4 @@
-"""Where files are cut: only where the csv module reads the same records, part by part."""
+"""Where files are split: only where the csv module reads the same records, part by part."""
 
 import hashlib
 import io
@@ -43,9 +43,7 @@ formats = st.sampled_from(
     block=st.integers(1, 9),
     format_=formats,
 )
-def test_any_bytes_are_cut_into_parts_with_the_same_records_and_lines_or_are_doubted(
-    content: bytes, block: int, format_: FileFormat
-) -> None:
+def test_any_parts_have_the_same_records_and_lines(content: bytes, block: int, format_: FileFormat) -> None:
     tuning = Tuning(part_lines=3, part_bytes=4, block_bytes=block)
     try:
         expected = records(content, format_)
@@ -68,7 +66,7 @@ def test_any_bytes_are_cut_into_parts_with_the_same_records_and_lines_or_are_dou
         b"id\n1\n2\n3\n4\n" + b"x" * (MAX_RECORD + 1) + b"\n6\n",
     ],
 )
-def test_a_doubt_names_the_part_from_which_the_csv_module_finds_the_error(content: bytes) -> None:
+def test_ambiguous_csv_names_the_part_with_the_error(content: bytes) -> None:
     with pytest.raises(AmbiguousCsv) as ambiguous:
         split(content, COMMAS, Tuning(part_lines=3, block_bytes=7))
     begins = ambiguous.value.part
@@ -77,7 +75,7 @@ def test_a_doubt_names_the_part_from_which_the_csv_module_finds_the_error(conten
         records(content[begins.byte :], COMMAS, begins.line)
 
 
-def test_a_file_of_short_lines_is_cut_by_lines_and_one_of_long_lines_by_bytes() -> None:
+def test_short_lines_are_split_by_lines_long_by_bytes() -> None:
     tuning = Tuning(block_bytes=100, part_lines=1_000, part_bytes=5_000)
     short, long = b"1\n" * 20_000, (b"x" * 99 + b"\n") * 1_000
     assert {b.line - a.line for a, b in pairwise(split(short, COMMAS, tuning))} == {1_000}
@@ -99,11 +97,11 @@ def test_a_file_of_short_lines_is_cut_by_lines_and_one_of_long_lines_by_bytes() 
         ("a.csv", "shift_jis", False),
     ],
 )
-def test_only_text_whose_bytes_speak_for_themselves_is_cut(key: str, encoding: str, expected: bool) -> None:
+def test_only_ascii_compatible_encodings_are_splittable(key: str, encoding: str, expected: bool) -> None:
     assert is_splittable(key, encoding) == expected
 
 
-def test_twenty_megabytes_with_newlines_in_quotes_are_the_same_records_in_parts() -> None:
+def test_twenty_megabytes_have_the_same_records_in_parts() -> None:
     """`make bench` does the same with a gigabyte."""
     content = b"".join(quoted_lines(20_000_000))
 

@@ -1,0 +1,82 @@
+"""Deliveries that are killed, refused or overtaken at any of their calls leave no trace."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.integration.faults import (
+    Calls,
+    Killed,
+    between_calls,
+)
+from tests.integration.world import World
+
+BROKEN_UP = "id,name\n" + "".join(f"{n % 97},{n // 97}\n" for n in range(115)) + ",no id\n1\n2\n7,0\n98,x\n"
+"""120 rows: good ones, ids used again with the same and with other values, and rejects of each other kind."""
+
+
+def deliver_until_it_succeeds(world: World, event: dict[str, Any], calls: Calls) -> None:
+    """Lambda's view of a fault: the process is gone or has raised, the event is delivered again."""
+    try:
+        world.deliver(event)
+    except (Killed, ClientError):
+        calls.die_before = calls.die_after = calls.fail_at = None
+        world.deliver(event)
+    calls.lose_answer_of = None
+
+
+@pytest.mark.parametrize("content", [BROKEN_UP, "id\n1\n\0"], ids=["120 rows", "unreadable"])
+@pytest.mark.parametrize("fault", ["die_before", "die_after", "fail_at", "lose_answer_of"])
+def test_a_fault_at_any_call_leaves_no_trace(world: World, content: str, fault: str) -> None:
+    world = world.tuned(checkpoint_rows=50)
+    event = world.upload("a.csv", content)
+    calls = Calls(world.s3, world.dynamodb, world.sqs)
+    world.deliver(event)
+    total = len(calls.names)
+    assert total >= 5
+    expected = world.tables()
+    for number in range(1, total + 1):
+        world.empty()
+        calls.names.clear()
+        setattr(calls, fault, number)
+        deliver_until_it_succeeds(world, event, calls)
+        assert len(calls.names) > total, "the fault did not happen"
+        assert world.tables() == expected, f"{fault} {number}"
+        told = [failure["requestContext"]["condition"] for failure in world.failures()]
+        assert set(told) == ({"Rejected"} if content != BROKEN_UP else set()), f"{fault} {number}"
+
+
+@pytest.mark.parametrize("content", [BROKEN_UP, "id\n1\n\0"], ids=["120 rows", "unreadable"])
+def test_overlapping_deliveries_end_in_the_tables_of_one(world: World, content: str) -> None:
+    event = world.upload("a.csv", content)
+    calls = Calls(world.s3, world.dynamodb)
+    world.deliver(event)
+    expected = world.tables()
+    for number in range(1, len(calls.names) + 1):
+        world.empty()
+        with between_calls(number, lambda: world.deliver(event), world.s3, world.dynamodb):
+            world.deliver(event)
+        assert world.tables() == expected, f"overtaken before call {number}"
+
+
+# The second delivery, inside the first, takes the first one's metrics with it: there is one Powertools in a process.
+@pytest.mark.filterwarnings("ignore:No application metrics to publish")
+def test_a_late_delivery_leaves_a_complete_file_alone(world: World) -> None:
+    event = world.upload("a.csv", BROKEN_UP)
+    calls = Calls(world.s3, world.dynamodb)
+    world.deliver(event)
+    expected = world.tables()
+    for number in range(2, len(calls.names) + 1):
+        world.empty()
+        calls.names.clear()
+
+        def overtake() -> None:
+            world.deliver(event)
+            calls.die_before = len(calls.names) + 1  # the first delivery still makes the call that it was about to make
+
+        with between_calls(number, overtake, world.s3, world.dynamodb), suppress(Killed):
+            world.deliver(event)
+        calls.die_before = None
+        assert world.tables() == expected, f"overtaken before call {number}"

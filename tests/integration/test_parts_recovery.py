@@ -1,0 +1,191 @@
+"""Parts that are lost, killed or out of time, and files in parts that are repaired."""
+
+import itertools
+import json
+from contextlib import suppress
+
+import pytest
+from botocore.exceptions import ClientError
+
+from csv_ingest import clients
+from csv_ingest.events import object_version
+from csv_ingest.model import ItemsNotRead, OutOfTime, Tuning
+from ops.audit import audit
+from tests.integration.faults import Calls, Killed
+from tests.integration.parts import CONTENT, DUPLICATE_IDS, deliver_all, number_of
+from tests.integration.world import Invocations, World
+
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
+
+
+@pytest.fixture
+def tuning() -> Tuning:
+    """Files of hundreds of rows are split as others of hundreds of thousands."""
+    return Tuning(block_bytes=64, part_lines=20, whole_parts=1)
+
+
+FEW = {
+    "different ids": "id,name\n" + "".join(f"{n},a\n" for n in range(50)) + ",no id\n",
+    "repeated ids": "id,name\n" + "".join(f"{n % 20},{n // 40}\n" for n in range(50)),
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        *itertools.product(FEW, ["die_before", "die_after", "fail_at"]),
+        ("repeated ids", "lose_answer_of"),  # each time, botocore waits before it sends the request again
+    ],
+)
+def test_a_fault_at_any_call_leaves_no_trace(world: World, queue: Invocations, content: str, fault: str) -> None:
+    """Each delivery in turn is hit at one of its calls, and delivered again as Lambda does."""
+    world = world.tuned(part_lines=30)
+    event = world.upload("a.csv", FEW[content])
+    calls = Calls(world.s3, world.dynamodb, clients.lambda_())
+
+    def play(hit: int) -> int:
+        waiting, longest = [event], 0
+        while waiting:
+            current = waiting.pop(0)
+            calls.names.clear()
+            setattr(calls, fault, hit)
+            try:
+                world.deliver(current)
+            except (Killed, ClientError):
+                setattr(calls, fault, None)
+                world.deliver(current)
+            setattr(calls, fault, None)
+            longest = max(longest, len(calls.names))
+            waiting += queue.events
+            queue.events.clear()
+        return longest
+
+    longest = play(10_000)
+    expected = world.tables()
+    for hit in range(1, longest + 1):
+        world.empty()
+        play(hit)
+        assert world.tables() == expected, f"{fault} {hit}"
+        world.failures()
+
+
+def test_a_lost_part_leaves_the_file_unsettled_until_redriven(world: World, queue: Invocations) -> None:
+    world.deliver(world.upload("a.csv", CONTENT))
+    lost = queue.events.pop(3)
+    deliver_all(world, queue)
+    record = world.file("a.csv")
+    assert (record["status"], record["parts_done"]) == ("PROCESSING", record["parts"] - 1)
+    assert [finding.kind for finding in audit(world.pipeline()).findings] == ["unsettled"]
+    world.deliver(lost)
+    record = world.file("a.csv")
+    assert (record["status"], record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (
+        "COMPLETE",
+        122,
+        120,
+        2,
+    )
+
+
+def test_a_redelivered_file_dispatches_only_unfinished_parts(world: World, queue: Invocations) -> None:
+    event = world.upload("a.csv", CONTENT)
+    world.deliver(event)
+    lost = {number_of(each) for each in queue.events[2:4]}
+    del queue.events[2:4]
+    deliver_all(world, queue)
+    calls = Calls(world.s3)
+    world.deliver(event)
+    assert {number_of(each) for each in queue.events} == lost
+    assert calls.names == [], "the plan is not made again"
+    deliver_all(world, queue)
+    assert world.file("a.csv")["status"] == "COMPLETE"
+
+
+def test_a_deployment_does_not_change_a_recorded_plan(
+    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the plan, before the record says so: the next one, with other parts and settings, keeps to it."""
+    event = world.upload("a.csv", "id,name\n" + "".join(f"{n},é\n" for n in range(120)))
+    calls = Calls(world.dynamodb)
+    calls.die_before = 4
+    with pytest.raises(Killed):
+        world.deliver(event)
+    assert calls.names[-2:] == ["BatchExecuteStatement", "GetItem"]
+    calls.die_before = None
+    monkeypatch.setenv("ENCODING", "cp1252")
+    world.tuned(part_lines=33).deliver(event)
+    assert len(queue.events) == 6
+    monkeypatch.setenv("ID_COLUMN", "name")
+    deliver_all(world, queue)
+    assert {json.loads(data)["name"] for data in world.rows().values()} == {"é"}
+    assert len(world.rows()) == world.file("a.csv")["rows_stored"] == 120
+
+
+def test_a_part_out_of_time_continues_from_its_checkpoint(world: World, queue: Invocations) -> None:
+    world = world.tuned(part_lines=100)
+    world.deliver(world.upload("a.csv", CONTENT))
+    part = queue.events.pop(0)
+    with pytest.raises(OutOfTime, match="after 2 requests"):
+        world.deliver(part, seconds_left=itertools.chain([30] * 3, itertools.repeat(1)))
+    assert len(world.rows()) == 50
+    calls = Calls(world.dynamodb)
+    world.deliver(part)
+    assert "BatchGetItem" not in calls.names, "nothing is written twice"
+    deliver_all(world, queue)
+    assert world.file("a.csv")["rows_stored"] == 120
+
+
+def test_the_retry_dispatches_a_check_that_was_begun(world: World, queue: Invocations) -> None:
+    world.deliver(world.upload("a.csv", DUPLICATE_IDS))
+    *others, last = queue.events
+    queue.events.clear()
+    for each in others:
+        world.deliver(each)
+    calls = Calls(world.dynamodb, clients.lambda_())
+    queue.refuse_after = 2
+    with pytest.raises(ClientError):
+        world.deliver(last)
+    queue.refuse_after = None
+    first, *_ = queue.events
+    queue.events.clear()
+    world.deliver(first)
+    assert world.file("a.csv")["parts_checked"] == 1
+    calls.names.clear()
+    world.deliver(last)
+    assert len(queue.events) == world.file("a.csv")["parts"] - 1
+    deliver_all(world, queue)
+    assert world.file("a.csv")["status"] == "COMPLETE"
+
+
+def test_a_repaired_file_is_ingested_in_parts_again(world: World, queue: Invocations) -> None:
+    event = world.upload("a.csv", CONTENT)
+    world.deliver(event)
+    deliver_all(world, queue)
+    [pk] = [pk for pk in world.tables()[0] if pk.endswith("#77")]
+    world.dynamodb.delete_item(TableName=world.rows_table, Key={"pk": {"S": pk}})
+    pipeline = world.pipeline()
+    assert [finding.kind for finding in audit(pipeline).findings] == ["missing"]
+    assert pipeline.files.reopen(object_version(event["Records"][0]))
+    world.deliver(event)
+    assert len(queue.events) >= 6
+    deliver_all(world, queue)
+    assert audit(pipeline).findings == []
+    assert world.file("a.csv")["rows_read"] == 122
+
+
+def test_a_row_deleted_before_its_check_can_be_repaired(world: World, queue: Invocations) -> None:
+    event = world.upload("a.csv", DUPLICATE_IDS)
+    world.deliver(event)
+    while not number_of(queue.events[0])[0]:
+        world.deliver(queue.events.pop(0))
+    [pk] = [pk for pk in world.tables()[0] if pk.endswith("#7")]
+    world.dynamodb.delete_item(TableName=world.rows_table, Key={"pk": {"S": pk}})
+    for each in list(queue.events):
+        with suppress(ItemsNotRead):
+            world.deliver(each)
+    queue.events.clear()
+    pipeline = world.pipeline()
+    assert [finding.kind for finding in audit(pipeline).findings] == ["unsettled"]
+    assert pipeline.files.reopen(object_version(event["Records"][0]))
+    world.deliver(event)
+    deliver_all(world, queue)
+    assert audit(pipeline).findings == []

@@ -1,0 +1,148 @@
+"""What a delivery logs and counts; which events are ignored, and which are errors."""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from csv_ingest.events import upload_event
+from csv_ingest.handler import handler
+from csv_ingest.model import MAX_RECORD, MalformedEvent, ObjectVersion, RowsNotWritten
+from csv_ingest.reporting import logger
+from local.examples import sample_event
+from tests.integration.faults import (
+    throttle_statements,
+)
+from tests.integration.world import World, forget_clients, invocation, version_of
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """What the function prints, and Lambda so keeps in its log group: log lines and metrics."""
+    # Looked up at each write, because the logger was made when stdout was another one.
+    stdout = SimpleNamespace(write=lambda text: sys.stdout.write(text), flush=lambda: None)  # noqa: PLW0108
+    monkeypatch.setattr(logger.registered_handler, "stream", stdout)
+    return lambda: "".join(capsys.readouterr())
+
+
+def test_nothing_of_a_row_reaches_the_logs(world: World, printed: Callable[[], str]) -> None:
+    secret = "4111-1111"  # noqa: S105 - a card number, not a password
+    good = f"id,name\n{secret},{secret}\n{secret},x\n,{secret}\n{secret}\n"
+    for content in (
+        good,
+        f'id,name\n{secret},"{secret}',
+        f"{secret},name\n{secret},1\n",
+        f"id,name\n{secret},\0",
+        f"id,name\n{secret},{'x' * MAX_RECORD}",
+        f"id,name\n{secret},".encode() + b"\xff",
+    ):
+        world.deliver(world.upload("a.csv", content))
+    for code in ("ThrottlingError", "AccessDenied"):
+        throttle_statements(world.dynamodb, code, lambda _: True)
+        try:
+            world.deliver(world.upload(f"{code}.csv", f"{good}{code},\n"), seconds_left=1.6)
+        except RowsNotWritten:
+            traceback.print_exc()  # as Lambda does
+    output = printed()
+    for said in ('"message":"complete"', '"message":"rejected"', '"message":"failed"', "RowsNotWritten: "):
+        assert said in output
+    assert secret not in output
+
+
+def metrics_in(output: str) -> dict[str, float]:
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith('{"_aws"')]
+    return {
+        metric["Name"]: sum(line[metric["Name"]])
+        for line in lines
+        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }
+
+
+def test_the_metrics_say_what_a_delivery_did(world: World, printed: Callable[[], str]) -> None:
+    event = world.upload("a.csv", "id,name\n1,a\n1,a\n,b\n2,c\n")
+    world.deliver(event)
+    assert metrics_in(printed()) == {
+        "Deliveries": 1,
+        "FilesComplete": 1,
+        "RowsRead": 4,
+        "RowsStored": 3,
+        "RowsAlreadyPresent": 1,
+        "RowsRejected": 1,
+    }
+    world.deliver(event)
+    # The rejected row is told again: the first delivery might have been killed before it could.
+    assert metrics_in(printed()) == {"Deliveries": 1, "FilesSettledBefore": 1, "RowsRejected": 1}
+    world.deliver(world.upload("b.csv", "\0"))
+    assert metrics_in(printed()) == {"Deliveries": 1, "FilesRejected": 1}
+
+
+@pytest.fixture
+def aws_without_anything(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An account in which an S3 bucket exists and nothing else, in moto: any other call would fail."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name in ("ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE", "ID_COLUMN", "DELIMITER", "ENCODING", "MAX_FILE_MB"):
+        monkeypatch.setenv(name, "-")
+    monkeypatch.setenv("UPLOAD_BUCKET", "uploads")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        forget_clients()
+        boto3.client("s3").create_bucket(Bucket="uploads")
+        yield
+    forget_clients()
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (sample_event("s3-test-event.json"), "test event"),
+        (sample_event("console-template.json"), "foreign bucket"),
+        (upload_event(ObjectVersion("someone-elses", "a.csv", "v", "e", 1)), "foreign bucket"),
+    ],
+)
+@pytest.mark.usefixtures("aws_without_anything")
+def test_foreign_events_are_ignored_with_a_logged_reason(
+    event: dict[str, Any], reason: str, printed: Callable[[], str]
+) -> None:
+    handler(event, invocation())
+    output = printed()
+    assert '"message":"ignored"' in output
+    assert f'"reason":"{reason}"' in output
+    assert metrics_in(output) == {"Deliveries": 1, "DeliveriesIgnored": 1}
+
+
+@pytest.mark.usefixtures("aws_without_anything")
+def test_a_malformed_event_is_raised_and_not_ignored() -> None:
+    with pytest.raises(MalformedEvent):
+        handler({"Records": [{"s3": {"bucket": {"name": "uploads"}, "object": {"key": "a.csv"}}}]}, invocation())
+
+
+def test_a_missing_object_version_is_raised(world: World) -> None:
+    event = world.upload("a.csv", "id\n1\n")
+    world.s3.delete_object(Bucket=world.bucket, Key="a.csv", VersionId=event["Records"][0]["s3"]["object"]["versionId"])
+    with pytest.raises(ClientError, match="NoSuchVersion"):
+        world.deliver(event)
+
+
+def test_one_failing_record_does_not_stop_the_others(world: World) -> None:
+    good, bad, last = (world.upload(f"{n}.csv", f"id\n{n}\n") for n in range(3))
+    world.s3.delete_object(Bucket=world.bucket, Key="1.csv", VersionId=version_of(bad).version_id)
+    with pytest.raises(ClientError, match="NoSuchVersion"):
+        world.deliver({"Records": good["Records"] + bad["Records"] + last["Records"]})
+    assert sorted(world.rows()) == ["0", "2"]
+
+
+def test_two_failures_in_one_event_are_both_named(world: World) -> None:
+    record = world.upload("a.csv", "id\n")["Records"][0]
+    with pytest.raises(
+        ExceptionGroup, match=r"2 records of one event failed: .*ObjectRemoved.*; .*ObjectRemoved"
+    ) as error:
+        world.deliver({"Records": [record | {"eventName": "ObjectRemoved:Delete"}] * 2})
+    assert [type(each) for each in error.value.exceptions] == [MalformedEvent, MalformedEvent]

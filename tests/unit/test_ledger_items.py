@@ -1,0 +1,58 @@
+"""What the ledger writes is what it reads, and what earlier versions wrote is read too."""
+
+import json
+from typing import Any
+
+import pytest
+
+from csv_ingest.ledger import FileRecord, items
+from csv_ingest.model import FileFormat, ObjectVersion, PartJob, PartStart, Phase, Plan, RejectedRow, RowCounts
+
+VERSION = ObjectVersion("uploads", "a.csv", "v1", "e1", 10)
+SEMICOLONS = FileFormat("no", ";", "cp1252")
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    ['["no", ";", "cp1252"]', '{"id_column": "no", "delimiter": ";", "encoding": "cp1252"}'],
+    ids=["a list, as until now", "an object"],
+)
+def test_both_recorded_shapes_of_a_format_are_read(recorded: str) -> None:
+    counts: dict[str, Any] = {name: {"N": "0"} for name in items.SUMS}
+    record = FileRecord.of({"format": {"S": recorded}, **counts})
+    assert (record.format, record.counts) == (SEMICOLONS, RowCounts())
+    plan = items.plan_of({"format": {"S": recorded}, "columns": {"S": '["no"]'}, "parts": {"S": "[[0, 1], [5, 3]]"}})
+    assert plan == Plan(SEMICOLONS, ["no"], [PartStart(0, 1), PartStart(5, 3)])
+
+
+def test_a_format_is_recorded_as_an_object() -> None:
+    assert json.loads(items.format_as_text(SEMICOLONS)) == {"id_column": "no", "delimiter": ";", "encoding": "cp1252"}
+
+
+def test_a_format_with_an_unknown_field_is_an_error() -> None:
+    with pytest.raises(TypeError, match="columns"):
+        items.format_of('{"id_column": "no", "delimiter": ";", "encoding": "cp1252", "columns": {}}')
+
+
+def test_a_plan_is_read_as_it_was_recorded() -> None:
+    plan = Plan(SEMICOLONS, ["no", "größe"], [PartStart(0, 1), PartStart(5, 3)])
+    item = items.item_of_plan(VERSION, plan)
+    assert (item["object_key"], item["entry"]) == ({"S": "a.csv"}, {"S": "e1#plan"})
+    assert items.plan_of(item) == plan
+
+
+def test_a_rejected_row_is_read_as_it_was_recorded() -> None:
+    item = items.item_of_reject(VERSION, RejectedRow(12, "no id"))
+    assert item["entry"] == {"S": "e1#reject#000000000012"}
+    assert items.reject_of(item) == RejectedRow(12, "no id")
+
+
+@pytest.mark.parametrize(("phase", "entry"), [(Phase.STORE, "e1#part#000042"), (Phase.CHECK, "e1#check#000042")])
+def test_a_part_has_an_entry_for_each_phase(phase: Phase, entry: str) -> None:
+    key = items.key_of_part(VERSION, PartJob(42, phase))
+    assert key["entry"] == {"S": entry}
+    assert items.number_of_part(key) == 42
+
+
+def test_no_item_is_an_empty_record() -> None:
+    assert FileRecord.of({}) == FileRecord()
