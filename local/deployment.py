@@ -85,8 +85,8 @@ class Deployment:
 
 def deploy(aws: LocalAws) -> Deployment:
     """`cdk bootstrap` and `cdk deploy`, as a user would; raises RuntimeError with the CLI's words if they fail."""
-    cdk = ["cdk", "--no-notices"]
+    # A folder of its own: two deployments at the same time would be in each other's way in cdk.out.
+    cdk = ["cdk", "--no-notices", "--output", str(aws.run_dir / "cdk.out")]
     run([*cdk, "bootstrap", "aws://000000000000/us-east-1"], log=aws.run_dir / "bootstrap.log")
-    output = str(aws.run_dir / "cdk.out")
-    run([*cdk, "deploy", STACK, "--require-approval", "never", "--output", output], log=aws.run_dir / "deploy.log")
+    run([*cdk, "deploy", STACK, "--require-approval", "never"], log=aws.run_dir / "deploy.log")
     return Deployment(Pipeline.find(STACK))

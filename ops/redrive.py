@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 from botocore.exceptions import ClientError
 
 from csv_ingest.events import part_job
-from csv_ingest.model import MalformedEvent, Phase
+from csv_ingest.model import MalformedEvent
 from ops.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -177,4 +177,4 @@ def _failure(message: "MessageTypeDef") -> Failure:
 def _part(record: dict[str, Any]) -> str:
     """What to add to the key of an object of which only a part is concerned."""
     job = part_job(record)
-    return f" (part {job.number}{', check' if job.phase is Phase.CHECK else ''})" if job else ""
+    return f" (part {job.number}{', check' if job.is_check else ''})" if job else ""

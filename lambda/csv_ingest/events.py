@@ -91,7 +91,7 @@ def upload_event(version: ObjectVersion, job: PartJob | None = None) -> Event:
         },
     }
     if job:
-        record["part"] = {"number": job.number, "check": job.phase is Phase.CHECK}
+        record["part"] = {"number": job.number, "check": job.is_check}
     return {"Records": [record]}
 
 

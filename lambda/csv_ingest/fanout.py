@@ -28,7 +28,7 @@ def ingest_part(delivery: Delivery, job: PartJob) -> Outcome:
     file = delivery.ledger.read()
     if file.status == ledger.COMPLETE:
         return Outcome(counts=file.counts or NOTHING_YET, already_complete=True)
-    if job.number >= file.parts or (job.phase is Phase.CHECK and file.parts_checked is None):
+    if job.number >= file.parts or (job.is_check and file.parts_checked is None):
         raise MalformedEvent(f"{job}: this file has {file.parts} parts, and {file.parts_checked} of them checked")
     part = delivery.ledger.parts.read(job)
     done = loader.Loaded(part.counts or NOTHING_YET, already_present=0)
@@ -48,15 +48,14 @@ def run_part(delivery: Delivery, job: PartJob, counted: RowCounts) -> loader.Loa
     plan = delivery.ledger.parts.plan()
     start = plan.parts[job.number]
     end = plan.parts[job.number + 1].byte if job.number + 1 < len(plan.parts) else None
-    checking = job.phase is Phase.CHECK
     store = delivery.row_store(plan.format)
     with delivery.open(start.byte, end) as stream:
         header = plan.columns if job.number else None  # the first part has the header itself
         return loader.load_rows(
             csvfile.read_rows(stream, plan.format, header=header, first_line=start.line),
             counted,
-            write=store.check if checking else store.store_unordered,
-            batch_rows=delivery.destination.fetch_rows if checking else delivery.destination.insert_rows,
+            write=store.check if job.is_check else store.store_unordered,
+            batch_rows=delivery.destination.fetch_rows if job.is_check else delivery.destination.insert_rows,
             reject=delivery.ledger.reject_rows,
             checkpoint=partial(delivery.ledger.parts.checkpoint, job),
             deadline=delivery.deadline,
@@ -103,7 +102,7 @@ def _may_dispatch(delivery: Delivery, phase: Phase, after: PartJob | None) -> bo
     """
     if phase is Phase.STORE:
         return after is None
-    if after and after.phase is Phase.CHECK:
+    if after and after.is_check:
         return False
     started = delivery.ledger.parts.begin_check(after)
     return started or after is None

@@ -59,7 +59,7 @@ def handle_record(record: Mapping[str, Any], context: LambdaContext, tuning: Tun
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT,
         tuning=tuning,
     )
-    part = {"part": job.number, "phase": job.phase.value} if job else {}
+    part = {"part": job.number, "check": job.is_check} if job else {}
     with reporting.logger.append_context_keys(
         object_key=version.key, etag=version.etag, version_id=version.version_id, **part
     ):

@@ -146,6 +146,10 @@ class PartJob(NamedTuple):
     """From 0, in the order of the file."""
     phase: Phase = Phase.STORE
 
+    @property
+    def is_check(self) -> bool:
+        return self.phase is Phase.CHECK
+
 
 class PartStart(NamedTuple):
     """Where a part of a file begins. The part ends where the next one begins, or at the end of the file."""

@@ -5,7 +5,7 @@ from typing import Literal
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from csv_ingest.model import ObjectVersion, Outcome, PartJob, Phase
+from csv_ingest.model import ObjectVersion, Outcome, PartJob
 
 logger = Logger()
 metrics = Metrics()
@@ -54,7 +54,7 @@ def ended(version: ObjectVersion, job: PartJob | None, outcome: Outcome) -> None
     elif job:
         logger.info("part complete", extra=outcome.counts._asdict() | present)
         count("PartsComplete")
-    if not outcome.already_complete and not (job and job.phase is Phase.CHECK):
+    if not outcome.already_complete and not (job and job.is_check):
         count("RowsRead", outcome.counts.read)
         count("RowsStored", outcome.counts.stored)
         count("RowsAlreadyPresent", outcome.already_present)

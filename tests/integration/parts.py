@@ -4,14 +4,13 @@ import random
 from typing import Any
 
 from csv_ingest.events import Event, part_job
-from csv_ingest.model import Phase
 from tests.integration.world import Invocations, World
 
 
 def number_of(event: Event) -> tuple[bool, int]:
     job = part_job(event["Records"][0])
     assert job
-    return job.phase is Phase.CHECK, job.number
+    return job.is_check, job.number
 
 
 def deliver_all(world: World, queue: Invocations, *, shuffle: random.Random | None = None, times: int = 1) -> int:

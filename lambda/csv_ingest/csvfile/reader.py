@@ -3,9 +3,8 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from typing import TextIO
 
-from csv_ingest.csvfile import columns, streams
+from csv_ingest.csvfile import columns, lines, streams
 from csv_ingest.model import MAX_RECORD, ByteStream, FileFormat, RejectedRow, Row, UnreadableFile
 
 
@@ -47,13 +46,13 @@ def read_records(stream: ByteStream, format_: FileFormat, *, first_line: int = 1
     # Only at the beginning of a file is U+FEFF no character of its first cell.
     codec = "utf-8-sig" if format_.encoding == "utf-8" and first_line == 1 else format_.encoding
     # newline="" leaves line ends to the csv module, or a quoted CRLF would not survive.
-    lines = _Lines(io.TextIOWrapper(counted, encoding=codec, newline=""), first_line)
+    numbered = lines.NumberedLines(io.TextIOWrapper(counted, encoding=codec, newline=""), first_line)
     csv.field_size_limit(MAX_RECORD)  # the module's default is lower than what an item can hold
     try:
-        for cells in csv.reader(lines, delimiter=format_.delimiter, strict=True):
+        for cells in csv.reader(numbered, delimiter=format_.delimiter, strict=True):
             if cells:
-                yield lines.first, cells
-            lines.begin_record()
+                yield numbered.first, cells
+            numbered.begin_record()
     except UnicodeDecodeError as error:
         # The decoder sees the stream in pieces, and each piece ends where reading has got to.
         offset = counted.position - len(error.object) + error.start
@@ -61,36 +60,4 @@ def read_records(stream: ByteStream, format_: FileFormat, *, first_line: int = 1
     except UnicodeError as error:  # without a place: a UTF-16 file that does not begin with a byte order mark
         raise UnreadableFile(f"not {format_.encoding}: {error}") from None
     except csv.Error as error:
-        raise UnreadableFile(f"the record that starts on line {lines.first:,}: {error}") from error
-
-
-class _Lines:
-    """The physical lines of the text; knows on which line the current record began and how long the record is."""
-
-    def __init__(self, text: TextIO, first_line: int) -> None:
-        self._text = text
-        self._count = first_line - 1
-        self._record_size = 0
-        self.first = first_line
-
-    def begin_record(self) -> None:
-        self.first = self._count + 1
-        self._record_size = 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._text.readline(MAX_RECORD + 1)
-        if not line:
-            raise StopIteration
-        self._count += 1
-        self._record_size += len(line)
-        if self._record_size > MAX_RECORD:
-            raise UnreadableFile(
-                f"the record that starts on line {self.first:,} has more than {MAX_RECORD:,} characters: "
-                "is a quote left open?"
-            )
-        if "\0" in line:
-            raise UnreadableFile(f"line {self._count:,} has a NUL byte")
-        return line
+        raise UnreadableFile(f"the record that starts on line {numbered.first:,}: {error}") from error

@@ -1,0 +1,40 @@
+"""The physical lines of a text, counted and bounded."""
+
+from collections.abc import Iterator
+from typing import TextIO
+
+from csv_ingest.model import MAX_RECORD, UnreadableFile
+
+
+class NumberedLines:
+    """The physical lines of the text; knows on which line the current record began and how long the record is."""
+
+    def __init__(self, text: TextIO, first_line: int) -> None:
+        self._text = text
+        self._count = first_line - 1
+        self._record_size = 0
+        self.first = first_line
+        """Of the current record: the number of its first line."""
+
+    def begin_record(self) -> None:
+        """Take the next line for the first one of a record."""
+        self.first = self._count + 1
+        self._record_size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(MAX_RECORD + 1)
+        if not line:
+            raise StopIteration
+        self._count += 1
+        self._record_size += len(line)
+        if self._record_size > MAX_RECORD:
+            raise UnreadableFile(
+                f"the record that starts on line {self.first:,} has more than {MAX_RECORD:,} characters: "
+                "is a quote left open?"
+            )
+        if "\0" in line:
+            raise UnreadableFile(f"line {self._count:,} has a NUL byte")
+        return line

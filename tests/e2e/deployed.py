@@ -1,0 +1,72 @@
+"""The deployed stack as its users see it: uploads, the operator's commands, the functions' processes and policies."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import boto3
+import psutil
+
+from csv_ingest.model import ObjectVersion
+from local.deployment import Deployment, TableRow
+from local.server import PROJECT, LocalAws
+from ops.pipeline import Pipeline
+from tests.permissions import Permission, allowed
+
+SECONDS = 60
+"""To wait for a file."""
+
+
+def upload(deployment: Deployment, key: str, content: bytes) -> ObjectVersion:
+    deployment.pipeline.s3.put_object(Bucket=deployment.pipeline.upload_bucket, Key=key, Body=content)
+    return deployment.pipeline.latest(key)
+
+
+def rows_of(deployment: Deployment, version: ObjectVersion) -> dict[str, TableRow]:
+    return {pk: row for pk, row in deployment.rows().items() if pk.startswith(f"{version.etag}#")}
+
+
+def ops(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m ops ...`, as an operator runs it."""
+    command = [sys.executable, "-m", "ops", *arguments]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
+
+
+def reported(*arguments: str, code: int) -> Any:
+    """What a verb reports as JSON, after it ended with the exit code expected."""
+    done = ops(*arguments, "--json")
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def functions_of(aws: LocalAws) -> list[psutil.Process]:
+    """The processes in which MiniStack runs functions."""
+    return [child for child in psutil.Process(aws.process.pid).children() if "_worker.py" in " ".join(child.cmdline())]
+
+
+def done_by_lambda(deployment: Deployment, function: Any) -> set[Permission]:
+    """What Lambda does with a function's role, around its code: it writes the logs, and delivers the failures."""
+    group = f"arn:aws:logs:us-east-1:000000000000:log-group:{function['LoggingConfig']['LogGroup']}:log-stream:x"
+    done = {Permission(f"logs:{action}", group) for action in ("CreateLogStream", "PutLogEvents")}
+    name = function["FunctionName"]
+    configs = deployment.pipeline.lambda_.list_function_event_invoke_configs(FunctionName=name)
+    destinations = [each["DestinationConfig"]["OnFailure"] for each in configs["FunctionEventInvokeConfigs"]]
+    return done | {Permission("sqs:SendMessage", each["Destination"]) for each in destinations}
+
+
+def policy_of(role: str) -> set[Permission]:
+    """All that a role may do, as it is deployed."""
+    iam = boto3.client("iam")
+    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+    documents: list[Any] = [
+        iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+    ]
+    return {permission for document in documents for permission in allowed(document["Statement"])}
+
+
+def forget_record(pipeline: Pipeline, version: ObjectVersion) -> None:
+    """Leave the upload as if its event had been lost."""
+    key: Any = {"object_key": {"S": version.key}, "entry": {"S": version.etag}}
+    pipeline.dynamodb.delete_item(TableName=pipeline.files_table, Key=key)

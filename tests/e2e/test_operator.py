@@ -1,0 +1,179 @@
+"""The operator's commands on the deployed stack, each on what it is for."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from csv_ingest.events import upload_event
+from local.deployment import Deployment
+from local.examples import EXAMPLES, orders
+from ops.pipeline import wait_until
+from tests.e2e.deployed import (
+    SECONDS,
+    forget_record,
+    ops,
+    reported,
+    upload,
+)
+
+
+@pytest.mark.usefixtures("deployment")
+def test_upload_says_what_became_of_the_files(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good [1].csv", tmp_path / "bad.csv"
+    good.write_bytes(orders(30))
+    bad.write_text("id,name\n1,a\n,b\n")
+    [record] = reported("upload", str(good), "--to", "ops/", code=0)
+    assert (record["object_key"], record["status"], record["rows_stored"]) == ("ops/good [1].csv", "COMPLETE", 30)
+    records = reported("upload", str(good), str(bad), "--to", "ops/", code=1)
+    assert [record["rows_rejected"] for record in records] == [0, 1]
+    assert "good [1].csv" in ops("upload", str(good)).stdout
+
+
+@pytest.mark.usefixtures("deployment")
+def test_upload_refuses_what_would_not_be_ingested(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("x")
+    done = ops("upload", str(file))
+    assert done.returncode == 2
+    assert "notes.txt would not be ingested: only *.csv, *.CSV, *.csv.gz is" in done.stderr
+
+
+def test_status_shows_a_file_with_its_rejected_rows(deployment: Deployment) -> None:
+    version = upload(deployment, "story.csv", (EXAMPLES / "bad-rows.csv").read_bytes())
+    deployment.pipeline.wait_until_settled(version, seconds=SECONDS)
+    [record] = reported("status", "story.csv", code=1)
+    assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (8, 3, 5)
+    assert [reject["line"] for reject in record["rejects"]] == [3, 4, 5, 7, 8]
+    assert "line 4: 3 fields, expected 5" in ops("status", "story.csv").stdout
+    unknown = ops("status", "nothing.csv")
+    assert unknown.returncode == 1
+    assert "nothing.csv: it is not in the ledger" in unknown.stderr
+
+
+def test_rejects_are_a_csv_file_to_send_back(deployment: Deployment) -> None:
+    version = upload(deployment, "send-back.csv", (EXAMPLES / "bad-rows.csv").read_bytes())
+    deployment.pipeline.wait_until_settled(version, seconds=SECONDS)
+    header, *rows = csv.reader(io.StringIO(ops("rejects", "send-back.csv", "--csv").stdout))
+    assert header == ["line", "reason", "id", "customer", "item", "quantity", "price"]
+    assert [row[0] for row in rows] == ["3", "4", "5", "7", "8"]
+    assert rows[1] == ["4", "3 fields, expected 5", "B-3", "customer 3", "Saucer"]
+    assert reported("rejects", "send-back.csv", code=0)[0] == {"line": 3, "reason": "no id"}
+
+
+def test_both_kinds_of_failures_are_listed_and_redriven(deployment: Deployment) -> None:
+    pipeline = deployment.pipeline
+    broken = upload(deployment, "redrive/broken é.csv", (EXAMPLES / "latin1.csv").read_bytes())
+    assert pipeline.wait_until_settled(broken, seconds=SECONDS).attributes["status"] == "REJECTED"
+    gone = upload(deployment, "redrive/gone.csv", b"id\n1\n")
+    pipeline.wait_until_settled(gone, seconds=SECONDS)
+    pipeline.files.reopen(gone)
+    pipeline.s3.delete_object(Bucket=pipeline.upload_bucket, Key=gone.key, VersionId=gone.version_id)
+    pipeline.redeliver(gone)
+    failure = deployment.failure_of("redrive%2Fgone.csv")
+    assert failure["requestPayload"] == upload_event(gone)
+
+    def listed() -> list[tuple[str, str, str]]:
+        found = reported("redrive", "--dry-run", "--key-prefix", "redrive/", code=0)
+        return sorted((each["keys"], each["condition"], each["action"]) for each in found)
+
+    expected = [
+        ("redrive/broken é.csv", "Rejected", "kept"),
+        ("redrive/gone.csv", "RetriesExhausted", "kept"),
+    ]
+    assert listed() == expected
+    assert listed() == expected, "a dry run leaves the messages where they are"
+    reported("redrive", "--key-prefix", "redrive/", code=0)
+    # Both fail again: each message was replaced by the one of its new delivery.
+    wait_until(lambda: listed() == expected, "both are in the failure queue again", seconds=SECONDS)
+    assert not reported("redrive", "--dry-run", "--key-prefix", "elsewhere/", code=0)
+
+
+def test_backfill_delivers_what_was_there_before_the_trigger(deployment: Deployment) -> None:
+    pipeline = deployment.pipeline
+    version = upload(deployment, "backfill/a.csv", b"id\n1\n2\n")
+    pipeline.wait_until_settled(version, seconds=SECONDS)
+    forget_record(pipeline, version)
+    assert reported("status", code=1)[0] == {"object_key": "backfill/a.csv"}
+    arguments = ("backfill", "--prefix", "backfill/", "--rate", "50")
+    assert reported(*arguments, code=0) == {"delivered": 1, "settled_before": 0}
+    assert pipeline.wait_until_settled(version, seconds=SECONDS).attributes["rows_stored"] == 2
+    assert reported(*arguments, code=0) == {"delivered": 0, "settled_before": 1}
+    assert reported(*arguments, "--again", code=0) == {"delivered": 1, "settled_before": 0}
+
+
+def test_audit_names_each_damage_and_repairs_it(deployment: Deployment) -> None:
+    pipeline = deployment.pipeline
+    version = upload(deployment, "audit/a.csv", orders(60))
+    pipeline.wait_until_settled(version, seconds=SECONDS)
+    result = reported("audit", "--prefix", "audit/", code=0)
+    assert (result["files"], result["rows"], result["findings"]) == (1, 60, [])
+    deleted, changed, added = (f"{version.etag}#{id_}" for id_ in ("ORDER-0000007", "ORDER-0000009", "made up"))
+    pipeline.dynamodb.delete_item(TableName=pipeline.rows_table, Key={"pk": {"S": deleted}})
+    pipeline.dynamodb.update_item(
+        TableName=pipeline.rows_table,
+        Key={"pk": {"S": changed}},
+        UpdateExpression="SET #data = :data",
+        ExpressionAttributeNames={"#data": "data"},
+        ExpressionAttributeValues={":data": {"S": "{}"}},
+    )
+    pipeline.dynamodb.put_item(TableName=pipeline.rows_table, Item={"pk": {"S": added}, "etag": {"S": version.etag}})
+    damage = reported("audit", "--prefix", "audit/", code=1)["findings"]
+    assert sorted((each["kind"], each["key"], each["detail"]) for each in damage) == [
+        ("different", "audit/a.csv", f"line 11: {changed}"),
+        ("missing", "audit/a.csv", f"line 9: {deleted}"),
+        ("unexpected", "audit/a.csv", added),
+    ]
+    repaired = ops("audit", "--prefix", "audit/", "--repair")
+    assert repaired.returncode == 1
+    assert repaired.stdout.endswith("1 files, 60 rows, 1 findings\n")
+    assert f"unexpected: audit/a.csv: {added}" in repaired.stdout.splitlines()[-2]
+    pipeline.dynamodb.delete_item(TableName=pipeline.rows_table, Key={"pk": {"S": added}})
+    assert reported("audit", "--prefix", "audit/", code=0)["findings"] == []
+
+
+def test_audit_finds_what_the_ledger_misses(deployment: Deployment) -> None:
+    pipeline = deployment.pipeline
+    version = upload(deployment, "ledger/a.csv", b"id,name\n1,a\n,b\n")
+    pipeline.wait_until_settled(version, seconds=SECONDS)
+    key: Any = {"object_key": {"S": version.key}}
+    reject = key | {"entry": {"S": f"{version.etag}#reject#{3:012d}"}}
+    pipeline.dynamodb.delete_item(TableName=pipeline.files_table, Key=reject)
+    found = reported("audit", "--prefix", "ledger/", code=1)["findings"]
+    assert [each["kind"] for each in found] == ["unaccounted", "sums"]
+    forget_record(pipeline, version)
+    found = reported("audit", "--prefix", "ledger/", code=1)["findings"]
+    assert [(each["kind"], each["detail"]) for each in found] == [("unsettled", f"etag {version.etag}: no record")]
+    assert ops("audit", "--prefix", "ledger/", "--repair").returncode == 0
+
+
+def test_pause_stops_deliveries_and_resume_restores_them(deployment: Deployment) -> None:
+    pipeline = deployment.pipeline
+
+    def reserved() -> int | None:
+        answer = pipeline.lambda_.get_function_concurrency(FunctionName=pipeline.function)
+        return answer.get("ReservedConcurrentExecutions")
+
+    paused = ops("pause")
+    assert (paused.returncode, reserved()) == (0, 0)
+    assert "failure queue" in paused.stdout
+    resumed = ops("resume")
+    assert (resumed.returncode, reserved()) == (0, 50), resumed.stderr
+    assert "python -m ops redrive" in resumed.stdout
+
+
+@pytest.mark.usefixtures("deployment")
+def test_a_missing_stack_is_one_line_without_traceback() -> None:
+    done = ops("--stack", "CsvIngest-prod", "status")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: stack CsvIngest-prod: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["upload", "status", "rejects", "redrive", "backfill", "audit", "pause", "resume"])
+def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
+    done = ops(verb, "--help")
+    assert done.returncode == 0
+    assert f"Example: python -m ops {verb}" in done.stdout
