@@ -1,6 +1,6 @@
-"""The names that the infrastructure and the functions share. lambda/csv_ingest/contract.py is the functions' copy.
+"""The names that the infrastructure and the functions share; the functions have them in the modules that use them.
 
-The infrastructure imports nothing of the functions' code. tests/infrastructure/test_contract.py compares the copies.
+The infrastructure imports nothing of the functions' code. tests/infrastructure/test_contract.py compares both sides.
 """
 
 from typing import Literal, TypedDict

@@ -71,23 +71,6 @@ def arn(id_: str) -> dict[str, Any]:
     return {"Fn::GetAtt": [id_, "Arn"]}
 
 
-def text(value: Any) -> str:
-    """A value of a template as text, with `${Name}` and `${Name.Attribute}` for what only the deployment knows."""
-    match value:
-        case {"Ref": name}:
-            return f"${{{name}}}"
-        case {"Fn::GetAtt": [name, attribute]}:
-            return f"${{{name}.{attribute}}}"
-        case {"Fn::Join": [separator, parts]}:
-            return str(separator).join(map(text, parts))
-    return str(value)
-
-
-def one_or_many(value: Any) -> list[Any]:
-    """A list, which a template writes without brackets if it has one item."""
-    return value if isinstance(value, list) else [value]
-
-
 def statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = policy["Properties"]["PolicyDocument"]["Statement"]
     return found

@@ -19,10 +19,9 @@ from tests.infrastructure.conftest import (
     Synthesized,
     arn,
     inline_statements,
-    one_or_many,
     statements,
-    text,
 )
+from tests.templates import as_list, readable
 
 
 @EACH_FUNCTION
@@ -97,7 +96,7 @@ class TestRoles:
         self, stack: Synthesized, function: str, allowed: list[dict[str, Any]]
     ) -> None:
         bucket, rows, files, ingest, failures, log_group = (
-            text(arn(stack.id_of(kind, name)))
+            readable(arn(stack.id_of(kind, name)))
             for kind, name in (
                 (BUCKET, ""),
                 (TABLE, "Rows"),
@@ -121,7 +120,7 @@ class TestRoles:
                 ingest: ["lambda:InvokeFunction"],
             },
         }
-        found = {text(statement["Resource"]): sorted(one_or_many(statement["Action"])) for statement in allowed}
+        found = {readable(statement["Resource"]): sorted(as_list(statement["Action"])) for statement in allowed}
         assert found == needed[function] | {
             failures: ["sqs:SendMessage"],
             log_group: ["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -137,5 +136,5 @@ class TestRoles:
 
 def test_ingest_reads_only_below_the_prefix(synthesize: Synthesize) -> None:
     prefixed = synthesize(key_prefix="in/")
-    resources = [text(statement["Resource"]) for statement in inline_statements(prefixed.only(ROLE, INGEST))]
-    assert text({"Fn::Join": ["", [arn(prefixed.id_of(BUCKET)), "/in/*"]]}) in resources
+    resources = [readable(statement["Resource"]) for statement in inline_statements(prefixed.only(ROLE, INGEST))]
+    assert readable({"Fn::Join": ["", [arn(prefixed.id_of(BUCKET)), "/in/*"]]}) in resources

@@ -27,8 +27,8 @@ from tests.infrastructure.conftest import (
     Synthesized,
     denies_plain_http,
     statements,
-    text,
 )
+from tests.templates import readable
 
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 SECTIONS = re.findall(r"^### (\w+)$", RUNBOOK.partition("## Alarms\n")[2].partition("\n## ")[0], flags=re.MULTILINE)
@@ -62,9 +62,9 @@ class TestEachAlarm:
         functions = [stack.id_of(FUNCTION, name) for name in (INGEST, SWEEP)]
         variables = [stack.all(FUNCTION)[id_]["Properties"]["Environment"]["Variables"] for id_ in functions]
         [dimension] = alarm["Dimensions"]
-        watched = (alarm["Namespace"], dimension["Name"], text(dimension["Value"]))
+        watched = (alarm["Namespace"], dimension["Name"], readable(dimension["Value"]))
         assert watched in {
-            *(("AWS/Lambda", "FunctionName", text({"Ref": id_})) for id_ in functions),
+            *(("AWS/Lambda", "FunctionName", readable({"Ref": id_})) for id_ in functions),
             ("AWS/SQS", "QueueName", f"${{{stack.id_of(QUEUE)}.QueueName}}"),
             *((each["POWERTOOLS_METRICS_NAMESPACE"], "service", each["POWERTOOLS_SERVICE_NAME"]) for each in variables),
         }
@@ -83,7 +83,7 @@ def alarm_on(stack: Synthesized, metric: str, of: str, *, statistic: str = "Sum"
         for each in stack.all(ALARM).values()
         if each["Properties"]["MetricName"] == metric
         and statistic in (each["Properties"].get("Statistic"), each["Properties"].get("ExtendedStatistic"))
-        and text(each["Properties"]["Dimensions"][0]["Value"]) == of
+        and readable(each["Properties"]["Dimensions"][0]["Value"]) == of
     ]
     return alarm
 
@@ -109,7 +109,7 @@ class TestFailurePaths:
 
     @pytest.fixture
     def ingest(self, stack: Synthesized) -> str:
-        return text({"Ref": stack.id_of(FUNCTION, INGEST)})
+        return str(readable({"Ref": stack.id_of(FUNCTION, INGEST)}))
 
     def test_an_event_in_the_failure_queue(self, stack: Synthesized, queue: str) -> None:
         waiting = alarm_on(stack, "ApproximateNumberOfMessagesVisible", queue, statistic="Maximum")
@@ -125,7 +125,7 @@ class TestFailurePaths:
 
     @EACH_FUNCTION
     def test_an_error_of_each_function(self, stack: Synthesized, function: str) -> None:
-        assert is_raised_above(0, alarm_on(stack, "Errors", text({"Ref": stack.id_of(FUNCTION, function)})))
+        assert is_raised_above(0, alarm_on(stack, "Errors", readable({"Ref": stack.id_of(FUNCTION, function)})))
 
     @pytest.mark.parametrize("metric", ["Throttles", "AsyncEventsDropped", "DestinationDeliveryFailures"])
     def test_an_event_that_lambda_cannot_deliver(self, stack: Synthesized, ingest: str, metric: str) -> None:
@@ -153,12 +153,12 @@ class TestFailurePaths:
     @pytest.mark.parametrize("timeout_seconds", [30, 300])
     def test_deliveries_near_the_timeout(self, synthesize: Synthesize, timeout_seconds: int) -> None:
         stack = synthesize(timeout_seconds=timeout_seconds)
-        duration = alarm_on(stack, "Duration", text({"Ref": stack.id_of(FUNCTION, INGEST)}), statistic="p99")
+        duration = alarm_on(stack, "Duration", readable({"Ref": stack.id_of(FUNCTION, INGEST)}), statistic="p99")
         assert is_raised_above(0.8 * timeout_seconds * 1000, duration)
 
 
 def test_every_metric_is_watched_or_shown(stack: Synthesized) -> None:
-    body = text(stack.only("AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"])
+    body = readable(stack.only("AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"])
     shown = set(re.findall(r'"CsvIngest","(\w+)"', body))
     alarms = [alarm["Properties"] for alarm in stack.all(ALARM).values()]
     watched = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "CsvIngest"}

@@ -25,10 +25,9 @@ from tests.infrastructure.conftest import (
     Synthesize,
     Synthesized,
     inline_statements,
-    one_or_many,
     statements,
-    text,
 )
+from tests.templates import as_list, readable
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
@@ -61,7 +60,7 @@ def test_functions_use_the_key_only_through_services(
     found = about_keys(synthesize(kms_key=KEY))
     assert {statement["Resource"] for statement in found} == {KEY}
     assert {
-        text(statement["Condition"]["StringEquals"]["kms:ViaService"]): set(one_or_many(statement["Action"]))
+        readable(statement["Condition"]["StringEquals"]["kms:ViaService"]): set(as_list(statement["Action"]))
         for statement in found
     } == {f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}": actions for service, actions in actions_by_service.items()}
     assert about_keys(synthesize()) == []
@@ -79,7 +78,7 @@ class TestExistingBucket:
 
     def test_is_read_only_below_the_prefix(self, stack: Synthesized) -> None:
         reading = inline_statements(stack.only(ROLE, INGEST))[0]
-        assert (reading["Action"], text(reading["Resource"])) == (
+        assert (reading["Action"], readable(reading["Resource"])) == (
             "s3:GetObjectVersion",
             "arn:${AWS::Partition}:s3:::orders-in/in/*",
         )
