@@ -46,11 +46,11 @@ class DynamoDbDestination:
         found = {item["pk"]["S"]: item for item in self._table.get_many([_key(etag, row.id) for row in rows])}
         if missing := len(rows) - len(found):
             were = "row was" if missing == 1 else "rows were"
-            raise ItemsNotRead(f"{missing:,} {were} deleted during ingestion, from {self._table.name}: audit --repair")
+            raise ItemsNotRead(f"{missing:,} {were} deleted during ingestion: run `python -m ops audit --repair`")
         stored = [_found(found[_pk(etag, row.id)]) for row in rows]
         kept = [each for each in stored if isinstance(each, StoredRow)]
         if foreign := len(stored) - len(kept):
-            raise ItemsNotRead(f"{self._table.name} has {foreign:,} items under keys of rows that are no rows: audit")
+            raise ItemsNotRead(f"the keys of {foreign:,} rows hold items that are no rows: run `python -m ops audit`")
         return kept
 
     def replace_later_line(self, etag: str, row: Row) -> None:
