@@ -17,14 +17,14 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds
 
 
 class Deadline:
-    """When a delivery has to stop, so that it can still say how far it came."""
+    """When a delivery has to stop, in time to record how far it came."""
 
     def __init__(self, seconds_left: Callable[[], float]) -> None:
         self.seconds_left = seconds_left
 
     @classmethod
     def never(cls) -> "Deadline":
-        """The deadline of an operator's command."""
+        """No deadline: an operator's command takes the time that it needs."""
         return cls(lambda: float("inf"))
 
     def check(self, where: str) -> None:
@@ -33,13 +33,13 @@ class Deadline:
             raise OutOfTime(f"out of time {where}")
 
     def limit(self, items: Iterable[T], where: Callable[[int], str]) -> Iterator[T]:
-        """Yield the items while time is left; `where` describes the place for a number of items that were yielded."""
+        """Yield the items while time is left. `where(n)` is where OutOfTime says it was raised, after n items."""
         for number, item in enumerate(items):
             self.check(where(number))
             yield item
 
     def count(self, items: Iterator[object], where: str) -> Iterator[int]:
-        """Read the items to their end; yield every 1,000, and at the end, how many there were so far."""
+        """Read the items to their end; yield how many were read, every 1,000 items and at the end."""
         count, more = 0, True
         while more:
             step = sum(1 for _ in islice(items, _STEP))
@@ -51,8 +51,8 @@ class Deadline:
 class AdaptiveBackoff:
     """Pauses before the requests of an invocation to one table: doubled by throttling, halved by success.
 
-    All requests share one backoff, so that they slow down together: the first attempt of a request waits too, if those
-    before it had to. Invocations do not know of each other; jitter keeps them apart.
+    All requests share one backoff, so that they slow down together: a request waits before its first attempt too, if
+    earlier requests were throttled. Invocations do not know of each other; jitter keeps them apart.
     """
 
     def __init__(self, deadline: Deadline) -> None:

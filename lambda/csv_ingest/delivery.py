@@ -1,8 +1,8 @@
-"""One delivery, Lambda's attempt to ingest an upload or a part of it: what it is about, and what it works with."""
+"""What one delivery works with: the upload, the configuration, the ledger, the destination, the deadline."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from csv_ingest import clients, configuration, events, ledger, source
@@ -15,7 +15,7 @@ from csv_ingest.model import ByteStream, FileFormat, ObjectVersion, PartJob, Tun
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """What a delivery works with. `of` connects it to AWS."""
+    """One attempt of Lambda to ingest an upload, or a part of it."""
 
     version: ObjectVersion
     config: configuration.IngestConfig
@@ -36,7 +36,10 @@ class Delivery:
         seconds_left: Callable[[], float],
         tuning: Tuning,
     ) -> "Delivery":
-        """A delivery of an object version, which has to end when no seconds are left. Makes no request."""
+        """Connect the delivery of an object version to its tables; makes no request.
+
+        The delivery ends with OutOfTime when `seconds_left()` is 0 or less.
+        """
         deadline = Deadline(seconds_left)
         files = DynamoDbTable(clients.dynamodb(), config.files_table, deadline=deadline)
         rows = DynamoDbTable(clients.dynamodb(), config.rows_table, deadline=deadline)
@@ -50,14 +53,12 @@ class Delivery:
             tuning=tuning,
         )
 
-    @contextmanager
-    def open(self, start: int = 0, end: int | None = None) -> Iterator[ByteStream]:
-        """The bytes of the upload, from `start` to before `end`; see source.open_object."""
-        with source.open_object(self.version, clients.s3(), start=start, end=end) as stream:
-            yield stream
+    def open(self, start: int = 0, end: int | None = None) -> AbstractContextManager[ByteStream]:
+        """Open the uploaded file, from byte `start` to before byte `end`, as `source.open_object` does."""
+        return source.open_object(self.version, clients.s3(), start=start, end=end)
 
     def row_store(self, format_: FileFormat) -> RowStore:
-        """Where the rows go that are read under a format."""
+        """The store for rows that are read under a format."""
         return RowStore(
             self.destination,
             etag=self.version.etag,
@@ -66,6 +67,6 @@ class Delivery:
         )
 
     def dispatch(self, job: PartJob) -> None:
-        """Put a part into Lambda's queue, for this function."""
+        """Put a part into Lambda's queue, as an event for this function."""
         event = json.dumps(events.upload_event(self.version, job)).encode()
         clients.lambda_().invoke(FunctionName=self.function, InvocationType="Event", Payload=event)

@@ -1,8 +1,8 @@
-"""A large file in parts: each part is a delivery of its own, which Lambda's queue repeats and limits as any other.
+"""Ingests a large file in parts. Each part is an event of its own, which Lambda retries and limits as any other event.
 
-First the rows of all parts are stored. If an id was met on two lines, all parts are then checked: compared with the
-destination, to reject the lines that lost. Whoever finishes the last part settles the file. docs/architecture.md draws
-the states.
+First the rows of all parts are stored. If an id was found on two lines, all parts are then checked: their rows are
+compared with the destination, to reject the lines that lost. The delivery of the last part settles the file.
+docs/architecture.md draws the states.
 """
 
 from collections import deque
@@ -20,10 +20,10 @@ DISPATCHES = 8
 
 
 def ingest_part(delivery: Delivery, job: PartJob) -> Outcome:
-    """Store or check the rows of one part of a file; settle the file if it was the last one.
+    """Store or check the rows of one part of a file; settle the file after its last part.
 
-    Repeating it changes nothing, as with `ingest.ingest_file`. Raises the same exceptions, and MalformedEvent if there
-    is no such part to be done.
+    Can be repeated like `ingest.ingest_file`, and raises the same exceptions. Raises MalformedEvent if the file has no
+    such part, or is not being checked.
     """
     file = delivery.ledger.read()
     if file.status == ledger.COMPLETE:
@@ -64,9 +64,9 @@ def run_part(delivery: Delivery, job: PartJob, counted: RowCounts) -> loader.Loa
 
 
 def settle_or_dispatch(delivery: Delivery, *, after: PartJob | None) -> Outcome:
-    """Settle the file if all is done; otherwise dispatch the parts that come next, if this delivery is to do it.
+    """Settle the file if all its parts are complete; otherwise begin the next phase, and dispatch the parts of it.
 
-    `after` is the part that was done before; None at a delivery of the whole file.
+    `after` is the part that this delivery completed; None if the whole file was delivered.
     """
     record = delivery.ledger.read()
     if record.status == ledger.COMPLETE:
@@ -77,7 +77,7 @@ def settle_or_dispatch(delivery: Delivery, *, after: PartJob | None) -> Outcome:
         delivery.ledger.complete(counts)
         return Outcome(settled=counts)
     phase = Phase.CHECK if stored else Phase.STORE
-    if not _may_dispatch(delivery, phase, after):
+    if not _begin_phase(delivery, phase, after):
         return Outcome()
     jobs = delivery.ledger.parts.unfinished(phase, record.parts)
     dispatch_parts(delivery, jobs)
@@ -85,7 +85,7 @@ def settle_or_dispatch(delivery: Delivery, *, after: PartJob | None) -> Outcome:
 
 
 def dispatch_parts(delivery: Delivery, jobs: Sequence[PartJob]) -> None:
-    """Put parts into Lambda's queue; raises OutOfTime, or what Lambda refused one of them with."""
+    """Put parts into Lambda's queue; raises OutOfTime, or botocore's error if Lambda does not accept a part."""
 
     def dispatch(job: PartJob) -> None:
         delivery.deadline.check(f"while {len(jobs):,} parts were dispatched")
@@ -95,14 +95,15 @@ def dispatch_parts(delivery: Delivery, jobs: Sequence[PartJob]) -> None:
         deque(pool.map(dispatch, jobs), maxlen=0)
 
 
-def _may_dispatch(delivery: Delivery, phase: Phase, after: PartJob | None) -> bool:
-    """Whether a delivery of the whole file (None) or of a part dispatches the parts of a phase. Starts the check.
+def _begin_phase(delivery: Delivery, phase: Phase, after: PartJob | None) -> bool:
+    """Begin a phase, if that is for this delivery to do; return whether this delivery dispatches the parts of it.
 
-    Only the part that starts the check may dispatch others; otherwise duplicate events would multiply without end.
+    A delivery of the whole file dispatches the parts of any phase. Of the parts, only the one that starts the check may
+    dispatch others; otherwise duplicate events would multiply without end.
     """
     if phase is Phase.STORE:
         return after is None
     if after and after.is_check:
         return False
-    started = delivery.ledger.parts.begin_check(after)
-    return started or after is None
+    started_here = delivery.ledger.parts.begin_check(after)
+    return started_here or after is None

@@ -1,4 +1,4 @@
-"""One uploaded file, from its first byte to the ledger's sums."""
+"""Ingests one uploaded file, from the first read of the ledger to the settled record."""
 
 from csv_ingest import csvfile, fanout, ledger, loader, planning
 from csv_ingest.delivery import Delivery
@@ -6,16 +6,16 @@ from csv_ingest.model import NOTHING_YET, Outcome
 
 
 def ingest_file(delivery: Delivery) -> Outcome:
-    """Bring every row of a file into the destination, or into the ledger as rejected, and settle the file.
+    """Store every row of a file in the destination, or record it as rejected in the ledger; then settle the file.
 
-    Returns after one read if an earlier delivery completed the file. A large file is only checked and split here: its
-    parts are dispatched, and the last of them settles the file.
+    Returns after one read if an earlier delivery completed the file. A large file is only read and split here; its
+    parts are dispatched, and the delivery of the last part settles the file.
 
-    Repeating it, at any time, any number of times, also after a delivery that was killed, leads to the same tables, and
-    goes on where confirmed work ended.
+    Can be repeated at any time and any number of times, also after a delivery that was killed: it continues after the
+    last confirmed row, and leads to the same tables.
 
     Raises UnreadableFile if the file can never be ingested; no row of it is stored then. Raises RowsNotWritten,
-    ItemsNotRead, OutOfTime or botocore's errors if it can be tried again; what was stored stays stored.
+    ItemsNotRead, OutOfTime or botocore's errors if the delivery should be retried; stored rows stay stored.
     """
     record = delivery.ledger.read()
     if record.status == ledger.COMPLETE:
@@ -29,12 +29,12 @@ def ingest_file(delivery: Delivery) -> Outcome:
 
 
 def _plan(delivery: Delivery, record: ledger.FileRecord) -> ledger.FileRecord:
-    """Read the file once to its end and record how it is ingested; returns the record, of whoever came first."""
+    """Read the file to its end and record how it is ingested; returns the record of the delivery that did so first."""
     plan = planning.plan_file(
         delivery.version,
         record.format or delivery.config.format,
         delivery.open,
-        # A file that was begun once stays, whatever is allowed today.
+        # A file that was accepted once stays accepted, whatever max_file_mb says today.
         max_bytes=None if record.format else delivery.config.max_file_bytes,
         deadline=delivery.deadline,
         tuning=delivery.tuning,

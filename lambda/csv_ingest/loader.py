@@ -1,4 +1,4 @@
-"""Read, batch, store, checkpoint: how the rows of a file, or of a part of one, get into the destination."""
+"""Loads the rows of a file, or of a part of a file, into the destination: read, batch, store, checkpoint."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,12 +25,12 @@ Write = Callable[[Sequence[Row]], BatchResult]
 
 
 class Loaded(NamedTuple):
-    """What became of the rows that were loaded."""
+    """The result of loading rows."""
 
     counts: RowCounts
-    """Of all of them, those that earlier deliveries loaded included."""
+    """Of all rows, including the rows that earlier deliveries loaded."""
     already_present: int
-    """How many of the rows this delivery found in the destination."""
+    """How many rows this delivery found in the destination."""
 
 
 def load_rows(
@@ -44,11 +44,11 @@ def load_rows(
     deadline: Deadline,
     tuning: Tuning,
 ) -> Loaded:
-    """Write the records after those that are counted in `done`; on return each is stored or recorded as rejected.
+    """Write all records but the first `done.read`; on return each record is stored, or recorded as rejected.
 
-    `write` gets at most `batch_rows` rows with different ids, and several calls are in flight at the same time. Only
-    what was confirmed, in the order of the file, is counted. If the deadline or the destination ends the work early,
-    the counts so far are recorded by `checkpoint`, and OutOfTime, RowsNotWritten or ItemsNotRead is raised.
+    `write` gets at most `batch_rows` rows with different ids at a time, and several calls of it are in flight together.
+    Rows are counted in the order of the file, and only after they were confirmed. If the deadline or the destination
+    ends the work early, `checkpoint` gets the counts so far, and OutOfTime, RowsNotWritten or ItemsNotRead is raised.
     """
     for _ in deadline.count(islice(records, done.read), "before the checkpoint was reached"):
         pass
@@ -58,7 +58,7 @@ def load_rows(
         for batch, result in _write_concurrently(batches, write, tuning.in_flight):
             rejected = [each for each in batch.records if isinstance(each, RejectedRow)] + result.rejected
             reject(rejected)
-            # Only now is it known that nothing of the batch is lost.
+            # Counted only now: each row of the batch is stored or recorded, so none can be lost.
             counts = counts.plus(read=len(batch.records), rejected=len(rejected))
             present += result.already_present
             if counts.read >= saved.read + tuning.checkpoint_rows:
@@ -71,7 +71,7 @@ def load_rows(
 
 
 class _Batch(NamedTuple):
-    """Records that go together, in the order of the file, and the ids of those that are rows."""
+    """Consecutive records, and the ids of the rows among them."""
 
     records: list[Row | RejectedRow]
     ids: set[str]
@@ -82,9 +82,9 @@ class _Batch(NamedTuple):
 
 
 def _batches(records: Iterable[Row | RejectedRow], size: int) -> Iterator[_Batch]:
-    """Divide records into batches that fit one request: not too many, not too large, no id twice.
+    """Divide records into batches that fit into one request: not too many, not too large, no id twice.
 
-    Which of two rows with one id is stored must not be left to the destination; DynamoDB refuses such a request.
+    A destination must not choose between two rows with one id; DynamoDB refuses a request with such rows.
     """
     batch, characters = _Batch([], set()), 0
     for record in records:
@@ -104,10 +104,10 @@ def _batches(records: Iterable[Row | RejectedRow], size: int) -> Iterator[_Batch
 
 
 def _write_concurrently(batches: Iterable[_Batch], write: Write, at_once: int) -> Iterator[tuple[_Batch, BatchResult]]:
-    """Write some batches at the same time; yield each when it and all before it are confirmed.
+    """Write some batches at the same time; yield each batch when it and all batches before it are confirmed.
 
-    A batch that has an id of another in flight waits for it, so that the first of two rows is stored first. When time
-    is used up, what is in flight is still confirmed.
+    A batch waits for those in flight that have one of its ids, so that the first of two rows is stored first. When time
+    is used up, the batches in flight are still confirmed.
     """
     in_flight: deque[tuple[_Batch, Future[BatchResult]]] = deque()
 

@@ -77,7 +77,7 @@ class RowKey(NamedTuple):
 
 
 class StoredRow(NamedTuple):
-    """A row as a destination has it."""
+    """A row that a destination holds."""
 
     key: RowKey
     etag: str
@@ -86,20 +86,20 @@ class StoredRow(NamedTuple):
 
 
 class ForeignItem(NamedTuple):
-    """What a destination has under a key that is no row: somebody else wrote it."""
+    """An item that a destination holds and that is no row: somebody else wrote it."""
 
     key: RowKey
 
 
 class BatchResult(NamedTuple):
-    """What became of some rows: those that are not rejected are in the destination, with their values."""
+    """The result of storing or checking some rows: all that are not rejected are in the destination."""
 
     already_present: int
     rejected: list[RejectedRow]
 
 
 class RowCounts(NamedTuple):
-    """What became of the rows of a file so far: `read == stored + rejected`."""
+    """How many rows of a file were read, stored and rejected so far: `read == stored + rejected`."""
 
     read: int = 0
     stored: int = 0
@@ -112,22 +112,23 @@ class RowCounts(NamedTuple):
 
 
 NOTHING_YET = RowCounts()
+"""No row was read so far."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What one delivery came to."""
+    """The result of one delivery."""
 
     counts: RowCounts = NOTHING_YET
-    """Of what was delivered: the file, or a part of it."""
+    """Of the file, or of the part that was delivered."""
     already_present: int = 0
-    """How many of its rows this delivery found in the destination."""
+    """How many rows this delivery found in the destination."""
     already_complete: bool = False
-    """Whether an earlier delivery had completed it."""
+    """Whether an earlier delivery had completed the file, or the part."""
     parts_dispatched: int = 0
     """How many parts of the file this delivery put into Lambda's queue."""
     settled: RowCounts | None = None
-    """Of the file, if this delivery settled it."""
+    """The counts of the file, if this delivery settled the file."""
 
 
 class Phase(Enum):
@@ -175,7 +176,7 @@ class Tuning:
     """Sizes that were chosen by measuring, not by users; tests make them small."""
 
     block_bytes: int = 128 * 1024
-    """The splitter looks at so many bytes together. A part ends with the last line end of a block."""
+    """How many bytes the splitter examines together. A part ends with the last line end of a block."""
 
     part_bytes: int = 1 << 20
     part_lines: int = 5_000
@@ -187,17 +188,17 @@ class Tuning:
     """
 
     whole_parts: int = 4
-    """A file of at most so many parts is ingested by one delivery: some 20,000 rows, or 4 MB."""
+    """How many parts a file may have that one delivery ingests whole: some 20,000 rows, or 4 MB."""
 
     max_parts: int = 10_000
-    """The plan of so many parts, with the column names, fits into one item of 400 KB. That is 10 GB."""
+    """How many parts a file may have: 10 GB. Their plan, with the column names, fits into one item of 400 KB."""
 
     checkpoint_rows: int = 1_000
-    """A delivery that is killed costs its successor at most so many rows, and what was in flight. A checkpoint is one
-    request."""
+    """Rows between two checkpoints. The retry of a killed delivery repeats at most so many, and what was in flight. A
+    checkpoint is one request."""
 
     in_flight: int = 4
-    """Requests to the destination at the same time: a request takes longer to be answered than to be made.
+    """How many requests to the destination are made at the same time: answering a request takes longer than making it.
     docs/benchmarks.md compares 1, 2, 4 and 8."""
 
 
@@ -208,8 +209,8 @@ class MalformedEvent(Exception):
 class UnreadableFile(Exception):
     """The object is not a CSV file in the configured encoding with the configured id column, and never will be.
 
-    The message is for whoever uploaded it, and may name the columns of the header: it belongs into the ledger and the
-    failure queue, not into the logs.
+    The message is for whoever uploaded the file, and may name the columns of its header: it goes to the ledger and to
+    the failure queue, not to the logs.
     """
 
 
@@ -222,8 +223,8 @@ class RowsNotWritten(Exception):
 
 
 class ItemsNotRead(Exception):
-    """Reads were left unprocessed until the time for this invocation was used up, or an item is gone or is no row."""
+    """Reads were left unprocessed until the time for this invocation was used up, or an item is missing or no row."""
 
 
 class OutOfTime(Exception):
-    """The invocation is about to be ended by its timeout; what is stored stays stored."""
+    """The invocation's timeout is about to end it. Rows that are stored stay stored."""

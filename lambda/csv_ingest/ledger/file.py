@@ -10,8 +10,8 @@ from csv_ingest.model import FileFormat, ObjectVersion, RejectedRow, RowCounts
 class FileLedger:
     """The record of one upload: `PROCESSING` from its first delivery on, then `COMPLETE`, or `REJECTED`.
 
-    There is no lock. Deliveries at the same time write the same rows under the same keys, find the same rejects and
-    come to the same sums. So it does not matter which of them settles the record, and a crashed one blocks nobody.
+    There is no lock. Concurrent deliveries write the same rows under the same keys, reject the same rows and come to
+    the same sums. So it does not matter which delivery settles the record, and a crashed delivery blocks nobody.
     """
 
     def __init__(self, table: DynamoDbTable, version: ObjectVersion) -> None:
@@ -21,7 +21,7 @@ class FileLedger:
         self._key = items.key_of(version)
 
     def read(self) -> items.FileRecord:
-        """What earlier deliveries of this upload came to. One strongly consistent read."""
+        """The record as earlier deliveries left it. One strongly consistent read."""
         return items.FileRecord.of(self._table.get(self._key))
 
     def begin(self) -> None:
@@ -41,7 +41,7 @@ class FileLedger:
             self._table.insert_absent(rejects[start : start + MAX_STATEMENTS])
 
     def found_readable(self, format_: FileFormat) -> items.FileRecord:
-        """Record how the file can be read, with no row stored yet; returns the record, of whoever came first."""
+        """Record how the file is read, with no row stored yet; returns the record of the first delivery to do so."""
         first = items.sums(RowCounts()) | {"format": {"S": items.format_as_text(format_)}}
         before = self._update(first, unless="attribute_exists(#rows_read)")
         if before is not None:
@@ -49,18 +49,18 @@ class FileLedger:
         return items.FileRecord(status=items.PROCESSING, counts=RowCounts(), format=format_)
 
     def checkpoint(self, counts: RowCounts) -> None:
-        """Record how far the file is done, for the next delivery to go on from there; never less than before."""
+        """Record how many rows are done, for the next delivery to continue after them; the number never decreases."""
         self._update(items.sums(counts), unless="#rows_read >= :rows_read")
 
     def complete(self, counts: RowCounts) -> None:
-        """Settle the upload: the caller saw each row confirmed by the destination, or recorded as rejected."""
+        """Settle the upload as complete. Each row has to be confirmed by the destination, or recorded as rejected."""
         settled: items.Item = {"status": {"S": items.COMPLETE}, "settled_at": items.now()}
         self._update(settled | items.sums(counts), remove=["reason", "check_begun_by"])
 
     def reject_file(self, reason: str) -> None:
-        """Settle the upload as one that cannot be read, unless another delivery found that it can.
+        """Settle the upload as rejected, unless another delivery found the file readable.
 
-        A delivery under other settings may yet complete it.
+        A later delivery, under other settings, can begin the upload again.
         """
         settled: items.Item = {"status": {"S": items.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
         self._update(settled, unless="attribute_exists(#rows_read)")
@@ -68,9 +68,9 @@ class FileLedger:
     def _update(
         self, attributes: items.Item, *, remove: Sequence[str] = (), unless: str | None = None
     ) -> items.Item | None:
-        """Update the record unless it is complete or `unless` holds; returns None, or the record that stayed.
+        """Update the record unless it is complete or `unless` holds; returns None, or the unchanged record.
 
-        A record that stayed was updated by another delivery, from the same bytes and with the same result.
+        In that case another delivery updated it before, from the same bytes and with the same result.
         """
         condition = f"{items.NOT_COMPLETE} AND NOT ({unless})" if unless else items.NOT_COMPLETE
         return self._table.update(self._key, attributes, condition=condition, values=items.IS_COMPLETE, remove=remove)

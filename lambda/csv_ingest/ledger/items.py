@@ -1,4 +1,4 @@
-"""The items of the files table: their keys, their attributes, and what they mean."""
+"""The items of the files table: their keys, their attributes, and how they are read and written."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ PROCESSING, COMPLETE, REJECTED = "PROCESSING", "COMPLETE", "REJECTED"
 SETTLED = frozenset({COMPLETE, REJECTED})
 
 MARK = "#"
-"""In the sort key, after the ETag, before what is not the record of an upload. There is none in an ETag."""
+"""Follows the ETag in the sort key of every item but the record of an upload. An ETag contains none."""
 
 REJECTS = "#reject#"
 """Between the ETag and the line, in the sort key of a rejected row."""
@@ -39,21 +39,21 @@ SUMS = ("rows_read", "rows_stored", "rows_rejected")
 """The attributes that count rows, in the order of RowCounts."""
 
 NOT_COMPLETE = "NOT (#status = :complete)"
-"""A condition: a complete record stays as it is."""
+"""The condition of every update: a complete record stays as it is."""
 
 IS_COMPLETE: Item = {"complete": {"S": COMPLETE}}
-"""The value of that condition."""
+"""The value that the condition compares with."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileRecord:
-    """What the ledger knows of one upload, or of one part of an upload. Without an item, nothing."""
+    """What the ledger holds of one upload, or of one part of an upload; every field is empty if it has no item."""
 
     status: str | None = None
     counts: RowCounts | None = None
-    """Confirmed work; None until the whole file was found to be readable."""
+    """Confirmed rows; None until the file was read to its end."""
     format: FileFormat | None = None
-    """How the file was read first, and is read from then on, whatever the settings say."""
+    """How the first delivery read the file. Later deliveries read it so too, whatever the settings are."""
     parts: int = 0
     """How many parts the file has; 0 if one delivery ingests it whole."""
     parts_done: int = 0
@@ -66,7 +66,7 @@ class FileRecord:
 
     @classmethod
     def of(cls, item: "Mapping[str, AttributeValueTypeDef]") -> "FileRecord":
-        """The meaning of an item of the files table, empty if there is none."""
+        """Read an item of the files table."""
         plain: dict[str, Any] = {name: int(value["N"]) if "N" in value else value["S"] for name, value in item.items()}
         counted = SUMS[0] in plain
         started = plain.get("started_at")
@@ -116,8 +116,8 @@ def number_of_part(item: Item) -> int:
 
 
 def key_of_duplicates(etag: str) -> Item:
-    """The key of the note that an id is on two lines of these bytes; keys that share the bytes share the note."""
-    # No object's entry: those begin with an ETag.
+    """The key of the item that says that an id is on two lines; object keys with the same bytes share the item."""
+    # It cannot be the entry of an object: such an entry begins with an ETag.
     return {"object_key": {"S": etag}, "entry": {"S": "#repeats"}}
 
 
@@ -140,7 +140,7 @@ def format_as_text(format_: FileFormat) -> str:
 
 
 def format_of(text: str) -> FileFormat:
-    """How a file is read; also of records that were written when it was a list of three."""
+    """Read a format; records of earlier releases hold it as a list of three."""
     value = json.loads(text)
     return FileFormat(*value) if isinstance(value, list) else FileFormat(**value)
 

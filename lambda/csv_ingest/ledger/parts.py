@@ -1,4 +1,4 @@
-"""The ledger of a file that is ingested in parts: its plan, its parts, and the check for duplicate ids."""
+"""What the ledger holds of a file in parts: the plan, the parts, and the check for duplicate ids."""
 
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
 
 THE_FILE = -1
-"""Stands for a delivery of the whole file, where otherwise a part's number is stored."""
+"""Stored in place of a part's number when a delivery of the whole file starts the check."""
 
 
 class PartLedger:
-    """What the parts of one upload came to. Without a lock, as the record of the upload."""
+    """The plan and the parts of one upload. There is no lock, as in FileLedger."""
 
     def __init__(self, table: DynamoDbTable, version: ObjectVersion) -> None:
         self._table = table
@@ -22,9 +22,9 @@ class PartLedger:
         self._file = items.key_of(version)
 
     def split(self, plan: Plan) -> items.FileRecord:
-        """Record that the file is ingested in parts, none done yet; returns the record, of whoever came first."""
+        """Record that the file is ingested in parts, none of them done; returns the record of the first delivery."""
         self._table.insert_absent([items.item_of_plan(self._version, plan)])
-        # Whose plan it is decides how many parts there are, and how they are read.
+        # The plan that was recorded first decides how many parts there are, and how they are read.
         recorded = self.plan()
         first = items.sums(RowCounts()) | {
             "format": {"S": items.format_as_text(recorded.format)},
@@ -39,24 +39,24 @@ class PartLedger:
         return items.plan_of(self._table.get(items.key_of(self._version, items.PLAN)))
 
     def read(self, job: PartJob) -> items.FileRecord:
-        """What earlier deliveries of this part came to."""
+        """The record of a part as earlier deliveries left it."""
         return items.FileRecord.of(self._table.get(items.key_of_part(self._version, job)))
 
     def checkpoint(self, job: PartJob, counts: RowCounts) -> None:
-        """Record how far a part is done; never less than before."""
+        """Record how many rows of a part are done; the number never decreases."""
         key = items.key_of_part(self._version, job)
         self._update(key, items.sums(counts), unless="#rows_read >= :rows_read")
 
     def finish(self, job: PartJob, counts: RowCounts) -> None:
-        """Record that a part is complete and add its rows to the file's, both or neither, and once.
+        """In one transaction, record that a part is complete, and add its counts to the file's; at most once.
 
         Raises botocore's TransactionCanceledException if the file is complete, or was reopened for a repair.
         """
-        # False: another delivery of the same part finished it first, from the same bytes.
+        # False would mean that another delivery finished the same part first, from the same bytes.
         self._table.transact([self._part_complete(job, counts), self._part_counted(job.phase, counts)])
 
     def unfinished(self, phase: Phase, parts: int) -> list[PartJob]:
-        """The parts, of so many, for which a phase is not complete."""
+        """The jobs of a phase that are not complete yet, of a file with so many parts."""
         complete = self._table.query(
             "object_key = :key AND begins_with(#entry, :beginning)",
             {
@@ -72,9 +72,9 @@ class PartLedger:
         return [PartJob(number, phase) for number in range(parts) if number not in done]
 
     def begin_check(self, by: PartJob | None) -> bool:
-        """Start the check: set the file's counts to zero, to be counted anew by comparing all parts.
+        """Start the check: set the counts of the file to zero, to be counted anew by comparing all parts.
 
-        Returns whether `by` started it, now or in an earlier attempt. The ledger stores which part started the check:
+        Returns whether `by` started the check, now or in an earlier attempt. The ledger stores which part started it:
         if its invocation dies before dispatching the others, its retry sees its own number and dispatches them again.
         """
         beginner: AttributeValueTypeDef = {"N": str(by.number if by else THE_FILE)}
@@ -83,15 +83,15 @@ class PartLedger:
         return before is None or before.get("check_begun_by") == beginner
 
     def mark_duplicate_ids(self) -> None:
-        """Record that an id is on two lines of these bytes; before anything is done about it."""
+        """Record that an id is on two lines of the file. Has to be called before a row of that id is replaced."""
         self._table.insert_absent([items.key_of_duplicates(self._version.etag)])
 
     def has_duplicate_ids(self) -> bool:
-        """Whether that was recorded, for this key or another one with the same bytes: they have the same rows."""
+        """Whether duplicate ids were recorded for these bytes, under this object key or another one."""
         return bool(self._table.get(items.key_of_duplicates(self._version.etag)))
 
     def _update(self, key: items.Item, attributes: items.Item, *, unless: str) -> items.Item | None:
-        """Update an item unless it is complete or `unless` holds; returns None, or the item that stayed."""
+        """Update an item unless it is complete or `unless` holds; returns None, or the unchanged item."""
         condition = f"{items.NOT_COMPLETE} AND NOT ({unless})"
         return self._table.update(key, attributes, condition=condition, values=items.IS_COMPLETE)
 

@@ -1,4 +1,4 @@
-"""What the sweep and the operator's commands ask the ledger, and what they do to it."""
+"""The ledger of all uploads, for the sweep and for the operators' commands."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -9,7 +9,7 @@ from csv_ingest.model import ObjectVersion, RejectedRow, Upload
 
 
 class FilesTable:
-    """The records of all uploads, and what is stored beside them."""
+    """The records of all uploads, and their rejected rows."""
 
     def __init__(self, table: DynamoDbTable) -> None:
         self._table = table
@@ -22,7 +22,7 @@ class FilesTable:
         """Pair each upload with its record, in the order of the uploads; one request a hundred uploads."""
         remaining = iter(uploads)
         while some := list(islice(remaining, MAX_KEYS)):
-            # The same bytes may be there twice under one key, and a request must not name a key twice.
+            # Two versions of one object can have the same bytes, and a request must not name a key twice.
             wanted = {(upload.version.key, upload.version.etag) for upload in some}
             found = self._table.get_many([items.key_of_entry(key, etag) for key, etag in wanted])
             by_key = {(item["object_key"]["S"], item["entry"]["S"]): item for item in found}
@@ -39,17 +39,17 @@ class FilesTable:
         return map(items.reject_of, self._entries(key, f"{etag}{items.REJECTS}"))
 
     def etags(self) -> Iterator[str]:
-        """The ETag of every upload that has a record; one ETag may come several times."""
+        """The ETag of every upload that has a record; an ETag occurs once for each object key."""
         entries = (item["entry"]["S"] for item in self._table.scan())
         return (entry for entry in entries if items.MARK not in entry)
 
     def reopen(self, version: ObjectVersion) -> bool:
-        """Have the next delivery of a complete upload look at each of its rows again; returns whether it will.
+        """Make the next delivery of a complete upload store every row again; returns whether the upload was reopened.
 
-        A file whose parts are being checked is reopened too: the check cannot end if a row has disappeared.
+        A file whose parts are being checked is reopened too: its check cannot end if a row was deleted.
 
-        How the file is read stays recorded: what was deployed since must not change what its rows are. So does the
-        plan of its parts. That its parts are done is deleted first, while nobody looks at it.
+        The format and the plan stay recorded: settings that were deployed since must not change how the file is read.
+        The records of its parts are deleted first, while the file is complete and no delivery reads them.
         """
         record = self.record(version)
         if record.status != items.COMPLETE and record.parts_checked is None:
@@ -66,7 +66,7 @@ class FilesTable:
         return stayed is None
 
     def delete_rejected_rows(self, version: ObjectVersion) -> None:
-        """Delete what the ledger has of an upload's rejected rows."""
+        """Delete the records of an upload's rejected rows."""
         self._delete_entries(version, items.REJECTS)
 
     def _delete_entries(self, version: ObjectVersion, prefix: str) -> None:
