@@ -1,4 +1,4 @@
-"""The first pass over a file, before any row of it is stored: it checks the file, and finds where it can be split."""
+"""The planning pass: reads a file to its end before its first row is stored, and finds where it can be split."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from csv_ingest.deadline import Deadline
 from csv_ingest.model import ByteStream, FileFormat, ObjectVersion, PartStart, Plan, Tuning, UnreadableFile
 
 UNSPLIT_SHARE = 10
-"""A file that cannot be split may have this fraction, unpacked, of the bytes of a file that can."""
+"""A file that cannot be split may have one byte, unpacked, for so many bytes of a file that can."""
 
 UNSPLIT_RECORD = 100
 """Bytes a record, on average, below which the number of records limits a file that cannot be split."""
@@ -37,10 +37,10 @@ def plan_file(
     deadline: Deadline,
     tuning: Tuning,
 ) -> Plan:
-    """Read a file to its end, so that an error there does not leave the file's beginning in the destination.
+    """Read a file to its end, and return how it is ingested. An error at the end must not leave the beginning stored.
 
-    Raises UnreadableFile if it cannot be read to the end, or is larger than `max_bytes` allows; OutOfTime if that
-    takes too long.
+    Raises UnreadableFile if the file cannot be read to its end, or is larger than `max_bytes` allows; OutOfTime if the
+    pass takes too long.
     """
     limit = sys.maxsize if max_bytes is None else max_bytes
     if version.size > limit:
@@ -66,7 +66,7 @@ def plan_file(
 def _find_parts(
     format_: FileFormat, open_at: OpenAt, deadline: Deadline, tuning: Tuning
 ) -> tuple[list[str], list[PartStart]]:
-    """The columns, and where the parts begin; raises AmbiguousCsv."""
+    """Find the columns, and where the parts begin; raises AmbiguousCsv."""
     with open_at(0) as stream:
         twice = csvfile.ReplayStream(stream)
         header, columns = csvfile.read_header(twice, format_)

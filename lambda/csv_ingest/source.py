@@ -1,4 +1,4 @@
-"""The uploads in S3: the bytes of one, and the list of all."""
+"""The uploads in S3: the bytes of an upload, and the list of all uploads."""
 
 import gzip
 import zlib
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 def open_object(
     version: ObjectVersion, s3: "S3Client", *, start: int = 0, end: int | None = None
 ) -> Iterator[ByteStream]:
-    """The bytes of exactly this version, since the key may hold others by now; unpacked if the key ends with .gz.
+    """Open the bytes of exactly this version: the key may hold another one by now. A .gz is unpacked.
 
-    From byte `start`, 0 being the first, to before byte `end`. Raises UnreadableFile if the block finds out that they
-    are no whole gzip file.
+    The stream begins at byte `start`, 0 being the first, and ends before byte `end`. Raises UnreadableFile if the block
+    reads a gzip file that is not whole.
     """
     wanted: GetObjectRequestTypeDef = {
         "Bucket": version.bucket,

@@ -1,4 +1,4 @@
-"""What a destination must do, and how rows are stored in one: put-if-absent, then the policy of duplicate ids."""
+"""What a destination must do, and how rows are stored in it: put-if-absent, then the policy for duplicate ids."""
 
 from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
@@ -9,10 +9,10 @@ from csv_ingest.model import BatchResult, ForeignItem, RejectedRow, Row, RowKey,
 
 
 class Destination(Protocol):
-    """Stores rows under their keys: the ETag of the upload and the id. Knows its own limits and requests, no policy.
+    """Stores rows under their keys, which consist of the upload's ETag and the row's id. Contains no policy.
 
-    Every method can be repeated at any time and by several deliveries at once. Methods that write raise RowsNotWritten,
-    those that read ItemsNotRead, if the destination does not take or give everything before the deadline.
+    Every method can be repeated at any time, and called by several deliveries at once. Methods that write raise
+    RowsNotWritten, and methods that read raise ItemsNotRead, if they are not done before the deadline.
     """
 
     insert_rows: int
@@ -21,31 +21,31 @@ class Destination(Protocol):
     """How many rows `fetch` takes at most."""
 
     def refusal(self, etag: str, row: Row) -> str | None:
-        """Why the destination would refuse a row for good, for example for its size; None if it takes the row."""
+        """Why the destination can never store a row, for example because of its size; None if it can."""
 
     def insert_absent(self, etag: str, rows: Sequence[Row]) -> list[Row]:
-        """Store each row unless its key is taken; return the rows whose key was, in their order. No id occurs twice."""
+        """Store each row whose key is not taken; return the others, in their order. No id may occur twice."""
 
     def fetch(self, etag: str, rows: Sequence[Row]) -> list[StoredRow]:
-        """What is stored under the keys of rows, in their order; raises ItemsNotRead if something is gone or no row."""
+        """Return what is stored under the keys of rows, in their order; raises ItemsNotRead if a row is missing."""
 
     def replace_later_line(self, etag: str, row: Row) -> None:
-        """Put a row in the place of a later line under its key, unless a line that is as low has come since."""
+        """Replace the stored row of a later line by this row; do nothing if the stored line is not later."""
 
     def scan(self) -> Iterator[StoredRow | ForeignItem]:
-        """Everything that is stored, in any order."""
+        """Yield everything that is stored, in any order."""
 
     def delete(self, key: RowKey) -> None:
         """Delete what is stored under a key."""
 
 
 class RowStore:
-    """Stores the rows of one upload: of each id, the destination keeps the first line of the file."""
+    """Stores the rows of one upload; of each id, the destination keeps the row of the file's first line."""
 
     def __init__(
         self, destination: Destination, *, etag: str, id_column: str, on_duplicate_id: Callable[[], None]
     ) -> None:
-        """`on_duplicate_id` is called at most once, before anything is done about an id on two lines."""
+        """`on_duplicate_id` is called once, before a row of an id on two lines is replaced or left undecided."""
         self._destination = destination
         self._etag = etag
         self._id_column = id_column
@@ -54,26 +54,26 @@ class RowStore:
         self._noting = Lock()
 
     def store(self, rows: Sequence[Row]) -> BatchResult:
-        """Store rows with different ids, after all lower lines; on return each is stored, or rejected.
+        """Store rows with different ids after all rows of lower lines; on return each row is stored, or rejected.
 
-        An id that is stored with the same values is the same row, delivered or uploaded before. With other values, the
-        id was used twice in this file: the first row stays, the later one is rejected. The same bytes under another
-        key, which are ingested in parts meanwhile, can have stored a later line first: its place is taken.
+        If an id is stored with the same values, it is the same row, delivered or uploaded before. If it is stored with
+        other values, the file uses the id twice: the first row stays, and this row is rejected. A later line can be
+        stored already, if the same bytes are ingested in parts under another object key; this row then replaces it.
         """
         return self._store(rows, lower_lines_stored=True)
 
     def store_unordered(self, rows: Sequence[Row]) -> BatchResult:
-        """Store rows with different ids while lower lines may still be on their way.
+        """Store rows with different ids while rows of lower lines may still be on their way.
 
-        Which of two lines with one id is the lower one is known only when all are stored. So lines that share an id
-        are not rejected yet, and have to be compared by `check` then. Other lines are not touched again.
+        Which line of an id is the first is known only when all rows are stored. So no row is rejected for its id yet:
+        `check` has to compare all rows then, if `on_duplicate_id` was called.
         """
         return self._store(rows, lower_lines_stored=False)
 
     def check(self, rows: Sequence[Row]) -> BatchResult:
-        """Compare rows with what is stored, and reject those for whose id other values are stored.
+        """Compare rows with the stored ones, and reject each row whose id is stored with other values.
 
-        Raises ItemsNotRead if nothing is stored for a row.
+        Raises ItemsNotRead if no row is stored for an id.
         """
         accepted, rejected = self._divide(rows)
         for row, stored in zip(accepted, self._destination.fetch(self._etag, accepted), strict=True):
@@ -98,7 +98,7 @@ class RowStore:
         return BatchResult(present, rejected)
 
     def _divide(self, rows: Sequence[Row]) -> tuple[list[Row], list[RejectedRow]]:
-        """The rows that the destination takes, and the others."""
+        """Divide rows into those that the destination can store, and the others, rejected."""
         accepted: list[Row] = []
         rejected: list[RejectedRow] = []
         for row in rows:

@@ -1,4 +1,4 @@
-"""DynamoDB as a destination: one item a row, under a key that a repetition finds again."""
+"""DynamoDB as a destination: one item for each row, under the key `<etag>#<id>`."""
 
 from collections.abc import Iterator, Sequence
 
@@ -22,7 +22,7 @@ class DynamoDbDestination:
         self._table = table
 
     def refusal(self, etag: str, row: Row) -> str | None:
-        """Why DynamoDB would refuse a row for good: for the size of its key or of the item."""
+        """Why DynamoDB can never store a row: the size of its key, or of its item."""
         # A character has at most four bytes: most rows need not be encoded to see that they fit.
         if len(row.data) <= MAX_ITEM // 8 and len(etag) + len(row.id) < MAX_KEY // 4:
             return None
@@ -36,11 +36,11 @@ class DynamoDbDestination:
         return None
 
     def insert_absent(self, etag: str, rows: Sequence[Row]) -> list[Row]:
-        """Store at most 25 rows, each unless its key is taken; return the rows whose key was."""
+        """Store each of at most 25 rows whose key is not taken; return the others."""
         return [rows[i] for i in self._table.insert_absent([_item(etag, row) for row in rows])]
 
     def fetch(self, etag: str, rows: Sequence[Row]) -> list[StoredRow]:
-        """What is stored under the keys of at most 100 rows: an INSERT does not tell what it found."""
+        """Return what is stored under the keys of at most 100 rows. INSERT itself does not tell what it found."""
         if not rows:
             return []
         found = {item["pk"]["S"]: item for item in self._table.get_many([_key(etag, row.id) for row in rows])}
@@ -54,13 +54,13 @@ class DynamoDbDestination:
         return kept
 
     def replace_later_line(self, etag: str, row: Row) -> None:
-        """Put a row in the place of a later line, unless a line that is as low has come since."""
+        """Replace the stored row of a later line by this row; do nothing if the stored line is not later."""
         item = _item(etag, row)
         values = {"line": item["line"], "data": item["data"]}
         self._table.update(_key(etag, row.id), values, condition="#line > :line")
 
     def scan(self) -> Iterator[StoredRow | ForeignItem]:
-        """Every item; it costs one read unit for 4 KB of the table."""
+        """Yield every item of the table. It costs one read unit for each 4 KB."""
         return map(_found, self._table.scan())
 
     def delete(self, key: RowKey) -> None:
