@@ -50,7 +50,7 @@ GOOD = [
     Example("excel.csv", "BOM and CRLF", file="excel.csv"),
     Example("notes.csv", "quoted newlines", file="notes.csv"),
     Example("multipart.csv", "a multipart upload", rows=300, multipart=True),
-    Example("large.csv", "5,000 rows", rows=5_000),
+    Example("orders.csv", "5,000 rows", rows=5_000),
     Example("bad-rows.csv", "five bad rows", file="bad-rows.csv", bad_lines=(3, 4, 5, 7, 8)),
 ]
 BROKEN = Example("latin1.csv", "not UTF-8", file="latin1.csv")

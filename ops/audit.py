@@ -103,8 +103,8 @@ class _Audit:
 
     def missing_rows(self) -> Iterator[Discrepancy]:
         """What had to be in the destination and was not met there."""
-        for object_key, key, line, _ in self.expected.missing():
-            yield Discrepancy("missing", object_key, f"line {line:,}: {key}", key.etag, key)
+        for row in self.expected.missing():
+            yield Discrepancy("missing", row.object_key, f"line {row.line:,}: {row.key}", row.key.etag, row.key)
 
     def _read_file(self, version: ObjectVersion, record: FileRecord) -> None:
         """Expect each row of a file; a row that is neither to be stored nor recorded as rejected is found here."""

@@ -16,7 +16,7 @@ class Expected(NamedTuple):
     object_key: str
     key: RowKey
     line: int
-    digest: bytes = b""
+    digest: bytes
     """Of its data."""
 
     def is_stored_as(self, found: StoredRow | ForeignItem) -> bool:
@@ -43,9 +43,9 @@ class Expectations:
                 """
                 PRAGMA journal_mode = OFF;
                 PRAGMA synchronous = OFF;
-                CREATE TABLE row (etag TEXT, id TEXT, object_key TEXT, line INTEGER, digest BLOB, required INTEGER,
-                                  seen INTEGER DEFAULT 0, PRIMARY KEY (etag, id)) WITHOUT ROWID;
-                CREATE TABLE stray (etag TEXT, id TEXT, PRIMARY KEY (etag, id)) WITHOUT ROWID;
+                CREATE TABLE row (key TEXT PRIMARY KEY, object_key TEXT, line INTEGER, digest BLOB, required INTEGER,
+                                  seen INTEGER DEFAULT 0) WITHOUT ROWID;
+                CREATE TABLE stray (key TEXT PRIMARY KEY, etag TEXT) WITHOUT ROWID;
                 CREATE TABLE upload (etag TEXT PRIMARY KEY, object_key TEXT) WITHOUT ROWID;
                 """
             )
@@ -62,31 +62,30 @@ class Expectations:
 
     def add_row(self, version: ObjectVersion, row: Row, *, required: bool) -> bool:
         """Expect a row, unless one with its key is expected; returns whether the expected one has its values."""
+        key = str(RowKey(version.etag, row.id))
         added = self._database.execute(
-            "INSERT OR IGNORE INTO row (etag, id, object_key, line, digest, required) VALUES (?, ?, ?, ?, ?, ?)",
-            (version.etag, row.id, version.key, row.line, digest(row.data), required),
+            "INSERT OR IGNORE INTO row (key, object_key, line, digest, required) VALUES (?, ?, ?, ?, ?)",
+            (key, version.key, row.line, digest(row.data), required),
         ).rowcount
         if added:
             return True
-        where = (version.etag, row.id)
-        [(noted,)] = self._database.execute("SELECT digest FROM row WHERE etag = ? AND id = ?", where)
+        [(noted,)] = self._database.execute("SELECT digest FROM row WHERE key = ?", (key,))
         if required:
-            self._database.execute("UPDATE row SET required = 1 WHERE etag = ? AND id = ?", where)
+            self._database.execute("UPDATE row SET required = 1 WHERE key = ?", (key,))
         return bool(noted == digest(row.data))
 
     def meet(self, key: RowKey) -> Expected | None:
         """Note that a key is in the destination; returns what is expected there, None if nothing is."""
-        found = self._database.execute(
-            "UPDATE row SET seen = 1 WHERE etag = ? AND id = ? RETURNING object_key, line, digest", key
-        ).fetchone()
+        found = self._database.execute("SELECT object_key, line, digest FROM row WHERE key = ?", (str(key),)).fetchone()
         if not found:
             return None
+        self._database.execute("UPDATE row SET seen = 1 WHERE key = ?", (str(key),))
         object_key, line, noted = found
         return Expected(object_key, key, line, noted)
 
     def add_stray(self, key: RowKey) -> None:
         """Note a key that is in the destination and belongs to no upload that was noted."""
-        self._database.execute("INSERT OR IGNORE INTO stray VALUES (?, ?)", key)
+        self._database.execute("INSERT OR IGNORE INTO stray VALUES (?, ?)", (str(key), key.etag))
 
     def has_strays(self) -> bool:
         return self._database.execute("SELECT 1 FROM stray LIMIT 1").fetchone() is not None
@@ -97,14 +96,15 @@ class Expectations:
 
     def strays(self) -> Iterator[RowKey]:
         """The keys that belong to no upload."""
-        return map(RowKey._make, self._database.execute("SELECT etag, id FROM stray ORDER BY etag, id"))
+        for (key,) in self._database.execute("SELECT key FROM stray ORDER BY key"):
+            yield RowKey.parse(key)
 
     def missing(self) -> Iterator[Expected]:
         """The rows that have to be in the destination and were not met there."""
         rows = self._database.execute(
-            "SELECT object_key, etag, id, line FROM row WHERE required AND NOT seen ORDER BY object_key, line"
+            "SELECT object_key, key, line, digest FROM row WHERE required AND NOT seen ORDER BY object_key, line"
         )
-        return (Expected(object_key, RowKey(etag, id_), line) for object_key, etag, id_, line in rows)
+        return (Expected(object_key, RowKey.parse(key), line, noted) for object_key, key, line, noted in rows)
 
 
 def digest(data: str) -> bytes:

@@ -54,8 +54,8 @@ def redrive_all(
 ) -> list[Redriven]:
     """Deliver the events of the failure queue again, or delete them; returns what was done with each message.
 
-    Only events of objects whose key starts with the prefix. What was not delivered or deleted is visible in the queue
-    again on return, also if this is interrupted.
+    Only events of objects whose key starts with the prefix. What was not delivered or deleted stays in the queue, and
+    is visible to others again on return; if an error ends this early, within five minutes.
     """
     done: list[Redriven] = []
     kept: list[Failure] = []

@@ -5,7 +5,6 @@ from itertools import islice
 
 from csv_ingest import csvfile, source
 from csv_ingest.ledger import FileRecord
-from csv_ingest.model import ObjectVersion
 from ops.pipeline import Pipeline
 
 
@@ -14,9 +13,7 @@ def rows_to_send_back(pipeline: Pipeline, key: str, record: FileRecord) -> Itera
 
     The file is read as it was when it was ingested. Raises UnreadableFile if it is not what it was.
     """
-    version_id, size = record.object_version
-    version = ObjectVersion(pipeline.upload_bucket, key, version_id, record.etag, size)
-    with source.open_object(version, pipeline.s3) as stream:
+    with source.open_object(record.object_version(pipeline.upload_bucket), pipeline.s3) as stream:
         records = csvfile.read_records(stream, record.format or pipeline.config.format)
         for _, names in islice(records, 1):
             yield ["line", "reason", *names]

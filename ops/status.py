@@ -35,8 +35,8 @@ def distinct(uploads: Iterable[Upload]) -> Iterator[Upload]:
 
 def progress_in_parts(record: FileRecord) -> str:
     """How far a file is that is ingested in parts; empty for other files and complete ones."""
-    if not record.parts or record.status == COMPLETE:
+    if not record.part_count or record.status == COMPLETE:
         return ""
     if record.parts_checked is not None:
-        return f"{record.parts_checked:,} of {record.parts:,} parts checked for duplicate ids"
-    return f"{record.parts_done:,} of {record.parts:,} parts done"
+        return f"{record.parts_checked:,} of {record.part_count:,} parts checked for duplicate ids"
+    return f"{record.parts_done:,} of {record.part_count:,} parts done"

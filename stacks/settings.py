@@ -60,7 +60,7 @@ class Settings:
     key_suffixes: tuple[str, ...] = _setting(
         (".csv", ".CSV", ".csv.gz"),
         KEY_SUFFIXES,
-        "Only uploads with one of these endings are ingested; S3 compares them with their case.",
+        "Only uploads with one of these endings are ingested; S3 distinguishes upper and lower case.",
     )
     timeout_seconds: int = _setting(30, whole_number(10, 900), "Time for one delivery of a file.")
     max_file_mb: int = _setting(
@@ -73,7 +73,8 @@ class Settings:
     reserved_concurrency: int | None = _setting(
         50,
         optional(whole_number(1, 10_000)),
-        "How many files are ingested at once. `none` reserves nothing: new accounts have only 10 and cannot.",
+        "How many deliveries, of files or of parts, run at once. "
+        "`none` reserves nothing: new accounts have only 10 and cannot.",
     )
     max_write_units: int | None = _setting(
         None,
@@ -94,8 +95,8 @@ class Settings:
     kms_key: str | None = _setting(
         None,
         optional(KMS_KEY_ARN),
-        "Key of the tables and of the bucket, also of an existing one that has a key. "
-        "A file that is uploaded again gets another ETag then, and so its rows again.",
+        "Key of the tables and of the bucket; if an existing bucket has a key, name that key. "
+        "With a key, uploading the same file again gives it another ETag, so that its rows are stored again.",
     )
     permissions_boundary: str | None = _setting(
         None, optional(POLICY_ARN), "What every role of the stack is limited to."

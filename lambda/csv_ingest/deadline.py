@@ -38,8 +38,16 @@ class Deadline:
             self.check(where(number))
             yield item
 
+    def skip(self, items: Iterator[object], number: int, where: str) -> None:
+        """Read and drop the first items, so many of them."""
+        for _ in self.count(islice(items, number), where):
+            pass
+
     def count(self, items: Iterator[object], where: str) -> Iterator[int]:
-        """Read the items to their end; yield how many were read, every 1,000 items and at the end."""
+        """Read the items to their end; yield how many were read, every 1,000 items and at the end.
+
+        `where` is where OutOfTime says it was raised.
+        """
         count, more = 0, True
         while more:
             step = sum(1 for _ in islice(items, _STEP))

@@ -66,7 +66,12 @@ class Delivery:
             on_duplicate_id=self.ledger.parts.mark_duplicate_ids,
         )
 
-    def dispatch(self, job: PartJob) -> None:
-        """Put a part into Lambda's queue, as an event for this function."""
-        event = json.dumps(events.upload_event(self.version, job)).encode()
-        clients.lambda_().invoke(FunctionName=self.function, InvocationType="Event", Payload=event)
+    def dispatcher(self) -> Callable[[PartJob], None]:
+        """A function that puts a part into Lambda's queue, as an event for this function; threads may share it."""
+        client = clients.lambda_()  # here, because threads must not create clients: boto3's session is not thread-safe
+
+        def dispatch(job: PartJob) -> None:
+            event = json.dumps(events.upload_event(self.version, job)).encode()
+            client.invoke(FunctionName=self.function, InvocationType="Event", Payload=event)
+
+        return dispatch

@@ -1,4 +1,4 @@
-"""One DynamoDB table: batched put-if-absent, consistent reads, conditional writes, each repeated while it is throttled.
+"""One DynamoDB table: batched put-if-absent, consistent reads, conditional writes.
 
 Knows requests and their limits, and nothing of what the items mean.
 """
@@ -54,8 +54,9 @@ _CONDITION_FAILED = "ConditionalCheckFailed"
 class DynamoDbTable:
     """A table, with the backoff that all requests of this invocation to it share.
 
-    Methods that write raise RowsNotWritten, and those that read raise ItemsNotRead, if the table stays throttled until
-    the deadline. An error that will not pass is raised at once, as botocore's ClientError.
+    `insert_absent`, `get_many`, `update` and `transact` repeat throttled requests until the deadline, and then raise
+    RowsNotWritten or ItemsNotRead. The other methods rely on botocore's own retries. An error that will not pass is
+    raised at once: for a statement of `insert_absent` as RowsNotWritten, otherwise as botocore's ClientError.
     """
 
     def __init__(self, client: "DynamoDBClient", name: str, *, deadline: Deadline) -> None:
@@ -105,7 +106,7 @@ class DynamoDbTable:
             try:
                 answer = self._client.batch_get_item(RequestItems=wanted)
             except ClientError as error:
-                _code_if_throttled(error)
+                _transient_code(error)
                 self._backoff.on_throttle()
                 continue
             found += answer["Responses"].get(self._name, [])
@@ -150,7 +151,7 @@ class DynamoDbTable:
                 stayed: Item = error.response.get("Item", {})  # type: ignore[assignment] # the stubs do not know it
                 return stayed
             except ClientError as error:
-                code = _code_if_throttled(error, _CONFLICT)
+                code = _transient_code(error, _CONFLICT)
                 self._backoff.on_throttle()
             else:
                 self._backoff.on_success()
@@ -175,7 +176,7 @@ class DynamoDbTable:
                     raise
                 self._backoff.on_throttle()
             except ClientError as error:
-                codes = [_code_if_throttled(error)]
+                codes = [_transient_code(error)]
                 self._backoff.on_throttle()
             else:
                 self._backoff.on_success()
@@ -208,13 +209,16 @@ class DynamoDbTable:
         return self._name
 
     def _execute(self, statement: str, items: Mapping[int, Item]) -> dict[int, str]:
-        """Send a statement for each item, in one request; return the error codes of those that failed, by number."""
+        """Send a statement for each item, in one request; return the error codes of those that failed, by number.
+
+        clients.py encodes the body of this request itself.
+        """
         try:
             answers = self._client.batch_execute_statement(
                 Statements=[{"Statement": statement, "Parameters": list(item.values())} for item in items.values()]
             )["Responses"]
         except ClientError as error:
-            return dict.fromkeys(items, _code_if_throttled(error))
+            return dict.fromkeys(items, _transient_code(error))
         return {i: answer["Error"]["Code"] for i, answer in zip(items, answers, strict=True) if "Error" in answer}
 
 
@@ -223,8 +227,8 @@ def as_values(attributes: Item) -> Item:
     return {f":{name}": value for name, value in attributes.items()}
 
 
-def _code_if_throttled(error: ClientError, *also: str) -> str:
-    """The code of a request that can be sent again later; any other error is raised again."""
+def _transient_code(error: ClientError, *also: str) -> str:
+    """The code of an error after which the request can be sent again; any other error is raised again."""
     code = error.response["Error"]["Code"]
     if code not in _THROTTLED_REQUESTS.union(also):
         raise error

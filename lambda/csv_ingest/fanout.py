@@ -28,8 +28,8 @@ def ingest_part(delivery: Delivery, job: PartJob) -> Outcome:
     file = delivery.ledger.read()
     if file.status == ledger.COMPLETE:
         return Outcome(counts=file.counts or NOTHING_YET, already_complete=True)
-    if job.number >= file.parts or (job.is_check and file.parts_checked is None):
-        raise MalformedEvent(f"{job}: this file has {file.parts} parts, and {file.parts_checked} of them checked")
+    if job.number >= file.part_count or (job.is_check and file.parts_checked is None):
+        raise MalformedEvent(f"{job}: this file has {file.part_count} parts, and {file.parts_checked} of them checked")
     part = delivery.ledger.parts.read(job)
     done = loader.Loaded(part.counts or NOTHING_YET, already_present=0)
     if part.status != ledger.COMPLETE:
@@ -55,7 +55,7 @@ def run_part(delivery: Delivery, job: PartJob, counted: RowCounts) -> loader.Loa
             csvfile.read_rows(stream, plan.format, header=header, first_line=start.line),
             counted,
             write=store.check if job.is_check else store.store_unordered,
-            batch_rows=delivery.destination.fetch_rows if job.is_check else delivery.destination.insert_rows,
+            batch_rows=delivery.destination.max_fetch if job.is_check else delivery.destination.max_insert,
             reject=delivery.ledger.reject_rows,
             checkpoint=partial(delivery.ledger.parts.checkpoint, job),
             deadline=delivery.deadline,
@@ -71,28 +71,29 @@ def settle_or_dispatch(delivery: Delivery, *, after: PartJob | None) -> Outcome:
     record = delivery.ledger.read()
     if record.status == ledger.COMPLETE:
         return Outcome()
-    stored = record.parts_done == record.parts
-    if stored and (record.parts_checked == record.parts or not delivery.ledger.parts.has_duplicate_ids()):
+    stored = record.parts_done == record.part_count
+    if stored and (record.parts_checked == record.part_count or not delivery.ledger.parts.has_duplicate_ids()):
         counts = record.counts or NOTHING_YET
         delivery.ledger.complete(counts)
         return Outcome(settled=counts)
     phase = Phase.CHECK if stored else Phase.STORE
     if not _begin_phase(delivery, phase, after):
         return Outcome()
-    jobs = delivery.ledger.parts.unfinished(phase, record.parts)
+    jobs = delivery.ledger.parts.unfinished(phase, record.part_count)
     dispatch_parts(delivery, jobs)
     return Outcome(parts_dispatched=len(jobs))
 
 
 def dispatch_parts(delivery: Delivery, jobs: Sequence[PartJob]) -> None:
     """Put parts into Lambda's queue; raises OutOfTime, or botocore's error if Lambda does not accept a part."""
+    dispatch = delivery.dispatcher()
 
-    def dispatch(job: PartJob) -> None:
+    def dispatch_in_time(job: PartJob) -> None:
         delivery.deadline.check(f"while {len(jobs):,} parts were dispatched")
-        delivery.dispatch(job)
+        dispatch(job)
 
     with ThreadPoolExecutor(DISPATCHES) as pool:
-        deque(pool.map(dispatch, jobs), maxlen=0)
+        deque(pool.map(dispatch_in_time, jobs), maxlen=0)
 
 
 def _begin_phase(delivery: Delivery, phase: Phase, after: PartJob | None) -> bool:

@@ -12,7 +12,7 @@ def ingest_file(delivery: Delivery) -> Outcome:
     parts are dispatched, and the delivery of the last part settles the file.
 
     Can be repeated at any time and any number of times, also after a delivery that was killed: it continues after the
-    last confirmed row, and leads to the same tables.
+    last checkpoint, and leads to the same tables.
 
     Raises UnreadableFile if the file can never be ingested; no row of it is stored then. Raises RowsNotWritten,
     ItemsNotRead, OutOfTime or botocore's errors if the delivery should be retried; stored rows stay stored.
@@ -21,9 +21,9 @@ def ingest_file(delivery: Delivery) -> Outcome:
     if record.status == ledger.COMPLETE:
         return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
     delivery.ledger.begin()
-    if record.counts is None:
+    if not record.is_planned:
         record = _plan(delivery, record)
-    if record.parts:
+    if record.part_count:
         return fanout.settle_or_dispatch(delivery, after=None)
     return _load(delivery, record)
 
@@ -39,7 +39,7 @@ def _plan(delivery: Delivery, record: ledger.FileRecord) -> ledger.FileRecord:
         deadline=delivery.deadline,
         tuning=delivery.tuning,
     )
-    return delivery.ledger.parts.split(plan) if plan.parts else delivery.ledger.found_readable(plan.format)
+    return delivery.ledger.parts.record_plan(plan) if plan.parts else delivery.ledger.record_readable(plan.format)
 
 
 def _load(delivery: Delivery, record: ledger.FileRecord) -> Outcome:
@@ -50,7 +50,7 @@ def _load(delivery: Delivery, record: ledger.FileRecord) -> Outcome:
             csvfile.read_rows(stream, format_),
             record.counts or NOTHING_YET,
             write=delivery.row_store(format_).store,
-            batch_rows=delivery.destination.insert_rows,
+            batch_rows=delivery.destination.max_insert,
             reject=delivery.ledger.reject_rows,
             checkpoint=delivery.ledger.checkpoint,
             deadline=delivery.deadline,

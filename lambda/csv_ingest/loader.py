@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from typing import NamedTuple
 
 from csv_ingest.deadline import Deadline
@@ -18,7 +17,7 @@ from csv_ingest.model import (
     Tuning,
 )
 
-MAX_BATCH = 1 << 20
+MAX_BATCH_CHARACTERS = 1 << 20
 """Characters of rows in one request, so that what is in flight stays small, however large the rows are."""
 
 Write = Callable[[Sequence[Row]], BatchResult]
@@ -44,14 +43,14 @@ def load_rows(
     deadline: Deadline,
     tuning: Tuning,
 ) -> Loaded:
-    """Write all records but the first `done.read`; on return each record is stored, or recorded as rejected.
+    """Write all records but the first `done.read`; on return each record is written, or recorded as rejected.
 
-    `write` gets at most `batch_rows` rows with different ids at a time, and several calls of it are in flight together.
+    `write` is a method of RowStore: it gets at most `batch_rows` rows with different ids, and several calls are in
+    flight at the same time. `reject` and `checkpoint` are methods of the ledger.
     Rows are counted in the order of the file, and only after they were confirmed. If the deadline or the destination
     ends the work early, `checkpoint` gets the counts so far, and OutOfTime, RowsNotWritten or ItemsNotRead is raised.
     """
-    for _ in deadline.count(islice(records, done.read), "before the checkpoint was reached"):
-        pass
+    deadline.skip(records, done.read, "before the checkpoint was reached")
     counts, saved, present = done, done, 0
     batches = deadline.limit(_batches(records, batch_rows), lambda requests: f"after {requests:,} requests")
     try:
@@ -90,7 +89,7 @@ def _batches(records: Iterable[Row | RejectedRow], size: int) -> Iterator[_Batch
     for record in records:
         if isinstance(record, Row):
             characters += len(record.data)
-            if record.id in batch.ids or len(batch.records) == size or characters > MAX_BATCH:
+            if record.id in batch.ids or len(batch.records) == size or characters > MAX_BATCH_CHARACTERS:
                 if batch.records:
                     yield batch
                 batch, characters = _Batch([], set()), len(record.data)

@@ -70,17 +70,25 @@ class RowKey(NamedTuple):
     """What identifies a stored row: the upload it came from, and its id there."""
 
     etag: str
-    id: str
+    id: str | None
+    """None only in a key that is no row's."""
+
+    @classmethod
+    def parse(cls, text: str) -> "RowKey":
+        """The key that `str` wrote."""
+        etag, mark, id_ = text.partition("#")
+        return cls(etag, id_ if mark else None)
 
     def __str__(self) -> str:
-        return f"{self.etag}#{self.id}"
+        return self.etag if self.id is None else f"{self.etag}#{self.id}"
 
 
 class StoredRow(NamedTuple):
     """A row that a destination holds."""
 
     key: RowKey
-    etag: str
+    etag: str | None
+    """As it is stored beside the key."""
     line: int
     data: str
 
@@ -92,7 +100,7 @@ class ForeignItem(NamedTuple):
 
 
 class BatchResult(NamedTuple):
-    """The result of storing or checking some rows: all that are not rejected are in the destination."""
+    """The result of storing or checking some rows."""
 
     already_present: int
     rejected: list[RejectedRow]
@@ -219,7 +227,7 @@ class UnreadableFile(Exception):
 
 
 class RowsNotWritten(Exception):
-    """Writes were refused for a reason that may pass, until the time for this invocation was used up."""
+    """A write was refused: until the time for this invocation was used up, or for good."""
 
 
 class ItemsNotRead(Exception):

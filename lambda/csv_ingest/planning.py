@@ -10,18 +10,18 @@ from csv_ingest.deadline import Deadline
 from csv_ingest.model import ByteStream, FileFormat, ObjectVersion, PartStart, Plan, Tuning, UnreadableFile
 
 UNSPLIT_SHARE = 10
-"""A file that cannot be split may have one byte, unpacked, for so many bytes of a file that can."""
+"""The maximum file size is divided by this for a file that cannot be split; its uncompressed size counts."""
 
 UNSPLIT_RECORD = 100
-"""Bytes a record, on average, below which the number of records limits a file that cannot be split."""
+"""Bytes: the maximum size of a file that cannot be split, divided by this, is its maximum number of records."""
 
-MAX_COLUMNS = 100_000
+MAX_COLUMN_CHARACTERS = 100_000
 """Characters of column names that fit into the plan's item of 400 KB, beside the parts."""
 
 NEAR = 4 << 20
 """Bytes after an ambiguous place within which the csv module finds an error: a part, and the longest record."""
 
-_WHERE = "while the file was checked, before its first row"
+_WHERE = "in the planning pass of the file, before its first row was stored"
 _REMEDY = "divide it, or raise max_file_mb, and timeout_seconds with it"
 
 OpenAt = Callable[[int], AbstractContextManager[ByteStream]]
@@ -103,15 +103,15 @@ def _check_unsplit(size: int, records: int, limit: int) -> None:
     max_size, max_records = limit // UNSPLIT_SHARE, limit // UNSPLIT_SHARE // UNSPLIT_RECORD
     if size > max_size or records > max_records:
         raise UnreadableFile(
-            f"the file cannot be split into parts, and has more than the {max_size:,} bytes, unpacked, or "
-            f"{max_records:,} records that max_file_mb allows then: upload it unpacked and in UTF-8, or {_REMEDY}"
+            f"the file cannot be split into parts, and has more than the {max_size:,} bytes, uncompressed, or "
+            f"{max_records:,} records that max_file_mb allows then: upload it uncompressed and in UTF-8, or {_REMEDY}"
         )
 
 
 def _check_size_of_plan(columns: list[str], parts: list[PartStart], tuning: Tuning) -> None:
     names = len(json.dumps(columns))
-    if len(parts) > tuning.max_parts or names > MAX_COLUMNS:
+    if len(parts) > tuning.max_parts or names > MAX_COLUMN_CHARACTERS:
         raise UnreadableFile(
             f"the file needs {len(parts):,} parts, of {tuning.max_parts:,} possible, "
-            f"and {names:,} characters for its columns' names, of {MAX_COLUMNS:,}: divide it"
+            f"and {names:,} characters for its columns' names, of {MAX_COLUMN_CHARACTERS:,}: divide it"
         )

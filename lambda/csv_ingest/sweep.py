@@ -41,7 +41,7 @@ class Swept(NamedTuple):
 @reporting.logger.inject_lambda_context(clear_state=True)
 @reporting.metrics.log_metrics
 def handler(_event: dict[str, Any], context: LambdaContext, *, grace: timedelta = GRACE) -> None:
-    """Look at every upload once. The schedule's event says nothing."""
+    """Deliver again the uploads that never settled. The schedule's event is not used."""
     swept = sweep(
         config=configuration.SweepConfig.from_environment(),
         s3=clients.s3(),
@@ -90,4 +90,4 @@ def sweep(
 
 def _is_under_way(record: ledger.FileRecord, before: datetime) -> bool:
     """Whether parts of a file may still be in Lambda's queue. More of them would only delay each other."""
-    return bool(record.parts and record.started_at and record.started_at > before - PARTS_GRACE)
+    return bool(record.part_count and record.started_at and record.started_at > before - PARTS_GRACE)

@@ -103,7 +103,7 @@ def test_a_large_file_survives_a_part_that_fails(deployment: Deployment) -> None
 
     def others_are_done() -> bool:
         record = pipeline.files.record(version)
-        return bool(record.parts_done == record.parts - 1)
+        return bool(record.parts_done == record.part_count - 1)
 
     wait_until(others_are_done, "all other parts are done", seconds=SECONDS)
     [waiting] = [each for each in reported("status", code=1) if each["object_key"] == version.key]

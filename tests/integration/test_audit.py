@@ -176,10 +176,10 @@ def test_a_repair_keeps_the_checkpoint_of_unfinished_files(world: World, pipelin
 def test_rows_of_no_upload_are_found_and_left_alone(world: World, pipeline: Pipeline, invocations: Invocations) -> None:
     event = world.upload("a.csv", FILE)
     world.deliver(event)
-    added, stray = pk_of(event, "made up"), "no-etag#1"
-    for pk in (added, stray):
+    added, stray, keyless = pk_of(event, "made up"), "no-etag#1", "zzz"
+    for pk in (added, stray, keyless):
         world.dynamodb.put_item(TableName=world.rows_table, Item={"pk": {"S": pk}})
-    expected = [("unexpected", "", stray), ("unexpected", "a.csv", added)]
+    expected = [("unexpected", "", stray), ("unexpected", "", keyless), ("unexpected", "a.csv", added)]
     assert found(pipeline) == expected
     mend(world, pipeline, invocations)
     assert found(pipeline) == expected

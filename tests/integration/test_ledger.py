@@ -33,16 +33,16 @@ def test_an_unknown_file_has_an_empty_record(ledger: FileLedger) -> None:
 
 def test_the_first_delivery_decides_how_a_file_is_read(ledger: FileLedger) -> None:
     ledger.begin()
-    assert ledger.found_readable(COMMAS) == FileRecord(status="PROCESSING", counts=RowCounts(), format=COMMAS)
+    assert ledger.record_readable(COMMAS) == FileRecord(status="PROCESSING", counts=RowCounts(), format=COMMAS)
     ledger.checkpoint(RowCounts(50, 49, 1))
-    begun = ledger.found_readable(SEMICOLONS)
+    begun = ledger.record_readable(SEMICOLONS)
     assert (begun.status, begun.counts, begun.format) == ("PROCESSING", RowCounts(50, 49, 1), COMMAS)
     assert read(ledger) == ("PROCESSING", RowCounts(50, 49, 1), COMMAS)
 
 
 def test_a_late_checkpoint_does_not_take_work_back(ledger: FileLedger) -> None:
     ledger.begin()
-    ledger.found_readable(COMMAS)
+    ledger.record_readable(COMMAS)
     ledger.checkpoint(RowCounts(100, 100, 0))
     ledger.checkpoint(RowCounts(50, 50, 0))
     assert ledger.read().counts == RowCounts(100, 100, 0)
@@ -52,11 +52,11 @@ def test_a_late_checkpoint_does_not_take_work_back(ledger: FileLedger) -> None:
 
 def test_a_complete_file_stays_as_it_is(ledger: FileLedger, world: World) -> None:
     ledger.begin()
-    ledger.found_readable(COMMAS)
+    ledger.record_readable(COMMAS)
     ledger.complete(RowCounts(100, 99, 1))
     before = world.tables()
     ledger.begin()
-    ledger.found_readable(SEMICOLONS)
+    ledger.record_readable(SEMICOLONS)
     ledger.checkpoint(RowCounts(200, 200, 0))
     ledger.reject_file("too late")
     ledger.complete(RowCounts())
@@ -68,7 +68,7 @@ def test_a_readable_file_is_not_rejected_by_another_delivery(
     ledger: FileLedger,
 ) -> None:
     ledger.begin()
-    ledger.found_readable(COMMAS)
+    ledger.record_readable(COMMAS)
     ledger.reject_file("not cp1252")
     assert read(ledger) == ("PROCESSING", RowCounts(), COMMAS)
 
@@ -115,20 +115,20 @@ def cancel_transactions(world: World, *reasons: str, times: int) -> None:
 
 def test_parts_that_finish_together_are_both_counted(world: World, ledger: FileLedger) -> None:
     ledger.begin()
-    ledger.parts.split(PLAN)
+    ledger.parts.record_plan(PLAN)
     cancel_transactions(world, "None", "TransactionConflict", times=2)
     ledger.parts.finish(PartJob(0), RowCounts(2, 2, 0))
     ledger.parts.finish(PartJob(1), RowCounts(3, 2, 1))
     ledger.parts.finish(PartJob(1), RowCounts(3, 2, 1))
     record = ledger.read()
     assert read(ledger)[1:] == (RowCounts(5, 4, 1), COMMAS)
-    assert (record.parts, record.parts_done) == (2, 2)
+    assert (record.part_count, record.parts_done) == (2, 2)
     assert ledger.parts.unfinished(Phase.STORE, 2) == []
 
 
 def test_a_part_of_a_complete_file_is_not_counted(ledger: FileLedger) -> None:
     ledger.begin()
-    ledger.parts.split(PLAN)
+    ledger.parts.record_plan(PLAN)
     ledger.complete(RowCounts(5, 5, 0))
     with pytest.raises(ClientError, match="TransactionCanceled"):
         ledger.parts.finish(PartJob(0), RowCounts(2, 2, 0))

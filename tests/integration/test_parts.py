@@ -1,9 +1,12 @@
 """Files that are ingested in parts: in whatever order, however often, the tables are those of one delivery."""
 
 import random
+import threading
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -133,6 +136,21 @@ def test_two_keys_sharing_duplicate_ids_are_both_accounted_for(world: World, que
     deliver_all(world, queue)
     assert world.rejects("a.csv") == world.rejects("b.csv")
     assert audit(world.pipeline()).findings == []
+
+
+def test_threads_share_one_lambda_client(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3's session is not thread-safe: two threads must not create clients."""
+    made: list[tuple[str, bool]] = []
+    create = boto3.client
+
+    def recording(service: Any, **options: Any) -> Any:
+        made.append((service, threading.current_thread() is threading.main_thread()))
+        return create(service, **options)
+
+    monkeypatch.setattr("boto3.client", recording)
+    with pytest.raises(ClientError, match="ResourceNotFound"):  # there is no function in this world
+        world.deliver(world.upload("a.csv", CONTENT))
+    assert made == [("lambda", True)]
 
 
 def test_late_copies_of_parts_do_not_restart_the_check(world: World, queue: Invocations) -> None:

@@ -30,7 +30,7 @@ def stored(line: int, data: str) -> StoredRow:
 
 
 @pytest.mark.parametrize(
-    ("line", "values", "all_lower_lines_stored", "a_lower_line_may_come"),
+    ("line", "values", "ordered", "unordered"),
     [
         # What is stored is this line.
         (6, SAME, Verdict.SAME, Verdict.SAME),
@@ -50,10 +50,13 @@ def stored(line: int, data: str) -> StoredRow:
     ],
 )
 def test_the_first_line_of_one_reading_wins(
-    line: int, values: str, all_lower_lines_stored: Verdict | RejectedRow, a_lower_line_may_come: Verdict | RejectedRow
+    line: int,
+    values: str,
+    ordered: Verdict | RejectedRow,
+    unordered: Verdict | RejectedRow,
 ) -> None:
-    assert resolve(row(), stored(line, values), "id", lower_lines_stored=True) == all_lower_lines_stored
-    assert resolve(row(), stored(line, values), "id", lower_lines_stored=False) == a_lower_line_may_come
+    assert resolve(row(), stored(line, values), "id", earlier_lines_stored=True) == ordered
+    assert resolve(row(), stored(line, values), "id", earlier_lines_stored=False) == unordered
 
 
 @pytest.mark.parametrize(
@@ -66,7 +69,7 @@ def test_the_check_rejects_what_lost(line: int, values: str, verdict: Verdict | 
 
 @pytest.mark.parametrize("ordered", [True, False])
 def test_rows_keyed_by_line_are_never_replaced(ordered: bool) -> None:
-    verdict = resolve(row(), stored(9, OTHER), LINE_AS_ID, lower_lines_stored=ordered)
+    verdict = resolve(row(), stored(9, OTHER), LINE_AS_ID, earlier_lines_stored=ordered)
     assert verdict == (CHANGED if ordered else Verdict.UNDECIDED)
 
 
@@ -76,7 +79,7 @@ def test_any_order_ends_with_the_first_line(order: list[tuple[int, str]]) -> Non
     (line, _, values), *others = rows
     kept = stored(line, values)
     for each in others:
-        if resolve(each, kept, "id", lower_lines_stored=False) is Verdict.REPLACE:
+        if resolve(each, kept, "id", earlier_lines_stored=False) is Verdict.REPLACE:
             kept = stored(each.line, each.data)
     assert (kept.line, kept.data) == (2, data(id="7", name="a"))
     rejected = {each.line for each in rows if isinstance(compare(each, kept), RejectedRow)}

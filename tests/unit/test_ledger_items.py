@@ -54,5 +54,11 @@ def test_a_part_has_an_entry_for_each_phase(phase: Phase, entry: str) -> None:
     assert items.number_of_part(key) == 42
 
 
+@pytest.mark.parametrize("note", [{"BOOL": True}, {"NULL": True}, {"M": {}}, {"N": "1.5"}], ids=str)
+def test_attributes_that_others_add_are_no_error(note: Any) -> None:
+    record = FileRecord.of({"status": {"S": "COMPLETE"}, "size": {"N": "-7"}, "note": note})
+    assert (record.status, record.attributes["size"]) == ("COMPLETE", -7)
+
+
 def test_no_item_is_an_empty_record() -> None:
     assert FileRecord.of({}) == FileRecord()

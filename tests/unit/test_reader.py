@@ -201,6 +201,7 @@ class Endless:
 
 def test_memory_does_not_grow_with_the_rows() -> None:
     records = read_rows(Endless(), FileFormat("id", ",", "utf-8"))
+    next(records)  # what Python loads for the first row does not count
 
     def peak_of(rows: int) -> int:
         tracemalloc.reset_peak()

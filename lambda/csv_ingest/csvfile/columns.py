@@ -5,7 +5,7 @@ from json.encoder import encode_basestring
 
 from csv_ingest.model import LINE_AS_ID, FileFormat, RejectedRow, Row, UnreadableFile
 
-MAX_NAMES = 1_000
+MAX_NAME_CHARACTERS = 1_000
 """Characters of column names in an error. A header can be as long as a record."""
 
 
@@ -41,6 +41,6 @@ def _id_index(names: Sequence[str], id_column: str) -> int | None:
     if id_column == LINE_AS_ID:
         return None
     if id_column not in names:
-        found = ", ".join(repr(name) for name in names)[:MAX_NAMES]
+        found = ", ".join(repr(name) for name in names)[:MAX_NAME_CHARACTERS]
         raise UnreadableFile(f"header: no column is named {id_column!r}; the columns are {found}")
     return names.index(id_column)

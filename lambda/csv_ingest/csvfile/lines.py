@@ -17,7 +17,7 @@ class NumberedLines:
         """Of the current record: the number of its first line."""
 
     def begin_record(self) -> None:
-        """Take the next line for the first one of a record."""
+        """Begin a new record at the next line."""
         self.first = self._count + 1
         self._record_size = 0
 

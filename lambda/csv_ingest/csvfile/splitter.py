@@ -23,8 +23,8 @@ class AmbiguousCsv(Exception):
 def is_splittable(key: str, encoding: str) -> bool:
     """Whether the lines of an object can be found in its bytes without decoding them.
 
-    Not if it is compressed, nor if a byte can be a quote or the rest of another character. UTF-8 and the code pages
-    that extend ASCII are splittable.
+    A compressed object is not splittable, nor is an encoding in which the byte of a quote can be a part of another
+    character. UTF-8 and the code pages that extend ASCII are splittable.
     """
     if key.lower().endswith(".gz"):
         return False

@@ -15,9 +15,9 @@ class Destination(Protocol):
     RowsNotWritten, and methods that read raise ItemsNotRead, if they are not done before the deadline.
     """
 
-    insert_rows: int
+    max_insert: int
     """How many rows `insert_absent` takes at most."""
-    fetch_rows: int
+    max_fetch: int
     """How many rows `fetch` takes at most."""
 
     def refusal(self, etag: str, row: Row) -> str | None:
@@ -45,7 +45,7 @@ class RowStore:
     def __init__(
         self, destination: Destination, *, etag: str, id_column: str, on_duplicate_id: Callable[[], None]
     ) -> None:
-        """`on_duplicate_id` is called once, before a row of an id on two lines is replaced or left undecided."""
+        """`on_duplicate_id` is called when an id is first found on two lines, before a row of it is replaced."""
         self._destination = destination
         self._etag = etag
         self._id_column = id_column
@@ -54,21 +54,21 @@ class RowStore:
         self._noting = Lock()
 
     def store(self, rows: Sequence[Row]) -> BatchResult:
-        """Store rows with different ids after all rows of lower lines; on return each row is stored, or rejected.
+        """Store rows with different ids, whose earlier lines are stored already; on return each is stored, or rejected.
 
         If an id is stored with the same values, it is the same row, delivered or uploaded before. If it is stored with
         other values, the file uses the id twice: the first row stays, and this row is rejected. A later line can be
         stored already, if the same bytes are ingested in parts under another object key; this row then replaces it.
         """
-        return self._store(rows, lower_lines_stored=True)
+        return self._store(rows, earlier_lines_stored=True)
 
     def store_unordered(self, rows: Sequence[Row]) -> BatchResult:
-        """Store rows with different ids while rows of lower lines may still be on their way.
+        """Store rows with different ids while rows of earlier lines may still be on their way.
 
-        Which line of an id is the first is known only when all rows are stored. So no row is rejected for its id yet:
-        `check` has to compare all rows then, if `on_duplicate_id` was called.
+        Which line of an id is the first is known only when all rows are stored. So no row is rejected yet because
+        another line has its id: `check` has to compare all rows then, if `on_duplicate_id` was called.
         """
-        return self._store(rows, lower_lines_stored=False)
+        return self._store(rows, earlier_lines_stored=False)
 
     def check(self, rows: Sequence[Row]) -> BatchResult:
         """Compare rows with the stored ones, and reject each row whose id is stored with other values.
@@ -82,12 +82,12 @@ class RowStore:
                 rejected.append(verdict)
         return BatchResult(len(rows) - len(rejected), rejected)
 
-    def _store(self, rows: Sequence[Row], *, lower_lines_stored: bool) -> BatchResult:
+    def _store(self, rows: Sequence[Row], *, earlier_lines_stored: bool) -> BatchResult:
         accepted, rejected = self._divide(rows)
         taken = self._destination.insert_absent(self._etag, accepted)
         present = len(taken)
         for row, stored in zip(taken, self._destination.fetch(self._etag, taken), strict=True):
-            verdict = resolve(row, stored, self._id_column, lower_lines_stored=lower_lines_stored)
+            verdict = resolve(row, stored, self._id_column, earlier_lines_stored=earlier_lines_stored)
             if isinstance(verdict, RejectedRow):
                 rejected.append(verdict)
                 present -= 1

@@ -20,21 +20,21 @@ class Verdict(Enum):
     UNDECIDED = "the stored row is another line; which lines have this id is known only when all are stored"
 
 
-def resolve(row: Row, stored: StoredRow, id_column: str, *, lower_lines_stored: bool) -> Verdict | RejectedRow:
+def resolve(row: Row, stored: StoredRow, id_column: str, *, earlier_lines_stored: bool) -> Verdict | RejectedRow:
     """Decide between a row and what the destination has under its key.
 
-    `lower_lines_stored` says whether every lower line of the file was stored before this row: then a lower line under
-    the key has won. Otherwise it may yet be replaced itself.
+    `earlier_lines_stored` says whether every earlier line of the file was stored before this row: then an earlier line
+    under the key has won. Otherwise it may yet be replaced itself.
     """
     if stored.line > row.line and is_same_reading(row, stored, id_column):
         return Verdict.REPLACE
-    if stored.line != row.line and not lower_lines_stored:
+    if stored.line != row.line and not earlier_lines_stored:
         return Verdict.UNDECIDED
     return compare(row, stored)
 
 
 def compare(row: Row, stored: StoredRow) -> Verdict | RejectedRow:
-    """Whether a row has the values that are stored under its key, once all lines are stored: SAME, or rejected."""
+    """Compare a row with what is stored under its key, once all lines are stored: SAME, or the rejected row."""
     if stored.data == row.data:
         return Verdict.SAME
     if stored.line < row.line:

@@ -15,8 +15,8 @@ MAX_KEY, MAX_ITEM = 2_048, 400 * 1024
 class DynamoDbDestination:
     """The rows table. Implements Destination."""
 
-    insert_rows = MAX_STATEMENTS
-    fetch_rows = MAX_KEYS
+    max_insert = MAX_STATEMENTS
+    max_fetch = MAX_KEYS
 
     def __init__(self, table: DynamoDbTable) -> None:
         self._table = table
@@ -50,7 +50,9 @@ class DynamoDbDestination:
         stored = [_found(found[_pk(etag, row.id)]) for row in rows]
         kept = [each for each in stored if isinstance(each, StoredRow)]
         if foreign := len(stored) - len(kept):
-            raise ItemsNotRead(f"the keys of {foreign:,} rows hold items that are no rows: run `python -m ops audit`")
+            raise ItemsNotRead(
+                f"the keys of {foreign:,} rows hold items that are no rows: run `python -m ops audit --repair`"
+            )
         return kept
 
     def replace_later_line(self, etag: str, row: Row) -> None:
@@ -65,7 +67,7 @@ class DynamoDbDestination:
 
     def delete(self, key: RowKey) -> None:
         """Delete the item under a key."""
-        self._table.delete(_key(*key))
+        self._table.delete({"pk": {"S": str(key)}})
 
 
 def _pk(etag: str, id_: str) -> str:
@@ -86,9 +88,8 @@ def _item(etag: str, row: Row) -> Item:
 
 
 def _found(item: Item) -> StoredRow | ForeignItem:
-    etag, _, id_ = item["pk"]["S"].partition("#")
-    key = RowKey(etag, id_)
+    key = RowKey.parse(item["pk"]["S"])
     try:
-        return StoredRow(key, item["etag"]["S"], int(item["line"]["N"]), item["data"]["S"])
+        return StoredRow(key, item.get("etag", {}).get("S"), int(item["line"]["N"]), item["data"]["S"])
     except (KeyError, ValueError):
         return ForeignItem(key)

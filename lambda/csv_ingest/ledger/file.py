@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from csv_ingest.dynamodb_table import MAX_STATEMENTS, DynamoDbTable
+from csv_ingest.dynamodb_table import MAX_STATEMENTS, DynamoDbTable, Item
 from csv_ingest.ledger import items, parts
 from csv_ingest.model import FileFormat, ObjectVersion, RejectedRow, RowCounts
 
@@ -26,7 +26,7 @@ class FileLedger:
 
     def begin(self) -> None:
         """Record that a delivery of the upload has started."""
-        started: items.Item = {
+        started: Item = {
             "status": {"S": items.PROCESSING},
             "version_id": {"S": self._version.version_id},
             "size": {"N": str(self._version.size)},
@@ -40,12 +40,12 @@ class FileLedger:
         for start in range(0, len(rejects), MAX_STATEMENTS):
             self._table.insert_absent(rejects[start : start + MAX_STATEMENTS])
 
-    def found_readable(self, format_: FileFormat) -> items.FileRecord:
+    def record_readable(self, format_: FileFormat) -> items.FileRecord:
         """Record how the file is read, with no row stored yet; returns the record of the first delivery to do so."""
         first = items.sums(RowCounts()) | {"format": {"S": items.format_as_text(format_)}}
-        before = self._update(first, unless="attribute_exists(#rows_read)")
-        if before is not None:
-            return items.FileRecord.of(before)
+        unchanged = self._update(first, unless="attribute_exists(#rows_read)")
+        if unchanged is not None:
+            return items.FileRecord.of(unchanged)
         return items.FileRecord(status=items.PROCESSING, counts=RowCounts(), format=format_)
 
     def checkpoint(self, counts: RowCounts) -> None:
@@ -54,7 +54,7 @@ class FileLedger:
 
     def complete(self, counts: RowCounts) -> None:
         """Settle the upload as complete. Each row has to be confirmed by the destination, or recorded as rejected."""
-        settled: items.Item = {"status": {"S": items.COMPLETE}, "settled_at": items.now()}
+        settled: Item = {"status": {"S": items.COMPLETE}, "settled_at": items.now()}
         self._update(settled | items.sums(counts), remove=["reason", "check_begun_by"])
 
     def reject_file(self, reason: str) -> None:
@@ -62,15 +62,15 @@ class FileLedger:
 
         A later delivery, under other settings, can begin the upload again.
         """
-        settled: items.Item = {"status": {"S": items.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
+        settled: Item = {"status": {"S": items.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
         self._update(settled, unless="attribute_exists(#rows_read)")
 
-    def _update(
-        self, attributes: items.Item, *, remove: Sequence[str] = (), unless: str | None = None
-    ) -> items.Item | None:
+    def _update(self, attributes: Item, *, remove: Sequence[str] = (), unless: str | None = None) -> Item | None:
         """Update the record unless it is complete or `unless` holds; returns None, or the unchanged record.
 
         In that case another delivery updated it before, from the same bytes and with the same result.
         """
-        condition = f"{items.NOT_COMPLETE} AND NOT ({unless})" if unless else items.NOT_COMPLETE
-        return self._table.update(self._key, attributes, condition=condition, values=items.IS_COMPLETE, remove=remove)
+        condition = f"{items.UNLESS_COMPLETE} AND NOT ({unless})" if unless else items.UNLESS_COMPLETE
+        return self._table.update(
+            self._key, attributes, condition=condition, values=items.COMPLETE_VALUE, remove=remove
+        )

@@ -6,13 +6,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from csv_ingest.dynamodb_table import Item
 from csv_ingest.model import FileFormat, ObjectVersion, PartJob, PartStart, Phase, Plan, RejectedRow, RowCounts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
-Item = dict[str, "AttributeValueTypeDef"]
-"""Attributes by their names, in DynamoDB's JSON."""
 
 KEY = ("object_key", "entry")
 """The names of the table's partition key and sort key. Both are text."""
@@ -29,7 +27,7 @@ REJECTS = "#reject#"
 PLAN = "#plan"
 """After the ETag, in the sort key of the plan of a file that is ingested in parts."""
 
-PARTS: Mapping[Phase, str] = {Phase.STORE: "#part#", Phase.CHECK: "#check#"}
+PART_PREFIXES: Mapping[Phase, str] = {Phase.STORE: "#part#", Phase.CHECK: "#check#"}
 """Between the ETag and the number, in the sort key of a part of a file."""
 
 COUNTERS: Mapping[Phase, str] = {Phase.STORE: "parts_done", Phase.CHECK: "parts_checked"}
@@ -38,11 +36,11 @@ COUNTERS: Mapping[Phase, str] = {Phase.STORE: "parts_done", Phase.CHECK: "parts_
 SUMS = ("rows_read", "rows_stored", "rows_rejected")
 """The attributes that count rows, in the order of RowCounts."""
 
-NOT_COMPLETE = "NOT (#status = :complete)"
+UNLESS_COMPLETE = "NOT (#status = :complete)"
 """The condition of every update: a complete record stays as it is."""
 
-IS_COMPLETE: Item = {"complete": {"S": COMPLETE}}
-"""The value that the condition compares with."""
+COMPLETE_VALUE: Item = {"complete": {"S": COMPLETE}}
+"""The value that this condition compares with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,7 @@ class FileRecord:
     """Confirmed rows; None until the file was read to its end."""
     format: FileFormat | None = None
     """How the first delivery read the file. Later deliveries read it so too, whatever the settings are."""
-    parts: int = 0
+    part_count: int = 0
     """How many parts the file has; 0 if one delivery ingests it whole."""
     parts_done: int = 0
     parts_checked: int | None = None
@@ -67,19 +65,24 @@ class FileRecord:
     @classmethod
     def of(cls, item: "Mapping[str, AttributeValueTypeDef]") -> "FileRecord":
         """Read an item of the files table."""
-        plain: dict[str, Any] = {name: int(value["N"]) if "N" in value else value["S"] for name, value in item.items()}
+        plain = {name: _plain(value) for name, value in item.items()}
         counted = SUMS[0] in plain
         started = plain.get("started_at")
         return cls(
             status=plain.get("status"),
             counts=RowCounts(*(plain[name] for name in SUMS)) if counted else None,
             format=format_of(plain["format"]) if "format" in plain else None,
-            parts=plain.get("parts", 0),
+            part_count=plain.get("parts", 0),
             parts_done=plain.get("parts_done", 0),
             parts_checked=plain.get("parts_checked"),
             started_at=datetime.fromisoformat(started) if started else None,
             attributes=plain,
         )
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether a delivery has read the file to its end, and recorded how it is ingested."""
+        return self.counts is not None
 
     @property
     def etag(self) -> str:
@@ -91,10 +94,19 @@ class FileRecord:
         """Why the file was rejected; empty if it was not."""
         return str(self.attributes.get("reason", ""))
 
-    @property
-    def object_version(self) -> tuple[str, int]:
-        """The version id and the size in bytes of the upload; raises KeyError if there is no item."""
-        return self.attributes["version_id"], self.attributes["size"]
+    def object_version(self, bucket: str) -> ObjectVersion:
+        """The object version that was ingested; raises KeyError if there is no item."""
+        about = self.attributes
+        return ObjectVersion(bucket, about["object_key"], about["version_id"], about["entry"], about["size"])
+
+
+def _plain(value: Any) -> Any:
+    """A value of DynamoDB's JSON: integers as int, everything else as it is written there.
+
+    What others add to an item, whatever its type, must not keep the file from being ingested.
+    """
+    [(kind, content)] = value.items()
+    return int(content) if kind == "N" and content.lstrip("-").isdigit() else content
 
 
 def key_of(version: ObjectVersion, suffix: str = "") -> Item:
@@ -107,7 +119,7 @@ def key_of_entry(object_key: str, entry: str) -> Item:
 
 
 def key_of_part(version: ObjectVersion, job: PartJob) -> Item:
-    return key_of(version, f"{PARTS[job.phase]}{job.number:06d}")
+    return key_of(version, f"{PART_PREFIXES[job.phase]}{job.number:06d}")
 
 
 def number_of_part(item: Item) -> int:

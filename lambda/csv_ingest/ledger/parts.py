@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from csv_ingest.dynamodb_table import DynamoDbTable, as_values
+from csv_ingest.dynamodb_table import DynamoDbTable, Item, as_values
 from csv_ingest.ledger import items
 from csv_ingest.model import ObjectVersion, PartJob, Phase, Plan, RowCounts
 
@@ -21,7 +21,7 @@ class PartLedger:
         self._version = version
         self._file = items.key_of(version)
 
-    def split(self, plan: Plan) -> items.FileRecord:
+    def record_plan(self, plan: Plan) -> items.FileRecord:
         """Record that the file is ingested in parts, none of them done; returns the record of the first delivery."""
         self._table.insert_absent([items.item_of_plan(self._version, plan)])
         # The plan that was recorded first decides how many parts there are, and how they are read.
@@ -52,24 +52,24 @@ class PartLedger:
 
         Raises botocore's TransactionCanceledException if the file is complete, or was reopened for a repair.
         """
-        # False would mean that another delivery finished the same part first, from the same bytes.
+        # If another delivery finished the same part first, from the same bytes, nothing is left to do.
         self._table.transact([self._part_complete(job, counts), self._part_counted(job.phase, counts)])
 
-    def unfinished(self, phase: Phase, parts: int) -> list[PartJob]:
+    def unfinished(self, phase: Phase, part_count: int) -> list[PartJob]:
         """The jobs of a phase that are not complete yet, of a file with so many parts."""
         complete = self._table.query(
             "object_key = :key AND begins_with(#entry, :beginning)",
             {
                 "key": self._file["object_key"],
-                "beginning": {"S": f"{self._version.etag}{items.PARTS[phase]}"},
-                **items.IS_COMPLETE,
+                "beginning": {"S": f"{self._version.etag}{items.PART_PREFIXES[phase]}"},
+                **items.COMPLETE_VALUE,
             },
             FilterExpression="#status = :complete",
             ProjectionExpression="#entry",
             ExpressionAttributeNames={"#entry": "entry", "#status": "status"},
         )
         done = set(map(items.number_of_part, complete))
-        return [PartJob(number, phase) for number in range(parts) if number not in done]
+        return [PartJob(number, phase) for number in range(part_count) if number not in done]
 
     def begin_check(self, by: PartJob | None) -> bool:
         """Start the check: set the counts of the file to zero, to be counted anew by comparing all parts.
@@ -78,9 +78,9 @@ class PartLedger:
         if its invocation dies before dispatching the others, its retry sees its own number and dispatches them again.
         """
         beginner: AttributeValueTypeDef = {"N": str(by.number if by else THE_FILE)}
-        first: items.Item = items.sums(RowCounts()) | {"parts_checked": {"N": "0"}, "check_begun_by": beginner}
-        before = self._update(self._file, first, unless="attribute_exists(#parts_checked)")
-        return before is None or before.get("check_begun_by") == beginner
+        first: Item = items.sums(RowCounts()) | {"parts_checked": {"N": "0"}, "check_begun_by": beginner}
+        unchanged = self._update(self._file, first, unless="attribute_exists(#parts_checked)")
+        return unchanged is None or unchanged.get("check_begun_by") == beginner
 
     def mark_duplicate_ids(self) -> None:
         """Record that an id is on two lines of the file. Has to be called before a row of that id is replaced."""
@@ -90,10 +90,10 @@ class PartLedger:
         """Whether duplicate ids were recorded for these bytes, under this object key or another one."""
         return bool(self._table.get(items.key_of_duplicates(self._version.etag)))
 
-    def _update(self, key: items.Item, attributes: items.Item, *, unless: str) -> items.Item | None:
+    def _update(self, key: Item, attributes: Item, *, unless: str) -> Item | None:
         """Update an item unless it is complete or `unless` holds; returns None, or the unchanged item."""
-        condition = f"{items.NOT_COMPLETE} AND NOT ({unless})"
-        return self._table.update(key, attributes, condition=condition, values=items.IS_COMPLETE)
+        condition = f"{items.UNLESS_COMPLETE} AND NOT ({unless})"
+        return self._table.update(key, attributes, condition=condition, values=items.COMPLETE_VALUE)
 
     def _part_complete(self, job: PartJob, counts: RowCounts) -> "TransactWriteItemTypeDef":
         sums = items.sums(counts)
@@ -102,17 +102,17 @@ class PartLedger:
                 "TableName": self._table.name,
                 "Key": items.key_of_part(self._version, job),
                 "UpdateExpression": "SET #status = :complete, " + ", ".join(f"{name} = :{name}" for name in sums),
-                "ConditionExpression": items.NOT_COMPLETE,
+                "ConditionExpression": items.UNLESS_COMPLETE,
                 "ExpressionAttributeNames": {"#status": "status"},
-                "ExpressionAttributeValues": as_values(sums | items.IS_COMPLETE),
+                "ExpressionAttributeValues": as_values(sums | items.COMPLETE_VALUE),
             }
         }
 
     def _part_counted(self, phase: Phase, counts: RowCounts) -> "TransactWriteItemTypeDef":
         counter = items.COUNTERS[phase]
-        added: items.Item = {counter: {"N": "1"}, **items.sums(counts)}
+        added: Item = {counter: {"N": "1"}, **items.sums(counts)}
         # The counter is missing while a repair is being prepared.
-        counting = f"attribute_exists({counter}) AND {items.NOT_COMPLETE}"
+        counting = f"attribute_exists({counter}) AND {items.UNLESS_COMPLETE}"
         return {
             "Update": {
                 "TableName": self._table.name,
@@ -120,6 +120,6 @@ class PartLedger:
                 "UpdateExpression": "ADD " + ", ".join(f"{name} :{name}" for name in added),
                 "ConditionExpression": counting,
                 "ExpressionAttributeNames": {"#status": "status"},
-                "ExpressionAttributeValues": as_values(added | items.IS_COMPLETE),
+                "ExpressionAttributeValues": as_values(added | items.COMPLETE_VALUE),
             }
         }

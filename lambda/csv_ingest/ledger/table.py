@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from csv_ingest.dynamodb_table import MAX_KEYS, DynamoDbTable
+from csv_ingest.dynamodb_table import MAX_KEYS, DynamoDbTable, Item
 from csv_ingest.ledger import items
 from csv_ingest.model import ObjectVersion, RejectedRow, Upload
 
@@ -49,19 +49,19 @@ class FilesTable:
         A file whose parts are being checked is reopened too: its check cannot end if a row was deleted.
 
         The format and the plan stay recorded: settings that were deployed since must not change how the file is read.
-        The records of its parts are deleted first, while the file is complete and no delivery reads them.
+        The records of its parts are deleted first, while deliveries still take the file for complete.
         """
         record = self.record(version)
         if record.status != items.COMPLETE and record.parts_checked is None:
             return False
-        for prefix in items.PARTS.values():
+        for prefix in items.PART_PREFIXES.values():
             self._delete_entries(version, prefix)
         stayed = self._table.update(
             items.key_of(version),
             {"status": {"S": items.PROCESSING}},
             remove=[*items.SUMS, "settled_at", "parts", *items.COUNTERS.values(), "check_begun_by"],
             condition="#status = :complete OR attribute_exists(#parts_checked)",
-            values=items.IS_COMPLETE,
+            values=items.COMPLETE_VALUE,
         )
         return stayed is None
 
@@ -73,7 +73,7 @@ class FilesTable:
         for item in self._entries(version.key, f"{version.etag}{prefix}"):
             self._table.delete(items.key_of_entry(version.key, item["entry"]["S"]))
 
-    def _entries(self, key: str, beginning: str = "") -> Iterator[items.Item]:
+    def _entries(self, key: str, beginning: str = "") -> Iterator[Item]:
         if not beginning:
             return self._table.query("object_key = :key", {"key": {"S": key}})
         condition = "object_key = :key AND begins_with(entry, :beginning)"
