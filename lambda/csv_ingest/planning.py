@@ -18,7 +18,7 @@ UNSPLIT_RECORD = 100
 MAX_COLUMN_CHARACTERS = 100_000
 """Characters of column names that fit into the plan's item of 400 KB, beside the parts."""
 
-NEAR = 4 << 20
+RECHECK_WINDOW = 4 << 20
 """Bytes after an ambiguous place within which the csv module finds an error: a part, and the longest record."""
 
 _WHERE = "in the planning pass of the file, before its first row was stored"
@@ -94,7 +94,7 @@ def _read_from(part: PartStart, format_: FileFormat, open_at: OpenAt, limit: int
         counted = csvfile.CountingStream(stream)
         found = csvfile.read_records(counted, format_, first_line=part.line)
         for records in deadline.count(found, _WHERE):
-            if counted.position > NEAR:
+            if counted.position > RECHECK_WINDOW:
                 _check_unsplit(part.byte + counted.position, records, limit)
     return records
 
