@@ -15,7 +15,7 @@ from local.server import local_aws
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Deploy the pipeline to MiniStack, AWS in one local process, with the real CDK CLI."""
-    # Ended by a terminal that closes or by a CI job that is cancelled, we still end what we started.
+    # Also when a terminal closes or a CI job is cancelled, the started processes are ended.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
 

@@ -1,4 +1,4 @@
-"""The uploads of the demo and of the tests, and what they must lead to, found without our own parser."""
+"""The uploads of the demo and of the tests, and the rows that they must lead to, read without the pipeline's parser."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""MiniStack, AWS in one local process, as a child that is gone when we are."""
+"""Runs MiniStack, AWS in one local process, as a child process that ends with its parent."""
 
 import os
 import shutil
@@ -18,7 +18,8 @@ from typing import IO
 PROJECT = Path(__file__).parents[1]
 START_TIMEOUT = 60  # seconds
 
-# Its standard input ends when we do, even if we are killed; then it ends its group, the functions' processes with it.
+# The child reads its standard input, which ends with the parent, even if the parent is killed. Then it ends its process
+# group, which includes the processes of the functions.
 _MINISTACK = """if True:
     import os, runpy, signal, sys, threading
 
@@ -39,17 +40,17 @@ class LocalAws:
     endpoint: str
     process: "subprocess.Popen[bytes]"
     run_dir: Path
-    """Everything that the run writes is below it, and goes with it."""
+    """The folder of everything that the run writes; deleted after the run."""
     exports: Mapping[str, str]
-    """What a shell, a CDK CLI or a boto3 session needs to talk to it."""
+    """The environment variables with which a shell, the CDK CLI or boto3 reaches it."""
 
 
 @contextmanager
 def local_aws() -> Iterator[LocalAws]:
-    """Run MiniStack on a free port of 127.0.0.1; inside the block, this process and its children know no other AWS.
+    """Run MiniStack on a free port of 127.0.0.1; inside the block, this process and its children reach no other AWS.
 
-    The server, its functions and its files are gone after the block, however it is left.
-    Raises RuntimeError with the server's last words if it does not start.
+    The server, its functions and its files are gone after the block, however the block is left.
+    Raises RuntimeError with the end of the server's log if the server does not start.
     """
     scratch = PROJECT / ".local"
     scratch.mkdir(exist_ok=True)
@@ -67,10 +68,10 @@ def local_aws() -> Iterator[LocalAws]:
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
-        "IOT_MTLS_ENABLED": "0",  # it would listen on every interface
+        "IOT_MTLS_ENABLED": "0",  # otherwise it listens on every interface
         "SFTP_ENABLED": "0",
         "STATE_DIR": str(run_dir / "state"),
-        "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.2",  # AWS waits for one and for two minutes
+        "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.2",  # AWS waits one and two minutes
     }
     try:
         with _environment(exports, run_dir):
@@ -93,7 +94,7 @@ def run(command: list[str], *, log: Path) -> None:
 
 @contextmanager
 def _environment(exports: Mapping[str, str], run_dir: Path) -> Iterator[None]:
-    """Replace all that the user's environment says of AWS, and find this project's tools first."""
+    """Replace everything about AWS in the environment, and put this project's tools first in the PATH."""
     before = dict(os.environ)
     for name in before:
         if name.startswith("AWS_"):
@@ -103,7 +104,7 @@ def _environment(exports: Mapping[str, str], run_dir: Path) -> Iterator[None]:
         exports,
         AWS_EC2_METADATA_DISABLED="true",
         CDK_DISABLE_CLI_TELEMETRY="true",
-        HOME=str(run_dir),  # no ~/.aws is found there, and what the CDK writes to ~/.cdk goes with the run
+        HOME=str(run_dir),  # without ~/.aws; what the CDK writes to ~/.cdk is deleted with the run
         NO_PROXY="127.0.0.1",
         PATH=os.pathsep.join(tools),
         TMPDIR=str(run_dir),
@@ -117,7 +118,7 @@ def _environment(exports: Mapping[str, str], run_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def _child(command: list[str], log: Path, settings: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process in a group of its own, all of which ends with the block."""
+    """A process in a process group of its own; the whole group ends with the block."""
     with log.open("wb") as output:
         process = _start(command, output, settings)
         try:
