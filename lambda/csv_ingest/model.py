@@ -79,8 +79,13 @@ class RowKey(NamedTuple):
         etag, mark, id_ = text.partition("#")
         return cls(etag, id_ if mark else None)
 
+    @staticmethod
+    def text(etag: str, id_: str) -> str:
+        """How the key of a row is written."""
+        return f"{etag}#{id_}"
+
     def __str__(self) -> str:
-        return self.etag if self.id is None else f"{self.etag}#{self.id}"
+        return self.etag if self.id is None else self.text(self.etag, self.id)
 
 
 class StoredRow(NamedTuple):

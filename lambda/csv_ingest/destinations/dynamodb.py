@@ -26,7 +26,7 @@ class DynamoDbDestination:
         # A character has at most four bytes: most rows need not be encoded to see that they fit.
         if len(row.data) <= MAX_ITEM // 8 and len(etag) + len(row.id) < MAX_KEY // 4:
             return None
-        key = len(_pk(etag, row.id).encode())
+        key = len(RowKey.text(etag, row.id).encode())
         if key > MAX_KEY:
             return f"the id is too long: the key has {key:,} bytes, DynamoDB takes {MAX_KEY:,}"
         # Names count as well as values; a number takes at most 21 bytes.
@@ -47,7 +47,7 @@ class DynamoDbDestination:
         if missing := len(rows) - len(found):
             were = "row was" if missing == 1 else "rows were"
             raise ItemsNotRead(f"{missing:,} {were} deleted during ingestion: run `python -m ops audit --repair`")
-        stored = [_found(found[_pk(etag, row.id)]) for row in rows]
+        stored = [_found(found[RowKey.text(etag, row.id)]) for row in rows]
         kept = [each for each in stored if isinstance(each, StoredRow)]
         if foreign := len(stored) - len(kept):
             raise ItemsNotRead(
@@ -70,17 +70,13 @@ class DynamoDbDestination:
         self._table.delete({"pk": {"S": str(key)}})
 
 
-def _pk(etag: str, id_: str) -> str:
-    return str(RowKey(etag, id_))
-
-
 def _key(etag: str, id_: str) -> Item:
-    return {"pk": {"S": _pk(etag, id_)}}
+    return {"pk": {"S": RowKey.text(etag, id_)}}
 
 
 def _item(etag: str, row: Row) -> Item:
     return {
-        "pk": {"S": _pk(etag, row.id)},
+        "pk": {"S": RowKey.text(etag, row.id)},
         "etag": {"S": etag},
         "line": {"N": str(row.line)},
         "data": {"S": row.data},
