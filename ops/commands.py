@@ -203,7 +203,7 @@ def audit_command(find: Find, prefix: str, repair_: bool, timeout: int, json_: b
     if repair_ and result.findings:
         display.print_findings(result.findings)
         with display.working("delivering again"):
-            for version in repair(pipeline, result.findings):
+            for version in repair(pipeline, result.findings).delivered:
                 pipeline.wait_until_settled(version, seconds=timeout)
         with display.working("audit") as progress:
             result = audit(pipeline, prefix=prefix, progress=progress)

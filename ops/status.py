@@ -14,23 +14,19 @@ def is_good(record: FileRecord) -> bool:
 
 def not_good(pipeline: Pipeline) -> list[tuple[ObjectVersion, FileRecord]]:
     """Every upload that is not complete or has rejected rows, with its record, the newest first."""
-    found = [
-        (upload, record)
-        for upload, record in pipeline.files.records(distinct(pipeline.uploads()))
-        if not is_good(record)
-    ]
+    found = [(upload, record) for upload, record in distinct(pipeline.records()) if not is_good(record)]
     found.sort(key=lambda pair: pair[0].modified, reverse=True)
     return [(upload.version, record) for upload, record in found]
 
 
-def distinct(uploads: Iterable[Upload]) -> Iterator[Upload]:
-    """The uploads, the same bytes under the same key only once: they are the same upload."""
+def distinct(found: Iterable[tuple[Upload, FileRecord]]) -> Iterator[tuple[Upload, FileRecord]]:
+    """The uploads with their records; versions that share a record only once: they are the same upload."""
     seen: set[tuple[str, str]] = set()
-    for upload in uploads:
-        name = upload.version.key, upload.version.etag
+    for upload, record in found:
+        name = upload.version.key, str(record.attributes.get("entry", upload.version.etag))
         if name not in seen:
             seen.add(name)
-            yield upload
+            yield upload, record
 
 
 def progress_in_parts(record: FileRecord) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,6 +40,13 @@ def dynamodb() -> "DynamoDBClient":
     client.meta.events.register_last("before-parameter-build.dynamodb.BatchExecuteStatement", _encode)
     client.meta.events.register("before-call.dynamodb.BatchExecuteStatement", _send_encoded)
     return client
+
+
+def code_of(error: Exception) -> str | None:
+    """The operation and the code of an answer of AWS, without the message, which may quote the request."""
+    if not isinstance(error, ClientError):
+        return None
+    return f"{error.operation_name} answered {error.response['Error']['Code']}"
 
 
 # The requests that carry the rows are encoded here: their parameters are DynamoDB's JSON already. botocore would look
