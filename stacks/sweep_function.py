@@ -43,6 +43,7 @@ class SweepFunction(AsyncFunction):
                 *allow_key(storage.key, "dynamodb", "kms:Decrypt", "kms:DescribeKey"),
             ],
             failures=failures,
+            key=storage.key,
             settings=settings,
             timeout_seconds=900,  # Lambda's maximum, because the sweep looks at every upload in the bucket
             reserved_concurrency=settings.reserved_concurrency and 1,
