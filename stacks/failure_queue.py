@@ -31,13 +31,9 @@ class FailureQueue(sqs.Queue):
         )
 
     def waiting_events(self) -> cloudwatch.Metric:
-        """How many events are in the queue."""
-        return self.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum")
+        """How many events are in the queue: the most in five minutes, since a redrive hides them while it looks."""
+        return self.metric_approximate_number_of_messages_visible(period=Duration.minutes(5), statistic="Maximum")
 
     def new_events(self) -> cloudwatch.Metric:
         """How many events were sent to the queue."""
         return self.metric_number_of_messages_sent(period=Duration.minutes(5), statistic="Sum")
-
-    def oldest_event_age(self) -> cloudwatch.Metric:
-        """How long the oldest event has been in the queue, in seconds."""
-        return self.metric_approximate_age_of_oldest_message(period=Duration.minutes(5), statistic="Maximum")
