@@ -37,8 +37,11 @@ def dynamodb() -> "DynamoDBClient":
     client = boto3.client("dynamodb", config=_CONFIG)
     # Made when first asked for: two threads would make two sets of classes, and each would catch only its own.
     _ = client.exceptions
-    client.meta.events.register_last("before-parameter-build.dynamodb.BatchExecuteStatement", _encode)
-    client.meta.events.register("before-call.dynamodb.BatchExecuteStatement", _send_encoded)
+    # The runtime's botocore changes without a deployment. If it speaks another protocol than JSON, or does not say
+    # which, it encodes by itself: otherwise its headers would announce that protocol above a body of JSON.
+    if getattr(client.meta.service_model, "resolved_protocol", None) == "json":
+        client.meta.events.register_last("before-parameter-build.dynamodb.BatchExecuteStatement", _encode)
+        client.meta.events.register("before-call.dynamodb.BatchExecuteStatement", _send_encoded)
     return client
 
 

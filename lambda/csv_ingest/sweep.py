@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 GRACE = timedelta(hours=1)
 """How long an upload may take until it counts as unsettled: its event, two retries, and some waiting."""
@@ -41,17 +42,30 @@ class Swept(NamedTuple):
 @reporting.logger.inject_lambda_context(clear_state=True)
 @reporting.metrics.log_metrics
 def handler(_event: dict[str, Any], context: LambdaContext, *, grace: timedelta = GRACE) -> None:
-    """Deliver again the uploads that never settled. The schedule's event is not used."""
-    swept = sweep(
-        config=configuration.SweepConfig.from_environment(),
-        s3=clients.s3(),
-        dynamodb=clients.dynamodb(),
-        lambda_=clients.lambda_(),
-        before=datetime.now(UTC) - grace,
-        deadline=Deadline(lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT),
+    """Count the failed events, and deliver again the uploads that never settled. The schedule's event is not used."""
+    config = configuration.SweepConfig.from_environment()
+    try:
+        reporting.count("FailuresWaiting", count_failures(clients.sqs(), config.failure_queue))
+    finally:
+        # A queue that cannot be read fails this run, and keeps no upload from being found.
+        swept = sweep(
+            config=config,
+            s3=clients.s3(),
+            dynamodb=clients.dynamodb(),
+            lambda_=clients.lambda_(),
+            before=datetime.now(UTC) - grace,
+            deadline=Deadline(lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT),
+        )
+        reporting.logger.info("swept", extra=swept._asdict())
+        reporting.count("UnsettledFiles", swept.unsettled)
+
+
+def count_failures(sqs: "SQSClient", queue: str) -> int:
+    """How many events are in the failure queue, about, including those that a redrive hides while it looks at them."""
+    counted = sqs.get_queue_attributes(
+        QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     )
-    reporting.logger.info("swept", extra=swept._asdict())
-    reporting.count("UnsettledFiles", swept.unsettled)
+    return sum(map(int, counted["Attributes"].values()))
 
 
 def sweep(

@@ -105,6 +105,7 @@ class Lambda:
             config=SweepConfig(
                 upload_bucket=self.world.bucket,
                 files_table=self.world.files_table,
+                failure_queue=self.world.failure_queue,
                 ingest_function="ingest",
                 key_prefix="",
                 key_suffixes=".csv,.csv.gz",

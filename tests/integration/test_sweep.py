@@ -3,20 +3,22 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 
 from csv_ingest import clients
 from csv_ingest.configuration import SweepConfig
 from csv_ingest.deadline import Deadline
 from csv_ingest.events import object_version
 from csv_ingest.model import OutOfTime
-from csv_ingest.sweep import MAX_DELIVERIES, Swept, sweep
-from tests.integration.world import Invocations, World
+from csv_ingest.sweep import MAX_DELIVERIES, TIME_TO_REPORT, Swept, handler, sweep
+from tests.integration.world import Invocations, World, invocation, metrics_in
 
 
 def run(world: World, invocations: Invocations, *, age: timedelta = timedelta(), seconds: float = 60) -> Swept:
     config = SweepConfig(
         upload_bucket=world.bucket,
         files_table=world.files_table,
+        failure_queue=world.failure_queue,
         ingest_function="ingest",
         key_prefix="in/",
         key_suffixes=".csv,.csv.gz",
@@ -83,3 +85,45 @@ def test_an_incomplete_sweep_raises_an_error(world: World, invocations: Invocati
     world.upload("in/a.csv", "id\n1\n")
     with pytest.raises(OutOfTime, match="after 1 uploads"):
         run(world, invocations, seconds=0)
+
+
+class TestHandler:
+    """A whole run, as the schedule starts it."""
+
+    NOW = timedelta(seconds=-5)
+    """The uploads of a test are old enough."""
+
+    @pytest.fixture(autouse=True)
+    def _environment(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - it has the others
+        for name, value in {"INGEST_FUNCTION": "ingest", "KEY_PREFIX": "in/", "KEY_SUFFIXES": ".csv"}.items():
+            monkeypatch.setenv(name, value)
+
+    @pytest.mark.parametrize(("sent", "hidden"), [(0, 0), (3, 0), (3, 1), (2, 2)])
+    def test_failures_are_counted_also_while_somebody_looks(
+        self, world: World, sent: int, hidden: int, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for _ in range(sent):
+            world.sqs.send_message(QueueUrl=world.failure_queue, MessageBody="{}")
+        for _ in range(hidden):
+            world.sqs.receive_message(QueueUrl=world.failure_queue, MaxNumberOfMessages=1, VisibilityTimeout=300)
+        handler({}, invocation())
+        # None is a count, too: nothing else would end the alarm.
+        assert metrics_in(capsys.readouterr().out) == {"FailuresWaiting": sent, "UnsettledFiles": 0}
+
+    def test_an_unreadable_queue_fails_only_after_the_work(
+        self, world: World, queue: Invocations, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.upload("in/lost.csv", "id\n1\n")
+        monkeypatch.setenv("FAILURE_QUEUE", f"{world.failure_queue}-gone")
+        with pytest.raises(ClientError, match="GetQueueAttributes"):
+            handler({}, invocation(), grace=self.NOW)
+        assert queue.keys() == ["in/lost.csv"]
+        assert metrics_in(capsys.readouterr().out) == {"UnsettledFiles": 1}
+
+    def test_an_incomplete_sweep_has_counted_the_failures(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        world.upload("in/a.csv", "id\n1\n")
+        with pytest.raises(OutOfTime):
+            handler({}, invocation(seconds_left=TIME_TO_REPORT - 1), grace=self.NOW)
+        assert metrics_in(capsys.readouterr().out) == {"FailuresWaiting": 0}
