@@ -79,6 +79,8 @@ def sweep(
 ) -> Swept:
     """Deliver again what was uploaded before a time and is neither complete nor rejected, at most 100 uploads a run.
 
+    A file with stored rows of which many deliveries made no progress is only counted: a person has to look.
+
     The bucket is the truth: an upload that the ledger has never heard of is found too. Nothing is stored from run to
     run, so that nothing can be stored wrongly. Raises OutOfTime if time is used up before the last upload was looked
     at: a number that is too small would be taken for good news.
@@ -88,14 +90,22 @@ def sweep(
     old = (upload for upload in uploads if upload.modified < before)
     table = ledger.FilesTable(DynamoDbTable(dynamodb, config.files_table, deadline=deadline))
     seen = 0
-    unsettled: dict[tuple[str, str], ObjectVersion] = {}
+    unsettled: set[tuple[str, str]] = set()
+    due: dict[tuple[str, str], ObjectVersion] = {}
     for upload, record in table.records(old):
         seen += 1
         deadline.check(f"after {seen:,} uploads, {len(unsettled):,} of them unsettled")
-        if record.status not in ledger.SETTLED and not _is_under_way(record, before):
-            unsettled[upload.version.key, upload.version.etag] = upload.version
+        if record.status in ledger.SETTLED or _is_under_way(record, before):
+            continue
+        version = upload.version
+        unsettled.add(name := (version.key, version.etag))
+        if record.is_stuck and record.is_planned:
+            continue
+        # Of versions with one ETag, the one that was begun: the content of another one can be other content.
+        if name not in due or version.version_id == record.version_id:
+            due[name] = version
     # At random, or a hundred files that fail for ever would keep all others waiting for ever.
-    chosen = random.sample(list(unsettled.values()), min(len(unsettled), MAX_DELIVERIES))
+    chosen = random.sample(list(due.values()), min(len(due), MAX_DELIVERIES))
     for version in chosen:
         payload = json.dumps(events.upload_event(version)).encode()
         lambda_.invoke(FunctionName=config.ingest_function, InvocationType="Event", Payload=payload)

@@ -1,5 +1,6 @@
 """Uploads whose event was lost, or given up, are found and delivered again."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,8 +10,10 @@ from csv_ingest import clients
 from csv_ingest.configuration import SweepConfig
 from csv_ingest.deadline import Deadline
 from csv_ingest.events import object_version
-from csv_ingest.model import OutOfTime
+from csv_ingest.ledger import MAX_ATTEMPTS
+from csv_ingest.model import OutOfTime, TableAltered
 from csv_ingest.sweep import MAX_DELIVERIES, TIME_TO_REPORT, Swept, handler, sweep
+from tests.integration.faults import Calls, Killed
 from tests.integration.world import Invocations, World, invocation, metrics_in
 
 
@@ -64,6 +67,33 @@ def test_an_upload_whose_delivery_died_is_delivered_again(world: World, invocati
         world.deliver(event, seconds_left=1)
     assert world.file("in/a.csv")["status"] == "PROCESSING"
     assert run(world, invocations).delivered == 1
+
+
+def test_a_file_with_stored_rows_is_left_to_a_person(world: World, invocations: Invocations) -> None:
+    """REJECTED would say that no row is stored. The sweep goes on counting the file, and its alarm stays on."""
+    world = world.tuned(in_flight=1)
+    event = world.upload("in/a.csv", "id\n" + "".join(f"{n}\n" for n in range(200)))
+    calls = Calls(world.dynamodb)
+    calls.die_after = 8
+    with suppress(Killed):
+        world.deliver(event)
+    calls.die_after = None
+    [pk, *_] = world.tables()[0]
+    world.dynamodb.update_item(
+        TableName=world.rows_table,
+        Key={"pk": {"S": pk}},
+        UpdateExpression="SET #data = :data",
+        ExpressionAttributeNames={"#data": "data"},
+        ExpressionAttributeValues={":data": {"S": "{}"}},
+    )
+    for _ in range(MAX_ATTEMPTS):
+        assert run(world, invocations).delivered == 1
+        with pytest.raises(TableAltered):
+            world.deliver(event)
+    swept = run(world, invocations)
+    assert (swept.unsettled, swept.delivered) == (1, 0)
+    assert world.file("in/a.csv")["status"] == "PROCESSING"
+    assert "audit --repair" in world.file("in/a.csv")["last_error"]
 
 
 def test_a_young_upload_does_not_count_as_unsettled(world: World, invocations: Invocations) -> None:
