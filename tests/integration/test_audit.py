@@ -1,16 +1,19 @@
 """The audit names each damage and nothing else, and a repair does no more than it says."""
 
+import itertools
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
 
 from csv_ingest.events import Event, object_version
 from csv_ingest.model import TableAltered
-from ops.audit import audit
+from ops.audit import Discrepancy, audit
 from ops.pipeline import Pipeline
 from ops.repair import repair
-from tests.integration.faults import Calls, Killed
+from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.world import Invocations, World
 
 FILE = "id,name\n" + "".join(f"{n},é\n" for n in range(1, 81)) + ",no id\n1,é\n2,again\n"
@@ -210,3 +213,36 @@ def test_rows_of_expired_uploads_are_counted_without_a_finding(world: World, pip
     world.s3.delete_object(Bucket=world.bucket, Key="old.csv", VersionId=version.version_id)
     result = audit(pipeline)
     assert (result.files, result.rows, result.not_compared, result.findings) == (1, 1, 80, [])
+
+
+def test_a_repair_can_be_killed_and_overtaken_anywhere(
+    world: World, pipeline: Pipeline, invocations: Invocations
+) -> None:
+    """At each call of the repair: it is killed there, a delivery comes in between, and it is run again."""
+    event = world.upload("a.csv", FILE)
+    world.deliver(event)
+    before = world.tables()
+    calls = Calls(pipeline.s3, pipeline.dynamodb, invocations.client)
+
+    def break_all() -> list[Discrepancy]:
+        for damage in (delete_row, delete_reject, add_reject, change_counts):
+            damage(world, event)
+        change(world, pk_of(event, "9"))
+        return audit(pipeline).findings
+
+    findings = break_all()
+    calls.names.clear()
+    repair(pipeline, findings)
+    total = len(calls.names)
+    assert world.tables() == before
+    for number, fault in itertools.product(range(1, total + 1), ("die_before", "die_after")):
+        findings = break_all()
+        calls.names.clear()
+        setattr(calls, fault, number)
+        overtake = partial(world.deliver, event)
+        with suppress(Killed), between_calls(number, overtake, pipeline.s3, pipeline.dynamodb):
+            repair(pipeline, findings)
+        setattr(calls, fault, None)
+        repair(pipeline, audit(pipeline).findings)
+        assert world.tables() == before, f"{fault} {number}"
+        assert audit(pipeline).findings == []
