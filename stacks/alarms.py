@@ -29,8 +29,8 @@ class AlarmSpec:
     periods: int = 1
     missing_data: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING
     comparison: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
-    tells_end: bool = False
-    """Whether the end is notified, too: for a state that lasts. What only happens ends by itself, handled or not."""
+    notifies_end: bool = False
+    """Whether to notify of the end, too: of a state that lasts. A count ends by itself, whether handled or not."""
 
 
 def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.ITopic) -> None:
@@ -47,7 +47,7 @@ def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.IT
             treat_missing_data=spec.missing_data,
         )
         alarm.add_alarm_action(actions.SnsAction(topic))
-        if spec.tells_end:
+        if spec.notifies_end:
             alarm.add_ok_action(actions.SnsAction(topic))
 
 
@@ -70,7 +70,7 @@ def _failed_events(ingestion: Ingestion) -> list[AlarmSpec]:
             metric=failures.waiting_events(),
             meaning="Uploads could not be ingested; their events wait in the failure queue.",
             missing_data=KEEP_STATE,  # SQS stops publishing for a queue without activity, even if it has messages
-            tells_end=True,
+            notifies_end=True,
         ),
         AlarmSpec(
             name="NewFailures",
@@ -85,7 +85,7 @@ def _failed_events(ingestion: Ingestion) -> list[AlarmSpec]:
             meaning="The failure queue has not been empty for seven days; after fourteen days SQS deletes an event.",
             periods=7,
             missing_data=KEEP_STATE,
-            tells_end=True,
+            notifies_end=True,
         ),
     ]
 
@@ -97,7 +97,7 @@ def _files_and_rows(ingestion: Ingestion) -> list[AlarmSpec]:
             metric=ingestion.sweep.custom_metric("UnsettledFiles", "Maximum", Duration.hours(1)),
             meaning="Uploads older than an hour are neither complete nor rejected.",
             missing_data=KEEP_STATE,
-            tells_end=True,
+            notifies_end=True,
         ),
         AlarmSpec(
             name="RowsRejected",
@@ -120,7 +120,7 @@ def _function_errors(ingestion: Ingestion) -> list[AlarmSpec]:
             periods=3,
             missing_data=cloudwatch.TreatMissingData.BREACHING,
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-            tells_end=True,
+            notifies_end=True,
         ),
     ]
 
@@ -151,7 +151,7 @@ def _waiting_events(ingestion: Ingestion) -> list[AlarmSpec]:
             metric=ingest.lambda_metric("AsyncEventAge", "Maximum"),
             meaning="Events wait for more than half an hour; after six hours they go to the failure queue.",
             threshold=Duration.minutes(30).to_milliseconds(),
-            tells_end=True,
+            notifies_end=True,
         ),
         AlarmSpec(
             name="EventsDropped",
