@@ -79,7 +79,7 @@ def sweep(
 ) -> Swept:
     """Deliver again what was uploaded before a time and is neither complete nor rejected, at most 100 uploads a run.
 
-    A file with stored rows of which many deliveries made no progress is only counted: a person has to look.
+    A planned file of which twelve deliveries made no progress is only counted: a person has to look.
 
     The bucket is the truth: an upload that the ledger has never heard of is found too. Nothing is stored from run to
     run, so that nothing can be stored wrongly. Raises OutOfTime if time is used up before the last upload was looked
@@ -90,22 +90,18 @@ def sweep(
     old = (upload for upload in uploads if upload.modified < before)
     table = ledger.FilesTable(DynamoDbTable(dynamodb, config.files_table, deadline=deadline))
     seen = 0
-    unsettled: set[tuple[str, str]] = set()
-    due: dict[tuple[str, str], ObjectVersion] = {}
+    unsettled: dict[tuple[str, str], tuple[ObjectVersion, ledger.FileRecord]] = {}
     for upload, record in table.records(old):
         seen += 1
         deadline.check(f"after {seen:,} uploads, {len(unsettled):,} of them unsettled")
-        if record.status in ledger.SETTLED or _is_under_way(record, before):
-            continue
         version = upload.version
-        unsettled.add(name := (version.key, version.etag))
-        if record.is_stuck and record.is_planned:
-            continue
-        # Of versions with one ETag, the one that was begun: the content of another one can be other content.
-        if name not in due or version.version_id == record.version_id:
-            due[name] = version
+        if record.status not in ledger.SETTLED and not _is_under_way(record, before):
+            # Of the versions with one ETag, the one whose delivery has begun: others can have other content.
+            if version.version_id == record.version_id or (version.key, version.etag) not in unsettled:
+                unsettled[version.key, version.etag] = version, record
+    due = [version for version, record in unsettled.values() if not _needs_a_person(record)]
     # At random, or a hundred files that fail for ever would keep all others waiting for ever.
-    chosen = random.sample(list(due.values()), min(len(due), MAX_DELIVERIES))
+    chosen = random.sample(due, min(len(due), MAX_DELIVERIES))
     for version in chosen:
         payload = json.dumps(events.upload_event(version)).encode()
         lambda_.invoke(FunctionName=config.ingest_function, InvocationType="Event", Payload=payload)
@@ -115,3 +111,8 @@ def sweep(
 def _is_under_way(record: ledger.FileRecord, before: datetime) -> bool:
     """Whether parts of a file may still be in Lambda's queue. More of them would only delay each other."""
     return bool(record.part_count and record.started_at and record.started_at > before - PARTS_GRACE)
+
+
+def _needs_a_person(record: ledger.FileRecord) -> bool:
+    """Whether no delivery helps. A file without a plan is delivered all the same: that delivery rejects it."""
+    return record.is_stuck and record.is_planned
