@@ -94,11 +94,12 @@ def sweep(
     for upload, record in table.records(old):
         seen += 1
         deadline.check(f"after {seen:,} uploads, {len(unsettled):,} of them unsettled")
-        version = upload.version
-        if record.status not in ledger.SETTLED and not _is_under_way(record, before):
-            # Of the versions with one ETag, the one whose delivery has begun: others can have other content.
-            if version.version_id == record.version_id or (version.key, version.etag) not in unsettled:
-                unsettled[version.key, version.etag] = version, record
+        version, name = upload.version, (upload.version.key, upload.version.etag)
+        if record.status in ledger.SETTLED or _is_under_way(record, before):
+            continue
+        # Of the versions with one ETag, the one whose delivery has begun: others can have other content.
+        if name not in unsettled or version.version_id == record.version_id:
+            unsettled[name] = version, record
     due = [version for version, record in unsettled.values() if not _needs_a_person(record)]
     # At random, or a hundred files that fail for ever would keep all others waiting for ever.
     chosen = random.sample(due, min(len(due), MAX_DELIVERIES))
