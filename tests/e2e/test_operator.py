@@ -69,7 +69,7 @@ def test_both_kinds_of_failures_are_listed_and_redriven(deployment: Deployment) 
     assert pipeline.wait_until_settled(broken, seconds=SECONDS).attributes["status"] == "REJECTED"
     gone = upload(deployment, "redrive/gone.csv", b"id\n1\n")
     pipeline.wait_until_settled(gone, seconds=SECONDS)
-    pipeline.files.reopen(gone)
+    forget_record(pipeline, gone)
     pipeline.s3.delete_object(Bucket=pipeline.upload_bucket, Key=gone.key, VersionId=gone.version_id)
     pipeline.redeliver(gone)
     failure = deployment.failure_of("redrive%2Fgone.csv")
