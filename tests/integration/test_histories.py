@@ -47,10 +47,14 @@ CONTENTS = {
 COLLISIONS = {"first": FIRST + ROWS, "second": SECOND + ROWS}
 """Two contents with one ETag."""
 
+DAMAGES = ["change row", "delete row", "delete reject", "add reject"]
+
 SETTINGS = [("id", "utf-8"), ("@line", "iso8859-1"), ("name", "utf-8")]
 
 keys = st.sampled_from(["a.csv", "b c+.csv", "z.csv.gz"])
-uploads = st.tuples(st.just("upload"), keys, st.sampled_from(sorted(CONTENTS)) | st.sampled_from(sorted(COLLISIONS)))
+names = st.sampled_from(sorted(CONTENTS)) | st.sampled_from(sorted(COLLISIONS))
+uploads = st.tuples(st.just("upload"), keys, names)
+ingested = st.tuples(st.just("ingest"), keys, names)
 faults = st.one_of(
     st.tuples(st.just("none")),
     st.tuples(st.just("die before"), st.integers(1, 12)),
@@ -61,12 +65,13 @@ faults = st.one_of(
 deliveries = st.tuples(st.just("deliver"), st.integers(0, 99), st.booleans(), faults)
 others = st.sampled_from([("lose",), ("redrive",), ("sweep",)])
 settings_ = st.tuples(st.just("settings"), st.sampled_from(SETTINGS))
-damages = st.tuples(st.sampled_from(["change row", "delete row", "delete record", "add reject"]), st.integers(0, 99))
+damages = st.tuples(st.sampled_from(DAMAGES), st.integers(0, 99))
 commands = st.tuples(st.sampled_from(["repair", "backfill"]), st.none() | st.integers(1, 20))
-histories = st.lists(
-    st.one_of(uploads, deliveries, deliveries, deliveries, others, settings_, damages, commands),
-    min_size=4,
-    max_size=16,
+steps = st.one_of(uploads, deliveries, deliveries, deliveries, others, settings_, damages, commands)
+histories = st.builds(  # something to change and to repair comes first
+    lambda first, rest: [*first, *rest],
+    st.lists(ingested | settings_, max_size=3),
+    st.lists(steps, min_size=3, max_size=14),
 )
 
 MAX_ATTEMPTS = 3
@@ -133,28 +138,27 @@ class Lambda:
         self.operator.events.clear()
 
     def damage(self, kind: str, index: int) -> None:
-        """Somebody else changes a table: any row, or any record but those of what an ETag stands for."""
+        """Somebody else changes or deletes a row, or a rejected row, or rejects a row that is none."""
         rows, files = self.world.tables()
-        records = [key for key, item in files.items() if "status" in item or "#reject#" in key[1]]
-        found: list[Any] = sorted(rows if "row" in kind else records)
+        rejects = [key for key in files if "#reject#" in key[1]]
+        uploads = [key for key, item in files.items() if "status" in item and "#" not in key[1]]
+        found: list[Any] = {"delete reject": rejects, "add reject": uploads}.get(kind, list(rows))
         if not found:
             return
-        chosen = found[index % len(found)]
-        if kind == "change row":
-            self.world.dynamodb.put_item(
-                TableName=self.world.rows_table, Item={**rows[chosen], "data": {"S": "{}"}, "line": {"N": "2"}}
-            )
-        elif kind == "delete row":
-            self.world.dynamodb.delete_item(TableName=self.world.rows_table, Key={"pk": {"S": chosen}})
-        else:
-            key, entry = chosen
-            name: Any = {"object_key": {"S": key}, "entry": {"S": entry.partition("#")[0] + "#reject#000000000002"}}
-            if kind == "add reject":
-                item = name | {"line": {"N": "2"}, "reason": {"S": "made up"}}
-                self.world.dynamodb.put_item(TableName=self.world.files_table, Item=item)
-            elif "#reject#" in entry:
-                name["entry"] = {"S": entry}
-                self.world.dynamodb.delete_item(TableName=self.world.files_table, Key=name)
+        chosen = sorted(found)[index % len(found)]
+        rows_table, files_table = self.world.rows_table, self.world.files_table
+        match kind:
+            case "change row":
+                changed = rows[chosen] | {"data": {"S": "{}"}, "line": {"N": "2"}}
+                self.world.dynamodb.put_item(TableName=rows_table, Item=changed)
+            case "delete row":
+                self.world.dynamodb.delete_item(TableName=rows_table, Key={"pk": {"S": chosen}})
+            case "delete reject":
+                self.world.dynamodb.delete_item(TableName=files_table, Key=entry_key(*chosen))
+            case "add reject":
+                item = entry_key(chosen[0], f"{chosen[1]}#reject#000000000002")
+                item |= {"line": {"N": "2"}, "reason": {"S": "made up"}}
+                self.world.dynamodb.put_item(TableName=files_table, Item=item)
 
     def deliver_all(self) -> None:
         while self.waiting:
@@ -180,8 +184,15 @@ class Lambda:
         self.waiting += [(event, 1) for event in invocations.events]
 
 
+def entry_key(object_key: str, entry: str) -> dict[str, Any]:
+    return {"object_key": {"S": object_key}, "entry": {"S": entry}}
+
+
 def play(lambda_: Lambda, step: tuple[Any, ...]) -> None:
     match step:
+        case ("ingest", *upload):
+            play(lambda_, ("upload", *upload))
+            lambda_.deliver_all()
         case ("upload", key, name):
             text = COLLISIONS[name] if name in COLLISIONS else CONTENTS[name].encode()
             content = gzip.compress(text, mtime=0) if key.endswith(".gz") else text
@@ -207,8 +218,8 @@ def needs_a_person(history: list[tuple[Any, ...]]) -> bool:
 
     No sweep finds either: an audit does.
     """
-    names = {step[0] for step in history} | {step[2] for step in history if step[0] == "upload"}
-    return bool(names & {"change row", "delete row", "delete record", "add reject"} or names >= set(COLLISIONS))
+    names = {step[0] for step in history} | {step[2] for step in history if step[0] in ("upload", "ingest")}
+    return bool(names & set(DAMAGES) or names >= set(COLLISIONS))
 
 
 @pytest.fixture(autouse=True)
