@@ -9,6 +9,7 @@ real engine. `HISTORIES=2000 make test` runs more of them.
 """
 
 import gzip
+import operator
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -68,11 +69,8 @@ settings_ = st.tuples(st.just("settings"), st.sampled_from(SETTINGS))
 damages = st.tuples(st.sampled_from(DAMAGES), st.integers(0, 99))
 commands = st.tuples(st.sampled_from(["repair", "backfill"]), st.none() | st.integers(1, 20))
 steps = st.one_of(uploads, deliveries, deliveries, deliveries, others, settings_, damages, commands)
-histories = st.builds(  # something to change and to repair comes first
-    lambda first, rest: [*first, *rest],
-    st.lists(ingested | settings_, max_size=3),
-    st.lists(steps, min_size=3, max_size=14),
-)
+beginnings = st.lists(ingested | settings_, max_size=3)  # something to change and to repair
+histories = st.builds(operator.add, beginnings, st.lists(steps, min_size=3, max_size=14))
 
 MAX_ATTEMPTS = 3
 IN_PARTS = Tuning(block_bytes=32, part_lines=15, whole_parts=1)
