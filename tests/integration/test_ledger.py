@@ -89,6 +89,16 @@ def test_a_rejected_file_begins_again_without_its_reason(ledger: FileLedger, wor
     }
 
 
+def test_a_rejection_is_of_its_own_version_alone(ledger: FileLedger, world: World) -> None:
+    """Both versions have one ETag. The rejected one must not keep the other one from being delivered again."""
+    other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
+    table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
+    ledger.begin(attempt=1)
+    FileLedger(table, other).begin(attempt=1)
+    ledger.reject_file("not utf-8")
+    assert (ledger.read().status, ledger.read().version_id) == ("PROCESSING", "v2")
+
+
 def test_a_file_found_readable_is_no_longer_rejected(ledger: FileLedger, world: World) -> None:
     """Two deliveries under different settings: one rejects the file just before the other finds it readable."""
     for record in (partial(ledger.record_readable, COMMAS), partial(ledger.parts.record_plan, PLAN)):

@@ -79,18 +79,19 @@ class FileLedger:
         self._update(settled | items.sums(counts), remove=["reason", "check_begun_by", "attempts", "last_error"])
 
     def reject_file(self, reason: str, *, other_content: bool = False) -> None:
-        """Settle the upload as rejected, unless another delivery found the file readable.
+        """Settle the upload as rejected, unless another delivery found the file readable, or began another version.
 
         A later delivery, under other settings, can begin the upload again. A version with other content than is
         ingested under its ETag gets a record of its own as well, because the upload's record may become that of another
         version.
         """
         settled: Item = {"status": {"S": items.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
-        told = ["attempts", "last_error"]
-        self._update(settled, remove=told, unless="attribute_exists(#rows_read)")
+        settled |= items.about_version(self._version)
+        overtaken = "attribute_exists(#rows_read) OR #version_id <> :version_id"
+        self._update(settled, remove=["attempts", "last_error"], unless=overtaken)
         if other_content:
-            about = items.about_version(self._version) | {"started_at": items.now()}
-            self._table.insert_absent([items.key_of_version(self._version) | settled | about])
+            own_record = items.key_of_version(self._version) | settled | {"started_at": items.now()}
+            self._table.insert_absent([own_record])
 
     def record_error(self, reason: str) -> None:
         """Record why a delivery failed, as far as that can be recorded: the error itself is what must be told."""
