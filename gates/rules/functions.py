@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from gates.rules.rule import CheckContext, Violation, rule
+from gates.rules.rule import CheckContext, Violation, rule, undecided, unknown
 from gates.rules.runtimes import SUPPORTED_UNTIL
-from gates.template import FUNCTION, LOG_GROUP, Resource
+from gates.template import FUNCTION, LOG_GROUP, Resource, is_unknown
 
 WARN_DAYS = 180
 _LOG_RETENTION = "Custom::LogRetention"  # the CDK's custom resource
@@ -18,10 +18,12 @@ _LOG_RETENTION = "Custom::LogRetention"  # the CDK's custom resource
 def runtime_is_supported(context: CheckContext) -> Iterator[Violation]:
     for function in context.functions:
         runtime = function.get("Runtime")
-        if runtime is None or "$" in str(runtime):  # a container image, or a runtime that only the deployment knows
+        if runtime is None:  # a container image
             continue
         until = SUPPORTED_UNTIL.get(str(runtime))
-        if until is None:
+        if is_unknown(runtime):
+            yield unknown(function.id, "Runtime", runtime)
+        elif until is None:
             yield Violation(function.id, "Runtime", f"{runtime} is not in the table of runtimes.py", warning=True)
         elif until < context.today:
             yield Violation(function.id, "Runtime", f"{runtime} is not supported since {until}")
@@ -38,11 +40,14 @@ def logs_expire(context: CheckContext) -> Iterator[Violation]:
     for function in context.functions:
         chosen = function.get("LoggingConfig", "LogGroup")
         groups = _log_groups(context, function)
-        if not groups and not chosen:
+        if not groups and chosen:
+            detail = f"the template does not have the log group {chosen}"
+            yield undecided(function.id, "LoggingConfig.LogGroup", detail)
+        elif not groups:
             detail = "no log group: Lambda creates one without a retention period"
             yield Violation(function.id, "LoggingConfig.LogGroup", detail)
         for group in groups:
-            if "RetentionInDays" not in group.properties:
+            if group.get("RetentionInDays") is None:
                 yield Violation(group.id, "RetentionInDays", "not set")
 
 
@@ -53,7 +58,7 @@ def logs_expire(context: CheckContext) -> Iterator[Violation]:
 )
 def memory_is_set(context: CheckContext) -> Iterator[Violation]:
     for function in context.functions:
-        if "MemorySize" not in function.properties:
+        if function.get("MemorySize") is None:
             yield Violation(function.id, "MemorySize", "not set: 128 MB")
 
 

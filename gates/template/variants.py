@@ -3,27 +3,41 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gates.template.conditions import comparison_key
 from gates.template.errors import MALFORMED
 from gates.template.intrinsics import Given, Resolver
+from gates.template.values import as_list, at
 
 
 def deployments(template: Mapping[str, Any]) -> Iterator[tuple[str, Given]]:
-    """Each deployment to check: a description, and the values of parameters that it needs.
+    """Each deployment to check: a description, and what is assumed of it.
 
-    The first deployment has every default, and no description. Then, for each comparison of a parameter with a value,
-    follows the deployment in which that comparison has the opposite result, such as `if Env is 'prod'`. So what exists
-    only in production is checked, without trying every combination. Raises InvalidTemplate.
+    The first deployment has every default, and no description. Then, for each comparison in a condition, follows the
+    deployment in which that comparison has the opposite result, such as `if Env is 'prod'`. So what exists only in
+    production is checked, without trying every combination. Raises InvalidTemplate.
     """
-    yield "", {}
+    yield "", Given()
     resolver = Resolver(template)
     for comparison in _comparisons(template.get("Conditions")):
         try:
-            [name] = [each["Ref"] for each in comparison if isinstance(each, Mapping) and set(each) == {"Ref"}]
-            [value] = [each for each in comparison if not isinstance(each, Mapping | list)]
-            equal = str(resolver.value({"Ref": name})) == str(value)
+            first, second = map(resolver.value, comparison)
         except MALFORMED:
-            continue  # not a comparison of a parameter with a value
-        yield (f"if {name} is not {value!r}", {name: None}) if equal else (f"if {name} is {value!r}", {name: value})
+            continue  # the condition is reported if something depends on it
+        equal = str(first) == str(second)
+        try:
+            [name] = [
+                each["Ref"] for each in comparison if isinstance(each, Mapping) and isinstance(each.get("Ref"), str)
+            ]
+            [value] = [each for each in comparison if not isinstance(each, Mapping | list)]
+        except ValueError:  # not a parameter and a value
+            if any(isinstance(each, Mapping | list) for each in comparison):
+                opposite = {comparison_key(comparison): not equal}
+                yield f"if {first} is {'not ' if equal else ''}{second}", Given(comparisons=opposite)
+            continue
+        allowed = as_list(at(template, "Parameters", name, "AllowedValues"))
+        other = next((each for each in allowed if str(each) != str(value)), None) if equal else value
+        description = f"if {name} is not {value!r}" if other is None else f"if {name} is {other!r}"
+        yield description, Given(parameters={name: other})
 
 
 def _comparisons(node: Any) -> Iterator[Any]:
