@@ -74,7 +74,7 @@ def _metric_violations(alarm: Resource, metric: _Metric) -> Iterator[Violation]:
 
 
 def _dimension_violations(template: Template, alarm: Resource, metric: _Metric) -> Iterator[Violation]:
-    namespace = at(metric, "Namespace")
+    namespace = str(at(metric, "Namespace"))
     if namespace not in METRICS:
         return
     dimensions = as_list(at(metric, "Dimensions"))
@@ -95,7 +95,7 @@ def _dimension_violations(template: Template, alarm: Resource, metric: _Metric) 
 
 def _threshold_violations(alarm: Resource) -> Iterator[Violation]:
     for metric in _metrics(alarm):
-        highest = HIGHEST.get(str(at(metric, "MetricName"))) if at(metric, "Namespace") in METRICS else None
+        highest = HIGHEST.get(str(at(metric, "MetricName"))) if str(at(metric, "Namespace")) in METRICS else None
         if highest is not None and _statistic(alarm) != "Sum" and _rises(alarm) and _exceeds(alarm, highest):
             yield Violation(
                 alarm.id, "Threshold", f"{alarm.get('Threshold')} is not below {highest:,}, the highest value"
@@ -183,7 +183,7 @@ def _exceeds(alarm: Resource, limit: int) -> Decision:
         return None
     try:
         reached = float(threshold)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return False
     return reached > limit if "OrEqual" in str(alarm.get("ComparisonOperator")) else reached >= limit
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gates.checks import check
 from gates.template import InvalidTemplate
+from tests.gates.cases import COMPLIANT, UNDECIDED, VIOLATING
 from tests.gates.safe import ADDED, ADDED_NEXT, GONE, TODAY, allow, changed, resource
 
 PRODUCTION = {
@@ -119,9 +120,12 @@ anything = st.recursive(
 )
 
 
+CHANGES = [changes for _, _, changes in [*VIOLATING, *UNDECIDED, *COMPLIANT]]
+
+
 @given(data=st.data(), value=anything)
 def test_every_template_is_checked_or_called_invalid(data: st.DataObject, value: Any) -> None:
-    template: Any = changed({})
+    template: Any = changed(data.draw(st.sampled_from(CHANGES)))
     parent = template
     while True:
         key = data.draw(st.sampled_from(sorted(parent) if isinstance(parent, dict) else range(len(parent))))

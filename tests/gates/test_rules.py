@@ -10,13 +10,8 @@ import gates.rules
 from gates.checks import check
 from gates.rules import RULES
 from gates.rules.rule import Rule
-from tests.gates.cases import alarms, asynchronous, completeness, functions, permissions, storage, uploads
+from tests.gates.cases import COMPLIANT, UNDECIDED, VIOLATING
 from tests.gates.safe import TODAY, Changes, changed
-
-THEMES = (asynchronous, alarms, functions, uploads, permissions, storage, completeness)
-VIOLATING = [case for theme in THEMES for case in theme.VIOLATING]
-UNDECIDED = [case for theme in THEMES for case in theme.UNDECIDED]
-COMPLIANT = [case for theme in THEMES for case in theme.COMPLIANT]
 
 
 @pytest.mark.parametrize(
