@@ -7,9 +7,9 @@ one, discards it.
 from collections.abc import Iterator
 from typing import Any
 
-from gates.rules.alarms import is_alarmed, out_of_reach
 from gates.rules.failures import dead_letter_queue, on_failure_destination
 from gates.rules.rule import CheckContext, Violation, rule, undecided, unknown
+from gates.rules.watched import is_alarmed, out_of_reach
 from gates.template import (
     INVOKE_CONFIG,
     QUEUE,

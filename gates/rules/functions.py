@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gates.rules.rule import CheckContext, Violation, rule, undecided, unknown
 from gates.rules.runtimes import SUPPORTED_UNTIL
-from gates.template import FUNCTION, LOG_GROUP, Resource, is_unknown
+from gates.template import FUNCTION, LOG_GROUP, Resource, Template, is_unknown
 
 WARN_DAYS = 180
 _LOG_RETENTION = "Custom::LogRetention"  # the CDK's custom resource
@@ -43,6 +43,8 @@ def logs_expire(context: CheckContext) -> Iterator[Violation]:
         if not groups and chosen:
             detail = f"the template does not have the log group {chosen}"
             yield undecided(function.id, "LoggingConfig.LogGroup", detail)
+        elif not groups and (names := _unknown_log_groups(context)):
+            yield unknown(function.id, "LoggingConfig.LogGroup", ", ".join(names))
         elif not groups:
             detail = "no log group: Lambda creates one without a retention period"
             yield Violation(function.id, "LoggingConfig.LogGroup", detail)
@@ -65,6 +67,18 @@ def memory_is_set(context: CheckContext) -> Iterator[Violation]:
 RULES = (runtime_is_supported, logs_expire, memory_is_set)
 
 
+def _unknown_log_groups(context: CheckContext) -> list[str]:
+    """The names of log groups that may be the one of any function."""
+    template = context.template
+    names = [str(group.get("LogGroupName")) for group in template.of_type(LOG_GROUP)]
+    return [name for name in names if template.is_outside(name) and not _function_of(template, name)]
+
+
+def _function_of(template: Template, log_group: str) -> Resource | None:
+    """The function whose log group has a name."""
+    return template.find(FUNCTION, log_group.removeprefix("/aws/lambda/"))
+
+
 def _log_groups(context: CheckContext, function: Resource) -> list[Resource]:
     """The log groups of the template that a function writes to, by its LoggingConfig or by its name."""
     template = context.template
@@ -74,5 +88,5 @@ def _log_groups(context: CheckContext, function: Resource) -> list[Resource]:
     return [
         group
         for group in template.of_type(LOG_GROUP, _LOG_RETENTION)
-        if template.find(FUNCTION, str(group.get("LogGroupName")).removeprefix("/aws/lambda/")) == function
+        if _function_of(template, str(group.get("LogGroupName"))) == function
     ]

@@ -23,6 +23,8 @@ UnreservedConcurrentExecutions
 SQS = "AWS/SQS"
 METRICS = {SQS: frozenset(_SQS.split()), "AWS/Lambda": frozenset(_LAMBDA.split())}
 """The metrics of each namespace."""
+DIMENSIONS = frozenset({"QueueName", "FunctionName", "Resource", "ExecutedVersion", "EventSourceMappingUUID"})
+"""The dimensions of these metrics."""
 ONLY_ATTRIBUTES = frozenset({"ApproximateNumberOfMessages"})
 """Attributes of queues with the name of a metric, which CloudWatch does not have."""
 HIGHEST = {

@@ -10,6 +10,7 @@ from gates.template import (
     BUCKET_POLICY,
     QUEUE,
     Attached,
+    Template,
     as_list,
     at,
     is_false,
@@ -60,7 +61,7 @@ def bucket_denies_plain_http(context: CheckContext) -> Iterator[Violation]:
             if name.endswith("*") and not keys
         )
         if not with_objects and not denied >= {(bucket.id, ""), (bucket.id, "*")}:
-            if unknown_denials := _unknown_denials(policies, "s3"):
+            if unknown_denials := _unknown_denials(template, policies, "s3"):
                 yield unknown(bucket.id, "BucketPolicy", unknown_denials)
             else:
                 yield Violation(bucket.id, "BucketPolicy", "plain HTTP is not denied on the bucket and on its objects")
@@ -81,7 +82,7 @@ def queue_denies_plain_http(context: CheckContext) -> Iterator[Violation]:
             if each.certain and _denies_plain_http(each.statement, "sqs")
             for resource in as_list(each.statement.get("Resource"))
         )
-        if not denied and (unknown_denials := _unknown_denials(policies, "sqs")):
+        if not denied and (unknown_denials := _unknown_denials(template, policies, "sqs")):
             yield unknown(queue.id, "QueuePolicy", unknown_denials)
         elif not denied:
             yield Violation(queue.id, "QueuePolicy", "plain HTTP is not denied")
@@ -109,7 +110,7 @@ def failed_messages_are_kept(context: CheckContext) -> Iterator[Violation]:
 RULES = (bucket_blocks_public_access, bucket_denies_plain_http, queue_denies_plain_http, failed_messages_are_kept)
 
 
-def _unknown_denials(policies: list[Attached], service: str) -> str:
+def _unknown_denials(template: Template, policies: list[Attached], service: str) -> str:
     """What is unknown in the statements that may deny plain HTTP; an empty text if no statement may."""
     found = []
     for policy, certain, statement in policies:
@@ -122,8 +123,10 @@ def _unknown_denials(policies: list[Attached], service: str) -> str:
         parts = [each for each in parts if isinstance(each, str) and is_unknown(each)]
         if parts and (effect == "Deny" or effect in parts):
             found.append(f"{', '.join(dict.fromkeys(parts))} in {policy}")
-        elif not certain and _denies_plain_http(statement, service):
-            found.append(f"what {policy} is attached to")
+        elif _denies_plain_http(statement, service):
+            resources = map(str, as_list(statement.get("Resource")))
+            found += [f"{each} in {policy}" for each in resources if template.is_outside(each.removesuffix("/*"))]
+            found += [] if certain else [f"what {policy} is attached to"]
     return ", ".join(dict.fromkeys(found))
 
 

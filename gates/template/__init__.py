@@ -1,5 +1,6 @@
 """What a template says, with CloudFormation's intrinsic functions resolved. The rules start from `Template`."""
 
+from gates.template.alarms import COMPOSITE_ALARM, Alarm, Metric, acts
 from gates.template.arns import arn_parts, is_wild
 from gates.template.decisions import Decision, either, every, opposite
 from gates.template.errors import InvalidTemplate
@@ -26,19 +27,23 @@ from gates.template.variants import deployments
 __all__ = [
     "BUCKET",
     "BUCKET_POLICY",
+    "COMPOSITE_ALARM",
     "FUNCTION",
     "INVOKE_CONFIG",
     "LOG_GROUP",
     "PERMISSION",
     "QUEUE",
     "TOPIC",
+    "Alarm",
     "Attached",
     "Decision",
     "InvalidTemplate",
+    "Metric",
     "Resource",
     "Statement",
     "Template",
     "Trigger",
+    "acts",
     "arn_parts",
     "as_list",
     "as_text",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from gates.template.alarms import ALARM, Alarm
 from gates.template.decisions import Decision, either
 from gates.template.intrinsics import Given, resolve
 from gates.template.notifications import subscriptions
@@ -48,6 +49,11 @@ class Template(Resources):
     def denied(self) -> list[Statement]:
         """What the template's policies deny."""
         return list(statements_with("Deny", self))
+
+    @cached_property
+    def alarms(self) -> list[Alarm]:
+        """The CloudWatch alarms, without the composite ones."""
+        return [Alarm(resource) for resource in self.of_type(ALARM)]
 
     def roles_of(self, function: str) -> set[str]:
         """The role of a function, if it is in the template."""

@@ -47,6 +47,19 @@ VIOLATING: list[Case] = [
     ("alarm-can-fire", "a metric with a typing error", {"Errors": lambda_alarm("Error")}),
     ("alarm-can-fire", "a metric of queues", {"Errors": lambda_alarm("NumberOfMessagesSent")}),
     ("alarm-can-fire", "the ARN of a function", {"Errors": lambda_alarm("Errors", {"Fn::GetAtt": ["Ingest", "Arn"]})}),
+    (
+        "alarm-can-fire",
+        "the ARN of an alias",
+        {
+            "Live": resource("AWS::Lambda::Alias", FunctionName={"Ref": "Ingest"}, Name="live"),
+            "Errors": lambda_alarm("Errors", {"Ref": "Live"}),
+        },
+    ),
+    (
+        "alarm-can-fire",
+        "a dimension that functions do not have",
+        {"Errors": lambda_alarm("Errors", Dimensions=[{"Name": "Function", "Value": {"Ref": "Ingest"}}])},
+    ),
     ("alarm-can-fire", "a duration above the longest", {"Slow": lambda_alarm("Duration", Threshold=900_000)}),
     (
         "alarm-can-fire",
@@ -67,6 +80,15 @@ UNDECIDED: list[Case] = [
     ("async-failures-alarmed", "an imported queue", {"Failed.Dimensions.0.Value": {"Fn::ImportValue": "the-queue"}}),
     ("async-failures-alarmed", "a given comparison", {**GIVEN, "Failed.ComparisonOperator": {"Ref": "Given"}}),
     ("async-failures-alarmed", "a given namespace", {**GIVEN, "Failed.Namespace": {"Ref": "Given"}}),
+    (
+        "async-failures-alarmed",
+        "by a given rule of a composite alarm",
+        {
+            **GIVEN,
+            "Failed.AlarmActions": GONE,
+            "All": resource("AWS::CloudWatch::CompositeAlarm", AlarmRule={"Ref": "Given"}, AlarmActions=["arn"]),
+        },
+    ),
     (BOTH, "a given metric", {**GIVEN, "Failed.MetricName": {"Ref": "Given"}}),
     (BOTH, "a given dimension", {**GIVEN, "Failed.Dimensions.0.Name": {"Ref": "Given"}}),
     (
@@ -96,7 +118,7 @@ COMPLIANT: list[Case] = [
         {"Own": lambda_alarm("Rejected", Namespace=sub("${AWS::StackName}"))},
     ),
     ("alarm-can-fire", "a service without a table", {"Api": lambda_alarm("5XXError", Namespace="AWS/ApiGateway")}),
-    ("alarm-can-fire", "all functions", {"All": lambda_alarm("Throttles", Dimensions=GONE)}),
+    ("alarm-can-fire", "all functions", {"All": lambda_alarm("Throttles", Dimensions=[])}),
     (
         "alarm-can-fire",
         "an alias",

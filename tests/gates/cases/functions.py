@@ -23,6 +23,15 @@ UNDECIDED: list[Case] = [
         "the log group of another stack",
         {"Ingest.LoggingConfig.LogGroup": {"Fn::ImportValue": "log"}},
     ),
+    (
+        "log-retention",
+        "a log group with a given name",
+        {
+            "/Parameters.Given": {"Type": "String"},
+            "Ingest.LoggingConfig": GONE,
+            "Log.LogGroupName": {"Ref": "Given"},
+        },
+    ),
     ("log-retention", "a log group by its name", {"Ingest.LoggingConfig.LogGroup": "shared"}),
 ]
 

@@ -80,6 +80,19 @@ UNDECIDED: list[Case] = [
         "a given effect",
         {**GIVEN, f"{BUCKET_POLICY}.0.Effect": {"Ref": "Given"}},
     ),
+    (
+        "bucket-tls",
+        "for the ARN of a given bucket",
+        {
+            **GIVEN,
+            f"{BUCKET_POLICY}.0.Resource": [sub("arn:aws:s3:::${Given}"), sub("arn:aws:s3:::${Given}/*")],
+        },
+    ),
+    (
+        "queue-tls",
+        "for the ARN of a given queue",
+        {**GIVEN, "FailuresPolicy.PolicyDocument.Statement.0.Resource": {"Ref": "Given"}},
+    ),
     ("queue-tls", "the policy of a given queue", {**GIVEN, "FailuresPolicy.Queues": [{"Ref": "Given"}]}),
     ("dead-letter-retention", "a given time", {**GIVEN, "Failures.MessageRetentionPeriod": {"Ref": "Given"}}),
 ]
