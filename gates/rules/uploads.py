@@ -64,7 +64,8 @@ def function_cannot_start_itself(context: CheckContext) -> Iterator[Violation]:
         denied = _is_denied(template, roles, trigger)
         for statement in template.allowed:
             loops = every(_may_write(statement, roles), _reaches(template, statement, trigger), opposite(denied))
-            what = f"{trigger.function} can write to {trigger.bucket}, whose uploads start it"
+            by = "" if trigger.is_notified else f", by the permission {trigger.resource}"
+            what = f"{trigger.function} can write to {trigger.bucket}, whose uploads start it{by}"
             if loops:
                 found.add(Violation(statement.resource, statement.path, what))
             elif loops is None:

@@ -24,6 +24,8 @@ class Trigger:
     function: str
     events: tuple[str, ...]
     keys: KeyFilter
+    is_notified: bool = True
+    """Whether the template has the notification, or only the permission."""
 
     @property
     def created(self) -> set[str]:
@@ -64,7 +66,7 @@ def _notified(resources: Resources) -> list[Trigger]:
 def _permitted_buckets(resources: Resources) -> list[Trigger]:
     """The buckets, by name, that have the permission to invoke a function."""
     return [
-        Trigger(permission.id, "SourceArn", bucket, invoked.function, (f"{_CREATION}*",), _ELSEWHERE)
+        Trigger(permission.id, "SourceArn", bucket, invoked.function, (f"{_CREATION}*",), _ELSEWHERE, is_notified=False)
         for permission in resources.of_type(PERMISSION)
         if str(permission.get("Principal")).startswith("s3.")
         and (bucket := resources.bucket_and_keys(permission.get("SourceArn") or "")[0])
