@@ -2,8 +2,9 @@
 
 import re
 from fnmatch import fnmatchcase
+from os.path import commonprefix
 
-from gates.template import Decision, Template, Trigger, arn_parts, either, every, is_unknown, is_wild, opposite
+from gates.template import Decision, Template, Trigger, arn_parts, either, every, is_wild, opposite
 
 
 def overlaps(template: Template, resource: str, trigger: Trigger) -> Decision:
@@ -48,24 +49,22 @@ def _matches(template: Template, pattern: str, bucket: str) -> Decision:
     return None if template.is_outside(pattern) or template.is_outside(bucket) else False
 
 
-def _begins(text: str, prefix: str) -> Decision:
-    """Whether a text begins with another. The text may have unknown values in it."""
+def _begins(text: str, prefix: str, opening: str = "${", closing: str = "}") -> Decision:
+    """Whether a text begins with another. Both may have unknown values, between an opening and a closing."""
     if text.startswith(prefix):
         return True
-    if not (is_unknown(text) or is_unknown(prefix)):
+    if opening not in text + prefix:
         return False
-    known, wanted = (each.partition("${")[0] for each in (text, prefix))
+    same = commonprefix([text, prefix])  # noqa: RUF071  texts, no paths
+    if same.rfind(opening) > same.rfind(closing):  # inside of different unknown values with the same beginning
+        same = same[: same.rfind(opening)]
+    known, wanted = (each[len(same) :].partition(opening)[0] for each in (text, prefix))
     return None if known.startswith(wanted) or wanted.startswith(known) else False
 
 
 def _finishes(text: str, suffix: str) -> Decision:
-    """Whether a text ends with another. The text may have unknown values in it."""
-    if text.endswith(suffix):
-        return True
-    if not (is_unknown(text) or is_unknown(suffix)):
-        return False
-    known, wanted = (each.rpartition("}")[2] for each in (text, suffix))
-    return None if known.endswith(wanted) or wanted.endswith(known) else False
+    """Whether a text ends with another."""
+    return _begins(text[::-1], suffix[::-1], "}", "{$")
 
 
 def _ends(keys: str) -> tuple[str, str]:

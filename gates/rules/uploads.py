@@ -36,16 +36,18 @@ def trigger_misses_no_upload(context: CheckContext) -> Iterator[Violation]:
 def permission_names_the_bucket(context: CheckContext) -> Iterator[Violation]:
     for permission in context.template.of_type(PERMISSION):
         principal = str(permission.get("Principal"))
-        if principal != "*" and not principal.startswith("s3.") and not is_unknown(principal):
+        is_s3 = principal == "*" or principal.startswith("s3.")
+        if not is_s3 and not is_unknown(principal):
             continue
         for name in ("SourceAccount", "SourceArn"):
             given = permission.get(name)
-            if given is None and is_unknown(principal):
-                yield undecided(permission.id, name, f"not set, and only the deployment knows {principal}")
-            elif given is None:
-                yield Violation(permission.id, name, "not set")
-            elif "*" in str(given) and not is_unknown(principal):
-                yield Violation(permission.id, name, str(given))
+            if given is not None and "*" not in str(given):
+                continue
+            detail = "not set" if given is None else str(given)
+            if is_s3:
+                yield Violation(permission.id, name, detail)
+            else:
+                yield undecided(permission.id, name, f"{detail}, and only the deployment knows {principal}")
 
 
 @rule(

@@ -12,6 +12,7 @@ from gates.template.opaque import is_opaque, is_opaque_resource
 from gates.template.values import UNKNOWN, is_unknown, mapping
 
 _NO_VALUE = object()
+_DYNAMIC_REFERENCE = re.compile(r"\{\{(resolve:[^{}]*)\}\}")
 _NO_SYNTAX = str.maketrans({**dict.fromkeys('"*?$\\'), ":": " ", "/": "|", "{": "(", "}": ")"})
 
 
@@ -78,6 +79,8 @@ class Resolver:
         """A value with every function in it resolved. Raises InvalidTemplate."""
         if isinstance(node, list):
             return [None if value is _NO_VALUE else value for value in map(self.value, node)]
+        if isinstance(node, str):
+            return _DYNAMIC_REFERENCE.sub(lambda reference: _unknown(reference[1]), node)
         if not isinstance(node, Mapping):
             return node
         name = next(iter(node)) if len(node) == 1 else None
@@ -118,6 +121,7 @@ class Resolver:
 
     def _sub(self, argument: Any) -> str:
         text, variables = argument if isinstance(argument, list) else (argument, {})
+        text = self.value(text)
 
         def replacement(match: re.Match[str]) -> str:
             name = match[1].strip()

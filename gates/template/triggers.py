@@ -8,8 +8,8 @@ from gates.template.notifications import KeyFilter, from_buckets, from_eventbrid
 from gates.template.resources import EVENT_SOURCE, PERMISSION, QUEUE, RULE, SCHEDULE, TOPIC, Invoked, Resources
 from gates.template.values import at, is_unknown
 
-_ASYNCHRONOUS = frozenset({"s3.amazonaws.com", "sns.amazonaws.com", "events.amazonaws.com"})
-"""Principals that do not wait for the function's answer: Lambda retries a failed event, then discards it."""
+_ASYNCHRONOUS = ("s3.", "sns.", "events.")
+"""Beginnings of principals that do not wait for the answer: Lambda retries a failed event, then discards it."""
 _CREATION = "s3:ObjectCreated:"
 _ELSEWHERE = KeyFilter("${the notification's prefix}", "${the notification's suffix}")
 
@@ -112,6 +112,6 @@ def _permitted(resources: Resources) -> set[Invoked]:
     return {
         invoked
         for permission in resources.of_type(PERMISSION)
-        if str(permission.get("Principal")) in _ASYNCHRONOUS
+        if str(permission.get("Principal")).startswith(_ASYNCHRONOUS)
         and (invoked := resources.invoked(permission.get("FunctionName")))
     }

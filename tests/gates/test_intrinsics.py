@@ -72,6 +72,8 @@ def test_a_function_is_resolved_as_far_as_possible(value: Any, known: Any) -> No
         {"Fn::Select": [7, {"Ref": "Arns"}]},
         {"Fn::Split": [",", {"Ref": "Given"}]},
         {"Fn::Join": [",", {"Fn::GetAZs": "*"}]},
+        "{{resolve:ssm:/queue/timeout:2}}",
+        {"Fn::Sub": "{{resolve:ssm:/queue/timeout:2}}"},
         {"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": "s3://a/b.yaml"}}},
     ],
 )

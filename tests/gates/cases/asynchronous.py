@@ -28,6 +28,15 @@ VIOLATING: list[Case] = [
     ("async-timeout", "no timeout", {"Ingest.Timeout": GONE}),
     ("async-timeout", "the default, written out", {"Ingest.Timeout": "3"}),
     ("async-timeout", "by a parameter", {"/Parameters.T": {"Default": 2}, "Ingest.Timeout": {"Ref": "T"}}),
+    (
+        "async-timeout",
+        "by a principal of any region",
+        {
+            "Uploads.NotificationConfiguration": GONE,
+            "MayInvoke.Principal": sub("s3.${AWS::URLSuffix}"),
+            "Ingest.Timeout": GONE,
+        },
+    ),
     ("async-timeout", "scheduled", {**SCHEDULED, "Ingest.Timeout": GONE}),
     ("async-timeout", "through a topic", {**THROUGH_TOPIC, "MayInvoke": GONE, "Ingest.Timeout": GONE}),
     ("async-timeout", "through EventBridge", {**THROUGH_EVENTBRIDGE, "MayInvoke": GONE, "Ingest.Timeout": GONE}),
@@ -100,6 +109,7 @@ VIOLATING: list[Case] = [
 
 UNDECIDED: list[Case] = [
     ("async-timeout", "a given timeout", {**GIVEN, "Ingest.Timeout": {"Ref": "Given"}}),
+    ("async-timeout", "a stored timeout", {"Ingest.Timeout": "{{resolve:ssm:/timeout}}"}),
     (
         "async-timeout",
         "a timeout by region",

@@ -85,6 +85,11 @@ VIOLATING: list[Case] = [
     ),
     ("s3-permission", "any bucket", {"MayInvoke.SourceArn": "arn:aws:s3:::*"}),
     ("s3-permission", "for everybody", {"MayInvoke.Principal": "*", "MayInvoke.SourceAccount": GONE}),
+    (
+        "s3-permission",
+        "of a principal of any region",
+        {"MayInvoke.Principal": sub("s3.${AWS::URLSuffix}"), "MayInvoke.SourceAccount": GONE},
+    ),
     ("s3-permission", "no account", {"MayInvoke.SourceAccount": GONE}),
     ("s3-permission", "no bucket", {"MayInvoke.SourceArn": GONE}),
     ("s3-loop", "through its role", {ADDED: PUT_UPLOADS}),
@@ -201,6 +206,14 @@ UNDECIDED: list[Case] = [
     ),
     ("s3-loop", "to a given bucket", {**GIVEN, ADDED: allow("s3:PutObject", sub("arn:aws:s3:::${Given}/*"))}),
     ("s3-loop", "to an imported bucket", {ADDED: allow("s3:PutObject", joined({"Fn::ImportValue": "a/b"}, "/*"))}),
+    (
+        "s3-loop",
+        "to keys below another unknown value",
+        {
+            f"{TRIGGER}.Filter.S3Key.Rules.0.Value": sub("${AWS::AccountId}/in/"),
+            ADDED: allow("s3:PutObject", sub("${Uploads.Arn}/${AWS::Region}/*")),
+        },
+    ),
     ("s3-loop", "to given keys", {**GIVEN, ADDED: allow("s3:PutObject", sub("${Uploads.Arn}/${Given}/*"))}),
     (
         "s3-loop",
@@ -274,6 +287,18 @@ COMPLIANT: list[Case] = [
             f"{TRIGGER}.Filter.S3Key.Rules.0.Value": sub("in/${Given}"),
             ADDED: allow("s3:PutObject", sub("${Uploads.Arn}/out/*")),
         },
+    ),
+    *(
+        (
+            "s3-loop",
+            f"keys that differ after the same unknown value: {written}",
+            {
+                f"{TRIGGER}.Filter.S3Key.Rules.0.Value": sub("${AWS::AccountId}/in/"),
+                f"{TRIGGER}.Filter.S3Key.Rules.1.Value": sub(".csv.${AWS::Region}"),
+                ADDED: allow("s3:PutObject", sub("${Uploads.Arn}/" + written)),
+            },
+        )
+        for written in ("${AWS::AccountId}/out/*", "*.json.${AWS::Region}")
     ),
     (
         "s3-loop",
