@@ -13,7 +13,7 @@ from gates.template.values import UNKNOWN, is_unknown, mapping
 
 _NO_VALUE = object()
 _DYNAMIC_REFERENCE = re.compile(r"\{\{(resolve:[^{}]*)\}\}")
-_NO_SYNTAX = str.maketrans({**dict.fromkeys('"*?$\\'), ":": " ", "/": "|", "{": "(", "}": ")"})
+_NO_SYNTAX = str.maketrans({**dict.fromkeys('"*?$\\'), ":": ".", "/": "|", "{": "(", "}": ")"})
 
 
 @dataclass(frozen=True)
@@ -172,5 +172,5 @@ def _unknown(node: Any) -> str:
 
     It has a blank or a bracket, unlike a reference to a resource.
     """
-    text = json.dumps(node, default=str, sort_keys=True).replace("Fn::", "")[1:-1]
+    text = json.dumps(node, default=str, sort_keys=True, separators=(", ", " ")).replace("Fn::", "")[1:-1]
     return f"${{{text.translate(_NO_SYNTAX)}}}"

@@ -32,7 +32,8 @@ def opaque_parts(template: Mapping[str, Any], resources: Mapping[str, Any]) -> I
         if section == "Resources":
             for name, resource in mapping(value).items():
                 if is_opaque_resource(name, resource):
-                    yield from ((name, section, what) for _, _, what in _parts(name, {name: resource}))
+                    for _, _, what in _parts(name, {name: resource}):
+                        yield name, section, what.replace("what", "the resources that", 1)
                 elif name in resources:
                     yield from _parts(name, resource)
         elif section == UNKNOWN:
@@ -49,7 +50,7 @@ def _parts(owner: str, node: Any, path: str = "") -> Iterator[tuple[str, str, st
                 for macro in as_list(value):
                     yield owner, here, f"what {_name(macro)} puts here"
             elif is_opaque(key):
-                yield owner, here, "what the loop makes, because only the deployment knows its list"
+                yield owner, here, "what the loop makes, since only the deployment knows its list"
             else:
                 yield from _parts(owner, value, here)
     elif isinstance(node, list):

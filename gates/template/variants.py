@@ -24,20 +24,26 @@ def deployments(template: Mapping[str, Any]) -> Iterator[tuple[str, Given]]:
         except MALFORMED:
             continue  # the condition is reported if something depends on it
         equal = str(first) == str(second)
-        try:
-            [name] = [
-                each["Ref"] for each in comparison if isinstance(each, Mapping) and isinstance(each.get("Ref"), str)
-            ]
-            [value] = [each for each in comparison if not isinstance(each, Mapping | list)]
-        except ValueError:  # not a parameter and a value
-            if any(isinstance(each, Mapping | list) for each in comparison):
-                opposite = {comparison_key(comparison): not equal}
-                yield f"if {first} is {'not ' if equal else ''}{second}", Given(comparisons=opposite)
-            continue
-        allowed = as_list(at(template, "Parameters", name, "AllowedValues"))
-        other = next((each for each in allowed if str(each) != str(value)), None) if equal else value
-        description = f"if {name} is not {value!r}" if other is None else f"if {name} is {other!r}"
-        yield description, Given(parameters={name: other})
+        if parameter := _parameter_and_value(comparison):
+            yield _with_parameter(template, *parameter, equal=equal)
+        elif any(isinstance(each, Mapping | list) for each in comparison):  # two constants are equal or not, always
+            opposite = {comparison_key(comparison): not equal}
+            yield f"if {first} is {'not ' if equal else ''}{second}", Given(comparisons=opposite)
+
+
+def _parameter_and_value(comparison: Any) -> tuple[str, Any] | None:
+    """The name of the parameter, and the value, that a comparison compares; None if it compares something else."""
+    references = [each["Ref"] for each in comparison if isinstance(each, Mapping) and isinstance(each.get("Ref"), str)]
+    values = [each for each in comparison if not isinstance(each, Mapping | list)]
+    return (references[0], values[0]) if len(references) == len(values) == 1 else None
+
+
+def _with_parameter(template: Mapping[str, Any], name: str, value: Any, *, equal: bool) -> tuple[str, Given]:
+    """The deployment in which a parameter is a value, or is another value if it is equal by default."""
+    allowed = as_list(at(template, "Parameters", name, "AllowedValues"))
+    other = next((each for each in allowed if str(each) != str(value)), None) if equal else value
+    description = f"if {name} is not {value!r}" if other is None else f"if {name} is {other!r}"
+    return description, Given(parameters={name: other})
 
 
 def _comparisons(node: Any) -> Iterator[Any]:

@@ -141,7 +141,8 @@ def test_a_loop_is_checked_and_an_include_is_not(tmp_path: Path) -> None:
     assert [line for line in lines if line.startswith(str(file))] == [
         f"{file}:3: error queue-tls: Queuea QueuePolicy: plain HTTP is not denied",
         f"{file}:3: error queue-tls: Queueb QueuePolicy: plain HTTP is not denied",
-        f"{file}:7: warning template-complete: Fn::Transform Resources: not checked: what AWS::Include puts here",
+        f"{file}:7: warning template-complete: Fn::Transform Resources: "
+        "not checked: the resources that AWS::Include puts here",
     ]
 
 
