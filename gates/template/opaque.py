@@ -28,18 +28,16 @@ def opaque_parts(template: Mapping[str, Any], resources: Mapping[str, Any]) -> I
     for macro in as_list(template.get("Transform")):
         if _name(macro) not in _UNDERSTOOD:
             yield "Transform", _name(macro), "what the macro changes in the whole template"
-    for section, value in template.items():
-        if section == "Resources":
-            for name, resource in mapping(value).items():
-                if is_opaque_resource(name, resource):
-                    for _, _, what in _parts(name, {name: resource}):
-                        yield name, section, what.replace("what", "the resources that", 1)
-                elif name in resources:
-                    yield from _parts(name, resource)
-        elif section == UNKNOWN:
-            yield from _parts("Template", {section: value})
-        elif section in ("Conditions", "Mappings", "Parameters"):
-            yield from _parts(section, value)
+    if UNKNOWN in template:
+        yield from _parts("Template", {UNKNOWN: template[UNKNOWN]})
+    for section in ("Parameters", "Mappings", "Conditions"):
+        yield from _parts(section, template.get(section))
+    for name, resource in mapping(template.get("Resources")).items():
+        if is_opaque_resource(name, resource):
+            for _, _, what in _parts(name, {name: resource}):
+                yield name, "Resources", what.replace("what", "the resources that", 1)
+        elif name in resources:
+            yield from _parts(name, resource)
 
 
 def _parts(owner: str, node: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
