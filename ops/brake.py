@@ -12,6 +12,12 @@ def pause(pipeline: Pipeline) -> None:
     pipeline.lambda_.put_function_concurrency(FunctionName=pipeline.function, ReservedConcurrentExecutions=0)
 
 
+def is_paused(pipeline: Pipeline) -> bool:
+    """Whether the brake is on."""
+    answer = pipeline.lambda_.get_function_concurrency(FunctionName=pipeline.function)
+    return answer.get("ReservedConcurrentExecutions") == 0
+
+
 def resume(pipeline: Pipeline) -> int | None:
     """Set the reservation to what the stack's template says, and return it; None is no reservation."""
     cloudformation = boto3.client("cloudformation")

@@ -53,3 +53,10 @@ def pipeline(world: World, invocations: Invocations) -> Pipeline:
     made = world.pipeline()
     made.__dict__["lambda_"] = invocations.client
     return made
+
+
+@pytest.fixture
+def commanded(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    """The pipeline that the operator's commands find."""
+    monkeypatch.setattr(Pipeline, "find", lambda _stack: pipeline)
+    return pipeline

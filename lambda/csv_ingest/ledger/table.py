@@ -5,7 +5,7 @@ from itertools import islice
 
 from csv_ingest.dynamodb_table import MAX_KEYS, DynamoDbTable, Item
 from csv_ingest.ledger import items
-from csv_ingest.model import ObjectVersion, RejectedRow, Upload
+from csv_ingest.model import ObjectVersion, Phase, RejectedRow, Upload
 
 
 class FilesTable:
@@ -33,6 +33,12 @@ class FilesTable:
         """The records of an object key, one an upload, the latest delivery first."""
         found = [items.FileRecord.of(item) for item in self._entries(key) if items.MARK not in item["entry"]["S"]]
         return sorted(found, key=lambda record: str(record.attributes.get("started_at", "")), reverse=True)
+
+    def rows_read_in_parts(self, record: items.FileRecord) -> int:
+        """How many rows the parts of a file have read in its present phase, by their checkpoints."""
+        phase = Phase.STORE if record.parts_checked is None else Phase.CHECK
+        parts = self._entries(record.attributes["object_key"], f"{record.etag}{items.PART_PREFIXES[phase]}")
+        return sum(items.FileRecord.of(part).attributes.get(items.SUMS[0], 0) for part in parts)
 
     def rejected_rows(self, key: str, etag: str) -> Iterator[RejectedRow]:
         """The rejected rows of an upload, by line."""
