@@ -3,19 +3,13 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote_plus
+from typing import NamedTuple
 
-from csv_ingest.events import object_version, part_job
-from csv_ingest.model import MalformedEvent, ObjectVersion, PartJob
+from ops.failure import Failure, failure_of
 from ops.pipeline import Pipeline
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 HIDE_SECONDS = 300
 """How long a message is hidden from others while `failures` looks through the queue."""
@@ -27,51 +21,13 @@ PEEK_MESSAGES = 100
 FRUITLESS = 10
 """After so many answers without a new message, every message was seen."""
 
-NO_REASON = "throttled, paused or killed before it could tell"
-"""What is said of a failure without a reason: Lambda gives none if the function did not run, or not to its end."""
 
+class Count(NamedTuple):
+    """How many messages a queue holds."""
 
-class Subject(NamedTuple):
-    """What an event is about."""
-
-    key: str
-    part: PartJob | None
-    """None if it is about the whole object."""
-    version: ObjectVersion | None
-    """None if the event does not name one."""
-
-    def __str__(self) -> str:
-        if not self.part:
-            return self.key
-        return f"{self.key} (part {self.part.number}{', check' if self.part.is_check else ''})"
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One message of the failure queue, written by Lambda or by the ingest function."""
-
-    id: str
-    receipt: str
-    sent_at: datetime
-    condition: str
-    reason: str
-    """Empty if Lambda gives none."""
-    event: dict[str, Any] | None = None
-    """None if the message is not a failure record; then it is never delivered and never deleted."""
-    subjects: list[Subject] = field(default_factory=list)
-    """Empty for the event of a schedule."""
-    function: str = ""
-    """The name of the function that failed."""
-
-    @property
-    def keys(self) -> list[str]:
-        """Of the objects that the event names, and which part of one."""
-        return list(map(str, self.subjects))
-
-    @property
-    def versions(self) -> list[ObjectVersion]:
-        """The object versions that the event names."""
-        return [subject.version for subject in self.subjects if subject.version]
+    visible: int
+    hidden: int
+    """In the hands of another command, or of one that died less than five minutes ago."""
 
 
 def failures(pipeline: Pipeline, *, hide_seconds: int = HIDE_SECONDS) -> Iterator[Failure]:
@@ -119,12 +75,13 @@ def peek(pipeline: Pipeline) -> list[Failure]:
     return found
 
 
-def count(pipeline: Pipeline) -> int:
-    """How many messages are in the queue and not in other hands, about; asking is no receipt."""
+def count(pipeline: Pipeline) -> Count:
+    """How many messages are in the queue, about. Asking is no receipt."""
     answer = pipeline.sqs.get_queue_attributes(
-        QueueUrl=pipeline.failure_queue, AttributeNames=["ApproximateNumberOfMessages"]
-    )
-    return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+        QueueUrl=pipeline.failure_queue,
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )["Attributes"]
+    return Count(int(answer["ApproximateNumberOfMessages"]), int(answer["ApproximateNumberOfMessagesNotVisible"]))
 
 
 def clock(pipeline: Pipeline) -> datetime:
@@ -150,38 +107,4 @@ def _receive(pipeline: Pipeline, hide_seconds: int) -> list[Failure]:
         WaitTimeSeconds=1,
         MessageSystemAttributeNames=["SentTimestamp"],
     )
-    return [_failure(message) for message in answer.get("Messages", [])]
-
-
-def _failure(message: "MessageTypeDef") -> Failure:
-    sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
-    id_, receipt = message["MessageId"], message["ReceiptHandle"]
-    try:
-        record = json.loads(message["Body"])
-        event, context = record["requestPayload"], record["requestContext"]
-        payload = record.get("responsePayload") or {}
-        return Failure(
-            id_,
-            receipt,
-            sent_at,
-            condition=str(context["condition"]),
-            reason=str(payload.get("errorMessage", "")),
-            event=event,
-            subjects=[_subject(each) for each in event.get("Records", [])],
-            function=_name_of(context["functionArn"]),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MalformedEvent) as error:
-        return Failure(id_, receipt, sent_at, "unreadable", f"not a failure record: {error!r}")
-
-
-def _subject(record: dict[str, Any]) -> Subject:
-    version = None
-    with suppress(MalformedEvent):
-        version = object_version(record)
-    return Subject(unquote_plus(record["s3"]["object"]["key"]), part_job(record), version)
-
-
-def _name_of(arn: str) -> str:
-    """The name in a function's ARN, `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, which may end with a version."""
-    parts = arn.split(":")
-    return parts[6] if len(parts) > 6 else arn  # noqa: PLR2004 - where the name is
+    return [failure_of(message) for message in answer.get("Messages", [])]

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
-from ops.failures import Failure, failures, put_back
+from ops.failure import Failure
+from ops.failures import failures, put_back
 from ops.pipeline import Pipeline
 
 

@@ -8,7 +8,7 @@ from itertools import starmap, takewhile
 from csv_ingest.ledger import COMPLETE, SETTLED, FileRecord
 from csv_ingest.model import Upload
 from ops import failures
-from ops.failures import Failure
+from ops.failure import Failure
 from ops.pipeline import Pipeline
 
 
@@ -69,7 +69,7 @@ def explained(pipeline: Pipeline, statuses: Iterable[UploadStatus]) -> list[Uplo
     if all(each.is_settled for each in found):
         return found
     # Looking is not harmless, so nothing is looked at that cannot be there.
-    messages = failures.peek(pipeline) if failures.count(pipeline) else []
+    messages = failures.peek(pipeline) if failures.count(pipeline).visible else []
     failed = {(version.key, version.etag): failure for failure in messages for version in failure.versions}
 
     def explain(each: UploadStatus) -> UploadStatus:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from csv_ingest.ledger import COMPLETE, REJECTED, FileRecord
+from csv_ingest.ledger import COMPLETE, REJECTED
 from csv_ingest.model import ObjectVersion, Upload
 from ops import failures
 from ops.brake import is_paused
@@ -37,12 +37,13 @@ def wait(
     deadline = time.monotonic() + seconds
     next_look = time.monotonic() + look_seconds
     while True:
-        run.look_at_ledger(progress)
+        run.look_at_ledger()
         if not run.waiting:
             break
         if time.monotonic() >= next_look:
             next_look = time.monotonic() + look_seconds
             run.look_at_queue_and_brake()
+            progress(run.progress())
         if time.monotonic() >= deadline:
             run.give_up(f"not settled after {seconds:,.0f} seconds")
             break
@@ -61,20 +62,26 @@ class _Wait:
     messages: int = 0
     """In the failure queue at the last look."""
 
-    def look_at_ledger(self, progress: Callable[[str], None]) -> None:
+    def look_at_ledger(self) -> None:
         for upload, record in list(self.pipeline.files.records(self.waiting)):
             status = status_of(upload, record)
-            if record.status == COMPLETE and record.attributes.get("version_id") != upload.version.version_id:
-                status = replace(status, remark="was there already: an earlier upload has the same bytes")
-            if self._is_settled(upload.version, record):
+            mine = record.attributes.get("version_id") == upload.version.version_id
+            if record.status == COMPLETE and not mine:
+                self._end(upload, replace(status, remark="was there already: an earlier upload has the same bytes"))
+            elif record.status == COMPLETE or (record.status == REJECTED and mine and self._is_new(status)):
                 self._end(upload, status)
-            else:
-                parts = progress_in_parts(self.pipeline, record)
-                progress(f"{upload.version.key} {parts}, {len(self.waiting):,} files to go")
+
+    def progress(self) -> str:
+        """How far the first file is for which this waits."""
+        if not self.waiting:
+            return ""
+        version = self.waiting[0].version
+        parts = progress_in_parts(self.pipeline, self.pipeline.files.record(version))
+        return f"{version.key}: {parts or 'not settled'}; {len(self.waiting):,} files to go"
 
     def look_at_queue_and_brake(self) -> None:
         # Receiving a message is not harmless, so this is done only if there may be a new one.
-        before, self.messages = self.messages, failures.count(self.pipeline)
+        before, self.messages = self.messages, failures.count(self.pipeline).visible
         if self.messages not in (0, before):
             self._end_those_that_failed()
         if self.waiting and is_paused(self.pipeline):
@@ -96,13 +103,9 @@ class _Wait:
             if failure := failed.get((upload.version.key, upload.version.version_id)):
                 self._end(upload, replace(status_of(upload, record), failure=failure))
 
-    def _is_settled(self, version: ObjectVersion, record: FileRecord) -> bool:
+    def _is_new(self, status: UploadStatus) -> bool:
         """That the same bytes were rejected before does not count: the settings may be others by now."""
-        if record.status != REJECTED:
-            return record.status == COMPLETE
-        about = record.attributes
-        settled_at = datetime.fromisoformat(about["settled_at"])
-        return about["version_id"] == version.version_id and settled_at >= self.begun
+        return bool(status.since and status.since >= self.begun)
 
     def _end(self, upload: Upload, status: UploadStatus) -> None:
         self.waiting = [each for each in self.waiting if each != upload]

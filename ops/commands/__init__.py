@@ -29,7 +29,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (ClientError, BotoCoreError, Boto3Error, NotDeployed, UnreadableFile, TimeoutError) as error:
+        except (ClientError, BotoCoreError, Boto3Error, NotDeployed, UnreadableFile, PermissionError) as error:
             raise click.ClickException(display.escaped(str(error))) from error
         except click.ClickException as error:
             error.message = display.escaped(error.message)  # type: ignore[misc] # click shows it with the usage

@@ -1,15 +1,19 @@
 """`redrive`."""
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 import click
 
 from ops import display, failures, waiting
 from ops.commands import options
 from ops.commands.status import print_uploads
-from ops.failures import Failure
+from ops.failure import NO_REASON, Failure
+from ops.pipeline import Pipeline
 from ops.redrive import Redriven, redrive_all
+from ops.status import UploadStatus
 
 
 @click.command(
@@ -55,15 +59,20 @@ def redrive_command(
         _print(done, prefix)
     elif not wait_:
         display.print_json(list(map(_as_json, done)))
+    _print_next(pipeline, done, prefix, dry_run=dry_run)
     good = dry_run or all(each.is_good for each in done)
     if wait_:
-        delivered = [each.failure for each in done if each.action == "delivered"]
-        versions = list(dict.fromkeys(version for failure in delivered for version in failure.versions))
-        with display.working("waiting") as show:
-            ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
+        ended = _wait(pipeline, done, begun, timeout)
         print_uploads(ended, json_=json_)
         good = good and all(each.is_good for each in ended)
     sys.exit(0 if good else 1)
+
+
+def _wait(pipeline: Pipeline, done: Sequence[Redriven], begun: datetime, timeout: int) -> list[UploadStatus]:
+    delivered = [each.failure for each in done if each.action == "delivered"]
+    versions = list(dict.fromkeys(version for failure in delivered for version in failure.versions))
+    with display.working("waiting") as show:
+        return waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
 
 
 def _as_json(redriven: Redriven) -> dict[str, str]:
@@ -92,7 +101,20 @@ def _print(done: Sequence[Redriven], prefix: str) -> None:
         groups.setdefault(same, []).append(failure)
     for (*_, action), group in groups.items():
         _print_group(group, str(action))
-    display.say(f"{len(done):,} messages, {sum(each.is_good for each in done):,} of them gone from the queue")
+
+
+def _print_next(pipeline: Pipeline, done: Sequence[Redriven], prefix: str, *, dry_run: bool) -> None:
+    """Say, beside the result, how much was done and what can be done next."""
+    if not done:
+        if hidden := failures.count(pipeline).hidden:
+            display.say(f"{hidden:,} are hidden for up to five minutes: another command looks at them.", err=True)
+        return
+    actions = Counter(each.action.partition(":")[0] for each in done)
+    sums = ", ".join(f"{number:,} {action}" for action, number in actions.items())
+    display.say(f"{_count(done)}: {sums}", err=True)
+    if dry_run:
+        chosen = ["--prefix", prefix] if prefix else []
+        display.say(f"To deliver them again: {display.command('redrive', *chosen, '--wait')}", err=True)
 
 
 def _print_group(group: list[Failure], action: str) -> None:
@@ -100,12 +122,15 @@ def _print_group(group: list[Failure], action: str) -> None:
     display.say(", ".join(subject.key for subject in first.subjects) or f"(no upload: an event of {first.function})")
     until = f" to {display.when(group[-1].sent_at)}" if len(group) > 1 else ""
     display.say(f"  {first.condition}, {display.when(first.sent_at)}{until} UTC, {_messages(group)}")
-    display.say(f"  {first.reason or failures.NO_REASON}")
+    display.say(f"  {first.reason or NO_REASON}")
     display.say(f"  {action}")
 
 
 def _messages(group: list[Failure]) -> str:
     jobs = sorted(subject.part for failure in group for subject in failure.subjects if subject.part)
     parts = ", ".join(f"{job.number:,}{' (check)' if job.is_check else ''}" for job in jobs)
-    number = "1 message" if len(group) == 1 else f"{len(group):,} messages"
-    return f"{number}, of part {parts}" if parts else number
+    return f"{_count(group)}, of part {parts}" if parts else _count(group)
+
+
+def _count(messages: Sequence[object]) -> str:
+    return "1 message" if len(messages) == 1 else f"{len(messages):,} messages"

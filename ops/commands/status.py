@@ -9,10 +9,11 @@ import click
 from rich import filesize
 
 from csv_ingest.ledger import REJECTED
-from ops import display, failures
+from ops import display
 from ops import status as uploads
 from ops.brake import is_paused
 from ops.commands import options
+from ops.failure import NO_REASON
 from ops.pipeline import Pipeline
 from ops.status import UploadStatus
 
@@ -94,7 +95,7 @@ def _explanations(status: UploadStatus) -> Iterable[str]:
     yield from filter(None, (status.record.reason, status.progress, status.remark))
     if failure := status.failure:
         yield f"in the failure queue since {display.when(failure.sent_at)}: {failure.condition}"
-        yield failure.reason or failures.NO_REASON
+        yield failure.reason or NO_REASON
         yield f"next: {display.command('redrive', '--prefix', status.key)}"
     if status.record.status != REJECTED and status.record.counts and status.record.counts.rejected:
         yield f"next: {display.command('rejects', status.key)}"

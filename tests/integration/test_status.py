@@ -4,7 +4,7 @@ import pytest
 
 from csv_ingest import clients
 from csv_ingest.model import OutOfTime
-from ops.failures import NO_REASON
+from ops.failure import NO_REASON
 from tests.integration.commands import fail, invoke, reported, run
 from tests.integration.faults import Calls, Killed
 from tests.integration.world import Invocations, World, version_of
@@ -87,9 +87,8 @@ def test_what_is_no_upload_is_named_with_the_reason() -> None:
 def test_a_key_cannot_steer_the_terminal(world: World) -> None:
     # No key with an escape: MiniStack cannot list it, unlike S3.
     key, shown = "\u202e\x9b31m\u2028\u200b.csv", r"\u202e\u009b31m\u2028\u200b.csv"
-    event = world.upload(key, "\0")
-    world.deliver(event)
-    fail(world, event, reason="\x1b[31m", condition="\x07")
+    world.deliver(world.upload(key, "\0"))
+    fail(world, {"source": "aws.events"}, reason="\x1b[31m", condition="\x07", name="sweep")
     for arguments, code in ((["status"], 1), (["status", key], 1), (["redrive", "--dry-run"], 0)):
         for json_ in ([], ["--json"]):
             output = run(*arguments, *json_, code=code)
