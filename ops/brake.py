@@ -6,6 +6,9 @@ import boto3
 
 from ops.pipeline import Pipeline
 
+PAUSED = "the pipeline is paused"
+"""Why something does not go on."""
+
 
 def pause(pipeline: Pipeline) -> None:
     """Start no delivery any more; those that run, end. Lambda sends new events straight to the failure queue."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from csv_ingest.ledger import COMPLETE, REJECTED
 from csv_ingest.model import ObjectVersion, Upload
 from ops import failures
-from ops.brake import is_paused
+from ops.brake import PAUSED, is_paused
 from ops.pipeline import Pipeline
 from ops.status import UploadStatus, progress_in_parts, status_of
 
@@ -85,7 +85,7 @@ class _Wait:
         if self.messages not in (0, before):
             self._end_those_that_failed()
         if self.waiting and is_paused(self.pipeline):
-            self.give_up("the pipeline is paused")
+            self.give_up(PAUSED)
 
     def give_up(self, remark: str) -> None:
         """End the wait for all that are left."""

@@ -1,6 +1,7 @@
-"""The commands of `python -m ops`, one module a verb.
+"""The commands of `python -m ops`, one module a verb: `pause.py` also has `resume`.
 
-Each one is: options in, a call of another module, its result shown, an exit code out.
+Each one is: options in, a call of another module, its result shown, an exit code out. `messages.py` and `uploads.py`
+show what several commands have to show.
 """
 
 from typing import Any
@@ -23,13 +24,18 @@ from ops.pipeline import NotDeployed, Pipeline
 __all__ = ["main"]
 
 
+NOT_REACHED = (ClientError, BotoCoreError, Boto3Error)
+"""What AWS answered, or that it did not answer."""
+
+
 class _Group(click.Group):
     """Says what AWS answered in one line instead of a traceback, and nothing unescaped."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (ClientError, BotoCoreError, Boto3Error, NotDeployed, UnreadableFile, PermissionError) as error:
+        # UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8.
+        except (*NOT_REACHED, NotDeployed, UnreadableFile, PermissionError, UnicodeEncodeError) as error:
             raise click.ClickException(display.escaped(str(error))) from error
         except click.ClickException as error:
             error.message = display.escaped(error.message)  # type: ignore[misc] # click shows it with the usage

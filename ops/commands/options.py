@@ -5,7 +5,7 @@ from collections.abc import Callable
 import click
 
 from ops import display
-from ops.brake import is_paused
+from ops.brake import PAUSED, is_paused
 from ops.pipeline import Pipeline
 
 Find = Callable[[], Pipeline]
@@ -28,6 +28,4 @@ timeout = click.option(
 def refuse_if_paused(pipeline: Pipeline) -> None:
     """End the command if the pipeline is paused: what it delivers would go straight to the failure queue."""
     if is_paused(pipeline):
-        raise click.ClickException(
-            f"the pipeline is paused: nothing was done. To end the pause: {display.command('resume')}"
-        )
+        raise click.ClickException(f"{PAUSED}: nothing was done. To end the pause: {display.command('resume')}")

@@ -9,8 +9,8 @@ import click
 
 from ops import display, failures, waiting
 from ops.commands import options
-from ops.commands.status import print_uploads
-from ops.failure import NO_REASON, Failure
+from ops.commands.messages import as_json, counted, print_messages
+from ops.commands.uploads import print_uploads
 from ops.pipeline import Pipeline
 from ops.redrive import Redriven, redrive_all
 from ops.status import UploadStatus
@@ -56,9 +56,9 @@ def redrive_command(
     with display.working("reading the failure queue"):
         done = redrive_all(pipeline, prefix=prefix, dry_run=dry_run, discard=discard, rate=rate)
     if not json_:
-        _print(done, prefix)
+        print_messages(done, prefix)
     elif not wait_:
-        display.print_json(list(map(_as_json, done)))
+        display.print_json(list(map(as_json, done)))
     _print_next(pipeline, done, prefix, dry_run=dry_run)
     good = dry_run or all(each.is_good for each in done)
     if wait_:
@@ -75,34 +75,6 @@ def _wait(pipeline: Pipeline, done: Sequence[Redriven], begun: datetime, timeout
         return waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
 
 
-def _as_json(redriven: Redriven) -> dict[str, str]:
-    failure = redriven.failure
-    return {
-        "keys": ", ".join(failure.keys),
-        "condition": failure.condition,
-        "reason": failure.reason,
-        "action": redriven.action,
-        "sent_at": failure.sent_at.isoformat(),
-        "function": failure.function,
-    }
-
-
-def _print(done: Sequence[Redriven], prefix: str) -> None:
-    """Show what was done; messages of one upload that say the same are shown together."""
-    if not done:
-        about = f" about a key that begins with '{prefix}'" if prefix else ""
-        display.say(f"There is no message{about} in the failure queue.")
-        return
-    groups: dict[tuple[object, ...], list[Failure]] = {}
-    for redriven in sorted(done, key=lambda each: each.failure.sent_at):
-        failure = redriven.failure
-        uploads = tuple((subject.key, subject.version) for subject in failure.subjects)
-        same = uploads, failure.function, failure.condition, failure.reason, redriven.action
-        groups.setdefault(same, []).append(failure)
-    for (*_, action), group in groups.items():
-        _print_group(group, str(action))
-
-
 def _print_next(pipeline: Pipeline, done: Sequence[Redriven], prefix: str, *, dry_run: bool) -> None:
     """Say, beside the result, how much was done and what can be done next."""
     if not done:
@@ -111,26 +83,7 @@ def _print_next(pipeline: Pipeline, done: Sequence[Redriven], prefix: str, *, dr
         return
     actions = Counter(each.action.partition(":")[0] for each in done)
     sums = ", ".join(f"{number:,} {action}" for action, number in actions.items())
-    display.say(f"{_count(done)}: {sums}", err=True)
+    display.say(f"{counted(done)}: {sums}", err=True)
     if dry_run:
         chosen = ["--prefix", prefix] if prefix else []
         display.say(f"To deliver them again: {display.command('redrive', *chosen, '--wait')}", err=True)
-
-
-def _print_group(group: list[Failure], action: str) -> None:
-    first = group[0]
-    display.say(", ".join(subject.key for subject in first.subjects) or f"(no upload: an event of {first.function})")
-    until = f" to {display.when(group[-1].sent_at)}" if len(group) > 1 else ""
-    display.say(f"  {first.condition}, {display.when(first.sent_at)}{until} UTC, {_messages(group)}")
-    display.say(f"  {first.reason or NO_REASON}")
-    display.say(f"  {action}")
-
-
-def _messages(group: list[Failure]) -> str:
-    jobs = sorted(subject.part for failure in group for subject in failure.subjects if subject.part)
-    parts = ", ".join(f"{job.number:,}{' (check)' if job.is_check else ''}" for job in jobs)
-    return f"{_count(group)}, of part {parts}" if parts else _count(group)
-
-
-def _count(messages: Sequence[object]) -> str:
-    return "1 message" if len(messages) == 1 else f"{len(messages):,} messages"

@@ -8,7 +8,7 @@ import click
 
 from ops import display, failures, uploading, waiting
 from ops.commands import options
-from ops.commands.status import print_uploads
+from ops.commands.uploads import print_uploads
 
 INPUT = click.Path(exists=True, path_type=Path)
 

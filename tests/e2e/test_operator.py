@@ -93,7 +93,7 @@ def test_both_kinds_of_failures_are_listed_and_redriven(deployment: Deployment) 
     assert not reported("redrive", "--dry-run", "--prefix", "elsewhere/", code=0)
 
 
-def test_a_message_of_no_upload_returns_to_the_sweep_only(deployment: Deployment) -> None:
+def test_events_of_no_upload_return_to_the_sweep_only(deployment: Deployment) -> None:
     pipeline = deployment.pipeline
     assert pipeline.function in pipeline.functions
     [sweep] = pipeline.functions - {pipeline.function}

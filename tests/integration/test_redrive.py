@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from csv_ingest.events import object_version, upload_event
-from csv_ingest.model import PartJob
+from csv_ingest.model import PartJob, Phase
 from ops.failure import NO_REASON
 from ops.failures import failures, put_back
 from ops.pipeline import Pipeline
@@ -110,17 +110,17 @@ def test_a_function_outside_the_stack_is_never_invoked(world: World, invocations
 
 def test_messages_of_one_file_are_shown_together(world: World) -> None:
     version = version_of(world.upload("large.csv", "id\n1\n"))
-    for number in (7, 3, 12):
-        fail(world, upload_event(version, PartJob(number)), reason="")
+    for job in (PartJob(7, Phase.CHECK), PartJob(7), PartJob(3), PartJob(12)):
+        fail(world, upload_event(version, job), reason="")
     fail(world, upload_event(version), reason="out of time")
     done = invoke("redrive", "--dry-run", code=0)
     lines = done.stdout.splitlines()
-    together = next(line for line in lines if "of part 3, 7, 12" in line)
+    together = next(line for line in lines if "of parts 3, 7, 7 (check), 12" in line)
     assert "RetriesExhausted, 20" in together
-    assert "3 messages" in together
+    assert "4 messages" in together
     assert lines[lines.index(together) + 1].strip() == NO_REASON
     assert lines.count("large.csv") == 2
-    assert "4 messages: 4 kept" in done.stderr
+    assert "5 messages: 5 kept" in done.stderr
 
 
 @pytest.mark.usefixtures("rejected")

@@ -82,6 +82,7 @@ def test_an_upload_without_a_delivery_is_shown(world: World, invocations: Invoca
 def test_what_is_no_upload_is_named_with_the_reason() -> None:
     assert "b.csv: there is no such upload" in invoke("status", "b.csv", code=1).stderr
     assert "b.txt: such keys are not ingested" in invoke("status", "b.txt", code=1).stderr
+    assert r"'\udcff'" in invoke("status", "\udcff.csv", code=1).stderr
 
 
 def test_a_key_cannot_steer_the_terminal(world: World) -> None:

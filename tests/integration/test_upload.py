@@ -91,6 +91,7 @@ def test_a_paused_pipeline_gets_no_upload(triggered: list[str], folder: Path, in
 def test_time_that_is_used_up_is_said(folder: Path) -> None:
     [record] = reported("upload", str(folder / "a.csv"), "--timeout", "0", code=1)
     assert record["remark"] == "not settled after 0 seconds"
+    assert "next: python -m ops status a.csv" in run("upload", str(folder / "a.csv"), "--timeout", "0", code=1)
 
 
 def failed(world: World, invocations: Invocations, version: ObjectVersion) -> None:  # noqa: ARG001 - one signature
