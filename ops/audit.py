@@ -9,57 +9,8 @@ from csv_ingest.destinations.duplicates import duplicate
 from csv_ingest.ledger import COMPLETE, REJECTED, SETTLED, FileRecord
 from csv_ingest.model import ObjectVersion, RejectedRow, Row, RowCounts, RowKey, UnreadableFile, Upload
 from ops.expectations import Expectations, digest
+from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
 from ops.pipeline import Pipeline
-
-
-class RestoreRow(NamedTuple):
-    """The row of a line has to be in the destination."""
-
-    line: int
-
-
-class RecordReject(NamedTuple):
-    """A row has to be recorded as rejected."""
-
-    row: RejectedRow
-
-
-class RemoveReject(NamedTuple):
-    """The row of a line must not be recorded as rejected."""
-
-    line: int
-
-
-class CorrectCounts(NamedTuple):
-    """The ledger has to have these counts of the file."""
-
-    counts: RowCounts
-
-
-class Redeliver(NamedTuple):
-    """A delivery has to settle the upload."""
-
-
-Remedy = RestoreRow | RecordReject | RemoveReject | CorrectCounts | Redeliver
-"""What mends a discrepancy."""
-
-
-class Discrepancy(NamedTuple):
-    """One thing that is not as it should be."""
-
-    kind: str
-    """`missing`, `different` or `unexpected` for a row; `unsettled`, `unaccounted` or `sums` for a file."""
-    key: str
-    """Of the object; empty for a row that no object in the bucket is known to have."""
-    detail: str
-    etag: str = ""
-    """Of the upload, if there is one."""
-    row: RowKey | None = None
-    """Of the row, if it is one."""
-    remedy: Remedy | None = None
-    """None if a person has to look: a row that nobody uploaded, or a file that cannot be read any more."""
-    version: ObjectVersion | None = None
-    """The upload that the remedy is for."""
 
 
 class Audited(NamedTuple):

@@ -6,10 +6,19 @@ import boto3
 
 from ops.pipeline import Pipeline
 
+PAUSED = "the pipeline is paused"
+"""Why something does not go on."""
+
 
 def pause(pipeline: Pipeline) -> None:
     """Start no delivery any more; those that run, end. Lambda sends new events straight to the failure queue."""
     pipeline.lambda_.put_function_concurrency(FunctionName=pipeline.function, ReservedConcurrentExecutions=0)
+
+
+def is_paused(pipeline: Pipeline) -> bool:
+    """Whether the brake is on."""
+    answer = pipeline.lambda_.get_function_concurrency(FunctionName=pipeline.function)
+    return answer.get("ReservedConcurrentExecutions") == 0
 
 
 def resume(pipeline: Pipeline) -> int | None:

@@ -1,75 +1,85 @@
-"""How the commands show what they found: tables and sentences for people, JSON for scripts."""
+"""What people and scripts see: every line passes through `escaped`."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shlex
+import struct
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-from rich.table import Table
 from rich.text import Text
 
-from csv_ingest.ledger import FileRecord
-from ops.audit import Discrepancy
-from ops.redrive import Redriven
-from ops.status import progress_in_parts
+DEFAULT_STACK = "CsvIngest"
 
-# Keys, columns and reasons are other people's text: none of it is markup.
-out = Console(highlight=False, markup=False)
-err = Console(stderr=True, highlight=False, markup=False)
+_terminal = Console(stderr=True)
+"""For what moves. Rich shows it on a terminal only, and without colours if NO_COLOR is set."""
 
-Files = Sequence[tuple[str, FileRecord]]
-"""Object keys with their records."""
+
+def escaped(text: str) -> str:
+    r"""Replace each character that cannot be seen by JSON's escape of it, such as `\u001b`.
+
+    Keys, ids, reasons and cells are other people's text. Control characters would steer the terminal, a line end would
+    make a second line, bidirectional marks would reorder the line, and zero-width characters would make two keys look
+    the same. What can be seen is decided by `str.isprintable`: of all white space, only the space is kept.
+    """
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    # Two units for a character beyond U+FFFF; one for half of such a pair, which is no character and not encodable.
+    units = struct.iter_unpack(">H", char.encode("utf-16-be", "surrogatepass"))
+    return "".join(f"\\u{unit:04x}" for (unit,) in units)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print one line, to standard output or standard error, however long it is."""
+    click.echo(escaped(text), err=err)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON; a parser reads the value as it was, with every character."""
+    # Only the line ends between the values are left as they are: within texts, json.dumps has escaped them.
+    for line in json.dumps(value, ensure_ascii=False, indent=2).split("\n"):
+        say(line)
+
+
+def command(*words: str) -> str:
+    """A command for the reader to run next, on the same stack; `bash` reads each word as it was."""
+    stack = click.get_current_context().find_root().params["stack"]
+    options = [] if stack == DEFAULT_STACK else ["--stack", stack]
+    return " ".join(["python -m ops", *map(_as_word, [*options, *words])])
+
+
+def _as_word(text: str) -> str:
+    if escaped(text) == text:
+        return shlex.quote(text)
+    return "$'" + escaped(text.replace("\\", r"\\").replace("'", r"\'")) + "'"
+
+
+def when(time: datetime | None) -> str:
+    """A time for people, UTC, 19 characters."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if time else ""
 
 
 @contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
     """Say what is going on, and, by the function that is yielded, how far it is."""
-    with err.status(Text(f"{what} ...")) as shown:
-        yield lambda text: shown.update(Text(f"{what}: {text}"))
+    with _terminal.status(Text(escaped(f"{what} ..."))) as shown:
+        yield lambda text: shown.update(Text(escaped(f"{what}: {text}")))
 
 
-def upload_progress() -> Progress:
-    return Progress(TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), console=err)
+@contextmanager
+def upload_progress() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
+    """Show how much of each file is uploaded; yields a function of a name and size that returns how to advance."""
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn()
+    with Progress(*columns, console=_terminal, disable=not _terminal.is_terminal) as bar:
 
+        def begin(name: str, size: int) -> Callable[[int], None]:
+            task = bar.add_task(escaped(name), total=size)
+            return lambda sent: bar.advance(task, sent)
 
-def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def file_as_json(key: str, record: FileRecord) -> dict[str, Any]:
-    """The attributes of the record as the ledger has them, numbers as numbers; only the key if there is no record."""
-    return {"object_key": key, **record.attributes}
-
-
-def print_files(files: Files) -> None:
-    table = Table("key", "status", "read", "stored", "rejected", "reason")
-    for key, record in files:
-        counts = (f"{number:,}" for number in record.counts) if record.counts else ("",) * 3
-        table.add_row(key, record.status or "no record", *counts, record.reason or progress_in_parts(record))
-    out.print(table)
-
-
-def redriven_as_json(redriven: Redriven) -> dict[str, str]:
-    failure = redriven.failure
-    keys = ", ".join(failure.keys)
-    return {"keys": keys, "condition": failure.condition, "reason": failure.reason, "action": redriven.action}
-
-
-def print_redriven(redriven: Sequence[Redriven]) -> None:
-    table = Table("key", "condition", "reason", "action")
-    for each in redriven:
-        table.add_row(*redriven_as_json(each).values())
-    out.print(table)
-
-
-def finding_as_json(finding: Discrepancy) -> Mapping[str, str]:
-    fields = {"kind": finding.kind, "key": finding.key, "detail": finding.detail, "etag": finding.etag}
-    return fields | {"pk": str(finding.row or "")}
-
-
-def print_findings(findings: Sequence[Discrepancy]) -> None:
-    for finding in findings:
-        out.print(f"{finding.kind}: {finding.key or '(no file)'}: {finding.detail}", soft_wrap=True)
+        yield begin

@@ -111,6 +111,18 @@ class Pipeline:
             found.append((rules.get("prefix", ""), rules.get("suffix", "")))
         return found
 
+    @cached_property
+    def functions(self) -> frozenset[str]:
+        """The names of the stack's functions whose code is this project's. The CDK adds functions of its own."""
+        pages = boto3.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.stack)
+        found = [
+            self.lambda_.get_function_configuration(FunctionName=each["PhysicalResourceId"])
+            for page in pages
+            for each in page["StackResourceSummaries"]
+            if each["ResourceType"] == "AWS::Lambda::Function"
+        ]
+        return frozenset(each["FunctionName"] for each in found if each.get("Handler", "").startswith("csv_ingest."))
+
     def is_ingested(self, key: str) -> bool:
         """Whether an upload under this key triggers the function."""
         return any(key.startswith(prefix) and key.endswith(suffix) for prefix, suffix in self.triggers)
@@ -129,8 +141,7 @@ class Pipeline:
 
     def records(self, prefix: str = "") -> Iterator[tuple[Upload, ledger.FileRecord]]:
         """Every version in the bucket, as `uploads`, with its record."""
-        for upload, record in self.files.records(self.uploads(prefix)):
-            yield upload, self.files.own_record(upload.version, record)
+        return self.files.own_records(self.uploads(prefix))
 
     def deliver(self, event: Event, function: str | None = None) -> None:
         """Put an event into Lambda's queue, as S3 does; raises RuntimeError if Lambda did not take it."""

@@ -5,20 +5,31 @@ from itertools import islice
 
 from csv_ingest import csvfile, source
 from csv_ingest.ledger import FileRecord
+from csv_ingest.model import RejectedRow
 from ops.pipeline import Pipeline
 
+FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the full-width ones are meant
+"""With these, a spreadsheet takes a cell for a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
 
-def rows_to_send_back(pipeline: Pipeline, key: str, record: FileRecord) -> Iterator[list[str | int]]:
-    """Yield a header, then each rejected row by line: its line, the reason, and its cells as they are in the file.
+
+def rows_to_send_back(
+    pipeline: Pipeline, key: str, record: FileRecord
+) -> Iterator[tuple[RejectedRow | None, list[str]]]:
+    """Yield the header's cells with None, then each rejected row by line, with its cells as they are in the file.
 
     The file is read as it was when it was ingested. Raises UnreadableFile if it is not what it was.
     """
     with source.open_object(record.object_version(pipeline.upload_bucket), pipeline.s3) as stream:
         records = csvfile.read_records(stream, record.format or pipeline.config.format)
         for _, names in islice(records, 1):
-            yield ["line", "reason", *names]
+            yield None, names
         for rejected in pipeline.files.rejected_rows(key, record.etag):
             for line, cells in records:  # both are in the order of the file
                 if line == rejected.line:
-                    yield [line, rejected.reason, *cells]
+                    yield rejected, cells
                     break
+
+
+def as_text(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.lstrip(" ").startswith(FORMULA_STARTS) else cell

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from csv_ingest import csvfile, source
 from csv_ingest.ledger import COMPLETE
 from csv_ingest.model import ObjectVersion, Row
-from ops.audit import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
+from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
 from ops.pipeline import Pipeline
 
 

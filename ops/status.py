@@ -1,22 +1,82 @@
 """What became of uploads."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import starmap, takewhile
 
-from csv_ingest.ledger import COMPLETE, FileRecord
-from csv_ingest.model import ObjectVersion, Upload
+from csv_ingest.ledger import COMPLETE, SETTLED, FileRecord
+from csv_ingest.model import Upload
+from ops import failures
+from ops.failure import Failure
 from ops.pipeline import Pipeline
 
 
-def is_good(record: FileRecord) -> bool:
-    """Whether a file is complete and no row of it was rejected."""
-    return record.status == COMPLETE and not (record.counts and record.counts.rejected)
+@dataclass(frozen=True, kw_only=True)
+class UploadStatus:
+    """What is known of one upload: the same content under the same key is the same upload."""
+
+    key: str
+    etag: str
+    size: int | None
+    """Bytes; None if neither bucket nor ledger knows."""
+    since: datetime | None
+    """When it was settled; before that, when it was last delivered; before that, when it was uploaded."""
+    record: FileRecord
+    progress: str = ""
+    """How far a file is that is ingested in parts."""
+    failure: Failure | None = None
+    """The latest message of an unsettled upload in the failure queue."""
+    remark: str = ""
+    """What a command that waited for the upload has to add."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the file is complete and no row of it was rejected."""
+        return self.record.status == COMPLETE and not (self.record.counts and self.record.counts.rejected)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.record.status in SETTLED
 
 
-def not_good(pipeline: Pipeline) -> list[tuple[ObjectVersion, FileRecord]]:
-    """Every upload that is not complete or has rejected rows, with its record, the newest first."""
-    found = [(upload, record) for upload, record in distinct(pipeline.records()) if not is_good(record)]
-    found.sort(key=lambda pair: pair[0].modified, reverse=True)
-    return [(upload.version, record) for upload, record in found]
+def status_of(upload: Upload, record: FileRecord) -> UploadStatus:
+    """The status of an upload that the bucket lists."""
+    version = upload.version
+    since = _settled_at(record) or record.started_at or upload.modified
+    return UploadStatus(key=version.key, etag=version.etag, size=version.size, since=since, record=record)
+
+
+def not_good(pipeline: Pipeline) -> list[UploadStatus]:
+    """Every upload that is not complete or has rejected rows, the latest change first."""
+    found = starmap(status_of, distinct(pipeline.records()))
+    return _latest_first(each for each in found if not each.is_good)
+
+
+def of_key(pipeline: Pipeline, key: str) -> list[UploadStatus]:
+    """Every upload under a key, of the bucket or of the ledger, the latest change first."""
+    recorded = [_status_of_record(key, record) for record in pipeline.files.records_of_key(key)]
+    known = {each.etag for each in recorded}
+    # S3 lists in the order of keys, so that all versions of the key come first.
+    listed = takewhile(lambda upload: upload.version.key == key, pipeline.uploads(key))
+    new = {upload.version.etag: upload for upload in listed if upload.version.etag not in known}
+    return _latest_first([*recorded, *(status_of(upload, FileRecord()) for upload in new.values())])
+
+
+def explained(pipeline: Pipeline, statuses: Iterable[UploadStatus]) -> list[UploadStatus]:
+    """The statuses; those of unsettled uploads with their progress, and with their message in the failure queue."""
+    found = list(statuses)
+    if all(each.is_settled for each in found):
+        return found
+    # Looking is not harmless, so nothing is looked at that cannot be there.
+    messages = failures.peek(pipeline) if failures.count(pipeline).visible else []
+    failed = {(version.key, version.etag): failure for failure in messages for version in failure.versions}
+
+    def explain(each: UploadStatus) -> UploadStatus:
+        progress = progress_in_parts(pipeline, each.record)
+        return replace(each, progress=progress, failure=failed.get((each.key, each.etag)))
+
+    return [each if each.is_settled else explain(each) for each in found]
 
 
 def distinct(found: Iterable[tuple[Upload, FileRecord]]) -> Iterator[tuple[Upload, FileRecord]]:
@@ -29,10 +89,26 @@ def distinct(found: Iterable[tuple[Upload, FileRecord]]) -> Iterator[tuple[Uploa
             yield upload, record
 
 
-def progress_in_parts(record: FileRecord) -> str:
+def progress_in_parts(pipeline: Pipeline, record: FileRecord) -> str:
     """How far a file is that is ingested in parts; empty for other files and complete ones."""
     if not record.part_count or record.status == COMPLETE:
         return ""
+    rows = f"{pipeline.files.rows_read_in_parts(record):,} rows so far"
     if record.parts_checked is not None:
-        return f"{record.parts_checked:,} of {record.part_count:,} parts checked for duplicate ids"
-    return f"{record.parts_done:,} of {record.part_count:,} parts done"
+        return f"{record.parts_checked:,} of {record.part_count:,} parts checked for duplicate ids, {rows}"
+    return f"{record.parts_done:,} of {record.part_count:,} parts done, {rows}"
+
+
+def _status_of_record(key: str, record: FileRecord) -> UploadStatus:
+    since = _settled_at(record) or record.started_at
+    size = record.attributes.get("size")
+    return UploadStatus(key=key, etag=record.etag, size=size, since=since, record=record)
+
+
+def _settled_at(record: FileRecord) -> datetime | None:
+    settled = record.attributes.get("settled_at")
+    return datetime.fromisoformat(settled) if settled else None
+
+
+def _latest_first(statuses: Iterable[UploadStatus]) -> list[UploadStatus]:
+    return sorted(statuses, key=lambda each: each.since.timestamp() if each.since else 0, reverse=True)

@@ -1,26 +1,81 @@
-"""Upload files under keys that are ingested."""
+"""Upload files and folders under keys that are ingested."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from csv_ingest.model import ObjectVersion
 from ops.pipeline import Pipeline
 
 
 class NotIngested(ValueError):
-    """An object under this key would not be ingested."""
+    """An object under this key would not be ingested, or would replace another one of the same command."""
 
 
-def key_for(pipeline: Pipeline, file: Path, prefix: str) -> str:
-    """The key of a file below a prefix; raises NotIngested if no upload under it triggers the function."""
-    key = prefix + file.name
-    if not pipeline.is_ingested(key):
-        wanted = ", ".join(f"{before}*{after}" for before, after in pipeline.triggers)
-        raise NotIngested(f"{key} would not be ingested: only {wanted} is")
-    return key
+class Planned(NamedTuple):
+    """A file, and the key of the object that it becomes."""
+
+    file: Path
+    key: str
 
 
-def upload(pipeline: Pipeline, file: Path, key: str, progress: Callable[[int], None]) -> ObjectVersion:
+class Plan(NamedTuple):
+    """What is uploaded, and which files of the folders are not."""
+
+    files: list[Planned]
+    passed_over: list[Path]
+
+
+def plan(pipeline: Pipeline, paths: Iterable[Path], folder: str) -> Plan:
+    """Which files are uploaded, under which keys: below a folder of the bucket, with the path below the folder given.
+
+    Of a folder, files that would not be ingested are passed over. Raises NotIngested if a file that was named itself
+    would not be ingested, if two files have the same key, or if there is no file.
+    """
+    before = folder.rstrip("/") + "/" if folder else ""
+    files: dict[str, Path] = {}
+    passed_over: list[Path] = []
+    for file, name, is_named in _files(paths):
+        key = before + name
+        if not _is_text(key) or not pipeline.is_ingested(key):
+            if is_named:
+                raise NotIngested(f"{key} would not be ingested: {_rule(pipeline)}")
+            passed_over.append(file)
+        elif key in files:
+            raise NotIngested(f"{files[key]} and {file} would have the same key, {key}: upload one after the other")
+        else:
+            files[key] = file
+    if not files:
+        raise NotIngested(f"no file in the folder would be ingested: {_rule(pipeline)}")
+    return Plan([Planned(file, key) for key, file in files.items()], passed_over)
+
+
+def upload(pipeline: Pipeline, planned: Planned, progress: Callable[[int], None]) -> ObjectVersion:
     """Upload a file, in parts if it is large; `progress` is told the bytes that were sent since the last call."""
-    pipeline.s3.upload_file(str(file), pipeline.upload_bucket, key, Callback=progress)
-    return pipeline.latest(key)
+    pipeline.s3.upload_file(str(planned.file), pipeline.upload_bucket, planned.key, Callback=progress)
+    return pipeline.latest(planned.key)
+
+
+def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, str, bool]]:
+    """Each file with its name in the bucket, and whether it was named itself."""
+    for path in paths:
+        if path.is_dir():
+            for file in sorted(path.rglob("*")):
+                if file.is_file():
+                    yield file, file.relative_to(path).as_posix(), False
+        else:
+            yield path, path.name, True
+
+
+def _is_text(key: str) -> bool:
+    """Whether a key can be an object's: the bytes of a file's name need not be UTF-8."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _rule(pipeline: Pipeline) -> str:
+    wanted = ", ".join(f"{before}*{after}" for before, after in pipeline.triggers)
+    return f"only {wanted} is"

@@ -55,7 +55,8 @@ def _role_of_caller() -> str | None:
     if "lambda/csv_ingest/sweep.py" in files:
         return "SweepRole"
     by_operator = any(file.startswith("ops/") or file == "lambda/csv_ingest/ledger/table.py" for file in files)
-    return "IngestRole" if files[0].startswith("lambda/csv_ingest/") and not by_operator else None
+    # No file of this project is on the stack of the threads in which boto3 uploads a file.
+    return "IngestRole" if files and files[0].startswith("lambda/csv_ingest/") and not by_operator else None
 
 
 def _callers() -> Iterator[str]:

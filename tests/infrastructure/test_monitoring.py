@@ -11,7 +11,7 @@ from aws_cdk import App
 from aws_cdk.assertions import Annotations, Match
 
 from local.server import PROJECT
-from ops.redrive import HIDE_SECONDS
+from ops.failures import HIDE_SECONDS
 from stacks import contract
 from stacks.context import settings_from_context
 from stacks.ingest_stack import IngestStack

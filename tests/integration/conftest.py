@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -53,3 +54,12 @@ def pipeline(world: World, invocations: Invocations) -> Pipeline:
     made = world.pipeline()
     made.__dict__["lambda_"] = invocations.client
     return made
+
+
+@pytest.fixture
+def commanded(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    """The pipeline that the operator's commands find; an empty queue says so at once, and not after a second."""
+    events: Any = pipeline.sqs.meta.events
+    events.register("provide-client-params.sqs.ReceiveMessage", lambda params, **_: params | {"WaitTimeSeconds": 0})
+    monkeypatch.setattr(Pipeline, "find", lambda _stack: pipeline)
+    return pipeline

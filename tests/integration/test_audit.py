@@ -10,7 +10,8 @@ import pytest
 
 from csv_ingest.events import Event, object_version
 from csv_ingest.model import TableAltered
-from ops.audit import Discrepancy, audit
+from ops.audit import audit
+from ops.findings import Discrepancy
 from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed, between_calls

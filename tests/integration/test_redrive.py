@@ -1,23 +1,19 @@
 """The failure queue is looked through once, and nothing that is in it gets lost."""
 
-import json
-from typing import Any
+import time
+from itertools import pairwise
 
 import pytest
-from click.testing import CliRunner
 
-from csv_ingest.events import object_version
-from ops.commands import main
+from csv_ingest.events import object_version, upload_event
+from csv_ingest.model import PartJob, Phase
+from ops.failure import NO_REASON
+from ops.failures import failures, put_back
 from ops.pipeline import Pipeline
-from ops.redrive import failures, put_back
-from tests.integration.world import Invocations, World
+from tests.integration.commands import fail, invoke, reported, run
+from tests.integration.world import Invocations, World, version_of
 
-
-@pytest.fixture
-def pipeline(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
-    """What the commands find."""
-    monkeypatch.setattr(Pipeline, "find", lambda _stack: pipeline)
-    return pipeline
+pytestmark = pytest.mark.usefixtures("commanded")
 
 
 @pytest.fixture
@@ -35,12 +31,6 @@ def keys_in(pipeline: Pipeline) -> list[str]:
     for failure in found:
         put_back(pipeline, failure)
     return sorted(key for failure in found for key in failure.keys)
-
-
-def run(*arguments: str, code: int) -> str:
-    done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == code, done.output
-    return done.stdout
 
 
 def test_every_message_is_seen_once_however_long_it_takes(pipeline: Pipeline, rejected: list[str]) -> None:
@@ -65,10 +55,11 @@ def test_events_that_fail_again_are_not_redriven_for_ever(
     assert keys_in(pipeline) == rejected
 
 
+@pytest.mark.parametrize("option", ["--prefix", "--key-prefix"])
 def test_only_messages_of_the_prefix_are_delivered(
-    pipeline: Pipeline, rejected: list[str], invocations: Invocations
+    pipeline: Pipeline, rejected: list[str], invocations: Invocations, option: str
 ) -> None:
-    run("redrive", "--key-prefix", "3", code=0)
+    run("redrive", option, "3", code=0)
     assert invocations.keys() == ["3 [/b].csv"]
     assert keys_in(pipeline) == [key for key in rejected if key != "3 [/b].csv"]
 
@@ -77,7 +68,7 @@ def test_an_undeliverable_message_does_not_hold_up_others(
     pipeline: Pipeline, rejected: list[str], invocations: Invocations
 ) -> None:
     invocations.refuse = "2 [/b].csv"
-    report = json.loads(run("redrive", "--json", code=1))
+    report = reported("redrive", code=1)
     assert {each["keys"]: each["action"].partition(":")[0] for each in report} == {
         key: "failed" if key == invocations.refuse else "delivered" for key in rejected
     }
@@ -86,7 +77,7 @@ def test_an_undeliverable_message_does_not_hold_up_others(
 
 def test_a_message_that_is_no_record_is_kept(world: World, pipeline: Pipeline) -> None:
     world.sqs.send_message(QueueUrl=world.failure_queue, MessageBody="hello")
-    assert "not a failure record" in run("redrive", "--json", code=1)
+    assert "not a failure record" in run("redrive", code=1)
     assert [failure.condition for failure in failures(pipeline)] == ["unreadable"]
 
 
@@ -95,36 +86,72 @@ def test_messages_are_discarded_by_prefix_only(
 ) -> None:
     run("redrive", "--discard", code=2)
     assert keys_in(pipeline) == rejected
-    run("redrive", "--discard", "--key-prefix", "3", code=0)
+    run("redrive", "--discard", "--prefix", "3", "--dry-run", code=0)
+    assert keys_in(pipeline) == rejected
+    run("redrive", "--discard", "--prefix", "3", code=0)
     assert len(keys_in(pipeline)) == 4
     assert invocations.events == []
 
 
-@pytest.mark.usefixtures("pipeline")
-def test_keys_that_look_like_markup_are_printed_unchanged(world: World) -> None:
-    world.deliver(world.upload("[red]x[/b].csv", "[/i],b\n1,2\n"))
-    output = run("status", code=1)
-    assert "[red]x[/b].csv" in output
-    assert "[red]x[/b].csv" in run("status", "[red]x[/b].csv", code=1)
-
-
-@pytest.mark.usefixtures("pipeline")
-def test_rejects_of_a_rejected_file_are_its_reason(world: World) -> None:
-    world.deliver(world.upload("a.csv", "\0"))
-    done = CliRunner().invoke(main, ["rejects", "a.csv", "--csv"])
-    assert done.exit_code == 1
-    assert "a.csv: no row of it was stored: line 1 has a NUL byte" in done.stderr
-
-
-def test_an_event_of_another_function_returns_to_that_function(
-    world: World, pipeline: Pipeline, invocations: Invocations
-) -> None:
-    record: Any = {
-        "requestContext": {"functionArn": "arn:aws:lambda:us-east-1:1:function:sweep:$LATEST", "condition": "x"},
-        "requestPayload": {"source": "aws.events"},
-    }
-    world.sqs.send_message(QueueUrl=world.failure_queue, MessageBody=json.dumps(record))
+def test_an_event_of_the_sweep_returns_to_the_sweep(world: World, pipeline: Pipeline, invocations: Invocations) -> None:
+    fail(world, {"source": "aws.events"}, name="sweep")
     world.deliver(world.upload("a.csv", "\0"))
     run("redrive", code=0)
-    assert sorted(invocations.functions) == ["arn:aws:lambda:us-east-1:1:function:sweep", pipeline.function]
+    assert sorted(invocations.functions) == [pipeline.function, "sweep"]
     assert [object_version(e["Records"][0]).key for e in invocations.events if "Records" in e] == ["a.csv"]
+
+
+def test_a_function_outside_the_stack_is_never_invoked(world: World, invocations: Invocations) -> None:
+    fail(world, {"source": "aws.events"}, name="payroll")
+    for arguments, code in ((["--dry-run"], 0), ([], 1), ([], 1)):
+        assert "kept: payroll is not a function of the stack none" in run("redrive", *arguments, code=code)
+    assert invocations.events == []
+
+
+def test_messages_of_one_file_are_shown_together(world: World) -> None:
+    version = version_of(world.upload("large.csv", "id\n1\n"))
+    for job in (PartJob(7, Phase.CHECK), PartJob(7), PartJob(3), PartJob(12)):
+        fail(world, upload_event(version, job), reason="")
+    fail(world, upload_event(version), reason="out of time")
+    done = invoke("redrive", "--dry-run", code=0)
+    lines = done.stdout.splitlines()
+    together = next(line for line in lines if "of parts 3, 7, 7 (check), 12" in line)
+    assert "RetriesExhausted, 20" in together
+    assert "4 messages" in together
+    assert lines[lines.index(together) + 1].strip() == NO_REASON
+    assert lines.count("large.csv") == 2
+    assert "5 messages: 5 kept" in done.stderr
+
+
+@pytest.mark.usefixtures("rejected")
+def test_rate_limits_how_fast_events_are_delivered() -> None:
+    begun = time.monotonic()
+    run("redrive", "--rate", "5", code=0)
+    assert time.monotonic() - begun >= 1
+
+
+def test_wait_says_what_became_of_the_files(world: World, invocations: Invocations) -> None:
+    world.deliver(world.upload("broken.csv", "\0"))
+    fail(world, world.upload("good.csv", "id\n1\n"))
+    invocations.at_once = world.deliver
+    lines = run("redrive", "--wait", code=1).splitlines()
+    found = {key: line.split()[0] for key, line in pairwise(lines) if line.startswith(("  REJECTED ", "  COMPLETE "))}
+    assert found == {"broken.csv": "REJECTED", "good.csv": "COMPLETE"}
+
+
+def test_an_empty_queue_is_a_sentence() -> None:
+    assert run("redrive", code=0) == "There is no message in the failure queue.\n"
+    assert run("redrive", "--prefix", "a", code=0).endswith("a key that begins with 'a' in the failure queue.\n")
+
+
+def test_messages_in_other_hands_are_no_empty_queue(world: World, pipeline: Pipeline) -> None:
+    world.deliver(world.upload("a.csv", "\0"))
+    assert len(list(failures(pipeline))) == 1  # as if the command had died before it put the message back
+    assert "1 are hidden for up to five minutes" in invoke("redrive", code=0).stderr
+
+
+def test_a_paused_pipeline_redrives_nothing(pipeline: Pipeline, rejected: list[str], invocations: Invocations) -> None:
+    invocations.reserved = 0
+    assert "python -m ops resume" in invoke("redrive", code=1).stderr
+    assert run("redrive", "--dry-run", code=0).count("[/b].csv\n") == len(rejected)
+    assert (keys_in(pipeline), invocations.events) == (rejected, [])

@@ -74,7 +74,10 @@ class Invocations:
         """How many events are still accepted."""
         self.at_once: Callable[[Event], None] | None = None
         """What is done with an event as soon as it is accepted."""
+        self.reserved: int | None = None
+        """The reserved concurrency of every function."""
         events: Any = self.client.meta.events
+        events.register("before-call.lambda.GetFunctionConcurrency", self._tell_reserved)
         events.register("provide-client-params.lambda.Invoke", self._take)
         events.register("before-call.lambda.Invoke", self._accept)
 
@@ -92,6 +95,9 @@ class Invocations:
 
     def _accept(self, **_: Any) -> tuple[Any, dict[str, Any]]:
         return SimpleNamespace(status_code=202), {"StatusCode": 202}
+
+    def _tell_reserved(self, **_: Any) -> tuple[Any, dict[str, Any]]:
+        return SimpleNamespace(status_code=200), {"ReservedConcurrentExecutions": self.reserved}
 
     def keys(self) -> list[str]:
         return sorted(object_version(event["Records"][0]).key for event in self.events)
@@ -171,7 +177,8 @@ class World:
     def pipeline(self) -> Pipeline:
         """What the operator's commands work on. There is no stack here: what they would ask it, they are told."""
         pipeline = Pipeline("none", self.bucket, self.rows_table, self.files_table, self.failure_queue, "none", "none")
-        pipeline.__dict__.update(config=IngestConfig.from_environment(), triggers=[("", ".csv"), ("", ".csv.gz")])
+        told = {"triggers": [("", ".csv"), ("", ".csv.gz")], "functions": frozenset({"none", "sweep"})}
+        pipeline.__dict__.update(told, config=IngestConfig.from_environment())
         return pipeline
 
     def _scan(self, table: str) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from itertools import islice
 
 from csv_ingest.dynamodb_table import MAX_KEYS, DynamoDbTable, Item
 from csv_ingest.ledger import items
-from csv_ingest.model import Content, ObjectVersion, RejectedRow, RowCounts, Upload
+from csv_ingest.model import Content, ObjectVersion, Phase, RejectedRow, RowCounts, Upload
 
 
 class FilesTable:
@@ -32,6 +32,11 @@ class FilesTable:
             for upload in some:
                 yield upload, items.FileRecord.of(by_key.get((upload.version.key, upload.version.etag), {}))
 
+    def own_records(self, uploads: Iterable[Upload]) -> Iterator[tuple[Upload, items.FileRecord]]:
+        """As `records`, with each version's own record."""
+        for upload, record in self.records(uploads):
+            yield upload, self.own_record(upload.version, record)
+
     def own_record(self, version: ObjectVersion, record: items.FileRecord) -> items.FileRecord:
         """The record of a version that was rejected because of its content, otherwise the given record of the upload.
 
@@ -50,6 +55,12 @@ class FilesTable:
                 record = items.FileRecord.of(item)
                 found.setdefault((record.etag, record.version_id), record)
         return sorted(found.values(), key=lambda record: str(record.attributes.get("started_at", "")), reverse=True)
+
+    def rows_read_in_parts(self, record: items.FileRecord) -> int:
+        """How many rows the parts of a file have read in its present phase, by their checkpoints."""
+        phase = Phase.STORE if record.parts_checked is None else Phase.CHECK
+        parts = self._entries(record.attributes["object_key"], f"{record.etag}{items.PART_PREFIXES[phase]}")
+        return sum(items.FileRecord.of(part).attributes.get(items.SUMS[0], 0) for part in parts)
 
     def rejected_rows(self, key: str, etag: str) -> Iterator[RejectedRow]:
         """The rejected rows of an upload, by line."""

@@ -1,0 +1,67 @@
+"""The commands of `python -m ops`, one module a verb: `pause.py` also has `resume`.
+
+Each one is: options in, a call of another module, its result shown, an exit code out. `messages.py` and `uploads.py`
+show what several commands have to show.
+"""
+
+from typing import Any
+
+import click
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
+
+from csv_ingest.model import UnreadableFile
+from ops import display
+from ops.commands.audit import audit_command
+from ops.commands.backfill import backfill_command
+from ops.commands.pause import pause_command, resume_command
+from ops.commands.redrive import redrive_command
+from ops.commands.rejects import rejects_command
+from ops.commands.status import status_command
+from ops.commands.upload import upload_command
+from ops.pipeline import NotDeployed, Pipeline
+
+__all__ = ["main"]
+
+
+NOT_REACHED = (ClientError, BotoCoreError, Boto3Error)
+"""What AWS answered, or that it did not answer."""
+
+
+class _Group(click.Group):
+    """Says what AWS answered in one line instead of a traceback, and nothing unescaped."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        # UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8.
+        except (*NOT_REACHED, NotDeployed, UnreadableFile, PermissionError, UnicodeEncodeError) as error:
+            raise click.ClickException(display.escaped(str(error))) from error
+        except click.ClickException as error:
+            error.message = display.escaped(error.message)  # type: ignore[misc] # click shows it with the usage
+            raise
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="csv-ingest", message="csv-ingest %(version)s")
+@click.option("--stack", default=display.DEFAULT_STACK, show_default=True, help="CsvIngest-<stage> for other stages.")
+@click.pass_context
+def main(ctx: click.Context, stack: str) -> None:
+    """Operate a deployed pipeline: on AWS, or locally with the exports that `make local` prints.
+
+    Exit codes: 0 all is well; 1 something is rejected, unsettled, wrong or not there; 2 the command was called wrongly.
+    """
+    ctx.obj = lambda: Pipeline.find(stack)
+
+
+for verb in (
+    upload_command,
+    status_command,
+    rejects_command,
+    redrive_command,
+    backfill_command,
+    audit_command,
+    pause_command,
+    resume_command,
+):
+    main.add_command(verb)

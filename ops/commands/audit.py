@@ -1,0 +1,94 @@
+"""`audit`."""
+
+import sys
+from collections.abc import Mapping, Sequence
+
+import click
+
+from ops import display, failures, waiting
+from ops.audit import Audited, audit
+from ops.commands import options
+from ops.findings import Discrepancy
+from ops.pipeline import Pipeline
+from ops.repair import Repaired, repair
+
+
+@click.command(name="audit", epilog="Example: python -m ops audit --prefix incoming/ && echo every row is there")
+@options.prefix
+@click.option("--repair", "repair_", is_flag=True, help="Write what the files have, and audit once more.")
+@options.timeout
+@options.as_json
+@click.pass_obj
+def audit_command(find: options.Find, *, prefix: str, repair_: bool, timeout: int, json_: bool) -> None:
+    """Compare the files with the tables, row by row.
+
+    With --repair, rows and records are written as the files have them, and unsettled files are delivered again. Exit
+    code 1 if anything is not as it should be, and if there is no upload to compare.
+    """
+    pipeline = find()
+    if repair_:
+        options.refuse_if_paused(pipeline)
+    with display.working("audit") as progress:
+        result = audit(pipeline, prefix=prefix, progress=progress)
+    repaired = None
+    if repair_ and result.findings:
+        found = result.findings
+        if not json_:
+            _print_findings(found)
+        repaired = _repair(pipeline, found, timeout)
+        if not json_:
+            _print_repair(repaired)
+        with display.working("audit once more") as progress:
+            result = audit(pipeline, prefix=prefix, progress=progress)
+    if json_:
+        display.print_json(_as_json(result) | ({} if repaired is None else {"repaired": _repaired_as_json(repaired)}))
+    else:
+        _print(result)
+    if not result.files:
+        display.say(f"There is no upload whose key begins with '{prefix}': nothing was compared.", err=True)
+    sys.exit(1 if result.findings or not result.files else 0)
+
+
+def _repair(pipeline: Pipeline, found: Sequence[Discrepancy], timeout: int) -> Repaired:
+    """Repair, and wait until the deliveries ended; returns what was done."""
+    begun = failures.clock(pipeline)
+    with display.working("repair") as show:
+        done = repair(pipeline, found)
+        waiting.wait(pipeline, done.delivered, begun=begun, seconds=timeout, progress=show)
+    return done
+
+
+def _as_json(result: Audited) -> dict[str, object]:
+    counts = {"files": result.files, "rows": result.rows, "gone": result.not_compared}
+    return {**counts, "findings": list(map(_finding_as_json, result.findings))}
+
+
+def _repaired_as_json(done: Repaired) -> dict[str, object]:
+    delivered = [{"key": version.key, "etag": version.etag} for version in done.delivered]
+    return {"rows": done.rows, "records": done.records, "delivered": delivered, "left": len(done.left)}
+
+
+def _finding_as_json(finding: Discrepancy) -> Mapping[str, str]:
+    fields = {"kind": finding.kind, "key": finding.key, "detail": finding.detail, "etag": finding.etag}
+    return fields | {"pk": str(finding.row or "")}
+
+
+def _print(result: Audited) -> None:
+    _print_findings(result.findings)
+    if result.not_compared:
+        display.say(f"not compared: {result.not_compared:,} rows of uploads that are not, or not yet, in the bucket")
+    display.say(f"{result.files:,} files, {result.rows:,} rows, {len(result.findings):,} findings")
+
+
+def _print_findings(findings: Sequence[Discrepancy]) -> None:
+    for finding in findings:
+        display.say(f"{finding.kind}: {finding.key or '(no file)'}: {finding.detail}")
+
+
+def _print_repair(done: Repaired) -> None:
+    display.say(f"repaired: {done.rows:,} rows and {done.records:,} records of the ledger were written")
+    for version in done.delivered:
+        display.say(f"delivered again: {version.key} (etag {version.etag})")
+    if done.left:
+        display.say(f"left as they are: {len(done.left):,} findings for a person, such as rows of no file")
+    display.say("after the repair:")

@@ -1,0 +1,41 @@
+"""`backfill`."""
+
+import sys
+
+import click
+
+from ops import display
+from ops.backfill import Backfilled, backfill
+from ops.commands import options
+
+
+@click.command(name="backfill", epilog="Example: python -m ops backfill --prefix 2025/ --rate 5")
+@click.option("--prefix", required=True, help="Only objects whose key begins with this; '' for all.")
+@options.rate
+@click.option("--again", is_flag=True, help="Also deliver what is settled: a complete file costs it one read.")
+@options.as_json
+@click.pass_obj
+def backfill_command(find: options.Find, *, prefix: str, rate: float, again: bool, json_: bool) -> None:
+    """Deliver objects that the trigger did not.
+
+    They were there before the trigger was, or shall be delivered again. Interrupted, it is resumed by the same command:
+    what is settled by then is passed over, at one read each. Exit code 1 if there is no such object.
+    """
+
+    def text(done: Backfilled) -> str:
+        return f"{done.delivered:,} delivered, {done.settled_before:,} settled before"
+
+    pipeline = find()
+    options.refuse_if_paused(pipeline)
+    with display.working("backfill") as show:
+        done = backfill(pipeline, prefix=prefix, rate=rate, again=again, progress=lambda so_far: show(text(so_far)))
+    nothing = done == Backfilled()
+    if json_:
+        display.print_json(done._asdict())
+    if nothing:
+        display.say(f"There is no upload whose key begins with '{prefix}': nothing was delivered.", err=True)
+    elif not json_:
+        display.say(text(done))
+    if done.delivered:
+        display.say(f"To see what became of them: {display.command('status')}", err=True)
+    sys.exit(1 if nothing else 0)

@@ -1,0 +1,55 @@
+"""How the messages of the failure queue are shown."""
+
+from collections.abc import Sequence
+
+from ops import display
+from ops.failure import NO_REASON, Failure
+from ops.redrive import Redriven
+
+
+def as_json(redriven: Redriven) -> dict[str, str]:
+    failure = redriven.failure
+    return {
+        "keys": ", ".join(failure.keys),
+        "condition": failure.condition,
+        "reason": failure.reason,
+        "action": redriven.action,
+        "sent_at": failure.sent_at.isoformat(),
+        "function": failure.function,
+    }
+
+
+def print_messages(done: Sequence[Redriven], prefix: str) -> None:
+    """Show what was done; messages of one upload that say the same are shown together."""
+    if not done:
+        about = f" about a key that begins with '{prefix}'" if prefix else ""
+        display.say(f"There is no message{about} in the failure queue.")
+        return
+    groups: dict[tuple[object, ...], list[Failure]] = {}
+    for redriven in sorted(done, key=lambda each: each.failure.sent_at):
+        failure = redriven.failure
+        uploads = tuple((subject.key, subject.version) for subject in failure.subjects)
+        same = uploads, failure.function, failure.condition, failure.reason, redriven.action
+        groups.setdefault(same, []).append(failure)
+    for (*_, action), group in groups.items():
+        _print_group(group, str(action))
+
+
+def _print_group(group: list[Failure], action: str) -> None:
+    first = group[0]
+    display.say(", ".join(subject.key for subject in first.subjects) or f"(no upload: an event of {first.function})")
+    until = f" to {display.when(group[-1].sent_at)}" if len(group) > 1 else ""
+    display.say(f"  {first.condition}, {display.when(first.sent_at)}{until} UTC, {_messages(group)}")
+    display.say(f"  {first.reason or NO_REASON}")
+    display.say(f"  {action}")
+
+
+def _messages(group: list[Failure]) -> str:
+    jobs = [subject.part for failure in group for subject in failure.subjects if subject.part]
+    jobs.sort(key=lambda job: (job.number, job.is_check))
+    parts = ", ".join(f"{job.number:,}{' (check)' if job.is_check else ''}" for job in jobs)
+    return f"{counted(group)}, of part{'s' if len(jobs) > 1 else ''} {parts}" if parts else counted(group)
+
+
+def counted(messages: Sequence[object]) -> str:
+    return "1 message" if len(messages) == 1 else f"{len(messages):,} messages"

@@ -1,0 +1,77 @@
+"""`rejects`."""
+
+import csv
+import io
+import sys
+
+import click
+
+from csv_ingest.ledger import REJECTED, FileRecord
+from ops import display
+from ops.commands import options
+from ops.commands.status import why_unknown
+from ops.pipeline import Pipeline
+from ops.rejects import as_text, rows_to_send_back
+
+
+@click.command(name="rejects", epilog="Example: python -m ops rejects incoming/orders.csv --csv > send-back.csv")
+@click.argument("key")
+@click.option("--csv", "csv_", is_flag=True, help="Print the rows as a CSV file, the reasons to standard error.")
+@click.option("--spreadsheet", is_flag=True, help="With --csv: put ' before each cell that would be a formula.")
+@options.as_json
+@click.pass_obj
+def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bool, json_: bool) -> None:
+    """List rejected rows, or write them as CSV.
+
+    Lines and reasons of the latest upload under KEY. With --csv, standard output is a file that can be corrected and
+    uploaded: the header and the rejected rows as they are in the file, in the delimiter and the encoding that the
+    pipeline reads. On a terminal, the cells are escaped.
+    """
+    if (csv_ and json_) or (spreadsheet and not csv_):
+        raise click.UsageError("--csv and --json exclude each other, and --spreadsheet needs --csv")
+    pipeline = find()
+    record = _latest_record(pipeline, key)
+    if record.status == REJECTED:
+        raise click.ClickException(f"{key}: no row of it was stored: {record.reason}")
+    if csv_:
+        _write_csv(pipeline, key, record, spreadsheet=spreadsheet)
+        return
+    rejects = pipeline.files.rejected_rows(key, record.etag)
+    if json_:
+        display.print_json([reject._asdict() for reject in rejects])
+        return
+    number = 0
+    for number, reject in enumerate(rejects, 1):  # noqa: B007 - the last number is the sum
+        display.say(f"line {reject.line:,}: {reject.reason}")
+    if number:
+        display.say(f"For the rows themselves: {display.command('rejects', key, '--csv')}", err=True)
+    else:
+        display.say(f"No row of {key} was rejected.")
+
+
+def _latest_record(pipeline: Pipeline, key: str) -> FileRecord:
+    if records := pipeline.files.records_of_key(key):
+        return records[0]
+    raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}, or no delivery of it so far")
+
+
+def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet: bool) -> None:
+    """Write the file to standard output, and a line about each row to standard error."""
+    for_terminal = sys.stdout.isatty()
+    format_ = pipeline.config.format
+    encoding = "utf-8" if for_terminal else format_.encoding
+    text = io.TextIOWrapper(sys.stdout.buffer, encoding=encoding, newline="")
+    # With all cells quoted, a spreadsheet that expects another delimiter begins no cell inside of one.
+    writer = csv.writer(text, delimiter=format_.delimiter, quoting=csv.QUOTE_ALL if spreadsheet else csv.QUOTE_MINIMAL)
+    try:
+        for reject, cells in rows_to_send_back(pipeline, key, record):
+            shown = map(as_text, cells) if spreadsheet else cells
+            writer.writerow(map(display.escaped, shown) if for_terminal else shown)
+            text.flush()
+            if reject:
+                display.say(f"line {reject.line:,}: {reject.reason}", err=True)
+    except UnicodeEncodeError as error:
+        reason = f"a rejected row has a character that is not in {encoding}, which the pipeline reads now"
+        raise click.ClickException(f"{key}: {reason}") from error
+    finally:
+        text.detach()

@@ -1,0 +1,43 @@
+"""`upload`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ops import display, failures, uploading, waiting
+from ops.commands import options
+from ops.commands.uploads import print_uploads
+
+INPUT = click.Path(exists=True, path_type=Path)
+
+
+@click.command(name="upload", epilog="Example: python -m ops upload orders.csv --to incoming/")
+@click.argument("paths", nargs=-1, required=True, type=INPUT)
+@click.option("--to", "folder", default="", help="The folder in the bucket; `incoming` is the same as `incoming/`.")
+@options.timeout
+@options.as_json
+@click.pass_obj
+def upload_command(find: options.Find, *, paths: Sequence[Path], folder: str, timeout: int, json_: bool) -> None:
+    """Upload files and say what became of them.
+
+    PATHS are files, or folders: of a folder, every file that would be ingested is uploaded, and its key keeps its path
+    below the folder. The wait ends early if a file is in the failure queue. Exit code 1 unless every file is complete
+    without a rejected row.
+    """
+    pipeline = find()
+    try:
+        plan = uploading.plan(pipeline, paths, folder)
+    except uploading.NotIngested as error:
+        raise click.UsageError(str(error)) from error
+    options.refuse_if_paused(pipeline)
+    for file in plan.passed_over:
+        display.say(f"not uploaded, because it would not be ingested: {file}", err=True)
+    begun = failures.clock(pipeline)
+    with display.upload_progress() as begin:
+        versions = [uploading.upload(pipeline, each, begin(each.key, each.file.stat().st_size)) for each in plan.files]
+    with display.working("waiting") as show:
+        ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
+    print_uploads(ended, json_=json_)
+    sys.exit(0 if all(each.is_good for each in ended) else 1)

@@ -1,0 +1,60 @@
+"""How uploads are shown: by `status`, and by the commands that wait for them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich import filesize
+
+from csv_ingest.ledger import REJECTED
+from ops import display
+from ops.brake import PAUSED
+from ops.failure import NO_REASON
+from ops.status import UploadStatus
+
+HEADER = f"{'':2}{'status':<10}  {'since (UTC)':<19}  {'size':>9} {'read':>10} {'stored':>10} {'rejected':>10}"
+"""78 columns, under a line with nothing but the key: a key must never be cut."""
+
+
+def print_uploads(statuses: Iterable[UploadStatus], *, json_: bool) -> None:
+    """Show uploads: as JSON, or a line with the key and some lines about it."""
+    if json_:
+        display.print_json(list(map(as_json, statuses)))
+        return
+    for number, status in enumerate(statuses):
+        if not number:
+            display.say(HEADER)
+        print_upload(status)
+
+
+def as_json(status: UploadStatus) -> dict[str, Any]:
+    """The record as the ledger has it, numbers as numbers; without a record, what the bucket has."""
+    about = {"object_key": status.key, "entry": status.etag, "size": status.size, **status.record.attributes}
+    more: dict[str, Any] = {"progress": status.progress, "remark": status.remark}
+    if failure := status.failure:
+        sent_at = failure.sent_at.isoformat()
+        more["failure"] = {"sent_at": sent_at, "condition": failure.condition, "reason": failure.reason}
+    return about | {name: value for name, value in more.items() if value}
+
+
+def print_upload(status: UploadStatus) -> None:
+    size = "" if status.size is None else filesize.decimal(status.size)
+    counts = (f"{number:,}" for number in status.record.counts) if status.record.counts else ("",) * 3
+    numbers = " ".join(f"{number:>10}" for number in counts)
+    display.say(status.key)
+    state = status.record.status or "no record"
+    display.say(f"  {state:<10}  {display.when(status.since):<19}  {size:>9} {numbers}".rstrip())
+    for line in _explanations(status):
+        display.say(f"  {line}")
+
+
+def _explanations(status: UploadStatus) -> Iterable[str]:
+    yield f"etag {status.etag}"
+    yield from filter(None, (status.record.reason, status.progress, status.remark))
+    if failure := status.failure:
+        yield f"in the failure queue since {display.when(failure.sent_at)}: {failure.condition}"
+        yield failure.reason or NO_REASON
+        yield f"next: {display.command('redrive', '--prefix', status.key)}"
+    elif status.remark and not status.is_settled:
+        yield f"next: {display.command('resume') if status.remark == PAUSED else display.command('status', status.key)}"
+    if status.record.status != REJECTED and status.record.counts and status.record.counts.rejected:
+        yield f"next: {display.command('rejects', status.key)}"

@@ -1,0 +1,95 @@
+"""One message of the failure queue: what failed, and why. Who may send to the queue can write anything into it."""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote_plus
+
+from csv_ingest.events import object_version, part_job
+from csv_ingest.model import MalformedEvent, ObjectVersion, PartJob
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+NO_REASON = "throttled, paused or killed before it could tell"
+"""What is said of a failure without a reason: Lambda gives none if the function did not run, or not to its end."""
+
+
+class Subject(NamedTuple):
+    """What an event is about."""
+
+    key: str
+    part: PartJob | None
+    """None if it is about the whole object."""
+    version: ObjectVersion | None
+    """None if the event does not name one."""
+
+    def __str__(self) -> str:
+        if not self.part:
+            return self.key
+        return f"{self.key} (part {self.part.number}{', check' if self.part.is_check else ''})"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One message of the failure queue, written by Lambda or by the ingest function."""
+
+    id: str
+    receipt: str
+    sent_at: datetime
+    condition: str
+    reason: str
+    """Empty if Lambda gives none."""
+    event: dict[str, Any] | None = None
+    """None if the message is not a failure record; then it is never delivered and never deleted."""
+    subjects: list[Subject] = field(default_factory=list)
+    """Empty for the event of a schedule."""
+    function: str = ""
+    """The name of the function that failed."""
+
+    @property
+    def keys(self) -> list[str]:
+        """Of the objects that the event names, and which part of one."""
+        return list(map(str, self.subjects))
+
+    @property
+    def versions(self) -> list[ObjectVersion]:
+        """The object versions that the event names."""
+        return [subject.version for subject in self.subjects if subject.version]
+
+
+def failure_of(message: "MessageTypeDef") -> Failure:
+    """Read a message, whatever is in it."""
+    sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
+    id_, receipt = message["MessageId"], message["ReceiptHandle"]
+    try:
+        record = json.loads(message["Body"])
+        event, context = record["requestPayload"], record["requestContext"]
+        payload = record.get("responsePayload") or {}
+        return Failure(
+            id_,
+            receipt,
+            sent_at,
+            condition=str(context["condition"]),
+            reason=str(payload.get("errorMessage", "")),
+            event=event,
+            subjects=[_subject(each) for each in event.get("Records", [])],
+            function=_name_of(context["functionArn"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MalformedEvent) as error:
+        return Failure(id_, receipt, sent_at, "unreadable", f"not a failure record: {error!r}")
+
+
+def _subject(record: dict[str, Any]) -> Subject:
+    version = None
+    with suppress(MalformedEvent):
+        version = object_version(record)
+    return Subject(unquote_plus(record["s3"]["object"]["key"]), part_job(record), version)
+
+
+def _name_of(arn: str) -> str:
+    """The name in a function's ARN, `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, which may end with a version."""
+    parts = arn.split(":")
+    return parts[6] if len(parts) > 6 else arn  # noqa: PLR2004 - where the name is

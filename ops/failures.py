@@ -1,0 +1,110 @@
+"""The failure queue, looked at: nothing is delivered or deleted here."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from itertools import islice
+from typing import NamedTuple
+
+from ops.failure import Failure, failure_of
+from ops.pipeline import Pipeline
+
+HIDE_SECONDS = 300
+"""How long a message is hidden from others while `failures` looks through the queue."""
+
+PEEK_SECONDS = 30
+PEEK_MESSAGES = 100
+"""A peek hides at most so many messages, for so long at most."""
+
+FRUITLESS = 10
+"""After so many answers without a new message, every message was seen."""
+
+
+class Count(NamedTuple):
+    """How many messages a queue holds."""
+
+    visible: int
+    hidden: int
+    """In the hands of another command, or of one that died less than five minutes ago."""
+
+
+def failures(pipeline: Pipeline, *, hide_seconds: int = HIDE_SECONDS) -> Iterator[Failure]:
+    """Yield each message that was in the queue at the beginning, once; others do not see it for five minutes.
+
+    Messages sent since are left for the next time: a redriven event that fails again would be redriven for ever. The
+    time is that of SQS, because the clock of this machine may be wrong.
+    """
+    begun = clock(pipeline).timestamp()
+    seen: set[str] = set()
+    events: set[str] = set()
+    later: list[Failure] = []
+    fruitless = 0
+    try:
+        while fruitless < FRUITLESS and (received := _receive(pipeline, hide_seconds)):
+            new = [failure for failure in received if failure.id not in seen]
+            later += [failure for failure in received if failure.id in seen]  # it came back after five minutes
+            fruitless = 0 if new else fruitless + 1
+            for failure in new:
+                seen.add(failure.id)
+                event = json.dumps(failure.event, sort_keys=True)
+                age = begun - failure.sent_at.timestamp()
+                # Within the first second, an event seen twice is taken for the redriven event that failed again.
+                if age > 0 or (age > -1 and event not in events):
+                    events.add(event)
+                    yield failure
+                else:
+                    later.append(failure)
+    finally:
+        for failure in later:
+            put_back(pipeline, failure)
+
+
+def peek(pipeline: Pipeline) -> list[Failure]:
+    """At most a hundred messages of the queue, which are visible to others again on return.
+
+    SQS counts a look as a receipt, and stops reporting the age of a message after three of them.
+    """
+    found: list[Failure] = []
+    try:
+        found.extend(islice(failures(pipeline, hide_seconds=PEEK_SECONDS), PEEK_MESSAGES))
+    finally:
+        for failure in found:
+            put_back(pipeline, failure)
+    return found
+
+
+def count(pipeline: Pipeline) -> Count:
+    """How many messages are in the queue, about. Asking is no receipt."""
+    answer = pipeline.sqs.get_queue_attributes(
+        QueueUrl=pipeline.failure_queue,
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )["Attributes"]
+    return Count(int(answer["ApproximateNumberOfMessages"]), int(answer["ApproximateNumberOfMessagesNotVisible"]))
+
+
+def clock(pipeline: Pipeline) -> datetime:
+    """Now, on the clock of SQS, which tells whole seconds."""
+    answer = pipeline.sqs.get_queue_attributes(QueueUrl=pipeline.failure_queue, AttributeNames=["QueueArn"])
+    return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+
+
+def put_back(pipeline: Pipeline, failure: Failure) -> None:
+    """Make a message visible again, now rather than after its five minutes."""
+    # It may be visible already, or in other hands; in both cases it is not lost.
+    with suppress(pipeline.sqs.exceptions.MessageNotInflight, pipeline.sqs.exceptions.ReceiptHandleIsInvalid):
+        pipeline.sqs.change_message_visibility(
+            QueueUrl=pipeline.failure_queue, ReceiptHandle=failure.receipt, VisibilityTimeout=0
+        )
+
+
+def _receive(pipeline: Pipeline, hide_seconds: int) -> list[Failure]:
+    answer = pipeline.sqs.receive_message(
+        QueueUrl=pipeline.failure_queue,
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=hide_seconds,
+        WaitTimeSeconds=1,
+        MessageSystemAttributeNames=["SentTimestamp"],
+    )
+    return [failure_of(message) for message in answer.get("Messages", [])]

@@ -1,0 +1,113 @@
+"""Wait for uploads to be settled, no longer than that can still happen."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from csv_ingest.ledger import COMPLETE, REJECTED
+from csv_ingest.model import ObjectVersion, Upload
+from ops import failures
+from ops.brake import PAUSED, is_paused
+from ops.pipeline import Pipeline
+from ops.status import UploadStatus, progress_in_parts, status_of
+
+LOOK_SECONDS = 5
+"""Between two looks at the failure queue and the brake."""
+
+TURN_SECONDS = 0.2
+"""Between two looks at the ledger."""
+
+
+def wait(
+    pipeline: Pipeline,
+    versions: Sequence[ObjectVersion],
+    *,
+    begun: datetime,
+    seconds: float,
+    progress: Callable[[str], None] = lambda _: None,
+    look_seconds: float = LOOK_SECONDS,
+) -> list[UploadStatus]:
+    """Wait until each upload is settled since `begun`, a time of SQS; returns what is known of each then.
+
+    The wait for an upload ends early if the failure queue got a message about it, or the pipeline is paused: `remark`
+    or `failure` say so. `remark` also says that time was used up.
+    """
+    run = _Wait(pipeline, begun, [Upload(version, datetime.now(UTC)) for version in versions])
+    deadline = time.monotonic() + seconds
+    next_look = time.monotonic() + look_seconds
+    while True:
+        run.look_at_ledger()
+        if not run.waiting:
+            break
+        if time.monotonic() >= next_look:
+            next_look = time.monotonic() + look_seconds
+            run.look_at_queue_and_brake()
+            progress(run.progress())
+        if time.monotonic() >= deadline:
+            run.give_up(f"not settled after {seconds:,.0f} seconds")
+            break
+        time.sleep(TURN_SECONDS)
+    return [run.ended[version] for version in versions]
+
+
+@dataclass
+class _Wait:
+    """One wait: for which uploads it lasts, and how it ended for the others."""
+
+    pipeline: Pipeline
+    begun: datetime
+    waiting: list[Upload]
+    ended: dict[ObjectVersion, UploadStatus] = field(default_factory=dict)
+    messages: int = 0
+    """In the failure queue at the last look."""
+
+    def look_at_ledger(self) -> None:
+        for upload, record in list(self.pipeline.files.own_records(self.waiting)):
+            if record.version_id != upload.version.version_id:
+                continue  # whether this version has the same content is for its delivery to find out
+            status = status_of(upload, record)
+            if record.status == COMPLETE and not self._is_new(status):
+                self._end(upload, replace(status, remark="was complete already: the same content was ingested before"))
+            elif record.status == COMPLETE or (record.status == REJECTED and self._is_new(status)):
+                self._end(upload, status)
+
+    def progress(self) -> str:
+        """How far the first file is for which this waits."""
+        if not self.waiting:
+            return ""
+        version = self.waiting[0].version
+        parts = progress_in_parts(self.pipeline, self.pipeline.files.record(version))
+        return f"{version.key}: {parts or 'not settled'}; {len(self.waiting):,} files to go"
+
+    def look_at_queue_and_brake(self) -> None:
+        # Receiving a message is not harmless, so this is done only if there may be a new one.
+        before, self.messages = self.messages, failures.count(self.pipeline).visible
+        if self.messages not in (0, before):
+            self._end_those_that_failed()
+        if self.waiting and is_paused(self.pipeline):
+            self.give_up(PAUSED)
+
+    def give_up(self, remark: str) -> None:
+        """End the wait for all that are left."""
+        for upload, record in list(self.pipeline.files.own_records(self.waiting)):
+            self._end(upload, replace(status_of(upload, record), remark=remark))
+
+    def _end_those_that_failed(self) -> None:
+        failed = {
+            (version.key, version.version_id): failure
+            for failure in failures.peek(self.pipeline)
+            for version in failure.versions
+            if failure.sent_at >= self.begun
+        }
+        for upload, record in list(self.pipeline.files.own_records(self.waiting)):
+            if failure := failed.get((upload.version.key, upload.version.version_id)):
+                self._end(upload, replace(status_of(upload, record), failure=failure))
+
+    def _is_new(self, status: UploadStatus) -> bool:
+        """That the same content was rejected before does not count: the settings may be others by now."""
+        return bool(status.since and status.since >= self.begun)
+
+    def _end(self, upload: Upload, status: UploadStatus) -> None:
+        self.waiting = [each for each in self.waiting if each != upload]
+        self.ended[upload.version] = status

@@ -1,0 +1,34 @@
+"""What the command line says of itself."""
+
+import re
+import tomllib
+
+import pytest
+from click.testing import CliRunner
+
+from local.server import PROJECT
+from ops.commands import main
+
+
+def output(*arguments: str) -> str:
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0
+    return done.stdout
+
+
+def test_version_is_the_version_of_the_project() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert output("--version") == f"csv-ingest {project['version']}\n"
+
+
+@pytest.mark.parametrize("verb", [[], *([verb] for verb in main.commands)])
+def test_help_fits_into_eighty_columns_uncut(verb: list[str]) -> None:
+    text = output(*verb, "--help")
+    assert max(map(len, text.splitlines())) <= 80
+    assert not re.search(r"\w ?\.\.\.$", text.partition("Options:")[2], flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("verb", ["audit", "backfill", "redrive"])
+def test_a_prefix_has_one_name(verb: str) -> None:
+    assert re.findall(r"--[a-z-]*prefix", output(verb, "--help").partition("Options:")[2])[0] == "--prefix"
+    assert "--key-prefix" not in output(verb, "--help")
