@@ -80,14 +80,14 @@ def _translate(template: Mapping[str, Any]) -> dict[str, Any]:
     return {**translated, "Resources": {**mapping(translated.get("Resources")), **opaque}, "Transform": macros}
 
 
-def _package(parent: Mapping[str, Any], given: set[Any]) -> None:
+def _package(parent: Mapping[str, Any], given: set[str]) -> None:
     """Replace what SAM cannot translate in a resource or in `Globals`.
 
     `sam package` replaces local paths; the deployment knows the given parameters.
     """
     for properties in filter(lambda each: isinstance(each, dict), parent.values()):
         for name in _MUST_BE_KNOWN:
-            if (reference := at(properties, name, "Ref")) in given:
+            if isinstance(reference := at(properties, name, "Ref"), str) and reference in given:
                 properties[name] = reference
         for name in _LOCAL_PATHS:
             if isinstance(properties.get(name), str):

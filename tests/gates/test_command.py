@@ -157,6 +157,10 @@ def test_a_loop_is_checked_and_an_include_is_not(tmp_path: Path) -> None:
             SAM.replace("      Handler: app.handler\n", ""),
             "SAM cannot translate it: Resource with id [Resize] is invalid",
         ),
+        (
+            SAM.replace("CodeUri: src/", "AutoPublishAlias: {Ref: []}"),
+            "SAM cannot translate it: Resource with id [Resize]",
+        ),
         ("Resources: {'Fn::ForEach::Many': [X]}\n", "Fn::ForEach::Many is no list of an identifier"),
     ],
 )
