@@ -9,12 +9,16 @@ from rich.console import Console
 
 from local.demo import demo as run_demo
 from local.deployment import deploy
+from local.progress import working
 from local.server import local_aws
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: python -m local demo")
 def main() -> None:
-    """Deploy the pipeline to MiniStack, AWS in one local process, with the real CDK CLI."""
+    """Deploy the pipeline to MiniStack, AWS in one local process, with the real CDK CLI.
+
+    Exit codes: 0 all is well; 1 it is not, or MiniStack ended by itself; 2 the command was called wrongly.
+    """
     # Also when a terminal closes or a CI job is cancelled, the started processes are ended.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
@@ -22,7 +26,7 @@ def main() -> None:
 
 @main.command(epilog="Example: python -m local demo && echo every row is there")
 def demo() -> None:
-    """Upload the examples; exit code 0 if the tables then hold exactly their rows, 1 if not."""
+    """Upload the examples. Exit code 0 if the tables then hold exactly their rows, 1 if not."""
     console = Console()
     try:
         complete = run_demo(console)
@@ -34,11 +38,14 @@ def demo() -> None:
 
 @main.command(epilog="Example: python -m local up")
 def up() -> None:
-    """Deploy and keep running until Ctrl-C; prints the exports for your own aws or boto3 session."""
+    """Deploy and keep running until Ctrl-C; prints the exports for your own aws or boto3 session.
+
+    Exit code 0 after Ctrl-C, 1 if it could not be started or ended by itself.
+    """
     console = Console(highlight=False, soft_wrap=True)
     try:
         with local_aws() as aws:
-            with console.status("cdk bootstrap, cdk deploy ..."):
+            with working("cdk bootstrap, cdk deploy"):
                 pipeline = deploy(aws).pipeline
             for name, value in aws.exports.items():
                 console.print(f"export {name}={value}")
