@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from local.demo import demo as run_demo
 from local.deployment import deploy
+from local.examples import orders
 from local.progress import working
 from local.server import local_aws
 
@@ -50,7 +52,8 @@ def up() -> None:
             for name, value in aws.exports.items():
                 console.print(f"export {name}={value}")
             console.print("\n.venv/bin/python -m ops upload examples/orders.csv")
-            console.print(".venv/bin/python -m ops --help\n")
+            console.print(".venv/bin/python -m ops --help")
+            console.print(".venv/bin/python -m local generate --help   # large files, or many\n")
             console.print(f"aws s3 cp examples/orders.csv s3://{pipeline.upload_bucket}/")
             console.print(f"aws dynamodb scan --table-name {pipeline.files_table}")
             console.print(f"aws dynamodb scan --table-name {pipeline.rows_table}")
@@ -65,6 +68,17 @@ def up() -> None:
         console.print("ended")
     else:
         raise click.ClickException(f"MiniStack ended by itself, with exit code {code}")
+
+
+@main.command(epilog="Example: python -m local generate .local/burst --files 300 --rows 100")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--files", default=1, show_default=True, help="How many files.")
+@click.option("--rows", default=300_000, show_default=True, help="Rows of the first file; each next file has one more.")
+def generate(folder: Path, files: int, rows: int) -> None:
+    """Write CSV files of made-up orders into FOLDER, to upload with `python -m ops upload`. Exit code 0."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(files):
+        (folder / f"{rows + number}.csv").write_bytes(orders(rows + number))
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

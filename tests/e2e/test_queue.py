@@ -6,9 +6,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,11 +14,10 @@ import boto3
 import pytest
 
 from local.deployment import Deployment
-from local.examples import orders
 from local.ministack import AT_ONCE
 from local.server import PROJECT, LocalAws
 from ops.pipeline import wait_until
-from tests.e2e.deployed import SECONDS, upload
+from tests.e2e.deployed import reported
 
 FUNCTION = "sleeper"
 TIMEOUT = 2
@@ -126,15 +123,14 @@ def test_a_synchronous_invocation_does_not_wait(sleeper: Sleeper) -> None:
     wait_until(lambda: len(sleeper.runs()) == 4 * AT_ONCE + 1, "all events ran")
 
 
-def test_a_burst_of_files_settles_by_itself(deployment: Deployment) -> None:
-    contents = {f"burst/{number}.csv": orders(20 + number) for number in range(30)}
-    with ThreadPoolExecutor() as threads:
-        versions = list(threads.map(partial(upload, deployment), contents, contents.values()))
-    records = [deployment.pipeline.wait_until_settled(version, seconds=SECONDS).attributes for version in versions]
+def test_a_burst_of_files_settles_by_itself(deployment: Deployment, tmp_path: Path) -> None:
+    generate = [sys.executable, "-m", "local", "generate", str(tmp_path), "--files", "30", "--rows", "20"]
+    subprocess.run(generate, cwd=PROJECT, check=True)
+    records = reported("upload", *map(str, sorted(tmp_path.iterdir())), "--to", "burst/", code=0)
     assert [record["rows_stored"] for record in records] == list(range(20, 50))
     times = [(_seconds(record["started_at"]), _seconds(record["settled_at"])) for record in records]
     assert _most_at_once(times) <= AT_ONCE
-    assert not any(b"burst" in json.dumps(failure).encode() for failure in deployment.failures())
+    assert not any("burst" in json.dumps(failure) for failure in deployment.failures())
 
 
 def test_a_ministack_without_its_internals_does_not_start(tmp_path: Path) -> None:
