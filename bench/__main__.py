@@ -139,8 +139,8 @@ def _run(bucket: str, scratch: Path, rounds: int) -> dict[str, list[Found]]:
             write_quoted_file(file, size)
             with file.open("rb") as body:
                 s3.put_object(Bucket=bucket, Key=file.name, Body=body)
-        for name in COLD:
-            _child((name,), bucket, scratch)  # for the bytecode that it leaves
+        for name in (*COLD, *SYNTH):
+            _child((name,), bucket, scratch)  # for the bytecode and the caches that it leaves
     large = f"{GIGABYTE}.csv"
     several = [*((name,) for name in (*CPU, *WALL, *SYNTH)), ("read", large), ("plan", large)]
     several += [(name,) for name in COLD] * COLD_REPETITIONS
