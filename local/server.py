@@ -90,6 +90,7 @@ def _environment(exports: Mapping[str, str], run_dir: Path) -> Iterator[None]:
         exports,
         AWS_EC2_METADATA_DISABLED="true",
         CDK_DISABLE_CLI_TELEMETRY="true",
+        JSII_RUNTIME_PACKAGE_CACHE_ROOT=str(PROJECT / ".cache" / "jsii"),  # 200 MB, or each run would write them again
         HOME=str(run_dir),  # without ~/.aws; what the CDK writes to ~/.cdk is deleted with the run
         NO_PROXY="127.0.0.1",
         PATH=os.pathsep.join(tools),
