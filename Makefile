@@ -2,7 +2,12 @@
 # `make clean` therefore removes all of it.
 PYTHON ?= python3
 BIN    := $(CURDIR)/.venv/bin
-READY  := .venv/.ready
+
+# What is installed, each by the first command that needs it. If one fails, those before it are not repeated.
+PACKAGES := .venv/.packages
+NODE     := node_modules/.ready
+TOOLS    := .venv/.tools
+READY    := $(PACKAGES) $(NODE)
 
 export PATH                            := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export PIP_CACHE_DIR                   := $(CURDIR)/.cache/pip
@@ -12,21 +17,31 @@ export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 export PYTHONDONTWRITEBYTECODE         := 1
 export CDK_DISABLE_CLI_TELEMETRY       := true
 
+STEP := $(PYTHON) local/progress.py
+PIP  := $(BIN)/python -m pip install --disable-pip-version-check
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local unit test snapshot bench lint synth settings deploy destroy lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
 
-setup: $(READY) ## the virtual environment, Node and the CDK CLI, from the lock files
+setup: $(READY) $(TOOLS) ## install everything, which the commands below do by themselves
 
 # The version is checked first: an older Python fails deep inside a dependency otherwise.
-$(READY): requirements-dev.txt package-lock.json pyproject.toml
+$(PACKAGES): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
-	npm ci --silent --no-fund --no-audit
+	@$(STEP) "Creating .venv" $(PYTHON) -m venv --clear .venv
+	@$(STEP) "Installing what is needed to run and to deploy" $(PIP) --require-hashes -r requirements.txt
+	@$(STEP) "Installing lambda/csv_ingest" $(PIP) --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(NODE): package-lock.json | $(PACKAGES)
+	@$(STEP) "Installing the CDK CLI" npm ci --no-fund --no-audit
+	@touch $@
+
+$(TOOLS): requirements-dev.txt $(PACKAGES)
+	@$(STEP) "Installing the tools of lint, test and bench" $(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
 
 demo: $(READY) ## deploy to a local AWS, upload the examples, check that every row arrived
@@ -35,21 +50,21 @@ demo: $(READY) ## deploy to a local AWS, upload the examples, check that every r
 local: $(READY) ## the same deployment, kept running for your own experiments (Ctrl-C ends it)
 	@$(BIN)/python -m local up
 
-unit: $(READY) ## the tests that need no server, in seconds
+unit: $(TOOLS) ## the tests that need no server, in seconds
 	@$(BIN)/python -m pytest tests/unit
 
 # Two workers, a MiniStack each; a file's tests stay together, so that the stack is deployed once. In the order of the
 # files: xdist would begin with those of many tests, and end with the one test that takes a minute and a half.
-test: $(READY) ## all tests: unit, integration, gates, infrastructure, end to end
+test: $(READY) $(TOOLS) ## all tests: unit, integration, gates, infrastructure, end to end
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-snapshot: $(READY) ## write the snapshot of the template that a review looks at, after a change of the stack
+snapshot: $(READY) $(TOOLS) ## write the snapshot of the template that a review looks at, after a change of the stack
 	@$(BIN)/python -m tests.infrastructure.snapshot
 
-bench: $(READY) ## speed and memory against baselines, in ten minutes; writes docs/benchmarks.md
+bench: $(READY) $(TOOLS) ## speed and memory against baselines, in ten minutes; writes docs/benchmarks.md
 	@$(BIN)/python -m bench
 
-lint: $(READY) ## ruff, mypy, and cfn-lint on the synthesized templates
+lint: $(READY) $(TOOLS) ## ruff, mypy, and cfn-lint on the synthesized templates
 	ruff check .
 	ruff format --check .
 	mypy
@@ -58,9 +73,10 @@ lint: $(READY) ## ruff, mypy, and cfn-lint on the synthesized templates
 	cfn-lint cdk.out/*.template.json
 
 synth: $(READY) ## the CloudFormation template, in cdk.out (add ARGS="-c stage=prod")
-	cdk synth --quiet $(ARGS)
+	@cdk synth --quiet $(ARGS)
+	@echo "The template: $$(ls -t cdk.out/*.template.json | head -n 1)"
 
-settings: $(READY) ## every setting with its value, and what is allowed (add ARGS="-c stage=prod")
+settings: $(PACKAGES) ## every setting with its value, and what is allowed (add ARGS="-c stage=prod")
 	@$(BIN)/python -m stacks $(ARGS)
 
 deploy: $(READY) ## deploy to the AWS account of your credentials (add ARGS="-c stage=prod")
@@ -72,10 +88,11 @@ destroy: $(READY) ## remove the deployment; the bucket has to be empty (see docs
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
            --custom-compile-command "make lock"
 
-lock: $(READY) ## compile the lock files again, after a change of a *.in file
-	$(COMPILE) --python-version 3.11 requirements.in -o requirements.txt
+# requirements-dev.txt has all packages; the other files take their versions from it.
+lock: $(TOOLS) ## compile the lock files again, after a change of a *.in file
 	$(COMPILE) --python-version 3.11 requirements-dev.in -o requirements-dev.txt
-	$(COMPILE) --python-version 3.13 lambda/requirements.in -o lambda/requirements.txt
+	$(COMPILE) --python-version 3.11 -c requirements-dev.txt requirements.in -o requirements.txt
+	$(COMPILE) --python-version 3.13 -c requirements-dev.txt lambda/requirements.in -o lambda/requirements.txt
 	$(COMPILE) --python-version 3.11 .github/requirements-audit.in -o .github/requirements-audit.txt
 
 clean: ## remove everything that make brought

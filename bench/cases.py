@@ -8,7 +8,7 @@ import re
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -337,13 +337,12 @@ def _peak() -> int:
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
 
 
-def quoted_file(path: Path, size: int) -> Iterator[int]:
-    """Write a file with newlines in quotes; yields how many bytes were written."""
+def write_quoted_file(path: Path, size: int) -> None:
+    """Write a file with newlines in quotes."""
     from local.examples import quoted_lines
 
     with path.open("wb") as file:
-        for piece in quoted_lines(size):
-            yield file.write(piece)
+        file.writelines(quoted_lines(size))
 
 
 CASES: dict[str, Callable[..., Found]] = {

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -9,12 +10,17 @@ from rich.console import Console
 
 from local.demo import demo as run_demo
 from local.deployment import deploy
+from local.examples import orders
+from local.progress import working
 from local.server import local_aws
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: python -m local demo")
 def main() -> None:
-    """Deploy the pipeline to MiniStack, AWS in one local process, with the real CDK CLI."""
+    """Deploy the pipeline to MiniStack, AWS in one local process, with the real CDK CLI.
+
+    Exit codes: 0 all is well; 1 it is not, or MiniStack ended by itself; 2 the command was called wrongly.
+    """
     # Also when a terminal closes or a CI job is cancelled, the started processes are ended.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
@@ -22,7 +28,7 @@ def main() -> None:
 
 @main.command(epilog="Example: python -m local demo && echo every row is there")
 def demo() -> None:
-    """Upload the examples; exit code 0 if the tables then hold exactly their rows, 1 if not."""
+    """Upload the examples. Exit code 0 if the tables then hold exactly their rows, 1 if not."""
     console = Console()
     try:
         complete = run_demo(console)
@@ -34,16 +40,20 @@ def demo() -> None:
 
 @main.command(epilog="Example: python -m local up")
 def up() -> None:
-    """Deploy and keep running until Ctrl-C; prints the exports for your own aws or boto3 session."""
+    """Deploy and keep running until Ctrl-C; prints the exports for your own aws or boto3 session.
+
+    Exit code 0 after Ctrl-C, 1 if it could not be started or ended by itself.
+    """
     console = Console(highlight=False, soft_wrap=True)
     try:
         with local_aws() as aws:
-            with console.status("cdk bootstrap, cdk deploy ..."):
+            with working("cdk bootstrap, cdk deploy"):
                 pipeline = deploy(aws).pipeline
             for name, value in aws.exports.items():
                 console.print(f"export {name}={value}")
             console.print("\n.venv/bin/python -m ops upload examples/orders.csv")
-            console.print(".venv/bin/python -m ops --help\n")
+            console.print(".venv/bin/python -m ops --help")
+            console.print(".venv/bin/python -m local generate --help   # large files, or many\n")
             console.print(f"aws s3 cp examples/orders.csv s3://{pipeline.upload_bucket}/")
             console.print(f"aws dynamodb scan --table-name {pipeline.files_table}")
             console.print(f"aws dynamodb scan --table-name {pipeline.rows_table}")
@@ -58,6 +68,17 @@ def up() -> None:
         console.print("ended")
     else:
         raise click.ClickException(f"MiniStack ended by itself, with exit code {code}")
+
+
+@main.command(epilog="Example: python -m local generate .local/burst --files 300 --rows 100")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--files", default=1, show_default=True, help="How many files.")
+@click.option("--rows", default=300_000, show_default=True, help="Rows of the first file; each next file has one more.")
+def generate(folder: Path, files: int, rows: int) -> None:
+    """Write CSV files of made-up orders into FOLDER, to upload with `python -m ops upload`. Exit code 0."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(files):
+        (folder / f"{rows + number}.csv").write_bytes(orders(rows + number))
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

@@ -20,6 +20,7 @@ from csv_ingest.ledger import REJECTED
 from csv_ingest.model import ObjectVersion
 from local.deployment import Deployment, TableRow, deploy
 from local.examples import EXAMPLES, expected_rows, orders, sample_event
+from local.progress import working
 from local.server import local_aws
 from ops.pipeline import wait_until
 
@@ -60,12 +61,12 @@ def demo(console: Console) -> bool:
     """Deploy, upload, deliver, look; returns whether the tables hold exactly what the files say."""
     with local_aws() as aws:
         started = time.monotonic()
-        with console.status(f"cdk bootstrap, cdk deploy to MiniStack on {aws.endpoint} ..."):
+        with working(f"cdk bootstrap, cdk deploy to MiniStack on {aws.endpoint}"):
             deployment = deploy(aws)
         console.print(f"Deployed by the CDK CLI to MiniStack in {time.monotonic() - started:.0f} s.\n")
         uploads = upload(deployment, [*GOOD, BROKEN], console)
         again = upload(deployment, GOOD[:1], console)[GOOD[0].key]
-        with console.status("waiting for the function ..."):
+        with working("waiting for the function"):
             outcomes = _outcomes(deployment, uploads)
             repeated = _repeat(deployment, uploads, again)
             # An upload that was deleted before it was read: it fails for good, after its retries.

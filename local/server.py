@@ -18,20 +18,6 @@ from typing import IO
 PROJECT = Path(__file__).parents[1]
 START_TIMEOUT = 60  # seconds
 
-# The child reads its standard input, which ends with the parent, even if the parent is killed. Then it ends its process
-# group, which includes the processes of the functions.
-_MINISTACK = """if True:
-    import os, runpy, signal, sys, threading
-
-    def end_with_parent():
-        sys.stdin.read()
-        os.killpg(0, signal.SIGTERM)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    sys.argv = ["ministack"]
-    runpy.run_module("ministack", run_name="__main__")
-"""
-
 
 @dataclass(frozen=True)
 class LocalAws:
@@ -76,7 +62,7 @@ def local_aws() -> Iterator[LocalAws]:
     try:
         with _environment(exports, run_dir):
             log = run_dir / "ministack.log"
-            with _child([sys.executable, "-c", _MINISTACK], log, server) as process:
+            with _child([sys.executable, "-m", "local.ministack"], log, server) as process:
                 _wait_until_healthy(endpoint, process, log)
                 yield LocalAws(endpoint, process, run_dir, exports)
     finally:
@@ -104,6 +90,7 @@ def _environment(exports: Mapping[str, str], run_dir: Path) -> Iterator[None]:
         exports,
         AWS_EC2_METADATA_DISABLED="true",
         CDK_DISABLE_CLI_TELEMETRY="true",
+        JSII_RUNTIME_PACKAGE_CACHE_ROOT=str(PROJECT / ".cache" / "jsii"),  # 200 MB, or each run would write them again
         HOME=str(run_dir),  # without ~/.aws; what the CDK writes to ~/.cdk is deleted with the run
         NO_PROXY="127.0.0.1",
         PATH=os.pathsep.join(tools),

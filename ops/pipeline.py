@@ -1,6 +1,7 @@
 """A deployed pipeline, found through its stack's outputs: on AWS, or locally with `AWS_ENDPOINT_URL`."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from csv_ingest import ledger, source
 from csv_ingest.configuration import IngestConfig
@@ -52,6 +53,16 @@ class Pipeline:
             [described] = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
         except ClientError as error:
             raise NotDeployed(f"stack {stack}: {error}. Is it deployed in this account and region?") from error
+        except EndpointConnectionError as error:
+            local = os.environ.get("AWS_ENDPOINT_URL", "")
+            if not local.startswith("http://127.0.0.1:"):
+                raise
+            raise NotDeployed(f"no local AWS answers at {local}: has `make local` ended?") from error
+        except (NoCredentialsError, NoRegionError) as error:
+            raise NotDeployed(
+                f"{str(error).rstrip('.')}. For AWS, set credentials and AWS_DEFAULT_REGION;"
+                " for the local AWS, run `make local` and set what it exports."
+            ) from error
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
         try:
             return cls(

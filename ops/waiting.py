@@ -67,7 +67,7 @@ class _Wait:
             if record.version_id != upload.version.version_id:
                 continue  # whether this version has the same content is for its delivery to find out
             status = status_of(upload, record)
-            if record.status == COMPLETE and not self._is_new(status):
+            if record.status == COMPLETE and "compared_at" in record.attributes:
                 self._end(upload, replace(status, remark="was complete already: the same content was ingested before"))
             elif record.status == COMPLETE or (record.status == REJECTED and self._is_new(status)):
                 self._end(upload, status)

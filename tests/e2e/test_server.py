@@ -1,5 +1,6 @@
-"""The local AWS leaves nothing behind."""
+"""The local AWS leaves nothing behind, and the operator's commands say when it is not there."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -34,3 +35,33 @@ def test_the_server_ends_with_its_parent(sign: signal.Signals) -> None:
     # Its files go with the block; a process that is killed has no time for them.
     assert sign != signal.SIGINT or not Path(run_dir.strip()).exists()
     shutil.rmtree(run_dir.strip(), ignore_errors=True)
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+REGION = {"AWS_DEFAULT_REGION": "us-east-1"}
+ADVICE = "For AWS, set credentials and AWS_DEFAULT_REGION; for the local AWS, run `make local` and set what it exports."
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {**KEYS, **REGION, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
+            "no local AWS answers at http://127.0.0.1:9: has `make local` ended?",
+        ),
+        (REGION, f"Unable to locate credentials. {ADVICE}"),
+        (KEYS, f"You must specify a region. {ADVICE}"),
+    ],
+    ids=["ended", "no credentials", "no region"],
+)
+def test_a_missing_aws_is_explained(settings: dict[str, str], message: str, tmp_path: Path) -> None:
+    alone = {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "ops", "status"],
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"]} | alone | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, f"Error: {message}\n")

@@ -50,7 +50,8 @@ class FileLedger:
 
     def adopt_version(self) -> None:
         """Record that this version of the object has the content that was planned, or ingested, for another one."""
-        self._table.update(self._key, items.about_version(self._version), condition="attribute_exists(#version_id)")
+        adopted = items.about_version(self._version) | {"compared_at": items.now()}
+        self._table.update(self._key, adopted, condition="attribute_exists(#version_id)")
 
     def reject_rows(self, rows: Sequence[RejectedRow]) -> None:
         """Record rows that are not stored; repeating it changes nothing."""

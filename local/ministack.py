@@ -1,0 +1,78 @@
+"""The child process of `local.server`: MiniStack, with the queue that AWS has for asynchronous invocations.
+
+MiniStack starts every asynchronous invocation at once, and an invocation that is throttled uses up its retries. The
+parts of a large file would all run at once, and time out. On AWS they wait in Lambda's queue, and so they do here.
+"""
+
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+from contextvars import ContextVar
+from typing import Any
+
+from ministack.services import lambda_svc
+
+AT_ONCE = min(4, max(2, os.cpu_count() or 1))
+"""Asynchronous invocations that run at the same time; more of them would only share the same processor cores."""
+
+THROTTLED = 1.0  # seconds until a throttled event is tried again
+
+_asynchronous = ContextVar("_asynchronous", default=False)
+
+
+def queue_asynchronous_invocations() -> None:
+    """Let asynchronous invocations wait for one of `AT_ONCE` slots, before their timeout begins to count.
+
+    Also an invocation that its function's reserved concurrency refuses waits, without using up a retry. A reserved
+    concurrency of 0 fails it, as on AWS. Synchronous invocations never wait. Raises AttributeError if this version of
+    MiniStack has not the functions that are replaced here.
+    """
+    start, execute = lambda_svc.invoke_async_with_retry, lambda_svc._execute_function  # noqa: SLF001
+    slots = threading.Semaphore(AT_ONCE)
+
+    def start_marked(function: Any, event: Any) -> None:
+        # The thread that `start` begins for the event and its retries inherits the mark.
+        token = _asynchronous.set(True)
+        try:
+            start(function, event)
+        finally:
+            _asynchronous.reset(token)
+
+    def execute_in_turn(function: Any, event: Any) -> Any:
+        if not _asynchronous.get():
+            return execute(function, event)
+        while True:
+            with slots:
+                # The function may have been paused or resumed since the event arrived.
+                current = function | {"concurrency": _reserved_concurrency(function)}
+                result = execute(current, event)
+            if not result.get("throttle") or current["concurrency"] == 0:
+                return result
+            time.sleep(THROTTLED)
+
+    lambda_svc.invoke_async_with_retry, lambda_svc._execute_function = start_marked, execute_in_turn  # noqa: SLF001
+
+
+def _reserved_concurrency(function: Any) -> int | None:
+    deployed = lambda_svc._functions.get(function["config"]["FunctionName"], function)  # noqa: SLF001
+    reserved: int | None = deployed.get("concurrency")
+    return reserved
+
+
+def _end_with_parent() -> None:
+    """Read the standard input, which ends with the parent, even if the parent is killed; then end the process group.
+
+    The group includes the processes of the functions.
+    """
+    sys.stdin.read()
+    os.killpg(0, signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    queue_asynchronous_invocations()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.argv = ["ministack"]
+    runpy.run_module("ministack", run_name="__main__")

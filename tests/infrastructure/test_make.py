@@ -1,0 +1,116 @@
+"""`make` installs what a command needs, says what it does, and what failed."""
+
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import progress
+from local.server import PROJECT
+from ops.pipeline import wait_until
+
+PROGRESS = [sys.executable, str(PROJECT / "local" / "progress.py")]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder in which nothing is installed yet."""
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "pyproject.toml", "package-lock.json"):
+        shutil.copy(PROJECT / name, tmp_path)
+    return tmp_path
+
+
+def make(clone: Path, *arguments: str) -> str:
+    """What make prints; with -n, what it would do."""
+    command = ["/usr/bin/env", "make", *arguments]
+    return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("target", "tools", "node"),
+    [
+        ("demo", False, True),
+        ("local", False, True),
+        ("synth", False, True),
+        ("deploy", False, True),
+        ("settings", False, False),
+        ("unit", True, False),
+        ("lint", True, True),
+        ("test", True, True),
+        ("bench", True, True),
+    ],
+)
+def test_a_command_installs_only_what_it_needs(clone: Path, target: str, *, tools: bool, node: bool) -> None:
+    plan = make(clone, "-n", target)
+    assert "-r requirements.txt" in plan
+    assert ("-r requirements-dev.txt" in plan, "npm ci" in plan) == (tools, node)
+
+
+def test_what_is_installed_is_not_repeated(clone: Path) -> None:
+    (clone / ".venv").mkdir()
+    (clone / ".venv" / ".packages").touch()
+    plan = make(clone, "-n", "test")
+    assert "-m venv" not in plan
+    assert "-r requirements-dev.txt" in plan
+    assert "npm ci" in plan
+
+
+def test_bare_make_lists_the_commands(clone: Path) -> None:
+    listed = re.findall(r"^  make ([a-z]+)", make(clone), flags=re.MULTILINE)
+    phony = re.findall(r"^\.PHONY: (.+)$", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert sorted(listed) == sorted(" ".join(phony).split())
+
+
+def test_lock_files_agree_on_versions() -> None:
+    everything, *others = (
+        pinned(lock) for lock in ("requirements-dev.txt", "requirements.txt", "lambda/requirements.txt")
+    )
+    for other in others:
+        assert {name: everything.get(name) for name in other} == other
+
+
+def test_a_step_shows_output_only_if_it_fails() -> None:
+    script = "print('noise'); raise SystemExit({})"
+    good, bad = (
+        subprocess.run(
+            [*PROGRESS, "Installing", sys.executable, "-c", script.format(code)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for code in (0, 3)
+    )
+    assert (good.returncode, good.stdout, good.stderr) == (0, "", "Installing ...\n")
+    assert bad.returncode == 3
+    assert bad.stderr.startswith("Installing ...\nnoise\nInstalling: failed with exit code 3: ")
+
+
+def test_a_long_step_goes_on_telling(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.01)
+    printed: list[str] = []
+
+    def told_twice() -> bool:
+        printed.append(capfd.readouterr().err)
+        return "".join(printed).count("Waiting ... 0 s: 3 of 8\n") >= 2
+
+    with progress.working("Waiting") as show:
+        show("3 of 8")
+        wait_until(told_twice, "the step tells again")
+    assert "".join(printed).startswith("Waiting ...\n")
+
+
+def test_a_terminal_has_one_line_for_a_step() -> None:
+    mine, theirs = pty.openpty()
+    subprocess.run([*PROGRESS, "Installing", sys.executable, "-c", ""], stderr=theirs, check=True)
+    os.close(theirs)
+    assert os.read(mine, 1_000).decode() == "\r\x1b[KInstalling ...\r\x1b[K"
+    os.close(mine)
+
+
+def pinned(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([\w-]+)==(\S+)", (PROJECT / lock).read_text(), flags=re.MULTILINE))
