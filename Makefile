@@ -76,6 +76,7 @@ lock: $(READY) ## compile the lock files again, after a change of a *.in file
 	$(COMPILE) --python-version 3.11 requirements.in -o requirements.txt
 	$(COMPILE) --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) --python-version 3.13 lambda/requirements.in -o lambda/requirements.txt
+	$(COMPILE) --python-version 3.11 .github/requirements-audit.in -o .github/requirements-audit.txt
 
 clean: ## remove everything that make brought
 	rm -rf .venv .cache .local node_modules cdk.out .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -212,7 +212,7 @@ def same_records(path: str) -> Found:
     with Path(path).open("rb") as file:
         for part, after in pairwise([*parts, PartStart(size, 0)]):
             piece = io.BytesIO(file.read(after.byte - part.byte))
-            for _, record in read_records(piece, format_, first_line=part.line):
+            for _, record in read_records(piece, format_, start=part):
                 joined.update("\0".join(record).encode())
     return {"rows": rows, "bytes": size, "parts": len(parts), "same": whole.digest() == joined.digest()}
 

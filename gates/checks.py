@@ -7,7 +7,7 @@ from typing import Any
 
 from gates.rules import RULES
 from gates.rules.rule import CheckContext, Package, Rule, Violation
-from gates.template import InvalidTemplate, Resource, Template, deployments, mappings
+from gates.template import InvalidTemplate, Template, deployments, expanded, mappings
 
 NAMESPACE = "gates"
 
@@ -28,16 +28,17 @@ def check(template: Mapping[str, Any], *, today: date, packages: Mapping[str, Pa
     `packages` holds functions' packages by logical id; the packages of other functions are not checked.
     A resource's metadata acknowledges a finding, in the form that cdk-nag and the CDK's acknowledgements use:
     `Metadata: {cdk_nag: {rules_to_suppress: [{id: gates::RULE, reason: WHY}]}}`.
-    Raises InvalidTemplate.
+    The template's own metadata does that for its parts that are no resources. Raises InvalidTemplate.
     """
     findings: dict[tuple[str, Violation], Finding] = {}
     try:
+        template = expanded(template)
         for description, given in deployments(template):
             context = CheckContext(Template(template, given), today, packages or {})
             for rule, violation in _violations(context):
                 # A violation that an earlier deployment has does not depend on this deployment.
                 if (rule.id, violation) not in findings:
-                    reason = _acknowledged(context.template.by_id[violation.resource]).get(rule.id)
+                    reason = _acknowledged(context.template, violation.resource).get(rule.id)
                     findings[rule.id, violation] = Finding(rule, _described(violation, description), reason)
     except RecursionError as error:
         raise InvalidTemplate("something in it is defined by itself") from error
@@ -54,10 +55,12 @@ def _described(violation: Violation, deployment: str) -> Violation:
     return replace(violation, detail=f"{violation.detail} ({deployment})") if deployment else violation
 
 
-def _acknowledged(resource: Resource) -> dict[str, str]:
-    """The rules that a resource may break, with the reasons."""
+def _acknowledged(template: Template, name: str) -> dict[str, str]:
+    """The rules that a resource may break, with the reasons; those of the template for what is no resource."""
+    resource = template.by_id.get(name)
+    metadata = resource.metadata if resource else template.metadata
     reasons = {}
-    for each in mappings(resource.metadata.get("cdk_nag"), "rules_to_suppress"):
+    for each in mappings(metadata.get("cdk_nag"), "rules_to_suppress"):
         id_, reason = (value if isinstance(value := each.get(key), str) else "" for key in ("id", "reason"))
         if id_.startswith(f"{NAMESPACE}::"):
             reasons[id_.removeprefix(f"{NAMESPACE}::")] = reason.strip()

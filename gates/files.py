@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from gates.template import InvalidTemplate, as_list, mapping
+from gates.template import InvalidTemplate, as_list, at, expanded, is_opaque_resource, mapping
 
 _SAM = "AWS::Serverless-2016-10-31"
 _LOCAL_PATHS = ("CodeUri", "ContentUri", "DefinitionUri")
+_PACKAGED = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
+_MUST_BE_KNOWN = ("AutoPublishAlias", "AutoPublishCodeSha256")
+"""Properties whose parameter SAM has to resolve. It gets the parameter's name for one without a default."""
 _S3_URI = "s3://packaged/here"
 _IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/packaged:here"
 
@@ -31,22 +35,40 @@ class TemplateFile:
         if not isinstance(template, dict):
             raise InvalidTemplate("it is no mapping")
         resources = mapping(template.get("Resources"))
-        self._lines = {name: name.start_mark.line + 1 for name in resources if hasattr(name, "start_mark")}
-        self.template: dict[str, Any] = json.loads(json.dumps(template, default=str))
+        self._lines = {
+            part: name.start_mark.line + 1
+            for name in resources
+            if hasattr(name, "start_mark")
+            for part in (name, *_beginnings(resources[name]))
+        }
+        self.template: Mapping[str, Any] = expanded(json.loads(json.dumps(template, default=str)))
         if _SAM in as_list(template.get("Transform")):
             self.template = _translate(self.template)
 
     def line(self, resource: str) -> int:
-        """The line where a resource begins, or where the SAM resource begins that it was made of; 1 if unknown."""
+        """The line where a resource begins, or the SAM resource or the loop that it was made of; 1 if unknown."""
         origins = [name for name in self._lines if resource.startswith(name)]
         return self._lines[max(origins, key=len)] if origins else 1
 
 
-def _translate(template: dict[str, Any]) -> dict[str, Any]:
+def _beginnings(loop: Any) -> list[str]:
+    """What the logical ids begin with that a loop makes, as far as they do not begin with a value of the loop."""
+    bodies = [each for each in loop if isinstance(each, Mapping)] if isinstance(loop, list) else []
+    return [begin for body in bodies for name in body if (begin := re.split(r"[$&]\{", str(name))[0])]
+
+
+def _translate(template: Mapping[str, Any]) -> dict[str, Any]:
     """The CloudFormation template that SAM makes of a template. Raises InvalidTemplate."""
+    # SAM takes the macro out, and knows only resources.
+    macros = [each for each in as_list(template["Transform"]) if each != _SAM]
+    resources = mapping(template.get("Resources"))
+    opaque = {name: each for name, each in resources.items() if is_opaque_resource(name, each)}
+    template = {**template, "Resources": {name: each for name, each in resources.items() if name not in opaque}}
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
+    parameters = mapping(template.get("Parameters"))
+    given = {name for name, each in parameters.items() if at(each, "Default") is None}
     for parent in (mapping(template.get("Globals")), *mapping(template.get("Resources")).values()):
-        _package(mapping(parent))
+        _package(mapping(parent), given)
     translator = Translator(
         managed_policy_map={}, sam_parser=Parser(), boto_session=boto3.Session(region_name="us-east-1")
     )
@@ -55,15 +77,31 @@ def _translate(template: dict[str, Any]) -> dict[str, Any]:
     except InvalidDocumentException as error:
         causes = "; ".join(cause.message for cause in error.causes)
         raise InvalidTemplate(f"SAM cannot translate it: {causes}") from error
-    return translated
+    return {**translated, "Resources": {**mapping(translated.get("Resources")), **opaque}, "Transform": macros}
 
 
-def _package(parent: Mapping[str, Any]) -> None:
-    """Replace the local paths of a resource or of `Globals`, as `sam package` does: SAM translates only S3 URIs."""
-    for properties in (mapping(parent.get("Properties")), *parent.values()):
+def _package(parent: Mapping[str, Any], given: set[Any]) -> None:
+    """Replace what SAM cannot translate in a resource or in `Globals`.
+
+    `sam package` replaces local paths; the deployment knows the given parameters.
+    """
+    for properties in filter(lambda each: isinstance(each, dict), parent.values()):
+        for name in _MUST_BE_KNOWN:
+            if (reference := at(properties, name, "Ref")) in given:
+                properties[name] = reference
         for name in _LOCAL_PATHS:
-            if isinstance(properties, dict) and isinstance(properties.get(name), str):
+            if isinstance(properties.get(name), str):
                 properties[name] = _S3_URI
-    properties = parent.get("Properties")
-    if isinstance(properties, dict) and properties.get("PackageType") == "Image":
+    if isinstance(properties := parent.get("Properties"), dict):
+        _add_package(str(parent.get("Type")), properties)
+
+
+def _add_package(resource_type: str, properties: dict[str, Any]) -> None:
+    """Add the package of a resource that does not name it."""
+    package = _PACKAGED.get(resource_type, "")
+    if resource_type == "AWS::Serverless::Application":
+        properties["Location"] = _S3_URI  # SAM asks the Serverless Application Repository for other locations
+    elif properties.get("PackageType") == "Image":
         properties.setdefault("ImageUri", _IMAGE)  # `sam build` sets one
+    elif package and properties.get(package) is None and not properties.keys() & {"InlineCode", "ImageUri"}:
+        properties[package] = _S3_URI  # `sam package` packages the folder of the template

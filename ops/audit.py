@@ -5,12 +5,43 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from csv_ingest import csvfile, source
-from csv_ingest.destinations.duplicates import STORED_DIFFERENTLY
+from csv_ingest.destinations.duplicates import duplicate
 from csv_ingest.ledger import COMPLETE, REJECTED, SETTLED, FileRecord
-from csv_ingest.model import ObjectVersion, RejectedRow, Row, RowKey, UnreadableFile
-from ops.expectations import Expectations
+from csv_ingest.model import ObjectVersion, RejectedRow, Row, RowCounts, RowKey, UnreadableFile, Upload
+from ops.expectations import Expectations, digest
 from ops.pipeline import Pipeline
-from ops.status import distinct
+
+
+class RestoreRow(NamedTuple):
+    """The row of a line has to be in the destination."""
+
+    line: int
+
+
+class RecordReject(NamedTuple):
+    """A row has to be recorded as rejected."""
+
+    row: RejectedRow
+
+
+class RemoveReject(NamedTuple):
+    """The row of a line must not be recorded as rejected."""
+
+    line: int
+
+
+class CorrectCounts(NamedTuple):
+    """The ledger has to have these counts of the file."""
+
+    counts: RowCounts
+
+
+class Redeliver(NamedTuple):
+    """A delivery has to settle the upload."""
+
+
+Remedy = RestoreRow | RecordReject | RemoveReject | CorrectCounts | Redeliver
+"""What mends a discrepancy."""
 
 
 class Discrepancy(NamedTuple):
@@ -25,6 +56,10 @@ class Discrepancy(NamedTuple):
     """Of the upload, if there is one."""
     row: RowKey | None = None
     """Of the row, if it is one."""
+    remedy: Remedy | None = None
+    """None if a person has to look: a row that nobody uploaded, or a file that cannot be read any more."""
+    version: ObjectVersion | None = None
+    """The upload that the remedy is for."""
 
 
 class Audited(NamedTuple):
@@ -45,10 +80,10 @@ def audit(pipeline: Pipeline, *, prefix: str = "", progress: Callable[[str], Non
     """
     with Expectations.on_disk() as expected:
         run = _Audit(pipeline, prefix, expected, progress)
-        files = run.read_files()
+        run.read_files()
         rows = run.scan_rows()
         not_compared = run.count_orphans()
-        return Audited(files, rows, not_compared, run.findings + list(run.missing_rows()))
+        return Audited(len(run.versions), rows, not_compared, run.findings + list(run.missing_rows()))
 
 
 @dataclass
@@ -60,20 +95,23 @@ class _Audit:
     expected: Expectations
     progress: Callable[[str], None]
     findings: list[Discrepancy] = field(default_factory=list)
+    versions: dict[tuple[str, str], ObjectVersion] = field(default_factory=dict)
+    """One version of each upload, by object key and the upload's entry in the ledger."""
 
-    def read_files(self) -> int:
-        """Read every upload and note what must be in the destination; returns how many uploads there are."""
-        files = 0
-        for upload, record in self.pipeline.files.records(distinct(self.pipeline.uploads(self.prefix))):
-            files += 1
+    def read_files(self) -> None:
+        """Read every upload and note what must be in the destination."""
+        for upload, record in self.pipeline.records(self.prefix):
             version = upload.version
-            self.progress(version.key)
-            self.expected.add_upload(version)
-            if record.status not in SETTLED:
-                self._find("unsettled", version, f"etag {version.etag}: {record.status or 'no record'}")
-            if record.status != REJECTED:
+            entry = version.key, str(record.attributes.get("entry", version.etag))
+            if record.status == REJECTED:
+                self.versions.setdefault(entry, version)
+            elif not self._has_other_content(upload, record) and entry not in self.versions:
+                self.versions[entry] = version
+                self.progress(version.key)
+                self.expected.add_upload(version)
+                if record.status not in SETTLED:
+                    self._find("unsettled", version, f"etag {version.etag}: {_state(record)}", Redeliver())
                 self._read_file(version, record)
-        return files
 
     def scan_rows(self) -> int:
         """Compare everything in the destination with what is expected; returns how many rows were expected."""
@@ -83,8 +121,7 @@ class _Audit:
             if expected:
                 rows += 1
                 if not expected.is_stored_as(found):
-                    detail = f"line {expected.line:,}: {key}"
-                    self.findings.append(Discrepancy("different", expected.object_key, detail, key.etag, key))
+                    self._find_row("different", expected.object_key, expected.line, key)
             elif object_key := self.expected.object_key(key.etag):
                 self.findings.append(Discrepancy("unexpected", object_key, str(key), key.etag, key))
             elif not self.prefix:
@@ -104,49 +141,83 @@ class _Audit:
     def missing_rows(self) -> Iterator[Discrepancy]:
         """What had to be in the destination and was not met there."""
         for row in self.expected.missing():
-            yield Discrepancy("missing", row.object_key, f"line {row.line:,}: {row.key}", row.key.etag, row.key)
+            yield self._discrepancy_of_row("missing", row.object_key, row.line, row.key)
+
+    def _has_other_content(self, upload: Upload, record: FileRecord) -> bool:
+        """Whether a version is not what was ingested under its ETag, and no delivery has said so yet: a finding."""
+        version = upload.version
+        if record.is_planned and record.version_id == version.version_id:
+            return False
+        recorded = self.pipeline.files.content(version.etag)
+        if recorded is None or self._sha256(version) == recorded.sha256:
+            return False
+        detail = f"version {version.version_id}: other content was ingested under its etag {version.etag}"
+        self._find("unsettled", version, detail, Redeliver())
+        return True
+
+    def _sha256(self, version: ObjectVersion) -> str:
+        content = csvfile.ContentHash()
+        try:
+            with source.open_object(version, self.pipeline.s3) as stream:
+                content.add_all(stream)
+        except UnreadableFile:
+            return "none, since it cannot be unpacked"
+        return content.hexdigest()
 
     def _read_file(self, version: ObjectVersion, record: FileRecord) -> None:
-        """Expect each row of a file; a row that is neither to be stored nor recorded as rejected is found here."""
+        """Expect each row of a file in the destination, or among the rejected rows of the ledger."""
         format_ = record.format or self.pipeline.config.format
+        is_complete = record.status == COMPLETE
+        required = is_complete or record.parts_checked is not None  # the check begins when all rows are stored
         read = rejected = 0
-        unaccounted: list[str] = []
         try:
             with source.open_object(version, self.pipeline.s3) as stream:
                 recorded = self.pipeline.files.rejected_rows(version.key, version.etag)
                 for row, reject in _by_line(csvfile.read_rows(stream, format_), recorded):
+                    expected = self._expect(version, row, required=required)
                     read += row is not None
-                    rejected += row is not None and reject is not None
-                    if wrong := self._wrong_with(version, row, reject, required=record.status == COMPLETE):
-                        unaccounted.append(wrong)
+                    rejected += expected is not None
+                    if is_complete:
+                        self._compare_reject(version, expected, reject)
         except UnreadableFile as error:
-            unaccounted.append(str(error))
-        if record.status != COMPLETE:
-            return  # rows that are not accounted for yet may well be
-        for detail in unaccounted:
-            self._find("unaccounted", version, detail)
-        if record.counts != (read, read - rejected, rejected):
-            in_file = f"the file {read:,} rows, of which {rejected:,} are recorded as rejected"
-            self._find("sums", version, f"the ledger has {record.counts}, {in_file}")
+            if is_complete:
+                self._find("unaccounted", version, str(error), None)
+            return
+        counts = RowCounts(read, read - rejected, rejected)
+        if is_complete and record.counts != counts:
+            detail = f"the ledger has {record.counts}, the file {read:,} rows, of which {rejected:,} are to be rejected"
+            self._find("sums", version, detail, CorrectCounts(counts))
 
-    def _wrong_with(
-        self, version: ObjectVersion, row: Row | RejectedRow | None, reject: RejectedRow | None, *, required: bool
-    ) -> str | None:
-        """Expect one row, if it is to be stored; returns why it is not accounted for, if so."""
-        if row is None:
-            return f"line {reject.line:,}: a reject of no row" if reject else None
-        if isinstance(row, RejectedRow):
-            return None if reject else f"line {row.line:,}: {row.reason}"
-        if reject is None:
-            same = self.expected.add_row(version, row, required=required)
-            return None if same else f"line {row.line:,}: its id was used before"
-        if reject.reason == STORED_DIFFERENTLY:
-            # Under its key is something that is not this row any more: for the scan to find.
-            self.expected.add_row(version, row, required=False)
-        return None
+    def _expect(self, version: ObjectVersion, row: Row | RejectedRow | None, *, required: bool) -> RejectedRow | None:
+        """Expect a row in the destination; if it cannot be stored, returns it as it has to be recorded."""
+        if not isinstance(row, Row):
+            return row
+        if reason := self.pipeline.destination.refusal(version.etag, row):
+            return RejectedRow(row.line, reason)
+        first = self.expected.add_row(version, row, required=required)
+        if first.line >= row.line or first.digest == digest(row.data):
+            return None
+        return duplicate(row, first.line)
 
-    def _find(self, kind: str, version: ObjectVersion, detail: str) -> None:
-        self.findings.append(Discrepancy(kind, version.key, detail, version.etag))
+    def _compare_reject(self, version: ObjectVersion, expected: RejectedRow | None, found: RejectedRow | None) -> None:
+        if expected and not found:
+            self._find("unaccounted", version, f"line {expected.line:,}: {expected.reason}", RecordReject(expected))
+        elif found and not expected:
+            self._find("unaccounted", version, f"line {found.line:,}: recorded as rejected", RemoveReject(found.line))
+
+    def _find(self, kind: str, version: ObjectVersion, detail: str, remedy: Remedy | None) -> None:
+        self.findings.append(Discrepancy(kind, version.key, detail, version.etag, None, remedy, version))
+
+    def _find_row(self, kind: str, object_key: str, line: int, key: RowKey) -> None:
+        self.findings.append(self._discrepancy_of_row(kind, object_key, line, key))
+
+    def _discrepancy_of_row(self, kind: str, object_key: str, line: int, key: RowKey) -> Discrepancy:
+        version = self.versions[object_key, key.etag]
+        return Discrepancy(kind, object_key, f"line {line:,}: {key}", key.etag, key, RestoreRow(line), version)
+
+
+def _state(record: FileRecord) -> str:
+    return record.status or "no record"
 
 
 def _by_line(

@@ -28,7 +28,7 @@ def backfill(
     Interrupted, it is resumed by the same call: what is settled by then is passed over, at one read each.
     """
     done = Backfilled()
-    for upload, record in pipeline.files.records(pipeline.uploads(prefix)):
+    for upload, record in pipeline.records(prefix):
         if record.status in SETTLED and not again:
             done = done._replace(settled_before=done.settled_before + 1)
         else:

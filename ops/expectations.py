@@ -60,19 +60,20 @@ class Expectations:
         found = self._database.execute("SELECT object_key FROM upload WHERE etag = ?", (etag,)).fetchone()
         return found and str(found[0])
 
-    def add_row(self, version: ObjectVersion, row: Row, *, required: bool) -> bool:
-        """Expect a row, unless one with its key is expected; returns whether the expected one has its values."""
+    def add_row(self, version: ObjectVersion, row: Row, *, required: bool) -> Expected:
+        """Expect a row, unless one with its key is expected; returns what is expected under its key."""
         key = str(RowKey(version.etag, row.id))
         added = self._database.execute(
             "INSERT OR IGNORE INTO row (key, object_key, line, digest, required) VALUES (?, ?, ?, ?, ?)",
             (key, version.key, row.line, digest(row.data), required),
         ).rowcount
         if added:
-            return True
-        [(noted,)] = self._database.execute("SELECT digest FROM row WHERE key = ?", (key,))
+            return Expected(version.key, RowKey(version.etag, row.id), row.line, digest(row.data))
         if required:
             self._database.execute("UPDATE row SET required = 1 WHERE key = ?", (key,))
-        return bool(noted == digest(row.data))
+        [found] = self._database.execute("SELECT object_key, line, digest FROM row WHERE key = ?", (key,))
+        object_key, line, noted = found
+        return Expected(object_key, RowKey(version.etag, row.id), line, noted)
 
     def meet(self, key: RowKey) -> Expected | None:
         """Note that a key is in the destination; returns what is expected there, None if nothing is."""

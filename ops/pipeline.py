@@ -139,6 +139,11 @@ class Pipeline:
         listed = source.list_uploads(self.s3, self.upload_bucket, prefix=prefix, suffixes=suffixes)
         return (upload for upload in listed if self.is_ingested(upload.version.key))
 
+    def records(self, prefix: str = "") -> Iterator[tuple[Upload, ledger.FileRecord]]:
+        """Every version in the bucket, as `uploads`, with its record."""
+        for upload, record in self.files.records(self.uploads(prefix)):
+            yield upload, self.files.own_record(upload.version, record)
+
     def deliver(self, event: Event, function: str | None = None) -> None:
         """Put an event into Lambda's queue, as S3 does; raises RuntimeError if Lambda did not take it."""
         answer = self.lambda_.invoke(
@@ -160,14 +165,14 @@ class Pipeline:
     ) -> ledger.FileRecord:
         """Wait until an upload is settled; its record then. Raises TimeoutError.
 
-        That the same bytes were rejected before does not count: the settings may be others by now.
+        What became of another version with the same ETag does not count: its content may be another one, and the
+        settings may have been others.
         """
 
         def is_settled() -> bool:
             record = self.files.record(version)
             progress(record)
-            mine = record.attributes.get("version_id") == version.version_id
-            return record.status == ledger.COMPLETE or (record.status == ledger.REJECTED and mine)
+            return record.status in ledger.SETTLED and record.version_id == version.version_id
 
         wait_until(is_settled, f"{version.key} is settled", seconds=seconds)
         return self.files.record(version)

@@ -1,33 +1,79 @@
-"""Deliver again what an audit found wrong."""
+"""Mend what an audit found wrong."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from csv_ingest.model import ObjectVersion
-from ops.audit import Discrepancy
+from csv_ingest import csvfile, source
+from csv_ingest.ledger import COMPLETE
+from csv_ingest.model import ObjectVersion, Row
+from ops.audit import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
 from ops.pipeline import Pipeline
 
 
-def repair(pipeline: Pipeline, findings: Iterable[Discrepancy]) -> list[ObjectVersion]:
-    """Deliver again each upload with findings that a delivery can mend; returns what was delivered.
+@dataclass
+class Repaired:
+    """What a repair did."""
 
-    A complete upload is reopened first: interrupted after that, it is delivered by the sweep. Then the rows that
-    differ from it are deleted, since a delivery never overwrites, and its rejected rows, which the delivery records
-    anew. Rows that belong to no file are left alone: nobody but their author knows what they are.
+    rows: int = 0
+    """Rows that were written to the destination."""
+    records: int = 0
+    """Records of the ledger that were written or deleted."""
+    delivered: list[ObjectVersion] = field(default_factory=list)
+    """Uploads whose event was put into Lambda's queue."""
+    left: list[Discrepancy] = field(default_factory=list)
+    """Findings for which nothing was done: a person has to look."""
+
+
+def repair(pipeline: Pipeline, findings: Iterable[Discrepancy]) -> Repaired:
+    """Make the tables what the files say, where an audit found them otherwise.
+
+    What is written follows from the content of a file and its recorded format alone, and a delivery would write the
+    same. So deliveries can go on meanwhile, and a repair can be interrupted anywhere and be repeated. Rows that belong
+    to no file are left alone: nobody but their author knows what they are.
     """
-    damaged: dict[tuple[str, str], list[Discrepancy]] = {}
+    done = Repaired()
+    remedies: dict[ObjectVersion, list[Remedy]] = {}
     for finding in findings:
-        if finding.kind != "unexpected":
-            damaged.setdefault((finding.key, finding.etag), []).append(finding)
-    delivered: list[ObjectVersion] = []
-    for upload in pipeline.uploads():
-        version = upload.version
-        if (found := damaged.pop((version.key, version.etag), None)) is None:
-            continue
-        if pipeline.files.reopen(version):
-            for finding in found:
-                if finding.kind == "different" and finding.row:
-                    pipeline.destination.delete(finding.row)
-            pipeline.files.delete_rejected_rows(version)
-        pipeline.redeliver(version)
-        delivered.append(version)
-    return delivered
+        if finding.version is not None and finding.remedy is not None:
+            remedies.setdefault(finding.version, []).append(finding.remedy)
+        else:
+            done.left.append(finding)
+    for version, wanted in remedies.items():
+        lines = {remedy.line for remedy in wanted if isinstance(remedy, RestoreRow)}
+        done.rows += _restore_rows(pipeline, version, lines) if lines else 0
+        for remedy in wanted:
+            _mend(pipeline, version, remedy, done)
+    return done
+
+
+def _mend(pipeline: Pipeline, version: ObjectVersion, remedy: Remedy, done: Repaired) -> None:
+    match remedy:
+        case RecordReject(row):
+            pipeline.files.record_reject(version, row)
+            done.records += 1
+        case RemoveReject(line):
+            pipeline.files.remove_reject(version, line)
+            done.records += 1
+        case CorrectCounts(counts):
+            pipeline.files.correct_counts(version, counts)
+            done.records += 1
+        case Redeliver():
+            pipeline.redeliver(version)
+            done.delivered.append(version)
+        case RestoreRow():
+            pass  # all rows of a file are restored in one reading
+
+
+def _restore_rows(pipeline: Pipeline, version: ObjectVersion, lines: set[int]) -> int:
+    """Write the rows of some lines, each the first with its id, whatever the destination has; returns how many."""
+    record = pipeline.files.record(version)
+    if record.status != COMPLETE:
+        # A row of a later line may be stored, which a part would note before it replaces the row.
+        pipeline.files.mark_duplicate_ids(version.etag)
+    restored = 0
+    with source.open_object(version, pipeline.s3) as stream:
+        for row in csvfile.read_rows(stream, record.format or pipeline.config.format):
+            if isinstance(row, Row) and row.line in lines:
+                pipeline.destination.overwrite(version.etag, row)
+                restored += 1
+    return restored

@@ -49,17 +49,16 @@ def status_of(upload: Upload, record: FileRecord) -> UploadStatus:
 
 def not_good(pipeline: Pipeline) -> list[UploadStatus]:
     """Every upload that is not complete or has rejected rows, the latest change first."""
-    found = pipeline.files.records(distinct(pipeline.uploads()))
+    found = distinct(pipeline.records())
     return _latest_first(each for each in starmap(status_of, found) if not each.is_good)
 
 
 def of_key(pipeline: Pipeline, key: str) -> list[UploadStatus]:
     """Every upload under a key, of the bucket or of the ledger, the latest change first."""
     recorded = [_status_of_record(key, record) for record in pipeline.files.records_of_key(key)]
-    known = {each.etag for each in recorded}
     # S3 lists in the order of keys, so that all versions of the key come first.
-    listed = takewhile(lambda upload: upload.version.key == key, pipeline.uploads(key))
-    new = [status_of(upload, FileRecord()) for upload in distinct(listed) if upload.version.etag not in known]
+    listed = takewhile(lambda pair: pair[0].version.key == key, pipeline.records(key))
+    new = [status_of(upload, record) for upload, record in distinct(listed) if not record.status]
     return _latest_first([*recorded, *new])
 
 
@@ -68,7 +67,7 @@ def explained(pipeline: Pipeline, statuses: Iterable[UploadStatus]) -> list[Uplo
     found = list(statuses)
     if all(each.is_settled for each in found):
         return found
-    # Looking is not harmless, so nothing is looked at that cannot be there.
+    # A look hides messages from others for a moment: not without need.
     messages = failures.peek(pipeline) if failures.count(pipeline).visible else []
     failed = {(version.key, version.etag): failure for failure in messages for version in failure.versions}
 
@@ -79,14 +78,14 @@ def explained(pipeline: Pipeline, statuses: Iterable[UploadStatus]) -> list[Uplo
     return [each if each.is_settled else explain(each) for each in found]
 
 
-def distinct(uploads: Iterable[Upload]) -> Iterator[Upload]:
-    """The uploads, the same bytes under the same key only once: they are the same upload."""
+def distinct(found: Iterable[tuple[Upload, FileRecord]]) -> Iterator[tuple[Upload, FileRecord]]:
+    """The uploads with their records; versions that share a record only once: they are the same upload."""
     seen: set[tuple[str, str]] = set()
-    for upload in uploads:
-        name = upload.version.key, upload.version.etag
+    for upload, record in found:
+        name = upload.version.key, str(record.attributes.get("entry", upload.version.etag))
         if name not in seen:
             seen.add(name)
-            yield upload
+            yield upload, record
 
 
 def progress_in_parts(pipeline: Pipeline, record: FileRecord) -> str:

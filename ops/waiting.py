@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from csv_ingest.ledger import COMPLETE, REJECTED
+from csv_ingest.ledger import COMPLETE, SETTLED, FileRecord
 from csv_ingest.model import ObjectVersion, Upload
 from ops import failures
 from ops.brake import PAUSED, is_paused
@@ -63,13 +63,17 @@ class _Wait:
     """In the failure queue at the last look."""
 
     def look_at_ledger(self) -> None:
-        for upload, record in list(self.pipeline.files.records(self.waiting)):
+        for upload, record in self._records():
+            # What became of another version with the same ETag does not count: its content may be another one.
+            if record.status not in SETTLED or record.version_id != upload.version.version_id:
+                continue
             status = status_of(upload, record)
-            mine = record.attributes.get("version_id") == upload.version.version_id
-            if record.status == COMPLETE and not mine:
-                self._end(upload, replace(status, remark="was there already: an earlier upload has the same bytes"))
-            elif record.status == COMPLETE or (record.status == REJECTED and mine and self._is_new(status)):
+            is_new = status.since is not None and status.since >= self.begun
+            if is_new:
                 self._end(upload, status)
+            elif record.status == COMPLETE:
+                self._end(upload, replace(status, remark="was there already: the same bytes were complete before"))
+            # That it was rejected before does not count either: the settings may be others by now.
 
     def progress(self) -> str:
         """How far the first file is for which this waits."""
@@ -80,7 +84,7 @@ class _Wait:
         return f"{version.key}: {parts or 'not settled'}; {len(self.waiting):,} files to go"
 
     def look_at_queue_and_brake(self) -> None:
-        # Receiving a message is not harmless, so this is done only if there may be a new one.
+        # A look hides messages from others for a moment, so that it is taken only if there may be a new one.
         before, self.messages = self.messages, failures.count(self.pipeline).visible
         if self.messages not in (0, before):
             self._end_those_that_failed()
@@ -89,7 +93,7 @@ class _Wait:
 
     def give_up(self, remark: str) -> None:
         """End the wait for all that are left."""
-        for upload, record in list(self.pipeline.files.records(self.waiting)):
+        for upload, record in self._records():
             self._end(upload, replace(status_of(upload, record), remark=remark))
 
     def _end_those_that_failed(self) -> None:
@@ -99,13 +103,14 @@ class _Wait:
             for version in failure.versions
             if failure.sent_at >= self.begun
         }
-        for upload, record in list(self.pipeline.files.records(self.waiting)):
+        for upload, record in self._records():
             if failure := failed.get((upload.version.key, upload.version.version_id)):
                 self._end(upload, replace(status_of(upload, record), failure=failure))
 
-    def _is_new(self, status: UploadStatus) -> bool:
-        """That the same bytes were rejected before does not count: the settings may be others by now."""
-        return bool(status.since and status.since >= self.begun)
+    def _records(self) -> list[tuple[Upload, FileRecord]]:
+        """The uploads that this waits for, with what the ledger holds of their versions."""
+        files = self.pipeline.files
+        return [(upload, files.own_record(upload.version, record)) for upload, record in files.records(self.waiting)]
 
     def _end(self, upload: Upload, status: UploadStatus) -> None:
         self.waiting = [each for each in self.waiting if each != upload]

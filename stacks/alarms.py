@@ -29,6 +29,8 @@ class AlarmSpec:
     periods: int = 1
     missing_data: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING
     comparison: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+    notifies_end: bool = False
+    """Whether to notify of the end, too: of a state that lasts. A count ends by itself, whether handled or not."""
 
 
 def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.ITopic) -> None:
@@ -45,6 +47,8 @@ def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.IT
             treat_missing_data=spec.missing_data,
         )
         alarm.add_alarm_action(actions.SnsAction(topic))
+        if spec.notifies_end:
+            alarm.add_ok_action(actions.SnsAction(topic))
 
 
 def alarm_specs(ingestion: Ingestion, settings: Settings) -> list[AlarmSpec]:
@@ -59,13 +63,14 @@ def alarm_specs(ingestion: Ingestion, settings: Settings) -> list[AlarmSpec]:
 
 
 def _failed_events(ingestion: Ingestion) -> list[AlarmSpec]:
-    failures = ingestion.failures
+    failures, sweep = ingestion.failures, ingestion.sweep
     return [
         AlarmSpec(
             name="UploadsFailed",
             metric=failures.waiting_events(),
             meaning="Uploads could not be ingested; their events wait in the failure queue.",
             missing_data=KEEP_STATE,  # SQS stops publishing for a queue without activity, even if it has messages
+            notifies_end=True,
         ),
         AlarmSpec(
             name="NewFailures",
@@ -74,10 +79,13 @@ def _failed_events(ingestion: Ingestion) -> list[AlarmSpec]:
         ),
         AlarmSpec(
             name="FailuresExpire",
-            metric=failures.oldest_event_age(),
-            meaning="Events in the failure queue are older than ten days; after fourteen SQS deletes them.",
-            threshold=Duration.days(10).to_seconds(),
+            # The sweep's count, since SQS does not tell the age of an event that was received three times. If an event
+            # is about to expire, the queue was not empty all these days. An alarm cannot look back on more of them.
+            metric=sweep.custom_metric("FailuresWaiting", "Minimum", Duration.days(1)),
+            meaning="The failure queue has not been empty for seven days; after fourteen days SQS deletes an event.",
+            periods=7,
             missing_data=KEEP_STATE,
+            notifies_end=True,
         ),
     ]
 
@@ -89,6 +97,7 @@ def _files_and_rows(ingestion: Ingestion) -> list[AlarmSpec]:
             metric=ingestion.sweep.custom_metric("UnsettledFiles", "Maximum", Duration.hours(1)),
             meaning="Uploads older than an hour are neither complete nor rejected.",
             missing_data=KEEP_STATE,
+            notifies_end=True,
         ),
         AlarmSpec(
             name="RowsRejected",
@@ -111,6 +120,7 @@ def _function_errors(ingestion: Ingestion) -> list[AlarmSpec]:
             periods=3,
             missing_data=cloudwatch.TreatMissingData.BREACHING,
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            notifies_end=True,
         ),
     ]
 
@@ -134,13 +144,14 @@ def _capacity(ingestion: Ingestion, settings: Settings) -> list[AlarmSpec]:
 
 
 def _waiting_events(ingestion: Ingestion) -> list[AlarmSpec]:
-    ingest = ingestion.ingest
+    ingest, sweep = ingestion.ingest, ingestion.sweep
     return [
         AlarmSpec(
             name="EventsWaiting",
             metric=ingest.lambda_metric("AsyncEventAge", "Maximum"),
             meaning="Events wait for more than half an hour; after six hours they go to the failure queue.",
             threshold=Duration.minutes(30).to_milliseconds(),
+            notifies_end=True,
         ),
         AlarmSpec(
             name="EventsDropped",
@@ -151,5 +162,10 @@ def _waiting_events(ingestion: Ingestion) -> list[AlarmSpec]:
             name="FailuresNotRecorded",
             metric=ingest.lambda_metric("DestinationDeliveryFailures"),
             meaning="Failed events could not be written to the failure queue.",
+        ),
+        AlarmSpec(
+            name="SweepFailuresNotRecorded",
+            metric=sweep.lambda_metric("DestinationDeliveryFailures"),
+            meaning="A failed sweep could not be written to the failure queue.",
         ),
     ]

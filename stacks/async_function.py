@@ -7,6 +7,7 @@ from typing import cast
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
@@ -15,7 +16,7 @@ from constructs import Construct
 from stacks.acknowledged import acknowledge
 from stacks.bundling import function_code
 from stacks.contract import METRICS_NAMESPACE, IngestEnvironment, LoggingEnvironment, Metric, SweepEnvironment
-from stacks.permissions import allow
+from stacks.permissions import allow, allow_key
 from stacks.settings import Settings
 
 FUNCTION_ROOT = Path(__file__).parents[1] / "lambda"
@@ -35,13 +36,20 @@ class AsyncFunction(Construct):
         environment: IngestEnvironment | SweepEnvironment,
         permissions: Sequence[iam.PolicyStatement],
         failures: sqs.Queue,
+        key: kms.IKey | None,
         settings: Settings,
         timeout_seconds: int,
         reserved_concurrency: int | None,
     ) -> None:
         super().__init__(scope, id_)
-        log_group = logs.LogGroup(self, "Log", retention=settings.log_retention, removal_policy=settings.removal_policy)
-        self.role = self._create_role(permissions, failures, log_group)
+        log_group = logs.LogGroup(
+            self,
+            "Log",
+            retention=settings.log_retention,
+            encryption_key=key,
+            removal_policy=settings.removal_policy,
+        )
+        self.role = self._create_role(permissions, failures, key, log_group)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -76,11 +84,17 @@ class AsyncFunction(Construct):
         )
 
     def _create_role(
-        self, permissions: Sequence[iam.PolicyStatement], failures: sqs.Queue, log_group: logs.LogGroup
+        self,
+        permissions: Sequence[iam.PolicyStatement],
+        failures: sqs.Queue,
+        key: kms.IKey | None,
+        log_group: logs.LogGroup,
     ) -> iam.Role:
         statements = [
             *permissions,
             allow(failures.queue_arn, "sqs:SendMessage"),
+            # Lambda sends failed events in this role, too.
+            *allow_key(key, "sqs", "kms:Decrypt", "kms:GenerateDataKey"),
             allow(log_group.log_group_arn, "logs:CreateLogStream", "logs:PutLogEvents"),
         ]
         # Inline, so that the role always has them: Lambda checks sqs:SendMessage when the destination is set.

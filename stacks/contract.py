@@ -27,6 +27,7 @@ class SweepEnvironment(TypedDict):
 
     UPLOAD_BUCKET: str
     FILES_TABLE: str
+    FAILURE_QUEUE: str
     INGEST_FUNCTION: str
     KEY_PREFIX: str
     KEY_SUFFIXES: str
@@ -47,6 +48,7 @@ METRICS_NAMESPACE = "CsvIngest"
 Metric = Literal[
     "Deliveries",
     "DeliveriesIgnored",
+    "FailuresWaiting",
     "FilesComplete",
     "FilesRejected",
     "FilesSettledBefore",

@@ -2,6 +2,7 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -12,12 +13,13 @@ from stacks.settings import Settings
 class FailureQueue(sqs.Queue):
     """Keeps failed events for 14 days, until a person redrives them."""
 
-    def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
+    def __init__(self, scope: Construct, id_: str, *, key: kms.IKey | None, settings: Settings) -> None:
         super().__init__(
             scope,
             id_,
             retention_period=Duration.days(14),
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            encryption=sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
+            encryption_master_key=key,
             enforce_ssl=True,
             removal_policy=settings.removal_policy,
         )
@@ -29,13 +31,9 @@ class FailureQueue(sqs.Queue):
         )
 
     def waiting_events(self) -> cloudwatch.Metric:
-        """How many events are in the queue."""
-        return self.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum")
+        """How many events are in the queue: the most in five minutes, since a redrive hides them while it looks."""
+        return self.metric_approximate_number_of_messages_visible(period=Duration.minutes(5), statistic="Maximum")
 
     def new_events(self) -> cloudwatch.Metric:
         """How many events were sent to the queue."""
         return self.metric_number_of_messages_sent(period=Duration.minutes(5), statistic="Sum")
-
-    def oldest_event_age(self) -> cloudwatch.Metric:
-        """How long the oldest event has been in the queue, in seconds."""
-        return self.metric_approximate_age_of_oldest_message(period=Duration.minutes(5), statistic="Maximum")

@@ -36,6 +36,7 @@ class IngestFunction(AsyncFunction):
             ),
             permissions=_permissions(storage, uploads),
             failures=failures,
+            key=storage.key,
             settings=settings,
             timeout_seconds=settings.timeout_seconds,
             reserved_concurrency=settings.reserved_concurrency,

@@ -22,7 +22,7 @@ class Ingestion(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, storage: Storage, settings: Settings) -> None:
         super().__init__(scope, id_)
-        self.failures = FailureQueue(self, "Failures", settings=settings)
+        self.failures = FailureQueue(self, "Failures", key=storage.key, settings=settings)
         self.ingest = IngestFunction(self, "Ingest", storage=storage, failures=self.failures, settings=settings)
         dispatch = self._allow_dispatch()
         self._ingest_on_upload(storage, settings, after=dispatch)

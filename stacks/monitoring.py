@@ -18,7 +18,7 @@ class Monitoring(Construct):
         self, scope: Construct, id_: str, *, storage: Storage, ingestion: Ingestion, settings: Settings
     ) -> None:
         super().__init__(scope, id_)
-        self.topic = AlarmTopic(self, "AlarmTopic", email=settings.alarm_email)
+        self.topic = AlarmTopic(self, "AlarmTopic", key=storage.key, email=settings.alarm_email)
         create_alarms(self, alarm_specs(ingestion, settings), topic=self.topic)
         Dashboard(self, "Dashboard", storage=storage, ingestion=ingestion, settings=settings)
         if settings.keeps_data and not settings.alarm_email:

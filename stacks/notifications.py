@@ -2,6 +2,7 @@
 
 from aws_cdk import CfnResource, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -19,10 +20,14 @@ class NotificationsHandler(Construct):
     By default the function may write to every log group of the account, and its own log group never expires.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
+    def __init__(self, scope: Construct, id_: str, *, key: kms.IKey | None, settings: Settings) -> None:
         super().__init__(scope, id_)
         self._log_group = logs.LogGroup(
-            self, "Log", retention=settings.log_retention, removal_policy=settings.removal_policy
+            self,
+            "Log",
+            retention=settings.log_retention,
+            encryption_key=key,
+            removal_policy=settings.removal_policy,
         )
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         # The CDK would attach AWSLambdaBasicExecutionRole to the role.

@@ -95,8 +95,9 @@ class Settings:
     kms_key: str | None = _setting(
         None,
         optional(KMS_KEY_ARN),
-        "Key of the tables and of the bucket; if an existing bucket has a key, name that key. "
-        "With a key, uploading the same file again gives it another ETag, so that its rows are stored again.",
+        "Key of the bucket, the tables, the failure queue, the alarm topic and the logs. Its policy needs two "
+        "statements of `docs/settings.md` first, or no alarm reaches anybody. If an existing bucket has a key, name "
+        "that key. With a key, uploading the same file again gives it another ETag, so that its rows are stored again.",
     )
     permissions_boundary: str | None = _setting(
         None, optional(POLICY_ARN), "What every role of the stack is limited to."

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import Annotations, Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -20,11 +20,16 @@ class Storage(Construct):
     def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
         super().__init__(scope, id_)
         self.key = kms.Key.from_key_arn(self, "Key", settings.kms_key) if settings.kms_key else None
-        self.notifications = NotificationsHandler(self, "Notifications", settings=settings)
+        self.notifications = NotificationsHandler(self, "Notifications", key=self.key, settings=settings)
         self.uploads = self._existing_bucket(settings) if settings.existing_bucket else self._new_bucket(settings)
         # docs/architecture.md describes the keys and the attributes.
         self.rows = self._table("Rows", settings, _keys(*ROWS_KEY), max_write_request_units=settings.max_write_units)
         self.files = self._table("Files", settings, _keys(*FILES_KEY))
+        if self.key:
+            Annotations.of(self).add_warning_v2(
+                "csv-ingest:key-policy",
+                "kms_key is set: without the statements of docs/settings.md in the key's policy, alarms reach nobody",
+            )
 
     def _new_bucket(self, settings: Settings) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -33,6 +38,8 @@ class Storage(Construct):
             # The function reads exactly the version that was uploaded, even if the key has a newer version by then.
             versioned=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            # No access lists: the account owns what anybody uploads, and policies alone decide who reads it.
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             encryption=s3.BucketEncryption.KMS if self.key else s3.BucketEncryption.S3_MANAGED,
             encryption_key=self.key,

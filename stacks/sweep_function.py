@@ -12,7 +12,10 @@ from stacks.storage import Storage
 
 
 class SweepFunction(AsyncFunction):
-    """Compares the bucket with the files table, and invokes the ingest function for uploads that never settled."""
+    """Compares the bucket with the files table, and invokes the ingest function for uploads that never settled.
+
+    It also counts the events in the failure queue.
+    """
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class SweepFunction(AsyncFunction):
             environment=SweepEnvironment(
                 UPLOAD_BUCKET=storage.uploads.bucket_name,
                 FILES_TABLE=storage.files.table_name,
+                FAILURE_QUEUE=failures.queue_url,
                 INGEST_FUNCTION=ingest.function_name,
                 KEY_PREFIX=settings.key_prefix,
                 KEY_SUFFIXES=",".join(settings.key_suffixes),
@@ -40,9 +44,11 @@ class SweepFunction(AsyncFunction):
                 allow(storage.uploads.bucket_arn, "s3:ListBucketVersions"),
                 allow(storage.files.table_arn, "dynamodb:BatchGetItem"),
                 allow(ingest.function_arn, "lambda:InvokeFunction"),
+                allow(failures.queue_arn, "sqs:GetQueueAttributes"),
                 *allow_key(storage.key, "dynamodb", "kms:Decrypt", "kms:DescribeKey"),
             ],
             failures=failures,
+            key=storage.key,
             settings=settings,
             timeout_seconds=900,  # Lambda's maximum, because the sweep looks at every upload in the bucket
             reserved_concurrency=settings.reserved_concurrency and 1,

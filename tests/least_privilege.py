@@ -63,9 +63,17 @@ def _callers() -> Iterator[str]:
     """The files of this project through which the recorder was called, from the nearest outwards."""
     frame = sys._getframe()
     while frame := frame.f_back:  # type: ignore[assignment]
-        file = Path(frame.f_code.co_filename)
-        if file.is_relative_to(PROJECT) and ".venv" not in file.parts and file != Path(__file__):
-            yield file.relative_to(PROJECT).as_posix()
+        if file := _in_project(frame.f_code.co_filename):
+            yield file
+
+
+@cache
+def _in_project(name: str) -> str | None:
+    """The path of a file within this project; None for this file, and for files of other projects."""
+    file = Path(name)
+    if file.is_relative_to(PROJECT) and ".venv" not in file.parts and file != Path(__file__):
+        return file.relative_to(PROJECT).as_posix()
+    return None
 
 
 @cache

@@ -43,9 +43,9 @@ def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permi
             # A transaction has no permission of its own: each of its actions needs its own.
             writes = [(kind, write) for item in params["TransactItems"] for kind, write in item.items()]
             return {_on_table(f"{kind}Item", write["TableName"]) for kind, write in writes}
-        case "sqs", "SendMessage":
+        case "sqs", "SendMessage" | "GetQueueAttributes":
             name = params["QueueUrl"].rpartition("/")[2]
-            return {Permission("sqs:SendMessage", f"arn:aws:sqs:{_REGION}:{name}")}
+            return {Permission(f"sqs:{operation}", f"arn:aws:sqs:{_REGION}:{name}")}
         case "lambda", "Invoke":
             return {Permission("lambda:InvokeFunction", f"arn:aws:lambda:{_REGION}:function:{params['FunctionName']}")}
     raise NotImplementedError(f"{service}.{operation}: which action does it need?")

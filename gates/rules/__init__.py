@@ -1,13 +1,15 @@
 """The rules, one file a theme. Each rule's id, reason and fix stand above its check."""
 
-from gates.rules import asynchronous, functions, packages, permissions, storage, uploads
+from gates.rules import alarms, asynchronous, completeness, functions, packages, permissions, storage, uploads
 
 RULES = (
     *asynchronous.RULES,
+    *alarms.RULES,
     *functions.RULES,
     *uploads.RULES,
     *permissions.RULES,
     *storage.RULES,
     *packages.RULES,
+    *completeness.RULES,
 )
 """Every rule, in the order of reports and of docs/gates.md."""

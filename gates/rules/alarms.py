@@ -1,51 +1,77 @@
-"""Whether a CloudWatch alarm watches a queue or a topic."""
+"""CloudWatch alarms: each can fire."""
 
 import re
+from collections.abc import Iterator
 
-from gates.template import Resource, Template, as_list, at, is_false, mapping
+from gates.rules.metrics import DIMENSIONS, HIGHEST, METRICS, ONLY_ATTRIBUTES, SQS
+from gates.rules.rule import CheckContext, Violation, rule, unknown
+from gates.template import QUEUE, TOPIC, Alarm, Metric, Template, is_unknown
 
-_ALARM = "AWS::CloudWatch::Alarm"
-_COMPOSITE_ALARM = "AWS::CloudWatch::CompositeAlarm"
-_RISING_METRICS = {
-    "ApproximateNumberOfMessagesVisible",
-    "ApproximateNumberOfMessages",
-    "ApproximateAgeOfOldestMessage",
-    "NumberOfMessagesSent",
-    "NumberOfMessagesPublished",
-}
-"""The metrics of a queue or a topic that rise when a message arrives."""
+_NO_NAME = {QUEUE, TOPIC, "AWS::Lambda::Alias", "AWS::Lambda::Version"}
+"""Types whose Ref is a URL or an ARN."""
 
 
-def is_alarmed(template: Template, target: Resource) -> bool:
-    """Whether an alarm with an action watches a queue or a topic, by itself or as part of a composite alarm."""
-    return any(
-        _rises(alarm) and _watches(template, alarm, target) and (_acts(alarm) or _is_in_composite(template, alarm))
-        for alarm in template.of_type(_ALARM)
-    )
+@rule(
+    "alarm-can-fire",
+    why="An alarm on a metric that does not exist, or with a limit out of reach, stays silent whatever happens.",
+    fix="Use a metric of the service's documentation with its own dimensions, and a threshold that it can reach.",
+)
+def alarm_can_fire(context: CheckContext) -> Iterator[Violation]:
+    for alarm in context.template.alarms:
+        for metric in alarm.metrics:
+            yield from _metric_violations(alarm, metric)
+            if metric.namespace in METRICS:
+                yield from _dimension_violations(context.template, alarm, metric)
+                yield from _threshold_violations(alarm, metric)
 
 
-def _watches(template: Template, alarm: Resource, target: Resource) -> bool:
-    """Whether an alarm watches a metric of a queue or a topic, directly or by metric math."""
-    inner = [mapping(at(each, "MetricStat", "Metric")) for each in alarm.mappings("Metrics")]
-    return any(
-        str(metric.get("MetricName")) in _RISING_METRICS
-        and template.find(target.type, at(dimension, "Value")) == target
-        for metric in (alarm.properties, *inner)
-        for dimension in as_list(metric.get("Dimensions"))
-    )
+RULES = (alarm_can_fire,)
 
 
-def _rises(alarm: Resource) -> bool:
-    return not str(alarm.get("ComparisonOperator")).startswith("LessThan")
+def is_name(template: Template, value: str) -> bool:
+    """Whether the value of a dimension may be a name. An ARN or a URL is none."""
+    reference = re.fullmatch(r"\$\{(\w+)(\.Arn)?\}", value)
+    resource = template.by_id.get(reference[1]) if reference else None
+    if resource is None:
+        return not re.search("[:/]", value.replace("::", ""))
+    return resource.type not in _NO_NAME and not (reference and reference[2])
 
 
-def _acts(alarm: Resource) -> bool:
-    return any(as_list(alarm.get("AlarmActions"))) and not is_false(alarm.get("ActionsEnabled"))
+def _metric_violations(alarm: Alarm, metric: Metric) -> Iterator[Violation]:
+    """Metrics that do not exist. A namespace that is unknown, or that is in no table, may have any metric."""
+    namespace, name, id_ = metric.namespace, metric.name, alarm.resource.id
+    proper = {each.lower(): each for each in METRICS}.get(namespace.lower(), namespace)
+    home = next((each for each, names in METRICS.items() if name in names), namespace)
+    if namespace != proper:
+        yield Violation(id_, "Namespace", f"{namespace} is no namespace: {proper} is one")
+    elif home != namespace and (namespace in METRICS or (home == SQS and namespace.startswith("AWS/"))):
+        yield Violation(id_, "MetricName", f"{name} is a metric of {home}, not of {namespace}")
+    elif namespace not in METRICS or name in METRICS[namespace]:
+        return
+    elif is_unknown(name):
+        yield unknown(id_, "MetricName", name)
+    elif name in ONLY_ATTRIBUTES:
+        yield Violation(id_, "MetricName", f"{name} is an attribute of queues, but no metric")
+    else:
+        yield Violation(id_, "MetricName", f"{name} is not in the table of metrics.py", warning=True)
 
 
-def _is_in_composite(template: Template, alarm: Resource) -> bool:
-    """Whether a composite alarm with an action names an alarm, by its logical id, its ARN or its name."""
-    reference = f"${{{alarm.id}}}"
-    names = {reference, f"${{{alarm.id}.Arn}}", str(alarm.get("AlarmName") or reference)}
-    composites = [each for each in template.of_type(_COMPOSITE_ALARM) if _acts(each)]
-    return any(names & set(re.split(r"[\s()\"']+", str(each.get("AlarmRule")))) for each in composites)
+def _dimension_violations(template: Template, alarm: Alarm, metric: Metric) -> Iterator[Violation]:
+    id_, names = alarm.resource.id, [name for name, _ in metric.dimensions]
+    if unknown_names := list(filter(is_unknown, names)):
+        yield unknown(id_, "Dimensions", ", ".join(unknown_names))
+    elif metric.namespace == SQS and names != ["QueueName"]:
+        given = ", ".join(names) or "none"
+        yield Violation(id_, "Dimensions", f"{given}: a metric of a queue has the dimension QueueName alone")
+    elif others := [name for name in names if name not in DIMENSIONS]:
+        yield Violation(id_, "Dimensions", f"{', '.join(others)} is not in the table of metrics.py", warning=True)
+    for name, value in metric.dimensions:
+        if name in ("QueueName", "FunctionName") and not is_name(template, value):
+            yield Violation(id_, "Dimensions", f"{name} is {value}, which is a URL or an ARN, but no name")
+
+
+def _threshold_violations(alarm: Alarm, metric: Metric) -> Iterator[Violation]:
+    highest = HIGHEST.get(metric.name)
+    if highest is not None and not alarm.is_sum and alarm.rises and alarm.exceeds(highest):
+        threshold = alarm.resource.get("Threshold")
+        yield Violation(alarm.resource.id, "Threshold", f"{threshold}, but the metric is at most {highest:,}")

@@ -7,10 +7,21 @@ one, discards it.
 from collections.abc import Iterator
 from typing import Any
 
-from gates.rules.alarms import is_alarmed
 from gates.rules.failures import dead_letter_queue, on_failure_destination
-from gates.rules.rule import CheckContext, Violation, rule
-from gates.template import INVOKE_CONFIG, QUEUE, TOPIC, Resource, number
+from gates.rules.rule import CheckContext, Violation, rule, undecided, unknown
+from gates.rules.watched import is_alarmed, out_of_reach
+from gates.template import (
+    INVOKE_CONFIG,
+    QUEUE,
+    TOPIC,
+    Decision,
+    Resource,
+    Template,
+    arn_parts,
+    either,
+    is_unknown,
+    number,
+)
 
 _DEFAULT_TIMEOUT = 3  # seconds
 
@@ -25,6 +36,8 @@ def timeout_is_set(context: CheckContext) -> Iterator[Violation]:
         given = function.get("Timeout")
         if given is None:
             yield Violation(function.id, "Timeout", f"not set: {_DEFAULT_TIMEOUT} s")
+        elif is_unknown(given):
+            yield unknown(function.id, "Timeout", given)
         elif (seconds := number(given)) is not None and seconds <= _DEFAULT_TIMEOUT:
             yield Violation(function.id, "Timeout", f"{seconds} s")
 
@@ -38,10 +51,10 @@ def retries_are_set(context: CheckContext) -> Iterator[Violation]:
     for function in _asynchronous_functions(context):
         for configs in _invoke_configs(context, function.id):
             if not configs:
-                yield Violation(function.id, "EventInvokeConfig", "none for the qualifier that is invoked")
+                yield _no_config(context, function, "EventInvokeConfig")
             for config in configs:
                 for name in ("MaximumRetryAttempts", "MaximumEventAgeInSeconds"):
-                    if name not in config.properties:
+                    if config.get(name) is None:
                         yield Violation(config.id, name, "not set")
 
 
@@ -59,8 +72,7 @@ def failed_events_are_kept(context: CheckContext) -> Iterator[Violation]:
                 detail = "a dead-letter queue gets the event, but not the reason why it failed"
                 yield Violation(function.id, "DeadLetterConfig", detail, warning=True)
             else:
-                path = "EventInvokeConfig.DestinationConfig.OnFailure"
-                yield Violation(function.id, path, "none for the qualifier that is invoked")
+                yield _no_config(context, function, "EventInvokeConfig.DestinationConfig.OnFailure")
 
 
 @rule(
@@ -72,10 +84,14 @@ def failed_events_raise_an_alarm(context: CheckContext) -> Iterator[Violation]:
     template = context.template
     for resource, path, target in _failure_targets(context):
         queue, topic = template.find(QUEUE, target), template.find(TOPIC, target)
-        if queue and not is_alarmed(template, queue):
-            yield Violation(resource.id, path, f"no alarm with an action watches the queue {queue.id}")
-        if topic and not (template.has_subscriber(topic) or is_alarmed(template, topic)):
-            yield Violation(resource.id, path, f"nobody is subscribed to the topic {topic.id}")
+        if queue and (alarmed := is_alarmed(template, queue)) is not True:
+            what = f"no alarm with an action watches the queue {queue.id}"
+            high = "".join(f"; the threshold of {alarm} is too high" for alarm in out_of_reach(template, queue))
+            yield _not_alarmed(alarmed, resource, path, what + high)
+        elif topic and (told := either([template.has_subscriber(topic), is_alarmed(template, topic)])) is not True:
+            yield _not_alarmed(told, resource, path, f"nobody is subscribed to the topic {topic.id}")
+        elif not queue and not topic and _may_be_queue_or_topic(template, target):
+            yield undecided(resource.id, path, f"the template does not have the queue or the topic {target}")
 
 
 @rule(
@@ -85,7 +101,7 @@ def failed_events_raise_an_alarm(context: CheckContext) -> Iterator[Violation]:
 )
 def concurrency_is_reserved(context: CheckContext) -> Iterator[Violation]:
     for function in _asynchronous_functions(context):
-        if "ReservedConcurrentExecutions" not in function.properties:
+        if function.get("ReservedConcurrentExecutions") is None:
             yield Violation(function.id, "ReservedConcurrentExecutions", "not set")
 
 
@@ -115,6 +131,25 @@ def _invoke_configs(context: CheckContext, function: str) -> Iterator[list[Resou
                 and target.function == function
                 and str(config.get("Qualifier")) == invoked.qualifier
             ]
+
+
+def _no_config(context: CheckContext, function: Resource, path: str) -> Violation:
+    """What is wrong if no configuration is known to be the one of a function's qualifier."""
+    template = context.template
+    for config in template.of_type(INVOKE_CONFIG):
+        target, qualifier = config.get("FunctionName"), config.get("Qualifier")
+        invoked = template.invoked(target)
+        if template.is_outside(target) or (invoked and invoked.function == function.id and is_unknown(qualifier)):
+            return undecided(function.id, path, f"only the deployment knows which function {config.id} is for")
+    return Violation(function.id, path, "none for the qualifier that is invoked")
+
+
+def _not_alarmed(decision: Decision, resource: Resource, path: str, what: str) -> Violation:
+    return undecided(resource.id, path, f"whether {what}") if decision is None else Violation(resource.id, path, what)
+
+
+def _may_be_queue_or_topic(template: Template, target: Any) -> bool:
+    return arn_parts(str(target))[2:3] in (["sqs"], ["sns"]) or template.is_outside(target)
 
 
 def _failure_targets(context: CheckContext) -> Iterator[tuple[Resource, str, Any]]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from gates.rules.rule import CheckContext, Violation, rule
+from gates.rules.rule import CheckContext, Violation, rule, undecided, unknown
 from gates.rules.runtimes import SUPPORTED_UNTIL
-from gates.template import FUNCTION, LOG_GROUP, Resource
+from gates.template import FUNCTION, LOG_GROUP, Resource, Template, is_unknown
 
 WARN_DAYS = 180
 _LOG_RETENTION = "Custom::LogRetention"  # the CDK's custom resource
@@ -18,10 +18,12 @@ _LOG_RETENTION = "Custom::LogRetention"  # the CDK's custom resource
 def runtime_is_supported(context: CheckContext) -> Iterator[Violation]:
     for function in context.functions:
         runtime = function.get("Runtime")
-        if runtime is None or "$" in str(runtime):  # a container image, or a runtime that only the deployment knows
+        if runtime is None:  # a container image
             continue
         until = SUPPORTED_UNTIL.get(str(runtime))
-        if until is None:
+        if is_unknown(runtime):
+            yield unknown(function.id, "Runtime", runtime)
+        elif until is None:
             yield Violation(function.id, "Runtime", f"{runtime} is not in the table of runtimes.py", warning=True)
         elif until < context.today:
             yield Violation(function.id, "Runtime", f"{runtime} is not supported since {until}")
@@ -38,11 +40,16 @@ def logs_expire(context: CheckContext) -> Iterator[Violation]:
     for function in context.functions:
         chosen = function.get("LoggingConfig", "LogGroup")
         groups = _log_groups(context, function)
-        if not groups and not chosen:
+        if not groups and chosen:
+            detail = f"the template does not have the log group {chosen}"
+            yield undecided(function.id, "LoggingConfig.LogGroup", detail)
+        elif not groups and (names := _unknown_log_groups(context)):
+            yield unknown(function.id, "LoggingConfig.LogGroup", ", ".join(names))
+        elif not groups:
             detail = "no log group: Lambda creates one without a retention period"
             yield Violation(function.id, "LoggingConfig.LogGroup", detail)
         for group in groups:
-            if "RetentionInDays" not in group.properties:
+            if group.get("RetentionInDays") is None:
                 yield Violation(group.id, "RetentionInDays", "not set")
 
 
@@ -53,11 +60,23 @@ def logs_expire(context: CheckContext) -> Iterator[Violation]:
 )
 def memory_is_set(context: CheckContext) -> Iterator[Violation]:
     for function in context.functions:
-        if "MemorySize" not in function.properties:
+        if function.get("MemorySize") is None:
             yield Violation(function.id, "MemorySize", "not set: 128 MB")
 
 
 RULES = (runtime_is_supported, logs_expire, memory_is_set)
+
+
+def _unknown_log_groups(context: CheckContext) -> list[str]:
+    """The names of log groups that may be the one of any function."""
+    template = context.template
+    names = [str(group.get("LogGroupName")) for group in template.of_type(LOG_GROUP)]
+    return [name for name in names if template.is_outside(name) and not _function_of(template, name)]
+
+
+def _function_of(template: Template, log_group: str) -> Resource | None:
+    """The function whose log group has a name."""
+    return template.find(FUNCTION, log_group.removeprefix("/aws/lambda/"))
 
 
 def _log_groups(context: CheckContext, function: Resource) -> list[Resource]:
@@ -69,5 +88,5 @@ def _log_groups(context: CheckContext, function: Resource) -> list[Resource]:
     return [
         group
         for group in template.of_type(LOG_GROUP, _LOG_RETENTION)
-        if template.find(FUNCTION, str(group.get("LogGroupName")).removeprefix("/aws/lambda/")) == function
+        if _function_of(template, str(group.get("LogGroupName"))) == function
     ]

@@ -2,50 +2,71 @@
 
 import re
 from fnmatch import fnmatchcase
+from os.path import commonprefix
 
-from gates.template import Template, Trigger, arn_parts, is_wild
+from gates.template import Decision, Template, Trigger, arn_parts, either, every, is_wild, opposite
 
 
-def overlaps(template: Template, resource: str, trigger: Trigger) -> bool:
+def overlaps(template: Template, resource: str, trigger: Trigger) -> Decision:
     """Whether a policy's resource includes at least one key that starts the function."""
-    keys = _keys(template, resource, trigger)
-    if keys is None:
-        return False
-    if not re.search(r"[*?]|\$\{", keys):
-        return keys.startswith(trigger.prefix) and keys.endswith(trigger.suffix)
+    here, keys = _keys(template, resource, trigger)
     head, tail = _ends(keys)
-    starts = head.startswith(trigger.prefix) or trigger.prefix.startswith(head)
-    return starts and (tail.endswith(trigger.suffix) or trigger.suffix.endswith(tail))
+    prefix, suffix, excluded = trigger.keys
+    starts, ends = _begins(head, prefix), _finishes(tail, suffix)
+    if is_wild(keys):  # more may follow the head, and precede the tail
+        starts, ends = either([starts, _begins(prefix, head)]), either([ends, _finishes(suffix, tail)])
+    outside = either(every(_begins(head, start), _finishes(tail, end)) for start, end in excluded)
+    return every(here, starts, ends, opposite(outside))
 
 
-def covers(template: Template, resource: str, trigger: Trigger) -> bool:
+def covers(template: Template, resource: str, trigger: Trigger) -> Decision:
     """Whether a policy's resource includes every key that starts the function."""
-    keys = _keys(template, resource, trigger)
-    if keys is None or keys.count("*") != 1 or "?" in keys or "$" in keys:
+    here, keys = _keys(template, resource, trigger)
+    if keys.count("*") != 1 or "?" in keys:
         return False
     head, tail = _ends(keys)
-    return trigger.prefix.startswith(head) and trigger.suffix.endswith(tail)
+    return every(here, _begins(trigger.keys.prefix, head), _finishes(trigger.keys.suffix, tail))
 
 
-def _keys(template: Template, resource: str, trigger: Trigger) -> str | None:
-    """The pattern of keys that a policy's resource includes in the trigger's bucket; None for another bucket."""
+def _keys(template: Template, resource: str, trigger: Trigger) -> tuple[Decision, str]:
+    """Whether a policy's resource is about the trigger's bucket, and the pattern of keys that it includes there."""
     parts = arn_parts(resource)
     if parts and (len(parts) < 6 or "*" in parts[2]):  # noqa: PLR2004  an ARN has six parts
-        return "*"  # of every service
+        return True, "*"  # of every service
     bucket, keys = template.bucket_and_keys(resource)
-    # In IAM, a wildcard at the end of a bucket's name includes its objects.
-    if not keys and bucket.endswith("*"):
+    # In IAM, a wildcard at the end of a bucket's name includes its objects. An unknown ARN may include objects.
+    if not keys and (bucket.endswith("*") or (bucket == resource and template.is_outside(bucket))):
         keys = "*"
-    return keys if keys and _matches(template, bucket, trigger.bucket) else None
+    return (_matches(template, bucket, trigger.bucket) if keys else False), keys
 
 
-def _matches(template: Template, pattern: str, bucket: str) -> bool:
+def _matches(template: Template, pattern: str, bucket: str) -> Decision:
     """Whether a pattern of buckets' names includes a bucket, given by logical id or by name."""
     declared = template.by_id.get(bucket)
     name = str(declared.get("BucketName")) if declared else bucket
-    return pattern in ("*", bucket) or (is_wild(pattern) and fnmatchcase(name, pattern))
+    if pattern in ("*", bucket) or (is_wild(pattern) and fnmatchcase(name, pattern)):
+        return True
+    return None if template.is_outside(pattern) or template.is_outside(bucket) else False
+
+
+def _begins(text: str, prefix: str, opening: str = "${", closing: str = "}") -> Decision:
+    """Whether a text begins with another. Both may have unknown values, between an opening and a closing."""
+    if text.startswith(prefix):
+        return True
+    if opening not in text + prefix:
+        return False
+    same = commonprefix([text, prefix])  # noqa: RUF071  texts, no paths
+    if same.rfind(opening) > same.rfind(closing):  # inside of different unknown values with the same beginning
+        same = same[: same.rfind(opening)]
+    known, wanted = (each[len(same) :].partition(opening)[0] for each in (text, prefix))
+    return None if known.startswith(wanted) or wanted.startswith(known) else False
+
+
+def _finishes(text: str, suffix: str) -> Decision:
+    """Whether a text ends with another."""
+    return _begins(text[::-1], suffix[::-1], "}", "{$")
 
 
 def _ends(keys: str) -> tuple[str, str]:
     """What a pattern of keys begins with, and what it ends with."""
-    return re.split(r"[*?]|\$\{", keys)[0], re.split(r"[*?]|\}", keys)[-1]
+    return re.split(r"[*?]", keys)[0], re.split(r"[*?]", keys)[-1]

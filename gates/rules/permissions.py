@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from gates.rules.rule import CheckContext, Violation, rule
-from gates.template import Statement, arn_parts, is_wild
+from gates.rules.rule import CheckContext, Violation, rule, unknown
+from gates.template import Statement, arn_parts, is_unknown, is_wild
 
 # AWS cannot restrict these actions to a resource: https://docs.aws.amazon.com/service-authorization/latest/reference/
 _ACCOUNT_WIDE = frozenset(
@@ -28,6 +28,8 @@ def actions_are_named(context: CheckContext) -> Iterator[Violation]:
         wild += [f"all but {action}" for action in statement.not_actions]
         if wild:
             yield Violation(statement.resource, statement.path, ", ".join(wild))
+        elif unknown_actions := list(filter(is_unknown, statement.actions)):
+            yield unknown(statement.resource, statement.path, ", ".join(unknown_actions))
 
 
 @rule(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from gates.template import FUNCTION, Resource, Template
 
@@ -40,6 +41,16 @@ class Violation:
     detail: str
     warning: bool = False
     """Whether the violation is only a warning."""
+
+
+def undecided(resource: str, path: str, reason: str) -> Violation:
+    """A warning that only the deployment knows whether a place breaks the rule."""
+    return Violation(resource, path, f"cannot be decided: {reason}", warning=True)
+
+
+def unknown(resource: str, path: str, value: Any) -> Violation:
+    """A warning that only the deployment knows the value that the rule is about."""
+    return undecided(resource, path, f"only the deployment knows {value}")
 
 
 Check = Callable[[CheckContext], Iterator[Violation]]

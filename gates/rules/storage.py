@@ -4,8 +4,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gates.rules.failures import failure_targets
-from gates.rules.rule import CheckContext, Violation, rule
-from gates.template import BUCKET, BUCKET_POLICY, QUEUE, as_list, is_false, is_true, mapping, number
+from gates.rules.rule import CheckContext, Violation, rule, unknown
+from gates.template import (
+    BUCKET,
+    BUCKET_POLICY,
+    QUEUE,
+    Attached,
+    Template,
+    as_list,
+    at,
+    is_false,
+    is_true,
+    is_unknown,
+    mapping,
+    number,
+)
 
 _FOURTEEN_DAYS = 14 * 24 * 60 * 60  # seconds, the maximum of SQS
 _PUBLIC_ACCESS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
@@ -18,9 +31,12 @@ _PUBLIC_ACCESS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "R
 )
 def bucket_blocks_public_access(context: CheckContext) -> Iterator[Violation]:
     for bucket in context.template.of_type(BUCKET):
-        block = mapping(bucket.get("PublicAccessBlockConfiguration"))
-        if missing := [name for name in _PUBLIC_ACCESS if not is_true(block.get(name))]:
-            yield Violation(bucket.id, "PublicAccessBlockConfiguration", f"not true: {', '.join(missing)}")
+        block = {name: bucket.get("PublicAccessBlockConfiguration", name) for name in _PUBLIC_ACCESS}
+        missing = [name for name, value in block.items() if not is_true(value)]
+        if certain := [name for name in missing if not is_unknown(block[name])]:
+            yield Violation(bucket.id, "PublicAccessBlockConfiguration", f"not true: {', '.join(certain)}")
+        elif missing:
+            yield unknown(bucket.id, "PublicAccessBlockConfiguration", ", ".join(missing))
 
 
 @rule(
@@ -31,11 +47,12 @@ def bucket_blocks_public_access(context: CheckContext) -> Iterator[Violation]:
 def bucket_denies_plain_http(context: CheckContext) -> Iterator[Violation]:
     template = context.template
     for bucket in template.of_type(BUCKET):
+        policies = template.attached_to(bucket, BUCKET_POLICY)
         denied = {
             template.bucket_and_keys(resource)
-            for statement in template.policies_of(bucket, BUCKET_POLICY)
-            if _denies_plain_http(statement, "s3")
-            for resource in as_list(statement.get("Resource"))
+            for each in policies
+            if each.certain and _denies_plain_http(each.statement, "s3")
+            for resource in as_list(each.statement.get("Resource"))
         }
         # `arn:aws:s3:::bucket*` is the bucket and its objects.
         with_objects = any(
@@ -44,7 +61,10 @@ def bucket_denies_plain_http(context: CheckContext) -> Iterator[Violation]:
             if name.endswith("*") and not keys
         )
         if not with_objects and not denied >= {(bucket.id, ""), (bucket.id, "*")}:
-            yield Violation(bucket.id, "BucketPolicy", "plain HTTP is not denied on the bucket and on its objects")
+            if unknown_denials := _unknown_denials(template, policies, "s3"):
+                yield unknown(bucket.id, "BucketPolicy", unknown_denials)
+            else:
+                yield Violation(bucket.id, "BucketPolicy", "plain HTTP is not denied on the bucket and on its objects")
 
 
 @rule(
@@ -55,13 +75,16 @@ def bucket_denies_plain_http(context: CheckContext) -> Iterator[Violation]:
 def queue_denies_plain_http(context: CheckContext) -> Iterator[Violation]:
     template = context.template
     for queue in template.of_type(QUEUE):
+        policies = template.attached_to(queue, "AWS::SQS::QueuePolicy", "AWS::SQS::QueueInlinePolicy")
         denied = any(
             resource == "*" or template.find(QUEUE, resource) == queue
-            for statement in template.policies_of(queue, "AWS::SQS::QueuePolicy", "AWS::SQS::QueueInlinePolicy")
-            if _denies_plain_http(statement, "sqs")
-            for resource in as_list(statement.get("Resource"))
+            for each in policies
+            if each.certain and _denies_plain_http(each.statement, "sqs")
+            for resource in as_list(each.statement.get("Resource"))
         )
-        if not denied:
+        if not denied and (unknown_denials := _unknown_denials(template, policies, "sqs")):
+            yield unknown(queue.id, "QueuePolicy", unknown_denials)
+        elif not denied:
             yield Violation(queue.id, "QueuePolicy", "plain HTTP is not denied")
 
 
@@ -77,12 +100,34 @@ def failed_messages_are_kept(context: CheckContext) -> Iterator[Violation]:
     for queue in queues.values():
         given = queue.get("MessageRetentionPeriod")
         seconds = number(given)
-        if given is None or (seconds is not None and seconds < _FOURTEEN_DAYS):
+        if is_unknown(given):
+            yield unknown(queue.id, "MessageRetentionPeriod", given)
+        elif given is None or (seconds is not None and seconds < _FOURTEEN_DAYS):
             days = "not set: 4 days" if seconds is None else f"{seconds / 86_400:.3g} days"
             yield Violation(queue.id, "MessageRetentionPeriod", days)
 
 
 RULES = (bucket_blocks_public_access, bucket_denies_plain_http, queue_denies_plain_http, failed_messages_are_kept)
+
+
+def _unknown_denials(template: Template, policies: list[Attached], service: str) -> str:
+    """What is unknown in the statements that may deny plain HTTP; an empty text if no statement may."""
+    found = []
+    for policy, certain, statement in policies:
+        effect = at(statement, "Effect")
+        parts = [
+            effect,
+            *as_list(at(statement, "Action")),
+            *(at(statement, name) for name in ("Principal", "Condition")),
+        ]
+        parts = [each for each in parts if isinstance(each, str) and is_unknown(each)]
+        if parts and (effect == "Deny" or effect in parts):
+            found.append(f"{', '.join(dict.fromkeys(parts))} in {policy}")
+        elif _denies_plain_http(statement, service):
+            resources = map(str, as_list(statement.get("Resource")))
+            found += [f"{each} in {policy}" for each in resources if template.is_outside(each.removesuffix("/*"))]
+            found += [] if certain else [f"what {policy} is attached to"]
+    return ", ".join(dict.fromkeys(found))
 
 
 def _denies_plain_http(statement: Mapping[str, Any], service: str) -> bool:

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from gates.rules.keys import covers, overlaps
-from gates.rules.rule import CheckContext, Violation, rule
-from gates.template import PERMISSION, Statement, Template, Trigger
+from gates.rules.rule import CheckContext, Violation, rule, undecided, unknown
+from gates.template import PERMISSION, Decision, Statement, Template, Trigger, either, every, is_unknown, opposite
 
 _EVERY_CREATION = frozenset({"Put", "Post", "Copy", "CompleteMultipartUpload"})
 
@@ -18,10 +18,12 @@ _EVERY_CREATION = frozenset({"Put", "Post", "Copy", "CompleteMultipartUpload"})
 def trigger_misses_no_upload(context: CheckContext) -> Iterator[Violation]:
     alike = defaultdict(list)
     for trigger in context.template.triggers:
-        alike[trigger.bucket, trigger.function, trigger.prefix, trigger.suffix].append(trigger)
+        alike[trigger.bucket, trigger.function, trigger.keys].append(trigger)
     for triggers in alike.values():
         kinds = set[str]().union(*(trigger.created for trigger in triggers))
-        if kinds and "*" not in kinds and not kinds >= _EVERY_CREATION:
+        if unknown_kinds := sorted(filter(is_unknown, kinds)):
+            yield unknown(triggers[0].resource, triggers[0].path, ", ".join(unknown_kinds))
+        elif kinds and "*" not in kinds and not kinds >= _EVERY_CREATION:
             missed = ", ".join(sorted(_EVERY_CREATION - kinds))
             yield Violation(triggers[0].resource, triggers[0].path, f"misses {missed}")
 
@@ -34,13 +36,18 @@ def trigger_misses_no_upload(context: CheckContext) -> Iterator[Violation]:
 def permission_names_the_bucket(context: CheckContext) -> Iterator[Violation]:
     for permission in context.template.of_type(PERMISSION):
         principal = str(permission.get("Principal"))
-        if principal != "*" and not principal.startswith("s3."):
+        is_s3 = principal == "*" or principal.startswith("s3.")
+        if not is_s3 and not is_unknown(principal):
             continue
         for name in ("SourceAccount", "SourceArn"):
-            if name not in permission.properties:
-                yield Violation(permission.id, name, "not set")
-            elif "*" in str(permission.properties[name]):
-                yield Violation(permission.id, name, str(permission.properties[name]))
+            given = permission.get(name)
+            if given is not None and "*" not in str(given):
+                continue
+            detail = "not set" if given is None else str(given)
+            if is_s3:
+                yield Violation(permission.id, name, detail)
+            else:
+                yield undecided(permission.id, name, f"{detail}, and only the deployment knows {principal}")
 
 
 @rule(
@@ -51,37 +58,41 @@ def permission_names_the_bucket(context: CheckContext) -> Iterator[Violation]:
 def function_cannot_start_itself(context: CheckContext) -> Iterator[Violation]:
     template = context.template
     found = set()
-    for trigger in template.triggers:
+    for trigger in filter(lambda each: each.created, template.triggers):
         roles = template.roles_of(trigger.function)
-        if not trigger.created or _is_denied(template, roles, trigger):
-            continue
+        if not roles:
+            role = template.by_id[trigger.function].get("Role")
+            found.add(undecided(trigger.function, "Role", f"the template does not have the role {role}"))
+        denied = _is_denied(template, roles, trigger)
         for statement in template.allowed:
-            if _may_write(statement, roles) and _reaches(template, statement, trigger):
-                detail = f"{trigger.function} can write to {trigger.bucket}, whose uploads start it"
-                found.add(Violation(statement.resource, statement.path, detail))
-    yield from sorted(found, key=lambda violation: (violation.resource, violation.path))
+            loops = every(_may_write(statement, roles), _reaches(template, statement, trigger), opposite(denied))
+            by = "" if trigger.is_notified else f", by the permission {trigger.resource}"
+            what = f"{trigger.function} can write to {trigger.bucket}, whose uploads start it{by}"
+            if loops:
+                found.add(Violation(statement.resource, statement.path, what))
+            elif loops is None:
+                found.add(undecided(statement.resource, statement.path, f"whether {what}"))
+    yield from sorted(found, key=lambda violation: (violation.resource, violation.path, violation.detail))
 
 
 RULES = (trigger_misses_no_upload, permission_names_the_bucket, function_cannot_start_itself)
 
 
-def _may_write(statement: Statement, roles: set[str]) -> bool:
-    return bool(statement.roles & roles) and statement.includes("s3:PutObject")
+def _may_write(statement: Statement, roles: set[str]) -> Decision:
+    return every(bool(statement.roles & roles), statement.includes("s3:PutObject"))
 
 
-def _is_denied(template: Template, roles: set[str], trigger: Trigger) -> bool:
+def _is_denied(template: Template, roles: set[str], trigger: Trigger) -> Decision:
     """Whether a statement denies the roles every key that starts the function."""
-    return any(
-        denial.unconditional
-        and _may_write(denial, roles)
-        and any(covers(template, each, trigger) for each in denial.resources)
+    return either(
+        every(_may_write(denial, roles), either(covers(template, each, trigger) for each in denial.resources))
         for denial in template.denied
+        if denial.unconditional
     )
 
 
-def _reaches(template: Template, statement: Statement, trigger: Trigger) -> bool:
+def _reaches(template: Template, statement: Statement, trigger: Trigger) -> Decision:
     """Whether a statement includes a key that starts the function."""
-    if any(overlaps(template, each, trigger) for each in statement.resources):
-        return True
-    excluded = any(covers(template, each, trigger) for each in statement.not_resources)
-    return bool(statement.not_resources) and not excluded
+    if statement.not_resources:
+        return opposite(either(covers(template, each, trigger) for each in statement.not_resources))
+    return either(overlaps(template, each, trigger) for each in statement.resources)

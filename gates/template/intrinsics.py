@@ -3,34 +3,48 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from gates.template.conditions import Conditions
 from gates.template.errors import MALFORMED, InvalidTemplate
-from gates.template.values import mapping
+from gates.template.opaque import is_opaque, is_opaque_resource
+from gates.template.values import UNKNOWN, is_unknown, mapping
 
 _NO_VALUE = object()
+_DYNAMIC_REFERENCE = re.compile(r"\{\{(resolve:[^{}]*)\}\}")
+_NO_SYNTAX = str.maketrans({**dict.fromkeys('"*?$\\'), ":": ".", "/": "|", "{": "(", "}": ")"})
 
-Given = Mapping[str, Any]
-"""Values of parameters or pseudo parameters that replace their defaults; None for a value that is not known."""
+
+@dataclass(frozen=True)
+class Given:
+    """What is assumed of a deployment, instead of the defaults."""
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Values of parameters or pseudo parameters; None for a value that is not known."""
+    comparisons: Mapping[str, bool] = field(default_factory=dict)
+    """Results of comparisons in conditions, by their `comparison_key`."""
 
 
 def resolve(template: Mapping[str, Any], given: Given | None = None) -> dict[str, Any]:
     """The resources as deployed with the given values, and with the defaults of the other parameters.
 
     What only the deployment knows becomes text as in Fn::Sub: `${Name}`, `${Name.Attribute}`. Resources whose
-    condition does not hold are left out, and so are properties whose value is AWS::NoValue. Raises InvalidTemplate.
+    condition does not hold are left out, and so are properties whose value is AWS::NoValue. In a list, None takes the
+    place of AWS::NoValue, so that the other values keep their numbers. Resources that a macro adds are left out.
+    Raises InvalidTemplate.
     """
     resources = template.get("Resources") if isinstance(template, Mapping) else None
     if not isinstance(resources, Mapping):
         raise InvalidTemplate("it has no Resources")
-    for name, resource in resources.items():
+    known = {name: resource for name, resource in resources.items() if not is_opaque_resource(name, resource)}
+    for name, resource in known.items():
         if not isinstance(resource, Mapping) or not isinstance(resource.get("Type"), str):
             raise InvalidTemplate(f"the resource {name} has no Type")
     resolver = Resolver(template, given)
     return {
         name: resolver.value(resource)
-        for name, resource in resources.items()
+        for name, resource in known.items()
         if resolver.conditions.holds(resource.get("Condition"))
     }
 
@@ -44,11 +58,12 @@ class Resolver:
     """Resolves the values of one template."""
 
     def __init__(self, template: Mapping[str, Any], given: Given | None = None) -> None:
-        self._given = given or {}
+        given = given or Given()
+        self._given = given.parameters
         # A section can be present and empty.
         self._parameters = template.get("Parameters") or {}
         self._mappings = template.get("Mappings") or {}
-        self.conditions = Conditions(template.get("Conditions") or {}, self.value)
+        self.conditions = Conditions(template.get("Conditions") or {}, self.value, given.comparisons)
         self._functions = {
             "Ref": self._ref,
             "Fn::GetAtt": self._get_att,
@@ -63,7 +78,9 @@ class Resolver:
     def value(self, node: Any) -> Any:
         """A value with every function in it resolved. Raises InvalidTemplate."""
         if isinstance(node, list):
-            return [value for value in map(self.value, node) if value is not _NO_VALUE]
+            return [None if value is _NO_VALUE else value for value in map(self.value, node)]
+        if isinstance(node, str):
+            return _DYNAMIC_REFERENCE.sub(lambda reference: _unknown(reference[1]), node)
         if not isinstance(node, Mapping):
             return node
         name = next(iter(node)) if len(node) == 1 else None
@@ -71,7 +88,10 @@ class Resolver:
             return self._call(name, node[name])
         if str(name).startswith("Fn::"):
             return _unknown(node)
-        return {key: value for key, each in node.items() if (value := self.value(each)) is not _NO_VALUE}
+        opaque = {key: each for key, each in node.items() if is_opaque(key)}
+        values = {key: self.value(each) for key, each in node.items() if key not in opaque}
+        known = {key: value for key, value in values.items() if value is not _NO_VALUE}
+        return {**known, UNKNOWN: _unknown(opaque)} if opaque else known
 
     def _call(self, name: str, argument: Any) -> Any:
         try:
@@ -81,7 +101,8 @@ class Resolver:
         except MALFORMED as error:
             raise InvalidTemplate(f"{name} cannot take {json.dumps(argument, default=str)[:200]}") from error
 
-    def _ref(self, name: str) -> Any:
+    def _ref(self, reference: Any) -> Any:
+        name = self.value(reference)  # with AWS::LanguageExtensions, it may be a function
         if name == "AWS::NoValue":
             return _NO_VALUE
         if name in self._given:
@@ -95,11 +116,12 @@ class Resolver:
         return [item.strip() for item in str(default).split(",")] if "List" in kind else default
 
     def _get_att(self, argument: Any) -> str:
-        parts = argument if isinstance(argument, list) else [argument]
+        parts = self.value(argument) if isinstance(argument, list) else [argument]
         return f"${{{'.'.join(map(str, parts))}}}"
 
     def _sub(self, argument: Any) -> str:
         text, variables = argument if isinstance(argument, list) else (argument, {})
+        text = self.value(text)
 
         def replacement(match: re.Match[str]) -> str:
             name = match[1].strip()
@@ -113,7 +135,9 @@ class Resolver:
 
     def _join(self, argument: Any) -> str:
         delimiter, parts = argument[0], self.value(argument[1])
-        return delimiter.join(map(str, parts)) if isinstance(parts, list) else _unknown({"Fn::Join": argument})
+        if not isinstance(parts, list):
+            return _unknown({"Fn::Join": argument})
+        return str(delimiter.join(str(part) for part in parts if part is not None))
 
     def _if(self, argument: Any) -> Any:
         condition, then, otherwise = argument
@@ -121,6 +145,7 @@ class Resolver:
 
     def _select(self, argument: Any) -> Any:
         index, parts = map(self.value, argument)
+        parts = [part for part in parts if part is not None] if isinstance(parts, list) else parts
         known = isinstance(parts, list) and str(index).isdigit() and int(index) < len(parts)
         return parts[int(index)] if known else _unknown({"Fn::Select": argument})
 
@@ -130,10 +155,10 @@ class Resolver:
             # The sixth part of a queue's or a topic's ARN is its name.
             return [
                 *(f"${{{part}}}" for part in ("arn", "AWS::Partition", "service", "AWS::Region", "AWS::AccountId")),
-                f"${{{arn[1]}}}",
+                f"${{{arn[1]}.Name}}",
             ]
         # A text with ${...} in it cannot be split: the delimiter may occur in the unknown value.
-        return _unknown({"Fn::Split": argument}) if "${" in str(text) else str(text).split(delimiter)
+        return _unknown({"Fn::Split": argument}) if is_unknown(text) else str(text).split(delimiter)
 
     def _find_in_map(self, argument: Any) -> Any:
         found = self._mappings
@@ -143,5 +168,9 @@ class Resolver:
 
 
 def _unknown(node: Any) -> str:
-    """A text for an unknown value: the same text for the same expression, and without a wildcard."""
-    return f"${{{json.dumps(node, default=str, sort_keys=True)}}}".replace("*", "")
+    """A text for an unknown value: the same text for the same expression, without what has a meaning in ARNs.
+
+    It has a blank or a bracket, unlike a reference to a resource.
+    """
+    text = json.dumps(node, default=str, sort_keys=True, separators=(", ", " ")).replace("Fn::", "")[1:-1]
+    return f"${{{text.translate(_NO_SYNTAX)}}}"

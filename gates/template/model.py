@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from gates.template.alarms import ALARM, Alarm
+from gates.template.decisions import Decision, either
 from gates.template.intrinsics import Given, resolve
 from gates.template.notifications import subscriptions
-from gates.template.resources import ROLE, TOPIC, Invoked, Resource, Resources
-from gates.template.statements import Statement, resource_policy_statements, statements_of_aws, statements_with
+from gates.template.opaque import opaque_parts
+from gates.template.resources import ROLE, Invoked, Resource, Resources
+from gates.template.statements import Attached, Statement, attached_statements, statements_of_aws, statements_with
 from gates.template.triggers import Trigger, asynchronous, triggers
-from gates.template.values import mapping
+from gates.template.values import at, mapping
 
 
 class Template(Resources):
@@ -19,10 +22,13 @@ class Template(Resources):
         """Resolve a template, as its JSON or YAML reads, with given values of parameters. Raises InvalidTemplate."""
         super().__init__(
             {
-                name: Resource(name, each["Type"], mapping(each.get("Properties")), mapping(each.get("Metadata")))
+                name: Resource(name, each["Type"], mapping(at(each, "Properties")), mapping(each.get("Metadata")))
                 for name, each in resolve(body, given).items()
             }
         )
+        self.metadata = mapping(body.get("Metadata"))
+        self.opaque = list(opaque_parts(body, self.by_id))
+        """What only CloudFormation can expand: the resource or the section, the path, and what replaces it."""
 
     @cached_property
     def triggers(self) -> list[Trigger]:
@@ -44,15 +50,20 @@ class Template(Resources):
         """What the template's policies deny."""
         return list(statements_with("Deny", self))
 
+    @cached_property
+    def alarms(self) -> list[Alarm]:
+        """The CloudWatch alarms, without the composite ones."""
+        return [Alarm(resource) for resource in self.of_type(ALARM)]
+
     def roles_of(self, function: str) -> set[str]:
         """The role of a function, if it is in the template."""
         role = self.find(ROLE, self.by_id[function].get("Role"))
         return {role.id} if role else set()
 
-    def policies_of(self, target: Resource, *policy_types: str) -> list[Mapping[str, Any]]:
-        """The statements, as written, of the policies of some types that are attached to a bucket or a queue."""
-        return list(resource_policy_statements(self, target, *policy_types))
+    def attached_to(self, target: Resource, *policy_types: str) -> list[Attached]:
+        """The statements of the policies of some types that are, or may be, attached to a bucket or a queue."""
+        return list(attached_statements(self, target, *policy_types))
 
-    def has_subscriber(self, topic: Resource) -> bool:
+    def has_subscriber(self, topic: Resource) -> Decision:
         """Whether anything is subscribed to a topic."""
-        return any(self.find(TOPIC, arn) == topic for arn, _ in subscriptions(self))
+        return either(self.is_at(topic, arn) for arn, _ in subscriptions(self))

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from gates.template.resources import BUCKET, CDK_NOTIFICATIONS, RULE, SUBSCRIPTION, TOPIC, Resource, Resources
-from gates.template.values import as_list, at, document, mapping, mappings
+from gates.template.values import as_list, at, document, is_unknown, mapping, mappings, numbered
 
 _TARGETS = ("Function", "LambdaFunctionArn", "Topic", "TopicArn", "Queue", "QueueArn")
 _CREATION = {"Object Created", "AWS API Call via CloudTrail"}
@@ -19,17 +19,25 @@ _EVENTS_BY_REASON = {
 """EventBridge's reasons for an `Object Created` event, as the kinds of `s3:ObjectCreated`."""
 
 
+class KeyFilter(NamedTuple):
+    """The keys with a prefix and a suffix, without some of them."""
+
+    prefix: str = ""
+    suffix: str = ""
+    excluded: tuple[tuple[str, str], ...] = ()
+    """Prefixes and suffixes, in pairs, of the keys that do not match."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Notification:
-    """Events of a bucket, of keys with a prefix and a suffix, that are sent to a target."""
+    """Events of a bucket, of some keys, that are sent to a target."""
 
     resource: str
     path: str
     bucket: str
     target: str
     events: tuple[str, ...]
-    prefix: str = ""
-    suffix: str = ""
+    keys: KeyFilter
 
 
 def from_buckets(resources: Resources) -> Iterator[Notification]:
@@ -40,32 +48,33 @@ def from_buckets(resources: Resources) -> Iterator[Notification]:
             target = next((configuration[key] for key in _TARGETS if key in configuration), None)
             if target is None:  # EventBridgeConfiguration
                 continue
-            filters = _filters(configuration)
+            events = configuration.get("Events", at(configuration, "Event"))
             yield Notification(
                 resource=resource.id,
                 path=path,
                 bucket=str(bucket),
                 target=str(target),
-                events=tuple(map(str, as_list(configuration.get("Events", configuration.get("Event"))))),
-                prefix=filters.get("prefix", ""),
-                suffix=filters.get("suffix", ""),
+                events=tuple(map(str, as_list(events))),
+                keys=_filtered(configuration),
             )
 
 
 def _configurations(resource: Resource) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The notification configurations of a bucket, with their paths in its properties."""
     for name, configurations in mapping(resource.get("NotificationConfiguration")).items():
-        for number, configuration in enumerate(as_list(configurations)):
+        for number, configuration in numbered(configurations):
             yield f"NotificationConfiguration.{name}.{number}", mapping(configuration)
 
 
-def _filters(configuration: Mapping[str, Any]) -> dict[str, str]:
-    """The `prefix` and the `suffix` of a configuration's keys, as far as it has them."""
-    return {
-        str(rule.get("Name")).lower(): str(rule.get("Value"))
-        for keys in mapping(configuration.get("Filter")).values()
+def _filtered(configuration: Mapping[str, Any]) -> KeyFilter:
+    """The keys of a bucket's notification configuration."""
+    values = {
+        str(at(rule, "Name")).lower(): str(at(rule, "Value"))
+        for keys in mapping(at(configuration, "Filter")).values()
         for rule in mappings(keys, "Rules", "FilterRules")
     }
+    unknown = next(filter(is_unknown, values), "")
+    return KeyFilter(values.get("prefix", unknown), values.get("suffix", unknown))
 
 
 def from_eventbridge(resources: Resources) -> Iterator[Notification]:
@@ -74,18 +83,16 @@ def from_eventbridge(resources: Resources) -> Iterator[Notification]:
         pattern = document(rule.get("EventPattern"))
         if not _is_about_creation(pattern):
             continue
-        detail = mapping(pattern.get("detail"))
-        reasons = [_EVENTS_BY_REASON.get(str(each), str(each)) for each in as_list(detail.get("reason"))] or ["*"]
+        detail = mapping(at(pattern, "detail"))
         targets = rule.mappings("Targets")
-        for target, bucket, (prefix, suffix) in product(targets, _buckets(resources, detail), _keys(detail)):
+        for target, bucket, keys in product(targets, _buckets(resources, detail), _keys(detail)):
             yield Notification(
                 resource=rule.id,
                 path="EventPattern",
                 bucket=bucket,
-                target=str(target.get("Arn")),
-                events=tuple(f"s3:ObjectCreated:{reason}" for reason in reasons),
-                prefix=prefix,
-                suffix=suffix,
+                target=str(at(target, "Arn")),
+                events=tuple(f"s3:ObjectCreated:{kind}" for kind in _kinds(detail)),
+                keys=keys,
             )
 
 
@@ -107,10 +114,41 @@ def _buckets(resources: Resources, detail: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _keys(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The prefixes and suffixes of an event pattern's keys. Other kinds of matchers are taken to match every key."""
-    matchers = mappings(detail.get("object"), "key")
-    return [(str(each.get("prefix", "")), str(each.get("suffix", ""))) for each in matchers] or [("", "")]
+def _kinds(detail: Mapping[str, Any]) -> list[str]:
+    """The kinds of creation in an event pattern: `*` for all, unknown text for what is no list of names."""
+    reasons = as_list(at(detail, "reason"))
+    return [_EVENTS_BY_REASON.get(each, each) if isinstance(each, str) else "${a pattern}" for each in reasons] or ["*"]
+
+
+def _keys(detail: Mapping[str, Any]) -> list[KeyFilter]:
+    """The keys of an event pattern. Kinds of matchers that are not known here are taken to match every key."""
+    matchers = as_list(at(detail, "object", "key")) + as_list(at(detail, "requestParameters", "key"))
+    return [_matched(each) for each in matchers] or [KeyFilter()]
+
+
+def _matched(matcher: Any) -> KeyFilter:
+    """The keys that one matcher of an event pattern matches."""
+    if isinstance(matcher, str):
+        return KeyFilter(matcher, matcher)
+    if isinstance(pattern := at(matcher, "wildcard"), str):
+        return KeyFilter(pattern.partition("*")[0], pattern.rpartition("*")[2])
+    excluded = as_list(at(matcher, "anything-but"))
+    prefix, suffix = (value if isinstance(value := at(matcher, name), str) else "" for name in ("prefix", "suffix"))
+    return KeyFilter(prefix, suffix, tuple(pair for each in excluded for pair in _excluded(each)))
+
+
+def _excluded(matcher: Any) -> Iterator[tuple[str, str]]:
+    """The prefixes and suffixes of the keys that `anything-but` excludes."""
+    if isinstance(matcher, str):
+        yield matcher, matcher
+    for prefix in as_list(at(matcher, "prefix")):
+        yield str(prefix), ""
+    for suffix in as_list(at(matcher, "suffix")):
+        yield "", str(suffix)
+    for pattern in map(str, as_list(at(matcher, "wildcard"))):
+        if pattern.count("*") == 1:
+            prefix, _, suffix = pattern.partition("*")
+            yield prefix, suffix
 
 
 def subscriptions(resources: Resources) -> Iterator[tuple[Any, Any]]:
@@ -119,4 +157,4 @@ def subscriptions(resources: Resources) -> Iterator[tuple[Any, Any]]:
         yield each.get("TopicArn"), each.get("Endpoint")
     for topic in resources.of_type(TOPIC):
         for subscription in topic.mappings("Subscription"):
-            yield f"${{{topic.id}}}", subscription.get("Endpoint")
+            yield f"${{{topic.id}}}", at(subscription, "Endpoint")

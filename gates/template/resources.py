@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from gates.template.decisions import Decision
 from gates.template.values import at, mappings
 
 FUNCTION = "AWS::Lambda::Function"
@@ -40,6 +41,10 @@ _REFERENCE = re.compile(r"(?:.*[:/])?\$\{(\w+)(?:\.[\w.]+)?\}(?::[\w$-]+)?")
 _QUALIFIER = re.compile(r".*\}:([\w$-]+)")
 _S3_ARN = re.compile(r"arn:(?:\$\{AWS::Partition\}|[\w*-]+):s3:::(.*)")
 _ARN_OF_BUCKET = re.compile(r"(\$\{\w+)\.Arn(\}.*)")
+# The text of a value, at the end of a name, an ARN or a URL.
+_VALUE = re.compile(r"(?:.*[:/])?\$\{([^}]*)\}")
+_CUSTOM = ("AWS::CloudFormation::", "Custom::")
+"""Types whose attributes only the deployment knows: nested stacks and custom resources."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,20 @@ class Resources:
             if name and (text == name or text.endswith((f":{name}", f"/{name}"))):
                 return resource
         return None
+
+    def is_outside(self, reference: Any) -> bool:
+        """Whether only the deployment knows the resource: a parameter, an import or a nested stack refers to it."""
+        match = _VALUE.fullmatch(str(reference))
+        if not match or match[1].startswith("AWS::"):
+            return False
+        found = self.by_id.get(match[1].partition(".")[0])
+        return found is None or found.type.startswith(_CUSTOM)
+
+    def is_at(self, resource: Resource, reference: Any) -> Decision:
+        """Whether a name, an ARN or a URL refers to a resource."""
+        if self.find(resource.type, reference) == resource:
+            return True
+        return None if self.is_outside(reference) else False
 
     def invoked(self, reference: Any) -> Invoked | None:
         """The function that a name or an ARN refers to, directly or through an alias or a version."""

@@ -3,34 +3,52 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gates.template.notifications import from_buckets, from_eventbridge, subscriptions
+from gates.template.arns import is_wild
+from gates.template.notifications import KeyFilter, from_buckets, from_eventbridge, subscriptions
 from gates.template.resources import EVENT_SOURCE, PERMISSION, QUEUE, RULE, SCHEDULE, TOPIC, Invoked, Resources
+from gates.template.values import at, is_unknown
 
-_ASYNCHRONOUS = frozenset({"s3.amazonaws.com", "sns.amazonaws.com", "events.amazonaws.com"})
-"""Principals that do not wait for the function's answer: Lambda retries a failed event, then discards it."""
+_ASYNCHRONOUS = ("s3.", "sns.", "events.")
+"""Beginnings of principals that do not wait for the answer: Lambda retries a failed event, then discards it."""
+_CREATION = "s3:ObjectCreated:"
+_ELSEWHERE = KeyFilter("${the notification's prefix}", "${the notification's suffix}")
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """Uploads to a bucket, of keys with a prefix and a suffix, that start a function."""
+    """Uploads to a bucket, of some keys, that start a function."""
 
     resource: str
     path: str
     bucket: str
     function: str
     events: tuple[str, ...]
-    prefix: str
-    suffix: str
+    keys: KeyFilter
+    is_notified: bool = True
+    """Whether the template has the notification, or only the permission."""
 
     @property
     def created(self) -> set[str]:
-        """The kinds of creation that start the function, such as `Put` or `*`; empty for other events only."""
-        creation = "s3:ObjectCreated:"
-        return {event.removeprefix(creation) for event in self.events if event.startswith(creation)}
+        """The kinds of creation that start the function, such as `Put` or `*`; empty for other events only.
+
+        An unknown event may be a creation.
+        """
+        return {
+            event.removeprefix(_CREATION) for event in self.events if event.startswith(_CREATION) or is_unknown(event)
+        }
 
 
 def triggers(resources: Resources) -> list[Trigger]:
-    """What uploads start, directly or through topics, queues and EventBridge."""
+    """What uploads start, directly or through topics, queues and EventBridge.
+
+    The permission of a bucket is a trigger too if the template does not have its notification, which then is elsewhere.
+    """
+    notified = _notified(resources)
+    known = {(each.bucket, each.function) for each in notified}
+    return notified + [each for each in _permitted_buckets(resources) if (each.bucket, each.function) not in known]
+
+
+def _notified(resources: Resources) -> list[Trigger]:
     return [
         Trigger(
             resource=each.resource,
@@ -38,11 +56,22 @@ def triggers(resources: Resources) -> list[Trigger]:
             bucket=resources.bucket_and_keys(each.bucket)[0],
             function=function,
             events=each.events,
-            prefix=each.prefix,
-            suffix=each.suffix,
+            keys=each.keys,
         )
         for each in [*from_buckets(resources), *from_eventbridge(resources)]
         for function in sorted(_started_by(resources, each.target))
+    ]
+
+
+def _permitted_buckets(resources: Resources) -> list[Trigger]:
+    """The buckets, by name, that have the permission to invoke a function."""
+    return [
+        Trigger(permission.id, "SourceArn", bucket, invoked.function, (f"{_CREATION}*",), _ELSEWHERE, is_notified=False)
+        for permission in resources.of_type(PERMISSION)
+        if str(permission.get("Principal")).startswith("s3.")
+        and (bucket := resources.bucket_and_keys(permission.get("SourceArn") or "")[0])
+        and not is_wild(bucket)
+        and (invoked := resources.invoked(permission.get("FunctionName")))
     ]
 
 
@@ -72,8 +101,8 @@ def asynchronous(resources: Resources) -> frozenset[Invoked]:
 
 def _targets_of_events(resources: Resources) -> set[Invoked]:
     targets: list[Any] = [each.target for each in from_buckets(resources)]
-    targets += [target.get("Arn") for rule in resources.of_type(RULE) for target in rule.mappings("Targets")]
-    targets += [target.get("Arn") for each in resources.of_type(SCHEDULE) for target in each.mappings("Target")]
+    targets += [at(target, "Arn") for rule in resources.of_type(RULE) for target in rule.mappings("Targets")]
+    targets += [at(target, "Arn") for each in resources.of_type(SCHEDULE) for target in each.mappings("Target")]
     targets += [endpoint for _, endpoint in subscriptions(resources)]
     return {invoked for target in targets if (invoked := resources.invoked(target))}
 
@@ -83,6 +112,6 @@ def _permitted(resources: Resources) -> set[Invoked]:
     return {
         invoked
         for permission in resources.of_type(PERMISSION)
-        if str(permission.get("Principal")) in _ASYNCHRONOUS
+        if str(permission.get("Principal")).startswith(_ASYNCHRONOUS)
         and (invoked := resources.invoked(permission.get("FunctionName")))
     }

@@ -1,12 +1,25 @@
-"""Values of a template, which may have any shape: the value in the shape that is asked for, or an empty one."""
+"""Values of a template, which may have any shape: the value in the shape that is asked for, or an empty one.
+
+What only the deployment knows is text with `${...}` in it. Whatever is looked for in an unknown value is unknown too.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+UNKNOWN = "Fn::Transform"
+"""The key of an unknown value in a mapping. The mapping may have any other name, too."""
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether a value, or a part of it, is known only to the deployment."""
+    return "${" in str(value)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """The value if it is a mapping, otherwise an empty mapping."""
+    """The value if it is a mapping, an unknown mapping if the value is unknown, otherwise an empty mapping."""
+    if isinstance(value, str) and is_unknown(value):
+        return {UNKNOWN: value}
     return value if isinstance(value, Mapping) else {}
 
 
@@ -15,21 +28,29 @@ def as_list(value: Any) -> list[Any]:
 
     None is an empty list.
     """
-    if value is None:
-        return []
-    return [inner for each in value for inner in as_list(each)] if isinstance(value, list) else [value]
+    return [each for _, each in numbered(value)]
+
+
+def numbered(value: Any) -> Iterator[tuple[int, Any]]:
+    """The values of `as_list`, each with its number in the template's list, where AWS::NoValue counts too."""
+    for number, each in enumerate(value if isinstance(value, list) else [value]):
+        if isinstance(each, list):
+            yield from ((number, inner) for inner in as_list(each))
+        elif each is not None:
+            yield number, each
 
 
 def at(value: Any, *path: str) -> Any:
     """The value under a path of names in nested mappings; None if there is none."""
     for name in path:
-        value = mapping(value).get(name)
+        parent = mapping(value)
+        value = parent.get(name, parent.get(UNKNOWN))
     return value
 
 
 def mappings(parent: Any, *names: str) -> list[Mapping[str, Any]]:
     """The mappings, one or a list of them, under each of some names in a mapping."""
-    return [mapping(each) for name in names for each in as_list(mapping(parent).get(name))]
+    return [mapping(each) for name in names for each in as_list(at(parent, name))]
 
 
 def document(value: Any) -> Mapping[str, Any]:
@@ -38,7 +59,7 @@ def document(value: Any) -> Mapping[str, Any]:
         try:
             return mapping(json.loads(value))
         except ValueError:
-            return {}
+            return mapping(value)
     return mapping(value)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,9 +37,19 @@ def dynamodb() -> "DynamoDBClient":
     client = boto3.client("dynamodb", config=_CONFIG)
     # Made when first asked for: two threads would make two sets of classes, and each would catch only its own.
     _ = client.exceptions
-    client.meta.events.register_last("before-parameter-build.dynamodb.BatchExecuteStatement", _encode)
-    client.meta.events.register("before-call.dynamodb.BatchExecuteStatement", _send_encoded)
+    # The runtime's botocore changes without a deployment. If it speaks another protocol than JSON, or does not say
+    # which, it encodes by itself: otherwise its headers would announce that protocol above a body of JSON.
+    if getattr(client.meta.service_model, "resolved_protocol", None) == "json":
+        client.meta.events.register_last("before-parameter-build.dynamodb.BatchExecuteStatement", _encode)
+        client.meta.events.register("before-call.dynamodb.BatchExecuteStatement", _send_encoded)
     return client
+
+
+def code_of(error: Exception) -> str | None:
+    """The operation and the code of an answer of AWS, without the message, which may quote the request."""
+    if not isinstance(error, ClientError):
+        return None
+    return f"{error.operation_name} answered {error.response['Error']['Code']}"
 
 
 # The requests that carry the rows are encoded here: their parameters are DynamoDB's JSON already. botocore would look

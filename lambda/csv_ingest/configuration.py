@@ -55,6 +55,8 @@ class SweepConfig(_FromEnvironment):
 
     upload_bucket: str
     files_table: str
+    failure_queue: str
+    """The URL of the queue."""
     ingest_function: str
     key_prefix: str
     key_suffixes: str

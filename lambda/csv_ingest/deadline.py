@@ -3,15 +3,11 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import TypeVar
 
 from csv_ingest.model import OutOfTime
 
 T = TypeVar("T")
-
-_STEP = 1_000
-"""Records between two looks at the clock."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds
 
@@ -37,23 +33,6 @@ class Deadline:
         for number, item in enumerate(items):
             self.check(where(number))
             yield item
-
-    def skip(self, items: Iterator[object], number: int, where: str) -> None:
-        """Read and drop the first items, so many of them."""
-        for _ in self.count(islice(items, number), where):
-            pass
-
-    def count(self, items: Iterator[object], where: str) -> Iterator[int]:
-        """Read the items to their end; yield how many were read, every 1,000 items and at the end.
-
-        `where` is where OutOfTime says it was raised.
-        """
-        count, more = 0, True
-        while more:
-            step = sum(1 for _ in islice(items, _STEP))
-            count, more = count + step, step > 0
-            self.check(where)
-            yield count
 
 
 class AdaptiveBackoff:

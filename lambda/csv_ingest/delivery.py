@@ -1,16 +1,16 @@
 """What one delivery works with: the upload, the configuration, the ledger, the destination, the deadline."""
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from csv_ingest import clients, configuration, events, ledger, source
+from csv_ingest import clients, configuration, csvfile, events, ledger, source
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination, RowStore
 from csv_ingest.destinations.dynamodb import DynamoDbDestination
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.model import ByteStream, FileFormat, ObjectVersion, PartJob, Tuning
+from csv_ingest.model import ByteStream, ObjectVersion, PartJob, Tuning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,18 +53,19 @@ class Delivery:
             tuning=tuning,
         )
 
-    def open(self, start: int = 0, end: int | None = None) -> AbstractContextManager[ByteStream]:
-        """Open the uploaded file, from byte `start` to before byte `end`, as `source.open_object` does."""
-        return source.open_object(self.version, clients.s3(), start=start, end=end)
+    @contextmanager
+    def open(self, start: int = 0, end: int | None = None) -> Iterator[ByteStream]:
+        """Open the uploaded file, from byte `start` to before byte `end`, as `source.open_object` does.
 
-    def row_store(self, format_: FileFormat) -> RowStore:
-        """The store for rows that are read under a format."""
-        return RowStore(
-            self.destination,
-            etag=self.version.etag,
-            id_column=format_.id_column,
-            on_duplicate_id=self.ledger.parts.mark_duplicate_ids,
-        )
+        Reading raises OutOfTime when no time is left, also where nothing in the bytes is a record.
+        """
+        with source.open_object(self.version, clients.s3(), start=start, end=end) as stream:
+            yield csvfile.CountingStream(stream, start=start, on_read=self._check_time)
+
+    def row_store(self) -> RowStore:
+        """The store for the rows of the upload."""
+        on_duplicate_id = self.ledger.parts.mark_duplicate_ids
+        return RowStore(self.destination, etag=self.version.etag, on_duplicate_id=on_duplicate_id)
 
     def dispatcher(self) -> Callable[[PartJob], None]:
         """A function that puts a part into Lambda's queue, as an event for this function; threads may share it."""
@@ -75,3 +76,6 @@ class Delivery:
             client.invoke(FunctionName=self.function, InvocationType="Event", Payload=event)
 
         return dispatch
+
+    def _check_time(self, position: int, _piece: bytes) -> None:
+        self.deadline.check(f"at byte {position:,} of the file")

@@ -200,6 +200,10 @@ class DynamoDbTable:
         for page in self._client.get_paginator("scan").paginate(TableName=self._name, ConsistentRead=True):
             yield from page["Items"]
 
+    def put(self, item: Item) -> None:
+        """Write an item, whatever is stored under its key."""
+        self._client.put_item(TableName=self._name, Item=item)
+
     def delete(self, key: Item) -> None:
         """Delete the item under a key, if there is one."""
         self._client.delete_item(TableName=self._name, Key=key)

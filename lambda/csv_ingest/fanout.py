@@ -48,11 +48,11 @@ def run_part(delivery: Delivery, job: PartJob, counted: RowCounts) -> loader.Loa
     plan = delivery.ledger.parts.plan()
     start = plan.parts[job.number]
     end = plan.parts[job.number + 1].byte if job.number + 1 < len(plan.parts) else None
-    store = delivery.row_store(plan.format)
+    store = delivery.row_store()
     with delivery.open(start.byte, end) as stream:
         header = plan.columns if job.number else None  # the first part has the header itself
         return loader.load_rows(
-            csvfile.read_rows(stream, plan.format, header=header, first_line=start.line),
+            csvfile.read_rows(stream, plan.format, header=header, start=start),
             counted,
             write=store.check if job.is_check else store.store_unordered,
             batch_rows=delivery.destination.max_fetch if job.is_check else delivery.destination.max_insert,

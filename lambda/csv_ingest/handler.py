@@ -9,12 +9,24 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from csv_ingest import clients, configuration, events, fanout, ingest, reporting
 from csv_ingest.delivery import Delivery
-from csv_ingest.model import Tuning, UnreadableFile
+from csv_ingest.model import (
+    ItemsNotRead,
+    MalformedEvent,
+    OtherContent,
+    OutOfTime,
+    RowsNotWritten,
+    TableAltered,
+    Tuning,
+    UnreadableFile,
+)
 
 TIME_TO_REPORT = 1.5
 """Seconds of the timeout kept back, so that an invocation that runs out of time can still say how far it came."""
 
 TUNING = Tuning()
+
+TELLING = (ItemsNotRead, MalformedEvent, OutOfTime, RowsNotWritten, TableAltered)
+"""The exceptions whose messages name places by number."""
 
 
 @reporting.logger.inject_lambda_context(clear_state=True)
@@ -69,25 +81,31 @@ def handle_record(record: Mapping[str, Any], context: LambdaContext, tuning: Tun
         except UnreadableFile as error:
             if job:
                 raise  # the whole file was found to be readable: its uploader cannot mend this
-            reject(delivery, record, str(error), context)
+            reject(delivery, record, error, context)
         except Exception as error:
             # Lambda's own report has no object: this line says which one it was.
             reporting.logger.warning("failed", extra={"error": type(error).__name__})
+            delivery.ledger.record_error(reason_of(error))
             raise
 
 
-def reject(delivery: Delivery, record: Mapping[str, Any], reason: str, context: LambdaContext) -> None:
+def reason_of(error: Exception) -> str:
+    """What the ledger may tell of an error. The pipeline's own messages never hold the contents of a row."""
+    return str(error) if isinstance(error, TELLING) else clients.code_of(error) or type(error).__name__
+
+
+def reject(delivery: Delivery, record: Mapping[str, Any], error: UnreadableFile, context: LambdaContext) -> None:
     """Send the failure queue a message about a file that cannot be read, then settle the file as rejected.
 
     In this order: killed in between, the next delivery sends a second message. The other way round, it could send none.
     """
     message = events.rejection(
         record,
-        reason,
+        str(error),
         function_arn=context.invoked_function_arn,
         request_id=context.aws_request_id,
         now=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
     clients.sqs().send_message(QueueUrl=delivery.config.failure_queue, MessageBody=json.dumps(message))
-    delivery.ledger.reject_file(reason)
+    delivery.ledger.reject_file(str(error), other_content=isinstance(error, OtherContent))
     reporting.rejected(delivery.version)

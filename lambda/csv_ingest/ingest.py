@@ -2,25 +2,32 @@
 
 from csv_ingest import csvfile, fanout, ledger, loader, planning
 from csv_ingest.delivery import Delivery
-from csv_ingest.model import NOTHING_YET, Outcome
+from csv_ingest.model import NOTHING_YET, Content, OtherContent, Outcome, Plan, UnreadableFile
 
 
 def ingest_file(delivery: Delivery) -> Outcome:
     """Store every row of a file in the destination, or record it as rejected in the ledger; then settle the file.
 
-    Returns after one read if an earlier delivery completed the file. A large file is only read and split here; its
-    parts are dispatched, and the delivery of the last part settles the file.
+    Returns after one read if an earlier delivery of this version completed the file. A large file is only read and
+    split here; its parts are dispatched, and the delivery of the last part settles the file.
 
     Can be repeated at any time and any number of times, also after a delivery that was killed: it continues after the
     last checkpoint, and leads to the same tables.
 
     Raises UnreadableFile if the file can never be ingested; no row of it is stored then. Raises RowsNotWritten,
-    ItemsNotRead, OutOfTime or botocore's errors if the delivery should be retried; stored rows stay stored.
+    ItemsNotRead, TableAltered, OutOfTime or botocore's errors if the delivery should be retried; stored rows stay
+    stored.
     """
     record = delivery.ledger.read()
+    if record.is_planned and record.version_id != delivery.version.version_id:
+        _require_same_content(delivery, record)
     if record.status == ledger.COMPLETE:
         return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
-    delivery.ledger.begin()
+    if record.is_stuck and not record.is_planned:
+        last = record.last_error or "it was throttled, paused or killed before it could tell"
+        raise UnreadableFile(f"{record.attempts:,} deliveries in a row made no progress; the last one: {last}")
+    if not delivery.ledger.begin(attempt=record.attempts + 1):
+        return ingest_file(delivery)  # since it was read, another delivery planned or completed the file
     if not record.is_planned:
         record = _plan(delivery, record)
     if record.part_count:
@@ -28,28 +35,59 @@ def ingest_file(delivery: Delivery) -> Outcome:
     return _load(delivery, record)
 
 
+def _require_same_content(delivery: Delivery, record: ledger.FileRecord) -> None:
+    """Read the file, and record that it is what was planned under its key and ETag; raises OtherContent if not."""
+    found = csvfile.ContentHash()
+    with delivery.open() as stream:
+        found.add_all(stream)
+    _claim(delivery, Content(found.hexdigest(), record.format or delivery.config.format))
+    delivery.ledger.adopt_version()
+
+
 def _plan(delivery: Delivery, record: ledger.FileRecord) -> ledger.FileRecord:
     """Read the file to its end and record how it is ingested; returns the record of the delivery that did so first."""
-    plan = planning.plan_file(
+    recorded = delivery.ledger.content()
+    plan, content = _read_to_plan(delivery, recorded, record)
+    claimed = _claim(delivery, content)
+    if claimed.format != plan.format:  # another delivery, under other settings, was first
+        plan, _ = _read_to_plan(delivery, claimed, record)
+    return delivery.ledger.parts.record_plan(plan) if plan.parts else delivery.ledger.record_readable(plan.format)
+
+
+def _read_to_plan(delivery: Delivery, recorded: Content | None, record: ledger.FileRecord) -> tuple[Plan, Content]:
+    """Read the file as its content was read before, under any key; otherwise as the settings say."""
+    before = recorded.format if recorded else record.format
+    return planning.plan_file(
         delivery.version,
-        record.format or delivery.config.format,
+        before or delivery.config.format,
         delivery.open,
-        # A file that was accepted once stays accepted, whatever max_file_mb says today.
-        max_bytes=None if record.format else delivery.config.max_file_bytes,
-        deadline=delivery.deadline,
+        # Content that was accepted once stays accepted, whatever max_file_mb says today.
+        max_bytes=None if before else delivery.config.max_file_bytes,
         tuning=delivery.tuning,
     )
-    return delivery.ledger.parts.record_plan(plan) if plan.parts else delivery.ledger.record_readable(plan.format)
+
+
+def _claim(delivery: Delivery, content: Content) -> Content:
+    """Record what the ETag stands for, if it is not recorded; returns what is. Raises OtherContent if that is not it.
+
+    All rows are stored under the ETag, so that rows of other content would be taken for rows of the first one.
+    """
+    recorded = delivery.ledger.claim_content(content)
+    if recorded.sha256 != content.sha256:
+        raise OtherContent(
+            f"other content was ingested under the same ETag, {delivery.version.etag}, which can be an MD5: "
+            "change a byte of the file, such as a blank line at its end, and upload it again"
+        )
+    return recorded
 
 
 def _load(delivery: Delivery, record: ledger.FileRecord) -> Outcome:
     """Load the rows that are not counted yet, in the order of the file, and settle the file."""
-    format_ = record.format or delivery.config.format
     with delivery.open() as stream:
         loaded = loader.load_rows(
-            csvfile.read_rows(stream, format_),
+            csvfile.read_rows(stream, record.format or delivery.config.format),
             record.counts or NOTHING_YET,
-            write=delivery.row_store(format_).store,
+            write=delivery.row_store().store,
             batch_rows=delivery.destination.max_insert,
             reject=delivery.ledger.reject_rows,
             checkpoint=delivery.ledger.checkpoint,

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import NamedTuple
 
 from csv_ingest.deadline import Deadline
@@ -14,6 +15,7 @@ from csv_ingest.model import (
     Row,
     RowCounts,
     RowsNotWritten,
+    TableAltered,
     Tuning,
 )
 
@@ -48,9 +50,10 @@ def load_rows(
     `write` is a method of RowStore: it gets at most `batch_rows` rows with different ids, and several calls are in
     flight at the same time. `reject` and `checkpoint` are methods of the ledger.
     Rows are counted in the order of the file, and only after they were confirmed. If the deadline or the destination
-    ends the work early, `checkpoint` gets the counts so far, and OutOfTime, RowsNotWritten or ItemsNotRead is raised.
+    ends the work early, `checkpoint` gets the counts so far, and OutOfTime, RowsNotWritten, ItemsNotRead or
+    TableAltered is raised.
     """
-    deadline.skip(records, done.read, "before the checkpoint was reached")
+    deque(islice(records, done.read), maxlen=0)
     counts, saved, present = done, done, 0
     batches = deadline.limit(_batches(records, batch_rows), lambda requests: f"after {requests:,} requests")
     try:
@@ -63,7 +66,7 @@ def load_rows(
             if counts.read >= saved.read + tuning.checkpoint_rows:
                 checkpoint(counts)
                 saved = counts
-    except (OutOfTime, RowsNotWritten, ItemsNotRead):
+    except (OutOfTime, RowsNotWritten, ItemsNotRead, TableAltered):
         checkpoint(counts)
         raise
     return Loaded(counts, present)

@@ -49,6 +49,17 @@ class FileFormat:
     encoding: str
 
 
+class Content(NamedTuple):
+    """What an ETag stands for: the content that was first found under it, and how that content is read.
+
+    S3's ETag is often an MD5, and two files with the same MD5 can be made.
+    """
+
+    sha256: str
+    """Of the bytes that are read: a .gz file is unpacked."""
+    format: FileFormat
+
+
 class Row(NamedTuple):
     """One record of a file that can be stored."""
 
@@ -174,6 +185,10 @@ class PartStart(NamedTuple):
     """Physical line, from 1."""
 
 
+BEGINNING = PartStart(0, 1)
+"""Where a file begins."""
+
+
 class Plan(NamedTuple):
     """How a file is read, and where its parts begin."""
 
@@ -222,9 +237,15 @@ class MalformedEvent(Exception):
 class UnreadableFile(Exception):
     """The object is not a CSV file in the configured encoding with the configured id column, and never will be.
 
+    Also raised for a file of which no delivery makes progress.
+
     The message is for whoever uploaded the file, and may name the columns of its header: it goes to the ledger and to
     the failure queue, not to the logs.
     """
+
+
+class OtherContent(UnreadableFile):
+    """Other content was ingested under the file's ETag."""
 
 
 # The messages of the exceptions below name places by number, never the contents of a row: they end up in the logs.
@@ -236,7 +257,11 @@ class RowsNotWritten(Exception):
 
 
 class ItemsNotRead(Exception):
-    """Reads were left unprocessed until the time for this invocation was used up, or an item is missing or no row."""
+    """Reads were left unprocessed until the time for this invocation was used up."""
+
+
+class TableAltered(Exception):
+    """Rows that deliveries stored were deleted or changed by somebody else. Only a repair brings them back."""
 
 
 class OutOfTime(Exception):

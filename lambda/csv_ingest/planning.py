@@ -2,12 +2,21 @@
 
 import json
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from csv_ingest import csvfile
-from csv_ingest.deadline import Deadline
-from csv_ingest.model import ByteStream, FileFormat, ObjectVersion, PartStart, Plan, Tuning, UnreadableFile
+from csv_ingest.model import (
+    BEGINNING,
+    ByteStream,
+    Content,
+    FileFormat,
+    ObjectVersion,
+    PartStart,
+    Plan,
+    Tuning,
+    UnreadableFile,
+)
 
 UNSPLIT_SHARE = 10
 """The maximum file size is divided by this for a file that cannot be split; its uncompressed size counts."""
@@ -21,7 +30,6 @@ MAX_COLUMN_CHARACTERS = 100_000
 RECHECK_WINDOW = 4 << 20
 """Bytes after an ambiguous place within which the csv module finds an error: a part, and the longest record."""
 
-_WHERE = "in the planning pass of the file, before its first row was stored"
 _REMEDY = "divide it, or raise max_file_mb, and timeout_seconds with it"
 
 OpenAt = Callable[[int], AbstractContextManager[ByteStream]]
@@ -29,83 +37,87 @@ OpenAt = Callable[[int], AbstractContextManager[ByteStream]]
 
 
 def plan_file(
-    version: ObjectVersion,
-    format_: FileFormat,
-    open_at: OpenAt,
-    *,
-    max_bytes: int | None,
-    deadline: Deadline,
-    tuning: Tuning,
-) -> Plan:
-    """Read a file to its end, and return how it is ingested. An error at the end must not leave the beginning stored.
+    version: ObjectVersion, format_: FileFormat, open_at: OpenAt, *, max_bytes: int | None, tuning: Tuning
+) -> tuple[Plan, Content]:
+    """Read a file to its end; return how it is ingested, and its content. An error at the end leaves nothing stored.
 
-    Raises UnreadableFile if the file cannot be read to its end, or is larger than `max_bytes` allows; OutOfTime if the
-    pass takes too long.
+    Raises UnreadableFile if the file cannot be read to its end, or is larger than `max_bytes` allows.
     """
     limit = sys.maxsize if max_bytes is None else max_bytes
     if version.size > limit:
         raise UnreadableFile(f"the file has {version.size:,} bytes, and max_file_mb allows {limit:,}: {_REMEDY}")
-    whole = Plan(format_, [], [])
-    if not csvfile.is_splittable(version.key, format_.encoding):
-        _read_unsplit(format_, open_at, limit, deadline)
-        return whole
-    try:
-        columns, parts = _find_parts(format_, open_at, deadline, tuning)
-    except csvfile.AmbiguousCsv as ambiguous:
-        records = _read_from(ambiguous.part, format_, open_at, limit, deadline)
-        # The csv module reads the file, so it is CSV, but of a kind that is not split: its lines may end like those of
-        # old Macs.
-        _check_unsplit(version.size, records, limit)
-        return whole
+    content = csvfile.ContentHash()
+
+    @contextmanager
+    def open_hashed(start: int) -> Iterator[ByteStream]:
+        with open_at(start) as stream:
+            yield csvfile.CountingStream(stream, start=start, on_read=content.add)
+
+    columns, parts = _read(version, format_, open_hashed, limit // UNSPLIT_SHARE, tuning)
     if len(parts) <= tuning.whole_parts:
-        return whole
+        columns, parts = [], []
     _check_size_of_plan(columns, parts, tuning)
-    return Plan(format_, columns, parts)
+    return Plan(format_, columns, parts), Content(content.hexdigest(), format_)
 
 
-def _find_parts(
-    format_: FileFormat, open_at: OpenAt, deadline: Deadline, tuning: Tuning
+def _read(
+    version: ObjectVersion, format_: FileFormat, open_hashed: OpenAt, unsplit_limit: int, tuning: Tuning
 ) -> tuple[list[str], list[PartStart]]:
+    """Read the file to its end; return its columns and where its parts begin, nothing if it cannot be split."""
+    start = BEGINNING
+    if csvfile.is_splittable(version.key, format_.encoding):
+        try:
+            return _find_parts(format_, open_hashed, tuning)
+        except csvfile.AmbiguousCsv as ambiguous:
+            # The csv module decides. If it can read the file, the file is of a kind that is not split: its lines may
+            # end like those of old Macs. A file that is too large for that is only looked at where it is ambiguous.
+            if version.size > unsplit_limit:
+                start = ambiguous.part
+    _read_unsplit(start, format_, open_hashed, unsplit_limit)
+    return [], []
+
+
+def _find_parts(format_: FileFormat, open_at: OpenAt, tuning: Tuning) -> tuple[list[str], list[PartStart]]:
     """Find the columns, and where the parts begin; raises AmbiguousCsv."""
     with open_at(0) as stream:
         twice = csvfile.ReplayStream(stream)
         header, columns = csvfile.read_header(twice, format_)
         twice.replay()
-        found = deadline.limit(csvfile.split_points(twice, format_, tuning), lambda _: _WHERE)
-        parts = list(found)
+        parts = list(csvfile.split_points(twice, format_, tuning))
     # Blank lines before the header are no part of their own: only the first part is read with its header.
     return columns, parts[:1] + [part for part in parts[1:] if part.line > header]
 
 
-def _read_unsplit(format_: FileFormat, open_at: OpenAt, limit: int, deadline: Deadline) -> None:
-    with open_at(0) as stream:
-        counted = csvfile.CountingStream(stream)
-        for records in deadline.count(csvfile.read_rows(counted, format_), _WHERE):
-            _check_unsplit(counted.position, records, limit)
+def _read_unsplit(start: PartStart, format_: FileFormat, open_at: OpenAt, max_size: int) -> None:
+    """Have the csv module read the file to its end, from a record on.
 
-
-def _read_from(part: PartStart, format_: FileFormat, open_at: OpenAt, limit: int, deadline: Deadline) -> int:
-    """Have the csv module read on from the part that the splitter did not understand; returns how many records follow.
-
-    Raises UnreadableFile where the csv module finds the error.
+    Raises UnreadableFile where the csv module finds an error, or where the file is too large.
     """
-    records = 0
-    with open_at(part.byte) as stream:
-        counted = csvfile.CountingStream(stream)
-        found = csvfile.read_records(counted, format_, first_line=part.line)
-        for records in deadline.count(found, _WHERE):
-            if counted.position > RECHECK_WINDOW:
-                _check_unsplit(part.byte + counted.position, records, limit)
-    return records
+    max_records = max_size // UNSPLIT_RECORD
+    readable = max(max_size, start.byte + RECHECK_WINDOW) if start.byte else max_size
 
+    def check_size(position: int, piece: bytes) -> None:
+        if position + len(piece) > readable:
+            raise _too_large(max_size, max_records)
 
-def _check_unsplit(size: int, records: int, limit: int) -> None:
-    max_size, max_records = limit // UNSPLIT_SHARE, limit // UNSPLIT_SHARE // UNSPLIT_RECORD
-    if size > max_size or records > max_records:
-        raise UnreadableFile(
-            f"the file cannot be split into parts, and has more than the {max_size:,} bytes, uncompressed, or "
-            f"{max_records:,} records that max_file_mb allows then: upload it uncompressed and in UTF-8, or {_REMEDY}"
+    with open_at(start.byte) as stream:
+        counted = csvfile.CountingStream(stream, start=start.byte, on_read=check_size)
+        # Only at the beginning there is a header to check; elsewhere the splitter's caller has checked the header.
+        found: Iterator[object] = (
+            csvfile.read_records(counted, format_, start=start) if start.byte else csvfile.read_rows(counted, format_)
         )
+        for number, _ in enumerate(found, start=1):
+            if number > max_records:
+                raise _too_large(max_size, max_records)
+        if counted.position > max_size:
+            raise _too_large(max_size, max_records)
+
+
+def _too_large(max_size: int, max_records: int) -> UnreadableFile:
+    return UnreadableFile(
+        f"the file cannot be split into parts, and has more than the {max_size:,} bytes, uncompressed, or "
+        f"{max_records:,} records that max_file_mb allows then: upload it uncompressed and in UTF-8, or {_REMEDY}"
+    )
 
 
 def _check_size_of_plan(columns: list[str], parts: list[PartStart], tuning: Tuning) -> None:

@@ -13,6 +13,7 @@ metrics = Metrics()
 Metric = Literal[
     "Deliveries",
     "DeliveriesIgnored",
+    "FailuresWaiting",
     "FilesComplete",
     "FilesRejected",
     "FilesSettledBefore",

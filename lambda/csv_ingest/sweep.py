@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 GRACE = timedelta(hours=1)
 """How long an upload may take until it counts as unsettled: its event, two retries, and some waiting."""
@@ -41,17 +42,30 @@ class Swept(NamedTuple):
 @reporting.logger.inject_lambda_context(clear_state=True)
 @reporting.metrics.log_metrics
 def handler(_event: dict[str, Any], context: LambdaContext, *, grace: timedelta = GRACE) -> None:
-    """Deliver again the uploads that never settled. The schedule's event is not used."""
-    swept = sweep(
-        config=configuration.SweepConfig.from_environment(),
-        s3=clients.s3(),
-        dynamodb=clients.dynamodb(),
-        lambda_=clients.lambda_(),
-        before=datetime.now(UTC) - grace,
-        deadline=Deadline(lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT),
+    """Count the failed events, and deliver again the uploads that never settled. The schedule's event is not used."""
+    config = configuration.SweepConfig.from_environment()
+    try:
+        reporting.count("FailuresWaiting", count_failures(clients.sqs(), config.failure_queue))
+    finally:
+        # A queue that cannot be read fails this run, and keeps no upload from being found.
+        swept = sweep(
+            config=config,
+            s3=clients.s3(),
+            dynamodb=clients.dynamodb(),
+            lambda_=clients.lambda_(),
+            before=datetime.now(UTC) - grace,
+            deadline=Deadline(lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT),
+        )
+        reporting.logger.info("swept", extra=swept._asdict())
+        reporting.count("UnsettledFiles", swept.unsettled)
+
+
+def count_failures(sqs: "SQSClient", queue: str) -> int:
+    """How many events are in the failure queue, about, including those that a redrive hides while it looks at them."""
+    counted = sqs.get_queue_attributes(
+        QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     )
-    reporting.logger.info("swept", extra=swept._asdict())
-    reporting.count("UnsettledFiles", swept.unsettled)
+    return sum(map(int, counted["Attributes"].values()))
 
 
 def sweep(
@@ -65,6 +79,8 @@ def sweep(
 ) -> Swept:
     """Deliver again what was uploaded before a time and is neither complete nor rejected, at most 100 uploads a run.
 
+    A planned file of which twelve deliveries made no progress is only counted: a person has to look.
+
     The bucket is the truth: an upload that the ledger has never heard of is found too. Nothing is stored from run to
     run, so that nothing can be stored wrongly. Raises OutOfTime if time is used up before the last upload was looked
     at: a number that is too small would be taken for good news.
@@ -74,14 +90,19 @@ def sweep(
     old = (upload for upload in uploads if upload.modified < before)
     table = ledger.FilesTable(DynamoDbTable(dynamodb, config.files_table, deadline=deadline))
     seen = 0
-    unsettled: dict[tuple[str, str], ObjectVersion] = {}
+    unsettled: dict[tuple[str, str], tuple[ObjectVersion, ledger.FileRecord]] = {}
     for upload, record in table.records(old):
         seen += 1
         deadline.check(f"after {seen:,} uploads, {len(unsettled):,} of them unsettled")
-        if record.status not in ledger.SETTLED and not _is_under_way(record, before):
-            unsettled[upload.version.key, upload.version.etag] = upload.version
+        version, name = upload.version, (upload.version.key, upload.version.etag)
+        if record.status in ledger.SETTLED or _is_under_way(record, before):
+            continue
+        # Of the versions with one ETag, the one whose delivery has begun: others can have other content.
+        if name not in unsettled or version.version_id == record.version_id:
+            unsettled[name] = version, record
+    due = [version for version, record in unsettled.values() if not _needs_a_person(record)]
     # At random, or a hundred files that fail for ever would keep all others waiting for ever.
-    chosen = random.sample(list(unsettled.values()), min(len(unsettled), MAX_DELIVERIES))
+    chosen = random.sample(due, min(len(due), MAX_DELIVERIES))
     for version in chosen:
         payload = json.dumps(events.upload_event(version)).encode()
         lambda_.invoke(FunctionName=config.ingest_function, InvocationType="Event", Payload=payload)
@@ -91,3 +112,8 @@ def sweep(
 def _is_under_way(record: ledger.FileRecord, before: datetime) -> bool:
     """Whether parts of a file may still be in Lambda's queue. More of them would only delay each other."""
     return bool(record.part_count and record.started_at and record.started_at > before - PARTS_GRACE)
+
+
+def _needs_a_person(record: ledger.FileRecord) -> bool:
+    """Whether no delivery helps. A file without a plan is delivered all the same: that delivery rejects it."""
+    return record.is_stuck and record.is_planned

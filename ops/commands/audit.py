@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from csv_ingest.model import ObjectVersion
 from ops import display, failures, waiting
 from ops.audit import Audited, Discrepancy, audit
 from ops.commands import options
 from ops.pipeline import Pipeline
-from ops.repair import repair
+from ops.repair import Repaired, repair
 
 
 @click.command(name="audit", epilog="Example: python -m ops audit --prefix incoming/ && echo every row is there")
@@ -25,8 +24,6 @@ def audit_command(find: options.Find, *, prefix: str, repair_: bool, timeout: in
     Exit code 1 if anything is not as it should be, and if there is no upload to compare.
     """
     pipeline = find()
-    if repair_:
-        options.refuse_if_paused(pipeline)
     with display.working("audit") as progress:
         result = audit(pipeline, prefix=prefix, progress=progress)
     repaired = None
@@ -36,11 +33,11 @@ def audit_command(find: options.Find, *, prefix: str, repair_: bool, timeout: in
             _print_findings(found)
         repaired = _repair(pipeline, found, timeout)
         if not json_:
-            _print_repair(found, repaired)
+            _print_repair(repaired)
         with display.working("audit once more") as progress:
             result = audit(pipeline, prefix=prefix, progress=progress)
     if json_:
-        display.print_json(_as_json(result) | ({} if repaired is None else {"repaired": _as_names(repaired)}))
+        display.print_json(_as_json(result) | ({} if repaired is None else {"repaired": _repaired_as_json(repaired)}))
     else:
         _print(result)
     if not result.files:
@@ -48,13 +45,13 @@ def audit_command(find: options.Find, *, prefix: str, repair_: bool, timeout: in
     sys.exit(1 if result.findings or not result.files else 0)
 
 
-def _repair(pipeline: Pipeline, found: Sequence[Discrepancy], timeout: int) -> list[ObjectVersion]:
-    """Repair, and wait until the deliveries ended; returns the uploads that were delivered."""
+def _repair(pipeline: Pipeline, found: Sequence[Discrepancy], timeout: int) -> Repaired:
+    """Repair, and wait until the deliveries ended."""
     begun = failures.clock(pipeline)
-    with display.working("delivering again") as show:
-        delivered = repair(pipeline, found)
-        waiting.wait(pipeline, delivered, begun=begun, seconds=timeout, progress=show)
-    return delivered
+    with display.working("repairing") as show:
+        repaired = repair(pipeline, found)
+        waiting.wait(pipeline, repaired.delivered, begun=begun, seconds=timeout, progress=show)
+    return repaired
 
 
 def _as_json(result: Audited) -> dict[str, object]:
@@ -62,8 +59,10 @@ def _as_json(result: Audited) -> dict[str, object]:
     return {**counts, "findings": list(map(_finding_as_json, result.findings))}
 
 
-def _as_names(versions: Sequence[ObjectVersion]) -> list[dict[str, str]]:
-    return [{"key": version.key, "etag": version.etag} for version in versions]
+def _repaired_as_json(repaired: Repaired) -> dict[str, object]:
+    delivered = [{"key": version.key, "etag": version.etag} for version in repaired.delivered]
+    left = list(map(_finding_as_json, repaired.left))
+    return {"rows": repaired.rows, "records": repaired.records, "delivered": delivered, "left": left}
 
 
 def _finding_as_json(finding: Discrepancy) -> Mapping[str, str]:
@@ -83,11 +82,10 @@ def _print_findings(findings: Sequence[Discrepancy]) -> None:
         display.say(f"{finding.kind}: {finding.key or '(no file)'}: {finding.detail}")
 
 
-def _print_repair(found: Sequence[Discrepancy], delivered: Sequence[ObjectVersion]) -> None:
-    for version in delivered:
+def _print_repair(repaired: Repaired) -> None:
+    display.say(f"repaired: {repaired.rows:,} rows written, {repaired.records:,} records of the ledger corrected")
+    for version in repaired.delivered:
         display.say(f"delivered again: {version.key} (etag {version.etag})")
-    names = {(version.key, version.etag) for version in delivered}
-    left = [each for each in found if each.kind == "unexpected" or (each.key, each.etag) not in names]
-    if left:
-        display.say(f"left as they are: {len(left):,} findings that a delivery cannot mend, such as rows of no file")
+    for finding in repaired.left:
+        display.say(f"left as it is, for a person to look at: {finding.kind}: {finding.key or '(no file)'}")
     display.say("after the repair:")

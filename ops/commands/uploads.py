@@ -50,6 +50,8 @@ def print_upload(status: UploadStatus) -> None:
 def _explanations(status: UploadStatus) -> Iterable[str]:
     yield f"etag {status.etag}"
     yield from filter(None, (status.record.reason, status.progress, status.remark))
+    if status.record.last_error:
+        yield f"the last delivery that failed: {status.record.last_error}"
     if failure := status.failure:
         yield f"in the failure queue since {display.when(failure.sent_at)}: {failure.condition}"
         yield failure.reason or NO_REASON

@@ -9,7 +9,7 @@ from typing import Any, Final
 from gates.files import TemplateFile
 
 SAFE = Path(__file__).parent / "safe.yaml"
-_SAFE_TEMPLATE = TemplateFile(SAFE).template
+_SAFE_TEMPLATE = dict(TemplateFile(SAFE).template)
 
 TODAY = date(2026, 11, 22)
 """The day of the checks, on which the runtime of the safe template is supported."""

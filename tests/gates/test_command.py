@@ -28,6 +28,13 @@ Resources:
         Uploaded: {Type: S3, Properties: {Bucket: !Ref Uploads, Events: s3:ObjectCreated:Put}}
 """
 
+APPLICATION = """
+  Other:
+    Type: AWS::Serverless::Application
+    Properties:
+      Location: {ApplicationId: "arn:aws:serverlessrepo:us-east-1:1:applications/x", SemanticVersion: 1.0.0}
+"""
+
 
 def gates(*arguments: Path | str) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
@@ -80,12 +87,31 @@ def test_warnings_and_acknowledged_findings_are_exit_code_0(tmp_path: Path) -> N
     assert "note: it is acknowledged without a reason" in done.output
 
 
-def test_a_sam_template_is_checked_as_cloudformation(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"      CodeUri: src/\n": ""},  # `sam package` zips the folder of the template
+        {"CodeUri: src/": "CodeUri:"},
+        {"CodeUri: src/": 'InlineCode: "def handler(event, context): pass"'},
+        {"Transform: AWS": "Transform:\n- AWS::LanguageExtensions\n- AWS", "Resize:": "Fn::Transform: M\n  Resize:"},
+        {
+            "Resources:\n": "Parameters: {Given: {Type: String}}\nResources:\n",
+            "CodeUri: src/": "AutoPublishAlias: !Ref Given",
+        },
+        {"Resources:\n": f"Resources:\n{APPLICATION}"},
+    ],
+)
+def test_a_sam_template_is_checked_as_cloudformation(changes: dict[str, str], tmp_path: Path) -> None:
+    text = SAM
+    for old, new in changes.items():
+        text = text.replace(old, new)
     file = tmp_path / "template.yaml"
-    file.write_text(SAM)
+    file.write_text(text)
+    begin, bucket = (text.splitlines().index(f"  {name}:") + 1 for name in ("Resize", "Uploads"))
     done = gates(file)
     assert done.exit_code == 1
-    of_function = {line.split()[2] for line in done.output.splitlines() if line.startswith(f"{file}:9: error")}
+    of_function = {line.split()[2] for line in done.output.splitlines() if line.startswith(f"{file}:{begin}: error")}
     assert of_function == {
         "async-retries:",
         "async-on-failure:",
@@ -95,7 +121,29 @@ def test_a_sam_template_is_checked_as_cloudformation(tmp_path: Path) -> None:
         "memory-explicit:",
         "s3-permission:",  # SAM names the account, but not the bucket
     }
-    assert f"{file}:7: error s3-every-creation: Uploads" in done.output
+    assert f"{file}:{bucket}: error s3-every-creation: Uploads" in done.output
+
+
+LOOP = """
+Resources:
+  Fn::ForEach::Tables:
+  - Name
+  - [a, b]
+  - Queue${Name}: {Type: AWS::SQS::Queue}
+  Fn::Transform: {Name: AWS::Include, Parameters: {Location: s3://shared/x.yaml}}
+"""
+
+
+def test_a_loop_is_checked_and_an_include_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text(LOOP)
+    lines = gates(file).output.splitlines()
+    assert [line for line in lines if line.startswith(str(file))] == [
+        f"{file}:3: error queue-tls: Queuea QueuePolicy: plain HTTP is not denied",
+        f"{file}:3: error queue-tls: Queueb QueuePolicy: plain HTTP is not denied",
+        f"{file}:7: warning template-complete: Fn::Transform Resources: "
+        "not checked: the resources that AWS::Include puts here",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +153,11 @@ def test_a_sam_template_is_checked_as_cloudformation(tmp_path: Path) -> None:
         ("Resources: {A: {Type: T, Type: U}}\n", "line 1: "),
         ("just words", "it is no mapping"),
         ("Outputs: {}\n", "it has no Resources"),
-        (SAM.replace("      CodeUri: src/\n", ""), "SAM cannot translate it: Resource with id [Resize] is invalid"),
+        (
+            SAM.replace("      Handler: app.handler\n", ""),
+            "SAM cannot translate it: Resource with id [Resize] is invalid",
+        ),
+        ("Resources: {'Fn::ForEach::Many': [X]}\n", "Fn::ForEach::Many is no list of an identifier"),
     ],
 )
 def test_an_invalid_template_is_exit_code_2(content: str, message: str, tmp_path: Path) -> None:

@@ -1,13 +1,17 @@
 """What a company brings along: a key, a bucket, a permissions boundary, tags."""
 
 import json
+import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk import App
+from aws_cdk.assertions import Annotations, Match
 
 from gates.plugin import guard
+from local.server import PROJECT
 from stacks.context import settings_from_context
 from stacks.ingest_stack import IngestStack
 from tests.infrastructure.conftest import (
@@ -34,6 +38,8 @@ BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
 
 READ = {"kms:Decrypt", "kms:DescribeKey"}
 WRITE = {"kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"}
+SEND = {"kms:Decrypt", "kms:GenerateDataKey"}
+"""What SQS asks of a sender: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html"""
 
 
 def test_a_key_encrypts_the_bucket_and_the_tables(synthesize: Synthesize) -> None:
@@ -48,8 +54,19 @@ def test_a_key_encrypts_the_bucket_and_the_tables(synthesize: Synthesize) -> Non
 
 
 @pytest.mark.parametrize(
+    ("kind", "name"), [(QUEUE, "KmsMasterKeyId"), (TOPIC, "KmsMasterKeyId"), (LOG_GROUP, "KmsKeyId")]
+)
+def test_a_key_encrypts_queue_topic_and_logs(synthesize: Synthesize, kind: str, name: str) -> None:
+    assert {each["Properties"].get(name) for each in synthesize(kms_key=KEY).all(kind).values()} == {KEY}
+    assert {each.get("Properties", {}).get(name) for each in synthesize().all(kind).values()} == {None}
+
+
+@pytest.mark.parametrize(
     ("function", "actions_by_service"),
-    [(INGEST, {"s3": {"kms:Decrypt"}, "dynamodb": READ | WRITE}), (SWEEP, {"dynamodb": READ})],
+    [
+        (INGEST, {"s3": {"kms:Decrypt"}, "dynamodb": READ | WRITE, "sqs": SEND}),
+        (SWEEP, {"dynamodb": READ, "sqs": SEND}),
+    ],
 )
 def test_functions_use_the_key_only_through_services(
     synthesize: Synthesize, function: str, actions_by_service: dict[str, set[str]]
@@ -64,6 +81,35 @@ def test_functions_use_the_key_only_through_services(
         for statement in found
     } == {f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}": actions for service, actions in actions_by_service.items()}
     assert about_keys(synthesize()) == []
+
+
+class TestPolicyOfTheKey:
+    """Of a key that the stack does not own, so that a person has to change it."""
+
+    @pytest.fixture
+    def documented(self) -> dict[str, Any]:
+        """The statements that docs/settings.md asks for, by the service that they let in."""
+        [block] = re.findall(r"```json\n(.*?)```", (PROJECT / "docs" / "settings.md").read_text(), flags=re.DOTALL)
+        return {statement["Principal"]["Service"]: statement for statement in json.loads(block)}
+
+    def test_lets_alarms_encrypt_for_the_topic(self, documented: dict[str, Any]) -> None:
+        statement = documented["cloudwatch.amazonaws.com"]
+        assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+    def test_lets_the_log_groups_of_any_stage_in(self, documented: dict[str, Any], synthesize: Synthesize) -> None:
+        [pattern] = documented["logs.eu-west-1.amazonaws.com"]["Condition"]["ArnLike"].values()
+        for stack in (synthesize(kms_key=KEY), synthesize(kms_key=KEY, stage="prod")):
+            # CloudFormation names a group without a name after its stack.
+            assert not [each for each in stack.all(LOG_GROUP).values() if "LogGroupName" in each["Properties"]]
+            assert fnmatchcase(f"arn:aws:logs:eu-west-1:123456789012:log-group:{stack.name}-Log-1", pattern)
+
+    @pytest.mark.parametrize(("context", "warned"), [({"kms_key": KEY}, 1), ({}, 0)])
+    def test_is_asked_for_at_every_synthesis(self, context: dict[str, Any], warned: int) -> None:
+        app = App(context={"aws:cdk:bundling-stacks": []})
+        stack = IngestStack(app, "CsvIngest", settings=settings_from_context(context))
+        about = Match.string_like_regexp(r"docs/settings\.md.*key's policy.*alarms reach nobody")
+        assert len(Annotations.from_stack(stack).find_warning("*", about)) == warned
 
 
 class TestExistingBucket:

@@ -24,6 +24,9 @@ class TestUploadBucket:
             "RestrictPublicBuckets": True,
         }
 
+    def test_belongs_with_its_objects_to_the_account(self, properties: Any) -> None:
+        assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
     def test_is_encrypted(self, properties: Any) -> None:
         [rule] = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}

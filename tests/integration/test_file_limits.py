@@ -1,10 +1,12 @@
 """Files that are too large to be checked in time, or cannot be split."""
 
 import gzip
+import itertools
 
 import pytest
 
 from csv_ingest.model import OutOfTime, Tuning
+from tests.integration.faults import accept_every_statement
 from tests.integration.parts import CONTENT
 from tests.integration.world import Invocations, World
 
@@ -49,6 +51,44 @@ def test_a_file_too_large_is_rejected_with_the_remedy(world: World, monkeypatch:
     with pytest.raises(OutOfTime):
         world.deliver(event, seconds_left=1)
     assert world.file(key)["status"] == "PROCESSING", "under the new setting it is read"
+
+
+NEWLINES = gzip.compress(b"id\n" + b"\n" * 30_000_000)
+"""29 KB without a record."""
+
+
+def test_blank_lines_use_up_the_time_too(world: World) -> None:
+    """A third of a second for each look at the clock: without a look where bytes are read, this would go on."""
+    seconds = itertools.count(30, -1 / 3)
+    with pytest.raises(OutOfTime, match="at byte"):
+        world.deliver(world.upload("a.csv.gz", NEWLINES), seconds_left=seconds)
+    assert next(seconds) > 0
+
+
+def test_blank_lines_use_up_the_unpacked_size_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_FILE_MB", "2")
+    world.deliver(world.upload("a.csv.gz", NEWLINES))
+    assert "more than the 200,000 bytes, uncompressed" in world.file("a.csv.gz")["reason"]
+
+
+@pytest.mark.parametrize(("records", "status"), [(20_000, "COMPLETE"), (20_001, "REJECTED")])
+def test_records_of_an_unsplit_file_count_from_its_beginning(
+    world: World, monkeypatch: pytest.MonkeyPatch, records: int, status: str
+) -> None:
+    """Only its last lines, a megabyte of them, end like those of old Macs, and make the file ambiguous."""
+    world = world.tuned(block_bytes=128 * 1024)
+    accept_every_statement(world.dynamodb)
+    monkeypatch.setenv("MAX_FILE_MB", "20")
+    last = "".join(f"mac{n}{'x' * 10_000}\r" for n in range(110))
+    world.deliver(world.upload("a.csv", "id\n" + "".join(f"{n}\n" for n in range(records - 110)) + last))
+    assert world.file("a.csv")["status"] == status
+
+
+def test_a_long_record_does_not_keep_a_file_from_being_split(world: World, queue: Invocations) -> None:
+    """README's limit is a million characters for a record; the file could not be ingested unsplit."""
+    world = world.tuned(block_bytes=128 * 1024)
+    world.deliver(world.upload("a.csv", "id,name\n1," + "x" * 1_000_000 + "\n" + "2,y\n" * 200_000))
+    assert queue.events
 
 
 def test_an_unreadable_large_file_dispatches_no_part(world: World, queue: Invocations) -> None:

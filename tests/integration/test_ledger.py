@@ -1,5 +1,6 @@
 """What the ledger holds against deliveries that come late, or twice, or under other settings."""
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,7 +33,7 @@ def test_an_unknown_file_has_an_empty_record(ledger: FileLedger) -> None:
 
 
 def test_the_first_delivery_decides_how_a_file_is_read(ledger: FileLedger) -> None:
-    ledger.begin()
+    ledger.begin(attempt=1)
     assert ledger.record_readable(COMMAS) == FileRecord(status="PROCESSING", counts=RowCounts(), format=COMMAS)
     ledger.checkpoint(RowCounts(50, 49, 1))
     begun = ledger.record_readable(SEMICOLONS)
@@ -41,7 +42,7 @@ def test_the_first_delivery_decides_how_a_file_is_read(ledger: FileLedger) -> No
 
 
 def test_a_late_checkpoint_does_not_take_work_back(ledger: FileLedger) -> None:
-    ledger.begin()
+    ledger.begin(attempt=1)
     ledger.record_readable(COMMAS)
     ledger.checkpoint(RowCounts(100, 100, 0))
     ledger.checkpoint(RowCounts(50, 50, 0))
@@ -51,11 +52,11 @@ def test_a_late_checkpoint_does_not_take_work_back(ledger: FileLedger) -> None:
 
 
 def test_a_complete_file_stays_as_it_is(ledger: FileLedger, world: World) -> None:
-    ledger.begin()
+    ledger.begin(attempt=1)
     ledger.record_readable(COMMAS)
     ledger.complete(RowCounts(100, 99, 1))
     before = world.tables()
-    ledger.begin()
+    ledger.begin(attempt=1)
     ledger.record_readable(SEMICOLONS)
     ledger.checkpoint(RowCounts(200, 200, 0))
     ledger.reject_file("too late")
@@ -67,29 +68,51 @@ def test_a_complete_file_stays_as_it_is(ledger: FileLedger, world: World) -> Non
 def test_a_readable_file_is_not_rejected_by_another_delivery(
     ledger: FileLedger,
 ) -> None:
-    ledger.begin()
+    ledger.begin(attempt=1)
     ledger.record_readable(COMMAS)
     ledger.reject_file("not cp1252")
     assert read(ledger) == ("PROCESSING", RowCounts(), COMMAS)
 
 
 def test_a_rejected_file_begins_again_without_its_reason(ledger: FileLedger, world: World) -> None:
-    ledger.begin()
+    ledger.begin(attempt=1)
     ledger.reject_file("not utf-8")
     assert ledger.read().status == "REJECTED"
-    ledger.begin()
+    ledger.begin(attempt=1)
     assert world.file("a.csv") == {
         "object_key": "a.csv",
         "entry": "e1",
         "status": "PROCESSING",
         "version_id": "v1",
         "size": 10,
+        "attempts": 1,
     }
+
+
+def test_a_rejection_is_of_its_own_version_alone(ledger: FileLedger, world: World) -> None:
+    """Both versions have one ETag. The rejected one must not keep the other one from being delivered again."""
+    other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
+    table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
+    ledger.begin(attempt=1)
+    FileLedger(table, other).begin(attempt=1)
+    ledger.reject_file("not utf-8")
+    assert (ledger.read().status, ledger.read().version_id) == ("PROCESSING", "v2")
+
+
+def test_a_file_found_readable_is_no_longer_rejected(ledger: FileLedger, world: World) -> None:
+    """Two deliveries under different settings: one rejects the file just before the other finds it readable."""
+    for record in (partial(ledger.record_readable, COMMAS), partial(ledger.parts.record_plan, PLAN)):
+        world.empty()
+        ledger.begin(attempt=1)
+        ledger.reject_file("not cp1252")
+        record()
+        assert read(ledger) == ("PROCESSING", RowCounts(), COMMAS)
+        assert "reason" not in world.file("a.csv")
 
 
 def test_a_conflicting_update_is_repeated(world: World, ledger: FileLedger) -> None:
     throttle_requests(world.dynamodb, "UpdateItem", "TransactionConflictException", 2)
-    ledger.begin()
+    ledger.begin(attempt=1)
     assert ledger.read().status == "PROCESSING"
 
 
@@ -114,7 +137,7 @@ def cancel_transactions(world: World, *reasons: str, times: int) -> None:
 
 
 def test_parts_that_finish_together_are_both_counted(world: World, ledger: FileLedger) -> None:
-    ledger.begin()
+    ledger.begin(attempt=1)
     ledger.parts.record_plan(PLAN)
     cancel_transactions(world, "None", "TransactionConflict", times=2)
     ledger.parts.finish(PartJob(0), RowCounts(2, 2, 0))
@@ -127,7 +150,7 @@ def test_parts_that_finish_together_are_both_counted(world: World, ledger: FileL
 
 
 def test_a_part_of_a_complete_file_is_not_counted(ledger: FileLedger) -> None:
-    ledger.begin()
+    ledger.begin(attempt=1)
     ledger.parts.record_plan(PLAN)
     ledger.complete(RowCounts(5, 5, 0))
     with pytest.raises(ClientError, match="TransactionCanceled"):

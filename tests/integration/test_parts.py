@@ -179,21 +179,6 @@ def test_duplicate_ids_are_marked_once_a_delivery(world: World, queue: Invocatio
     assert 0 < len(notes) <= parts_
 
 
-def test_rows_of_another_reading_are_not_moved(
-    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = "id,name\n" + "".join(f"{121 - n},{n}\n" for n in range(120))
-    world.deliver(world.upload("a.csv", content))
-    deliver_all(world, queue)
-    before = world.tables()[0]
-    monkeypatch.setenv("ID_COLUMN", "@line")
-    world.deliver(world.upload("b.csv", content))
-    deliver_all(world, queue)
-    after = world.tables()[0]
-    assert {pk: after[pk] for pk in before} == before
-    assert world.file("b.csv")["rows_rejected"] > 100
-
-
 def test_blank_lines_before_the_header_are_no_part(world: World, queue: Invocations) -> None:
     world.deliver(world.upload("a.csv", "\n" * 300 + CONTENT))
     deliver_all(world, queue)

@@ -75,7 +75,8 @@ def test_a_burst_is_stored_once_with_few_requests(world: World) -> None:
     seconds = ingest_all(world, burst(world, "pressed"))
     rows, files = world.tables()
     assert len(rows) == 2 * FILES * ROWS
-    assert {record["status"]["S"] for record in files.values()} == {"COMPLETE"}
-    assert {record["rows_stored"]["N"] for record in files.values()} == {str(ROWS)}
+    records = [item for item in files.values() if "status" in item]
+    assert {record["status"]["S"] for record in records} == {"COMPLETE"}
+    assert {record["rows_stored"]["N"] for record in records} == {str(ROWS)}
     assert seconds > 4 * FILES * ROWS / demand, "there was no pressure"
     assert len(requests) <= REQUESTS_A_ROW * FILES * ROWS, f"{len(requests) / FILES / ROWS:.2f} requests a row"

@@ -1,6 +1,5 @@
 """What a delivery logs and counts; which events are ignored, and which are errors."""
 
-import json
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from local.examples import sample_event
 from tests.integration.faults import (
     throttle_statements,
 )
-from tests.integration.world import World, forget_clients, invocation, version_of
+from tests.integration.world import World, forget_clients, invocation, metrics_in, version_of
 
 
 @pytest.fixture
@@ -54,15 +53,6 @@ def test_nothing_of_a_row_reaches_the_logs(world: World, printed: Callable[[], s
     for said in ('"message":"complete"', '"message":"rejected"', '"message":"failed"', "RowsNotWritten: "):
         assert said in output
     assert secret not in output
-
-
-def metrics_in(output: str) -> dict[str, float]:
-    lines = [json.loads(line) for line in output.splitlines() if line.startswith('{"_aws"')]
-    return {
-        metric["Name"]: sum(line[metric["Name"]])
-        for line in lines
-        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-    }
 
 
 def test_the_metrics_say_what_a_delivery_did(world: World, printed: Callable[[], str]) -> None:

@@ -105,5 +105,5 @@ def test_a_permanent_error_is_raised_at_once(world: World) -> None:
 
 def test_an_invocation_stops_before_lambda_ends_it(world: World) -> None:
     event = world.upload("a.csv", "id\n1\n")
-    with pytest.raises(OutOfTime, match="before its first row"):
+    with pytest.raises(OutOfTime, match="out of time at byte 0 of the file"):
         world.deliver(event, seconds_left=1)

@@ -46,6 +46,16 @@ def invocation(*, seconds_left: float | Iterator[float] = 30) -> LambdaContext:
     )
 
 
+def metrics_in(output: str) -> dict[str, float]:
+    """The metrics that a function printed."""
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith('{"_aws"')]
+    return {
+        metric["Name"]: sum(line[metric["Name"]])
+        for line in lines
+        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }
+
+
 def version_of(event: Event) -> ObjectVersion:
     """The object version that an event names."""
     return object_version(event["Records"][0])

@@ -101,7 +101,7 @@ def test_an_interrupted_load_continues_after_its_checkpoint(found: list[Row | Re
 
 def test_a_load_out_of_time_records_what_is_confirmed() -> None:
     sink = Sink()
-    seconds = count(3, -1)
+    seconds = count(2, -1)
     with pytest.raises(OutOfTime, match="out of time after 2 requests"):
         sink.load([Row(n, str(n), "{}") for n in range(9)], deadline=Deadline(lambda: next(seconds)))
     assert sink.checkpoints[-1] == RowCounts(6, 6, 0)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csv_ingest.csvfile import read_rows
-from csv_ingest.model import LINE_AS_ID, MAX_RECORD, FileFormat, RejectedRow, Row, UnreadableFile
+from csv_ingest.csvfile import read_records, read_rows
+from csv_ingest.model import LINE_AS_ID, MAX_RECORD, FileFormat, PartStart, RejectedRow, Row, UnreadableFile
 
 
 class Pieces(io.BytesIO):
@@ -100,18 +100,37 @@ def test_a_bad_row_is_rejected_by_its_line(line: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"id,name\n1,M\xfcller\n", r"byte 11 \(0xfc\) is not utf-8"),
-        (b"id,name\n1,\xe2\x82", r"byte 10 \(0xe2\) is not utf-8"),
+        (
+            b"id,name\n1,M\xfcller\n",
+            r"byte 11 \(0xfc\) on line 2 is not utf-8: is the file cp1252\? set encoding=cp1252",
+        ),
+        (b"id,name\n1,\xe2\x82", r"byte 10 \(0xe2\) on line 2 is not utf-8"),
         (b"id,a,b,a\n", "columns 2 and 4 have the same name"),
         (b"id,,b\n", "column 2 has no name"),
-        (b"key,name\n1,a\n", "no column is named 'id'; the columns are 'key', 'name'"),
+        (
+            b"key,name\n1,a\n",
+            "no column is named 'id'; the columns are 'key', 'name': rename a column, or set id_column",
+        ),
+        (b"id;name\n1;a\n", r"the columns are 'id;name': is the delimiter a semicolon\? set delimiter=semicolon"),
         (b'id,name\n1,a\n2,"b\nc', "record that starts on line 3: unexpected end of data"),
         (b'id,name\n1,"a"b\n', "record that starts on line 2"),
         (b"id,name\n1,a\n2,b\0c\n", "line 3 has a NUL byte"),
         (b'id,name\n1,"' + b"x\n" * MAX_RECORD, "starts on line 2 has more than 1,048,576 characters"),
         (b"id,name\n1," + b"x" * (MAX_RECORD + 1), "starts on line 2 has more than 1,048,576 characters"),
     ],
-    ids=["encoding", "cut", "doubled", "nameless", "no id", "open quote", "stray quote", "NUL", "endless", "long"],
+    ids=[
+        "encoding",
+        "cut",
+        "doubled",
+        "nameless",
+        "no id",
+        "delimiter",
+        "open quote",
+        "stray quote",
+        "NUL",
+        "endless",
+        "long",
+    ],
 )
 @pytest.mark.parametrize("pieces", [7, 1 << 20])
 def test_an_unreadable_file_names_the_place(content: bytes, message: str, pieces: int) -> None:
@@ -121,8 +140,20 @@ def test_an_unreadable_file_names_the_place(content: bytes, message: str, pieces
 
 def test_an_undecodable_byte_is_named_however_far_in() -> None:
     content = b"\xef\xbb\xbfid,name\n" + b"1,abcdefgh\n" * 50_000
-    with pytest.raises(UnreadableFile, match=rf"byte {len(content):,} \(0xff\)"):
+    with pytest.raises(UnreadableFile, match=rf"byte {len(content):,} \(0xff\) on line 50,002 "):
         read(content + b"\xff", pieces=1_000)
+
+
+def test_an_undecodable_byte_of_a_part_is_named_in_the_file() -> None:
+    part = PartStart(byte=1_000, line=70)
+    with pytest.raises(UnreadableFile, match=r"byte 1,010 \(0xff\) on line 72 "):
+        list(read_records(io.BytesIO(b"1,a\r\n2,b\r\n\xff"), FileFormat("id", ",", "utf-8"), start=part))
+
+
+def test_a_header_of_many_columns_is_checked_at_once() -> None:
+    """Each name is compared with all before it in one look; name by name, this test would take minutes."""
+    names = ["id", *(f"c{number}" for number in range(100_000))]
+    assert read(",".join(names)) == []
 
 
 def test_the_line_number_can_be_the_id() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csv_ingest.csvfile import AmbiguousCsv, is_splittable, read_records, split_points
-from csv_ingest.model import MAX_RECORD, FileFormat, PartStart, Tuning, UnreadableFile
+from csv_ingest.model import BEGINNING, MAX_RECORD, FileFormat, PartStart, Tuning, UnreadableFile
 from local.examples import quoted_lines
 
 COMMAS = FileFormat("id", ",", "utf-8")
@@ -20,8 +20,8 @@ def split(content: bytes, format_: FileFormat, tuning: Tuning) -> list[PartStart
     return list(split_points(io.BytesIO(content), format_, tuning))
 
 
-def records(content: bytes, format_: FileFormat, first_line: int = 1) -> list[tuple[int, list[str]]]:
-    return list(read_records(io.BytesIO(content), format_, first_line=first_line))
+def records(content: bytes, format_: FileFormat, start: PartStart = BEGINNING) -> list[tuple[int, list[str]]]:
+    return list(read_records(io.BytesIO(content), format_, start=start))
 
 
 def pieces_of(content: bytes, cuts: Iterable[PartStart]) -> list[tuple[PartStart, bytes]]:
@@ -53,7 +53,7 @@ def test_any_parts_have_the_same_records_and_lines(content: bytes, block: int, f
         return
     pieces = pieces_of(content, split(content, format_, tuning))
     assert all(piece for _, piece in pieces), "an empty part cannot be read by its range"
-    assert [record for part, piece in pieces for record in records(piece, format_, part.line)] == expected
+    assert [record for part, piece in pieces for record in records(piece, format_, part)] == expected
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,22 @@ def test_ambiguous_csv_names_the_part_with_the_error(content: bytes) -> None:
     begins = ambiguous.value.part
     assert begins.byte > 0
     with pytest.raises(UnreadableFile, match=r"line 6|byte"):
-        records(content[begins.byte :], COMMAS, begins.line)
+        records(content[begins.byte :], COMMAS, begins)
+
+
+@pytest.mark.parametrize("cell", ["x", "é", '""'])
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_a_record_is_ambiguous_once_it_is_too_long(cell: str, end: str) -> None:
+    """The limit is one of characters: the record may have twice as many bytes, and begin anywhere in a block."""
+    room = MAX_RECORD - len('""') - len(end)
+    filled = f'"{cell * (room // len(cell))}{"x" * (room % len(cell))}"{end}'
+    longest, too_long = (f"id\n1\n2\n{record}".encode() for record in (filled, f'"x{filled[1:]}'))
+    assert len(records(longest, COMMAS)) == 4
+    split(longest, COMMAS, Tuning())
+    with pytest.raises(UnreadableFile, match="line 4 has more than"):
+        records(too_long, COMMAS)
+    with pytest.raises(AmbiguousCsv):
+        split(too_long, COMMAS, Tuning())
 
 
 def test_short_lines_are_split_by_lines_long_by_bytes() -> None:
@@ -114,5 +129,5 @@ def test_twenty_megabytes_have_the_same_records_in_parts() -> None:
     pieces = pieces_of(content, split(content, COMMAS, Tuning()))
     assert len(pieces) >= 20
     whole = read_records(io.BytesIO(content), COMMAS)
-    joined = (record for part, piece in pieces for record in records(piece, COMMAS, part.line))
+    joined = (record for part, piece in pieces for record in records(piece, COMMAS, part))
     assert digest(whole) == digest(joined)

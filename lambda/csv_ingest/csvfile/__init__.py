@@ -5,11 +5,12 @@ Other code uses the package through these names.
 
 from csv_ingest.csvfile.reader import read_header, read_records, read_rows
 from csv_ingest.csvfile.splitter import AmbiguousCsv, is_splittable, split_points
-from csv_ingest.csvfile.streams import ByteRange, CountingStream, ReplayStream
+from csv_ingest.csvfile.streams import ByteRange, ContentHash, CountingStream, ReplayStream
 
 __all__ = [
     "AmbiguousCsv",
     "ByteRange",
+    "ContentHash",
     "CountingStream",
     "ReplayStream",
     "is_splittable",

@@ -16,9 +16,14 @@ class NumberedLines:
         self.first = first_line
         """Of the current record: the number of its first line."""
 
+    @property
+    def next(self) -> int:
+        """The number of the line that is read next."""
+        return self._count + 1
+
     def begin_record(self) -> None:
         """Begin a new record at the next line."""
-        self.first = self._count + 1
+        self.first = self.next
         self._record_size = 0
 
     def __iter__(self) -> Iterator[str]:

@@ -5,7 +5,16 @@ import io
 from collections.abc import Iterator, Sequence
 
 from csv_ingest.csvfile import columns, lines, streams
-from csv_ingest.model import MAX_RECORD, ByteStream, FileFormat, RejectedRow, Row, UnreadableFile
+from csv_ingest.model import (
+    BEGINNING,
+    MAX_RECORD,
+    ByteStream,
+    FileFormat,
+    PartStart,
+    RejectedRow,
+    Row,
+    UnreadableFile,
+)
 
 
 def read_header(stream: ByteStream, format_: FileFormat) -> tuple[int, list[str]]:
@@ -20,14 +29,13 @@ def read_header(stream: ByteStream, format_: FileFormat) -> tuple[int, list[str]
 
 
 def read_rows(
-    stream: ByteStream, format_: FileFormat, *, header: Sequence[str] | None = None, first_line: int = 1
+    stream: ByteStream, format_: FileFormat, *, header: Sequence[str] | None = None, start: PartStart = BEGINNING
 ) -> Iterator[Row | RejectedRow]:
     """Yield each record after the header, in file order; raises UnreadableFile with the place.
 
-    A part of a file that begins after the header is read with the names of the `header` and the number of its first
-    line.
+    A part of a file that begins after the header is read with the names of the `header` and the place where it begins.
     """
-    records = read_records(stream, format_, first_line=first_line)
+    records = read_records(stream, format_, start=start)
     names = next((cells for _, cells in records), []) if header is None else header
     if not names:
         return
@@ -36,17 +44,19 @@ def read_rows(
         yield make_row(line, cells)
 
 
-def read_records(stream: ByteStream, format_: FileFormat, *, first_line: int = 1) -> Iterator[tuple[int, list[str]]]:
+def read_records(
+    stream: ByteStream, format_: FileFormat, *, start: PartStart = BEGINNING
+) -> Iterator[tuple[int, list[str]]]:
     """Yield each record, the header too, with its first line. Blank lines are no records; a UTF-8 BOM is no character.
 
     Cells are what Python's csv module reads, in its strict mode: quoted delimiters, quotes and newlines are part of
     the cell, and text after a closing quote is an error rather than a guess. Raises UnreadableFile with the place.
     """
-    counted = streams.CountingStream(stream)
+    counted = streams.CountingStream(stream, start=start.byte)
     # Only at the beginning of a file is U+FEFF no character of its first cell.
-    codec = "utf-8-sig" if format_.encoding == "utf-8" and first_line == 1 else format_.encoding
+    codec = "utf-8-sig" if format_.encoding == "utf-8" and start == BEGINNING else format_.encoding
     # newline="" leaves line ends to the csv module, or a quoted CRLF would not survive.
-    numbered = lines.NumberedLines(io.TextIOWrapper(counted, encoding=codec, newline=""), first_line)
+    numbered = lines.NumberedLines(io.TextIOWrapper(counted, encoding=codec, newline=""), start.line)
     csv.field_size_limit(MAX_RECORD)  # the module's default is lower than what an item can hold
     try:
         for cells in csv.reader(numbered, delimiter=format_.delimiter, strict=True):
@@ -54,10 +64,22 @@ def read_records(stream: ByteStream, format_: FileFormat, *, first_line: int = 1
                 yield numbered.first, cells
             numbered.begin_record()
     except UnicodeDecodeError as error:
-        # The decoder sees the stream in pieces, and each piece ends where reading has got to.
-        offset = counted.position - len(error.object) + error.start
-        raise UnreadableFile(f"byte {offset:,} (0x{error.object[error.start]:02x}) is not {format_.encoding}") from None
+        raise UnreadableFile(_not_decoded(error, counted.position, numbered.next, format_.encoding)) from None
     except UnicodeError as error:  # without a place: a UTF-16 file that does not begin with a byte order mark
         raise UnreadableFile(f"not {format_.encoding}: {error}") from None
     except csv.Error as error:
         raise UnreadableFile(f"the record that starts on line {numbered.first:,}: {error}") from error
+
+
+def _not_decoded(error: UnicodeDecodeError, position: int, line: int, encoding: str) -> str:
+    """Why a file is not text, and what to do. What is before byte `position` and before `line` was read."""
+    # The decoder sees the stream in pieces, each of which ends where reading has got to. A piece is decoded when no
+    # whole line is left of the pieces before it.
+    offset = position - len(error.object) + error.start
+    before = error.object[: error.start].decode(error.encoding, "ignore")
+    line += len(before.replace("\r\n", "\n").replace("\r", "\n").split("\n")) - 1
+    other = "cp1252" if encoding == "utf-8" else "utf-8"
+    return (
+        f"byte {offset:,} (0x{error.object[error.start]:02x}) on line {line:,} is not {encoding}: "
+        f"is the file {other}? set encoding={other}"
+    )

@@ -6,10 +6,10 @@ obviously the strict CSV that the module reads are ambiguous: then the module de
 
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
-from csv_ingest.model import MAX_RECORD, ByteStream, FileFormat, PartStart, Tuning
+from csv_ingest.model import BEGINNING, MAX_RECORD, ByteStream, FileFormat, PartStart, Tuning
 
 
 class AmbiguousCsv(Exception):
@@ -39,8 +39,8 @@ def split_points(stream: ByteStream, format_: FileFormat, tuning: Tuning) -> Ite
     When it ends without raising AmbiguousCsv, the csv module in its strict mode reads the file without an error, whole
     or part by part with the same records. The parts that were yielded before AmbiguousCsv are still true.
     """
-    part, yielded = PartStart(0, 1), None
-    length_of_records = _record_matcher(format_.delimiter)
+    part, yielded = BEGINNING, None
+    records = _Records(format_.delimiter)
     position, rest = part, b""  # where the last record ended, and what was read after it
     try:
         for block in _text_blocks(stream, format_.encoding, tuning.block_bytes):
@@ -50,16 +50,16 @@ def split_points(stream: ByteStream, format_: FileFormat, tuning: Tuning) -> Ite
             text = rest + block
             if position.byte == 0:
                 text, position = _without_bom(text, format_.encoding)
-            end = length_of_records(text)
+            if len(text) > MAX_RECORD and _is_too_long(records.first(text), format_.encoding):
+                raise AmbiguousCsv(part)  # or a quote that does not belong there
+            end = records.length(text)
             position = PartStart(position.byte + end, position.line + _line_ends(text, end))
             if position.byte - part.byte >= tuning.part_bytes or position.line - part.line >= tuning.part_lines:
                 part = position
             rest = text[end:]
-            if len(rest) > MAX_RECORD - tuning.block_bytes:
-                raise AmbiguousCsv(part)  # a record that is or will be too long, or a quote that does not belong there
     except UnicodeError:
         raise AmbiguousCsv(part) from None
-    if rest and length_of_records(rest + b"\n") <= len(rest):
+    if rest and records.length(rest + b"\n") <= len(rest):
         raise AmbiguousCsv(part)
 
 
@@ -89,27 +89,35 @@ def _line_ends(text: bytes, end: int) -> int:
     return count
 
 
-def _record_matcher(delimiter: str) -> Callable[[bytes], int]:
-    """A function that measures the complete records at the beginning of some bytes, of which the first begins a record.
+def _is_too_long(record: bytes, encoding: str) -> bool:
+    """Whether a record, or the beginning of one, has more characters than a record may have."""
+    return len(record) > MAX_RECORD and len(record.decode(encoding, "ignore")) > MAX_RECORD
+
+
+class _Records:
+    """Finds the records in some bytes, of which the first begins a record.
 
     In a record, the expression takes what is before a quote. Then it takes either the cell that the quote opens, or the
     rest of the cell in the middle of which the quote stands and means nothing. It goes on so to the end of a line.
     """
-    end_of_cell = rb"\r\n" + re.escape(delimiter.encode())
-    records = re.compile(
-        rb"""(?:
-            (?: [^"\n]*+ (?: (?<! [^%(end)b] ) " [^"]*+ (?: "" [^"]*+ )*+ " (?= [%(end)b] )
-                          | (?<= [^%(end)b] ) " [^%(end)b]*+ )
-            )*+ [^"]* \n
-        )*+"""
-        % {b"end": end_of_cell},
-        re.VERBOSE,
-    )
 
-    def length(text: bytes) -> int:
+    def __init__(self, delimiter: str) -> None:
+        quoted = rb"""(?:
+            [^"\n]*+ (?: (?<! [^%(end)b] ) " [^"]*+ (?: "" [^"]*+ )*+ " (?= [%(end)b] )
+                       | (?<= [^%(end)b] ) " [^%(end)b]*+ )
+        )*+""" % {b"end": rb"\r\n" + re.escape(delimiter.encode())}
+        # Records without a quote follow in one step: it ends with the last line end before the next quote.
+        self._all = re.compile(rb"(?: %b [^\"]* \n )*+" % quoted, re.VERBOSE)
+        self._first = re.compile(rb"%b [^\"\n]*+ \n" % quoted, re.VERBOSE)
+
+    def length(self, text: bytes) -> int:
+        """How many bytes the complete records have."""
         if b'"' not in text:
             return text.rfind(b"\n") + 1
-        found = records.match(text)
+        found = self._all.match(text)
         return found.end() if found else 0
 
-    return length
+    def first(self, text: bytes) -> bytes:
+        """The first record, or all bytes if it is not complete."""
+        found = self._first.match(text)
+        return found.group() if found else text

@@ -1,26 +1,62 @@
 """Streams of bytes on top of others."""
 
+import hashlib
 import io
+from collections.abc import Callable
 
 from csv_ingest.model import ByteStream
 
+OnRead = Callable[[int, bytes], None]
+"""Gets the place in the file of each piece that was read, 0 being the first byte, and the piece."""
+
 
 class CountingStream(io.RawIOBase):
-    """A stream that knows how many bytes were read from it. Python's text layer reads from it too."""
+    """A stream that knows the place in the file up to which it was read. Python's text layer reads from it too."""
 
     name = "stream"
 
-    def __init__(self, stream: ByteStream) -> None:
+    def __init__(self, stream: ByteStream, *, start: int = 0, on_read: OnRead | None = None) -> None:
+        """`start` is the place of the stream's first byte; `on_read` may raise, which ends the reading."""
         self._stream = stream
-        self.position = 0
+        self._on_read = on_read
+        self.position = start
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1, /) -> bytes:
         piece = self._stream.read(size)
+        if self._on_read:
+            self._on_read(self.position, piece)
         self.position += len(piece)
         return piece
+
+
+class ContentHash:
+    """The SHA-256 of a file that is read to its end, some of it perhaps twice.
+
+    A second reading may begin anywhere in what was read before.
+    """
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._position = 0
+
+    def add(self, position: int, piece: bytes) -> None:
+        """Take a piece that begins at a byte of the file; what was read before counts once."""
+        if position > self._position:
+            raise ValueError(f"bytes {self._position:,} to {position:,} were not read")
+        self._sha256.update(memoryview(piece)[self._position - position :])
+        self._position = max(self._position, position + len(piece))
+
+    def add_all(self, stream: ByteStream) -> None:
+        """Read a file to its end."""
+        while piece := stream.read(1 << 17):
+            self.add(self._position, piece)
+
+    def hexdigest(self) -> str:
+        """The hash of the bytes so far."""
+        return self._sha256.hexdigest()
 
 
 class ReplayStream:

@@ -5,7 +5,7 @@ from threading import Lock
 from typing import Protocol
 
 from csv_ingest.destinations.duplicates import Verdict, compare, resolve
-from csv_ingest.model import BatchResult, ForeignItem, RejectedRow, Row, RowKey, StoredRow
+from csv_ingest.model import BatchResult, ForeignItem, RejectedRow, Row, StoredRow, TableAltered
 
 
 class Destination(Protocol):
@@ -27,7 +27,7 @@ class Destination(Protocol):
         """Store each row whose key is not taken; return the others, in their order. No id may occur twice."""
 
     def fetch(self, etag: str, rows: Sequence[Row]) -> list[StoredRow]:
-        """Return what is stored under the keys of rows, in their order; raises ItemsNotRead if a row is missing."""
+        """Return what is stored under the keys of rows, in their order; raises TableAltered if a row is missing."""
 
     def replace_later_line(self, etag: str, row: Row) -> None:
         """Replace the stored row of a later line by this row; do nothing if the stored line is not later."""
@@ -35,20 +35,17 @@ class Destination(Protocol):
     def scan(self) -> Iterator[StoredRow | ForeignItem]:
         """Yield everything that is stored, in any order."""
 
-    def delete(self, key: RowKey) -> None:
-        """Delete what is stored under a key."""
+    def overwrite(self, etag: str, row: Row) -> None:
+        """Store a row, whatever is stored under its key: a repair."""
 
 
 class RowStore:
     """Stores the rows of one upload; of each id, the destination keeps the row of the file's first line."""
 
-    def __init__(
-        self, destination: Destination, *, etag: str, id_column: str, on_duplicate_id: Callable[[], None]
-    ) -> None:
+    def __init__(self, destination: Destination, *, etag: str, on_duplicate_id: Callable[[], None]) -> None:
         """`on_duplicate_id` is called when an id is first found on two lines, before a row of it is replaced."""
         self._destination = destination
         self._etag = etag
-        self._id_column = id_column
         self._on_duplicate_id = on_duplicate_id
         self._noted = False
         self._noting = Lock()
@@ -56,9 +53,10 @@ class RowStore:
     def store(self, rows: Sequence[Row]) -> BatchResult:
         """Store rows with different ids, whose earlier lines are stored already; on return each is stored, or rejected.
 
-        If an id is stored with the same values, it is the same row, delivered or uploaded before. If it is stored with
-        other values, the file uses the id twice: the first row stays, and this row is rejected. A later line can be
-        stored already, if the same bytes are ingested in parts under another object key; this row then replaces it.
+        If an id is stored with the same values, it is the same row, delivered or uploaded before. If an earlier line
+        is stored with other values, the file uses the id twice: the first row stays, and this row is rejected. A later
+        line can be stored already, if the same content is ingested in parts under another object key; this row then
+        replaces it. Raises TableAltered if what is stored cannot come from this content.
         """
         return self._store(rows, earlier_lines_stored=True)
 
@@ -73,13 +71,15 @@ class RowStore:
     def check(self, rows: Sequence[Row]) -> BatchResult:
         """Compare rows with the stored ones, and reject each row whose id is stored with other values.
 
-        Raises ItemsNotRead if no row is stored for an id.
+        Raises TableAltered if no row is stored for an id, or one that cannot come from this content.
         """
         accepted, rejected = self._divide(rows)
         for row, stored in zip(accepted, self._destination.fetch(self._etag, accepted), strict=True):
             verdict = compare(row, stored)
             if isinstance(verdict, RejectedRow):
                 rejected.append(verdict)
+            elif verdict is Verdict.ALTERED:
+                raise _altered(row)
         return BatchResult(len(rows) - len(rejected), rejected)
 
     def _store(self, rows: Sequence[Row], *, earlier_lines_stored: bool) -> BatchResult:
@@ -87,10 +87,12 @@ class RowStore:
         taken = self._destination.insert_absent(self._etag, accepted)
         present = len(taken)
         for row, stored in zip(taken, self._destination.fetch(self._etag, taken), strict=True):
-            verdict = resolve(row, stored, self._id_column, earlier_lines_stored=earlier_lines_stored)
+            verdict = resolve(row, stored, earlier_lines_stored=earlier_lines_stored)
             if isinstance(verdict, RejectedRow):
                 rejected.append(verdict)
                 present -= 1
+            elif verdict is Verdict.ALTERED:
+                raise _altered(row)
             elif verdict is not Verdict.SAME:
                 self._note_duplicate_id()
                 if verdict is Verdict.REPLACE:
@@ -113,3 +115,10 @@ class RowStore:
             if not self._noted:
                 self._on_duplicate_id()
                 self._noted = True
+
+
+def _altered(row: Row) -> TableAltered:
+    return TableAltered(
+        f"the table has other values for line {row.line:,} than the file, so somebody changed them: "
+        "run `python -m ops audit --repair`"
+    )

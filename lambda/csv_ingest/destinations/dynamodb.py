@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from csv_ingest.dynamodb_table import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item
-from csv_ingest.model import ForeignItem, ItemsNotRead, Row, RowKey, StoredRow
+from csv_ingest.model import ForeignItem, Row, RowKey, StoredRow, TableAltered
 
 KEY = ("pk",)
 """The name of the rows table's partition key, which is text: `<etag>#<id>`."""
@@ -29,8 +29,8 @@ class DynamoDbDestination:
         key = len(RowKey.text(etag, row.id).encode())
         if key > MAX_KEY:
             return f"the id is too long: the key has {key:,} bytes, DynamoDB takes {MAX_KEY:,}"
-        # Names count as well as values; a number takes at most 21 bytes.
-        size = len("pketaglinedata") + key + len(etag) + 21 + len(row.data.encode())
+        # Names count as well as values.
+        size = len("pketaglinedata") + key + len(etag) + _size_of_number(row.line) + len(row.data.encode())
         if size > MAX_ITEM:
             return f"the row is too large: the item has {size:,} bytes, DynamoDB takes {MAX_ITEM:,}"
         return None
@@ -46,11 +46,11 @@ class DynamoDbDestination:
         found = {item["pk"]["S"]: item for item in self._table.get_many([_key(etag, row.id) for row in rows])}
         if missing := len(rows) - len(found):
             were = "row was" if missing == 1 else "rows were"
-            raise ItemsNotRead(f"{missing:,} {were} deleted during ingestion: run `python -m ops audit --repair`")
+            raise TableAltered(f"{missing:,} {were} deleted during ingestion: run `python -m ops audit --repair`")
         stored = [_found(found[RowKey.text(etag, row.id)]) for row in rows]
         kept = [each for each in stored if isinstance(each, StoredRow)]
         if foreign := len(stored) - len(kept):
-            raise ItemsNotRead(
+            raise TableAltered(
                 f"the keys of {foreign:,} rows hold items that are no rows: run `python -m ops audit --repair`"
             )
         return kept
@@ -65,9 +65,20 @@ class DynamoDbDestination:
         """Yield every item of the table. It costs one read unit for each 4 KB."""
         return map(_found, self._table.scan())
 
-    def delete(self, key: RowKey) -> None:
-        """Delete the item under a key."""
-        self._table.delete({"pk": {"S": str(key)}})
+    def overwrite(self, etag: str, row: Row) -> None:
+        """Store a row, whatever is stored under its key."""
+        self._table.put(_item(etag, row))
+
+
+def _size_of_number(number: int) -> int:
+    """How many bytes DynamoDB stores for a positive integer: one, and one for each two digits.
+
+    Pairs of zeros at the end are not stored.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    digits = str(number)
+    zeros = len(digits) - len(digits.rstrip("0"))
+    return 1 + (len(digits) + 1) // 2 - zeros // 2
 
 
 def _key(etag: str, id_: str) -> Item:

@@ -4,13 +4,14 @@ This package is the only owner of the table's keys and attributes. Other code as
 """
 
 from csv_ingest.ledger.file import FileLedger
-from csv_ingest.ledger.items import COMPLETE, KEY, PROCESSING, REJECTED, SETTLED, FileRecord
+from csv_ingest.ledger.items import COMPLETE, KEY, MAX_ATTEMPTS, PROCESSING, REJECTED, SETTLED, FileRecord
 from csv_ingest.ledger.parts import PartLedger
 from csv_ingest.ledger.table import FilesTable
 
 __all__ = [
     "COMPLETE",
     "KEY",
+    "MAX_ATTEMPTS",
     "PROCESSING",
     "REJECTED",
     "SETTLED",

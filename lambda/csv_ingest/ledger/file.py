@@ -1,10 +1,13 @@
 """The record of one upload, and its rejected rows."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest.dynamodb_table import MAX_STATEMENTS, DynamoDbTable, Item
 from csv_ingest.ledger import items, parts
-from csv_ingest.model import FileFormat, ObjectVersion, RejectedRow, RowCounts
+from csv_ingest.model import Content, FileFormat, ObjectVersion, RejectedRow, RowCounts, RowsNotWritten
 
 
 class FileLedger:
@@ -24,15 +27,30 @@ class FileLedger:
         """The record as earlier deliveries left it. One strongly consistent read."""
         return items.FileRecord.of(self._table.get(self._key))
 
-    def begin(self) -> None:
-        """Record that a delivery of the upload has started."""
-        started: Item = {
-            "status": {"S": items.PROCESSING},
-            "version_id": {"S": self._version.version_id},
-            "size": {"N": str(self._version.size)},
-            "started_at": items.now(),
-        }
-        self._update(started, remove=["reason", "settled_at"])
+    def begin(self, *, attempt: int) -> bool:
+        """Record that a delivery of the upload has started, the n-th since the last progress.
+
+        Returns False, and records nothing, if the file is complete, or was planned for another version of the object:
+        whether this version has the same content is for the caller to find out.
+        """
+        started = items.processing(self._version)
+        started |= {"started_at": items.now(), "attempts": {"N": str(attempt)}}
+        another = "attribute_exists(#rows_read) AND #version_id <> :version_id"
+        return self._update(started, remove=["reason", "settled_at"], unless=another) is None
+
+    def content(self) -> Content | None:
+        """What the ETag stands for, under any object key; None if no upload with it was planned yet."""
+        return items.content_of(self._table.get(items.key_of_content(self._version.etag)))
+
+    def claim_content(self, content: Content) -> Content:
+        """Record what the ETag stands for, unless it is recorded; returns what is recorded."""
+        key = items.key_of_content(self._version.etag)
+        stayed = self._table.update(key, items.about_content(content), condition="attribute_not_exists(#sha256)")
+        return content if stayed is None else items.content_of(stayed) or content
+
+    def adopt_version(self) -> None:
+        """Record that this version of the object has the content that was planned, or ingested, for another one."""
+        self._table.update(self._key, items.about_version(self._version), condition="attribute_exists(#version_id)")
 
     def reject_rows(self, rows: Sequence[RejectedRow]) -> None:
         """Record rows that are not stored; repeating it changes nothing."""
@@ -43,27 +61,44 @@ class FileLedger:
     def record_readable(self, format_: FileFormat) -> items.FileRecord:
         """Record how the file is read, with no row stored yet; returns the record of the first delivery to do so."""
         first = items.sums(RowCounts()) | {"format": {"S": items.format_as_text(format_)}}
-        unchanged = self._update(first, unless="attribute_exists(#rows_read)")
+        # Another delivery, under other settings, may have rejected the file meanwhile.
+        first |= items.processing(self._version)
+        not_rejected = ["reason", "settled_at", "attempts"]
+        unchanged = self._update(first, remove=not_rejected, unless="attribute_exists(#rows_read)")
         if unchanged is not None:
             return items.FileRecord.of(unchanged)
         return items.FileRecord(status=items.PROCESSING, counts=RowCounts(), format=format_)
 
     def checkpoint(self, counts: RowCounts) -> None:
         """Record how many rows are done, for the next delivery to continue after them; the number never decreases."""
-        self._update(items.sums(counts), unless="#rows_read >= :rows_read")
+        self._update(items.sums(counts), remove=["attempts"], unless="#rows_read >= :rows_read")
 
     def complete(self, counts: RowCounts) -> None:
         """Settle the upload as complete. Each row has to be confirmed by the destination, or recorded as rejected."""
         settled: Item = {"status": {"S": items.COMPLETE}, "settled_at": items.now()}
-        self._update(settled | items.sums(counts), remove=["reason", "check_begun_by"])
+        self._update(settled | items.sums(counts), remove=["reason", "check_begun_by", "attempts", "last_error"])
 
-    def reject_file(self, reason: str) -> None:
-        """Settle the upload as rejected, unless another delivery found the file readable.
+    def reject_file(self, reason: str, *, other_content: bool = False) -> None:
+        """Settle the upload as rejected, unless another delivery found the file readable, or began another version.
 
-        A later delivery, under other settings, can begin the upload again.
+        A later delivery, under other settings, can begin the upload again. A version with other content than is
+        ingested under its ETag gets a record of its own as well, because the upload's record may become that of another
+        version.
         """
         settled: Item = {"status": {"S": items.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
-        self._update(settled, unless="attribute_exists(#rows_read)")
+        settled |= items.about_version(self._version)
+        overtaken = "attribute_exists(#rows_read) OR #version_id <> :version_id"
+        self._update(settled, remove=["attempts", "last_error"], unless=overtaken)
+        if other_content:
+            own_record = items.key_of_version(self._version) | settled | {"started_at": items.now()}
+            self._table.insert_absent([own_record])
+
+    def record_error(self, reason: str) -> None:
+        """Record why a delivery failed, as far as that can be recorded: the error itself is what must be told."""
+        with suppress(RowsNotWritten, ClientError, BotoCoreError):
+            processing: Item = {"processing": {"S": items.PROCESSING}}
+            error: Item = {"last_error": {"S": reason}}
+            self._table.update(self._key, error, condition="#status = :processing", values=processing)
 
     def _update(self, attributes: Item, *, remove: Sequence[str] = (), unless: str | None = None) -> Item | None:
         """Update the record unless it is complete or `unless` holds; returns None, or the unchanged record.

@@ -7,7 +7,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from csv_ingest.dynamodb_table import Item
-from csv_ingest.model import FileFormat, ObjectVersion, PartJob, PartStart, Phase, Plan, RejectedRow, RowCounts
+from csv_ingest.model import (
+    Content,
+    FileFormat,
+    ObjectVersion,
+    PartJob,
+    PartStart,
+    Phase,
+    Plan,
+    RejectedRow,
+    RowCounts,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -20,6 +30,14 @@ SETTLED = frozenset({COMPLETE, REJECTED})
 
 MARK = "#"
 """Follows the ETag in the sort key of every item but the record of an upload. An ETag contains none."""
+
+VERSION = "#version#"
+"""Between the ETag and the version, in the sort key of the record of a version that was rejected because other content
+was ingested under its ETag."""
+
+MAX_ATTEMPTS = 12
+"""Deliveries in a row that end without progress, after which a file is tried no more: the three attempts of Lambda for
+the upload, and for three sweeps."""
 
 REJECTS = "#reject#"
 """Between the ETag and the line, in the sort key of a rejected row."""
@@ -59,6 +77,12 @@ class FileRecord:
     """How many parts were compared with the destination after all were done; None if that was not necessary so far."""
     started_at: datetime | None = None
     """When the file was last delivered as a whole."""
+    version_id: str | None = None
+    """The version that was delivered last. Of a planned file, its content is known to be what is recorded."""
+    attempts: int = 0
+    """How many deliveries of the whole file have begun since the last progress."""
+    last_error: str = ""
+    """Why the last delivery that failed did, until the file is settled; empty if none could tell."""
     attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """The item as it is in the table, numbers as int."""
 
@@ -76,6 +100,9 @@ class FileRecord:
             parts_done=plain.get("parts_done", 0),
             parts_checked=plain.get("parts_checked"),
             started_at=datetime.fromisoformat(started) if started else None,
+            version_id=plain.get("version_id"),
+            attempts=plain.get("attempts", 0),
+            last_error=plain.get("last_error", ""),
             attributes=plain,
         )
 
@@ -85,9 +112,14 @@ class FileRecord:
         return self.counts is not None
 
     @property
+    def is_stuck(self) -> bool:
+        """Whether so many deliveries made no progress that another one would not either."""
+        return self.attempts >= MAX_ATTEMPTS
+
+    @property
     def etag(self) -> str:
         """The ETag of the upload; raises KeyError if there is no item."""
-        return str(self.attributes["entry"])
+        return str(self.attributes["entry"]).partition(MARK)[0]
 
     @property
     def reason(self) -> str:
@@ -97,7 +129,7 @@ class FileRecord:
     def object_version(self, bucket: str) -> ObjectVersion:
         """The object version that was ingested; raises KeyError if there is no item."""
         about = self.attributes
-        return ObjectVersion(bucket, about["object_key"], about["version_id"], about["entry"], about["size"])
+        return ObjectVersion(bucket, about["object_key"], about["version_id"], self.etag, about["size"])
 
 
 def _plain(value: Any) -> Any:
@@ -118,6 +150,11 @@ def key_of_entry(object_key: str, entry: str) -> Item:
     return {"object_key": {"S": object_key}, "entry": {"S": entry}}
 
 
+def key_of_version(version: ObjectVersion) -> Item:
+    """The key of a version's own record."""
+    return key_of(version, f"{VERSION}{version.version_id}")
+
+
 def key_of_part(version: ObjectVersion, job: PartJob) -> Item:
     return key_of(version, f"{PART_PREFIXES[job.phase]}{job.number:06d}")
 
@@ -127,15 +164,37 @@ def number_of_part(item: Item) -> int:
     return int(item["entry"]["S"].rpartition(MARK)[2])
 
 
+# The next two items belong to an ETag, whatever the object keys. No object can have such an entry: the entry of an
+# object begins with its ETag.
+
+
 def key_of_duplicates(etag: str) -> Item:
-    """The key of the item that says that an id is on two lines; object keys with the same bytes share the item."""
-    # It cannot be the entry of an object: such an entry begins with an ETag.
-    return {"object_key": {"S": etag}, "entry": {"S": "#repeats"}}
+    """The key of the item that says that an id is on two lines."""
+    return key_of_entry(etag, "#repeats")
+
+
+def key_of_content(etag: str) -> Item:
+    """The key of the item that says what an ETag stands for."""
+    return key_of_entry(etag, "#content")
+
+
+def about_content(content: Content) -> Item:
+    """The attributes of the item that says what an ETag stands for."""
+    return {"sha256": {"S": content.sha256}, "format": {"S": format_as_text(content.format)}}
+
+
+def content_of(item: "Mapping[str, AttributeValueTypeDef]") -> Content | None:
+    """What an ETag stands for; None if there is no item."""
+    return Content(item["sha256"]["S"], format_of(item["format"]["S"])) if item else None
+
+
+def key_of_reject(version: ObjectVersion, line: int) -> Item:
+    return key_of(version, f"{REJECTS}{line:012d}")
 
 
 def item_of_reject(version: ObjectVersion, row: RejectedRow) -> Item:
     about: Item = {"line": {"N": str(row.line)}, "reason": {"S": row.reason}}
-    return key_of(version, f"{REJECTS}{row.line:012d}") | about
+    return key_of_reject(version, row.line) | about
 
 
 def reject_of(item: Item) -> RejectedRow:
@@ -145,6 +204,16 @@ def reject_of(item: Item) -> RejectedRow:
 def sums(counts: RowCounts) -> Item:
     """The attributes that count rows."""
     return {name: {"N": str(number)} for name, number in zip(SUMS, counts, strict=True)}
+
+
+def about_version(version: ObjectVersion) -> Item:
+    """The attributes that say which version of the object a record is about."""
+    return {"version_id": {"S": version.version_id}, "size": {"N": str(version.size)}}
+
+
+def processing(version: ObjectVersion) -> Item:
+    """The attributes of a version that is being ingested."""
+    return {"status": {"S": PROCESSING}, **about_version(version)}
 
 
 def format_as_text(format_: FileFormat) -> str:

@@ -1,5 +1,6 @@
 """What the ledger holds of a file in parts: the plan, the parts, and the check for duplicate ids."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from csv_ingest.dynamodb_table import DynamoDbTable, Item, as_values
@@ -31,7 +32,10 @@ class PartLedger:
             "parts": {"N": str(len(recorded.parts))},
             "parts_done": {"N": "0"},
         }
-        self._update(self._file, first, unless="attribute_exists(#rows_read)")
+        # Another delivery, under other settings, may have rejected the file meanwhile.
+        first |= items.processing(self._version)
+        not_rejected = ["reason", "settled_at", "attempts"]
+        self._update(self._file, first, remove=not_rejected, unless="attribute_exists(#rows_read)")
         return items.FileRecord.of(self._table.get(self._file))
 
     def plan(self) -> Plan:
@@ -50,9 +54,9 @@ class PartLedger:
     def finish(self, job: PartJob, counts: RowCounts) -> None:
         """In one transaction, record that a part is complete, and add its counts to the file's; at most once.
 
-        Raises botocore's TransactionCanceledException if the file is complete, or was reopened for a repair.
+        Raises botocore's TransactionCanceledException if the file is complete without this part.
         """
-        # If another delivery finished the same part first, from the same bytes, nothing is left to do.
+        # If another delivery finished the same part first, from the same content, nothing is left to do.
         self._table.transact([self._part_complete(job, counts), self._part_counted(job.phase, counts)])
 
     def unfinished(self, phase: Phase, part_count: int) -> list[PartJob]:
@@ -79,7 +83,7 @@ class PartLedger:
         """
         beginner: AttributeValueTypeDef = {"N": str(by.number if by else THE_FILE)}
         first: Item = items.sums(RowCounts()) | {"parts_checked": {"N": "0"}, "check_begun_by": beginner}
-        unchanged = self._update(self._file, first, unless="attribute_exists(#parts_checked)")
+        unchanged = self._update(self._file, first, remove=["attempts"], unless="attribute_exists(#parts_checked)")
         return unchanged is None or unchanged.get("check_begun_by") == beginner
 
     def mark_duplicate_ids(self) -> None:
@@ -87,13 +91,13 @@ class PartLedger:
         self._table.insert_absent([items.key_of_duplicates(self._version.etag)])
 
     def has_duplicate_ids(self) -> bool:
-        """Whether duplicate ids were recorded for these bytes, under this object key or another one."""
+        """Whether duplicate ids were recorded for this content, under this object key or another one."""
         return bool(self._table.get(items.key_of_duplicates(self._version.etag)))
 
-    def _update(self, key: Item, attributes: Item, *, unless: str) -> Item | None:
+    def _update(self, key: Item, attributes: Item, *, remove: Sequence[str] = (), unless: str) -> Item | None:
         """Update an item unless it is complete or `unless` holds; returns None, or the unchanged item."""
         condition = f"{items.UNLESS_COMPLETE} AND NOT ({unless})"
-        return self._table.update(key, attributes, condition=condition, values=items.COMPLETE_VALUE)
+        return self._table.update(key, attributes, condition=condition, values=items.COMPLETE_VALUE, remove=remove)
 
     def _part_complete(self, job: PartJob, counts: RowCounts) -> "TransactWriteItemTypeDef":
         sums = items.sums(counts)
@@ -111,13 +115,12 @@ class PartLedger:
     def _part_counted(self, phase: Phase, counts: RowCounts) -> "TransactWriteItemTypeDef":
         counter = items.COUNTERS[phase]
         added: Item = {counter: {"N": "1"}, **items.sums(counts)}
-        # The counter is missing while a repair is being prepared.
         counting = f"attribute_exists({counter}) AND {items.UNLESS_COMPLETE}"
         return {
             "Update": {
                 "TableName": self._table.name,
                 "Key": self._file,
-                "UpdateExpression": "ADD " + ", ".join(f"{name} :{name}" for name in added),
+                "UpdateExpression": f"ADD {', '.join(f'{name} :{name}' for name in added)} REMOVE attempts",
                 "ConditionExpression": counting,
                 "ExpressionAttributeNames": {"#status": "status"},
                 "ExpressionAttributeValues": as_values(added | items.COMPLETE_VALUE),

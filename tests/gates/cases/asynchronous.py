@@ -14,16 +14,29 @@ from tests.gates.safe import (
 )
 
 ALARM_METRIC = {
+    "Namespace": "AWS/SQS",
     "MetricName": "NumberOfMessagesSent",
     "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["Failures", "QueueName"]}}],
 }
 COMPOSITE = resource("AWS::CloudWatch::CompositeAlarm", AlarmRule=sub("ALARM(${Failed})"), AlarmActions=["arn"])
+GIVEN: Changes = {"/Parameters.Given": {"Type": "String"}}
+TO_GIVEN: Changes = {**GIVEN, "Asynchronous.DestinationConfig.OnFailure.Destination": {"Ref": "Given"}}
 TO_TOPIC: Changes = {"Asynchronous.DestinationConfig.OnFailure.Destination": {"Ref": "Told"}}
+TO_NAMED: Changes = {"Asynchronous.DestinationConfig.OnFailure.Destination": "arn:aws:sqs:eu-west-1:1:q"}
 
 VIOLATING: list[Case] = [
     ("async-timeout", "no timeout", {"Ingest.Timeout": GONE}),
     ("async-timeout", "the default, written out", {"Ingest.Timeout": "3"}),
     ("async-timeout", "by a parameter", {"/Parameters.T": {"Default": 2}, "Ingest.Timeout": {"Ref": "T"}}),
+    (
+        "async-timeout",
+        "by a principal of any region",
+        {
+            "Uploads.NotificationConfiguration": GONE,
+            "MayInvoke.Principal": sub("s3.${AWS::URLSuffix}"),
+            "Ingest.Timeout": GONE,
+        },
+    ),
     ("async-timeout", "scheduled", {**SCHEDULED, "Ingest.Timeout": GONE}),
     ("async-timeout", "through a topic", {**THROUGH_TOPIC, "MayInvoke": GONE, "Ingest.Timeout": GONE}),
     ("async-timeout", "through EventBridge", {**THROUGH_EVENTBRIDGE, "MayInvoke": GONE, "Ingest.Timeout": GONE}),
@@ -94,12 +107,60 @@ VIOLATING: list[Case] = [
     ("async-reserved-concurrency", "not reserved", {"Ingest.ReservedConcurrentExecutions": GONE}),
 ]
 
-COMPLIANT: list[Case] = [
+UNDECIDED: list[Case] = [
+    ("async-timeout", "a given timeout", {**GIVEN, "Ingest.Timeout": {"Ref": "Given"}}),
+    ("async-timeout", "a stored timeout", {"Ingest.Timeout": "{{resolve:ssm:/timeout}}"}),
     (
         "async-timeout",
-        "a parameter without a default",
-        {"/Parameters.T": {"Type": "Number"}, "Ingest.Timeout": {"Ref": "T"}},
+        "a timeout by region",
+        {"Ingest.Timeout": {"Fn::FindInMap": ["Regions", {"Ref": "AWS::Region"}, "timeout"]}},
     ),
+    (
+        "async-timeout",
+        "only if a parameter is set",
+        {
+            "/Parameters.T": {"Type": "String", "Default": ""},
+            "/Conditions.IsSet": {"Fn::Not": [{"Fn::Equals": [{"Ref": "T"}, ""]}]},
+            "Ingest.Timeout": {"Fn::If": ["IsSet", {"Ref": "T"}, 30]},
+        },
+    ),
+    (
+        "async-retries async-on-failure",
+        "the configuration of a given function",
+        {**GIVEN, "Asynchronous.FunctionName": {"Ref": "Given"}},
+    ),
+    (
+        "async-retries async-on-failure",
+        "the configuration of a given qualifier",
+        {**GIVEN, "Asynchronous.Qualifier": {"Ref": "Given"}},
+    ),
+    ("async-failures-alarmed", "a given queue", TO_GIVEN),
+    (
+        "async-failures-alarmed",
+        "a queue of another stack",
+        {"Asynchronous.DestinationConfig.OnFailure.Destination": "arn:aws:sqs:eu-west-1:1:other"},
+    ),
+    (
+        "async-failures-alarmed",
+        "an imported queue",
+        {"Asynchronous.DestinationConfig.OnFailure.Destination": {"Fn::ImportValue": "queue"}},
+    ),
+    (
+        "async-failures-alarmed",
+        "a queue of a nested stack",
+        {
+            "Shared": resource("AWS::CloudFormation::Stack", TemplateURL="https://x"),
+            "Asynchronous.DestinationConfig.OnFailure.Destination": {"Fn::GetAtt": "Shared.Outputs.QueueArn"},
+        },
+    ),
+    (
+        "async-failures-alarmed",
+        "a subscriber of a given topic",
+        {**TO_TOPIC, **GIVEN, "S": resource("AWS::SNS::Subscription", TopicArn={"Ref": "Given"}, Endpoint="a@b.c")},
+    ),
+]
+
+COMPLIANT: list[Case] = [
     ("async-timeout", "a function that is invoked synchronously", {"Second": SECOND_FUNCTION}),
     ("async-on-failure", "of an alias", {**THROUGH_ALIAS, "Asynchronous.Qualifier": "live"}),
     (
@@ -112,7 +173,11 @@ COMPLIANT: list[Case] = [
     (
         "async-failures-alarmed",
         "by metric math",
-        {"Failed.Dimensions": GONE, "Failed.Metrics": [{"MetricStat": {"Metric": ALARM_METRIC}}]},
+        {
+            "Failed.MetricName": GONE,
+            "Failed.Dimensions": GONE,
+            "Failed.Metrics": [{"MetricStat": {"Metric": ALARM_METRIC}}],
+        },
     ),
     ("async-failures-alarmed", "by a composite alarm", {"Failed.AlarmActions": GONE, "All": COMPOSITE}),
     (
@@ -122,8 +187,19 @@ COMPLIANT: list[Case] = [
     ),
     (
         "async-failures-alarmed",
-        "a queue of another stack",
-        {"Asynchronous.DestinationConfig.OnFailure.Destination": "arn:aws:sqs:x"},
+        "another function, which gets the failed events",
+        {
+            "Second": SECOND_FUNCTION,
+            "Asynchronous.DestinationConfig.OnFailure.Destination": {"Fn::GetAtt": "Second.Arn"},
+        },
+    ),
+    ("async-failures-alarmed", "a given action", {**GIVEN, "Failed.AlarmActions": [{"Ref": "Given"}]}),
+    ("async-on-failure", "to a queue by its name", {"Failures.QueueName": "q", **TO_NAMED}),
+    ("async-retries", "given retries", {**GIVEN, "Asynchronous.MaximumRetryAttempts": {"Ref": "Given"}}),
+    (
+        "async-reserved-concurrency",
+        "a given concurrency",
+        {**GIVEN, "Ingest.ReservedConcurrentExecutions": {"Ref": "Given"}},
     ),
     ("async-reserved-concurrency", "zero, to pause the function", {"Ingest.ReservedConcurrentExecutions": 0}),
 ]

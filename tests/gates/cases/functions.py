@@ -12,11 +12,34 @@ VIOLATING: list[Case] = [
     ("memory-explicit", "the default", {"Ingest.MemorySize": GONE}),
 ]
 
-COMPLIANT: list[Case] = [
+UNDECIDED: list[Case] = [
     (
         "runtime-supported",
         "a parameter without a default",
         {"/Parameters.R": {"Type": "String"}, "Ingest.Runtime": {"Ref": "R"}},
+    ),
+    (
+        "log-retention",
+        "the log group of another stack",
+        {"Ingest.LoggingConfig.LogGroup": {"Fn::ImportValue": "log"}},
+    ),
+    (
+        "log-retention",
+        "a log group with a given name",
+        {
+            "/Parameters.Given": {"Type": "String"},
+            "Ingest.LoggingConfig": GONE,
+            "Log.LogGroupName": {"Ref": "Given"},
+        },
+    ),
+    ("log-retention", "a log group by its name", {"Ingest.LoggingConfig.LogGroup": "shared"}),
+]
+
+COMPLIANT: list[Case] = [
+    (
+        "memory-explicit",
+        "a parameter without a default",
+        {"/Parameters.M": {"Type": "Number"}, "Ingest.MemorySize": {"Ref": "M"}},
     ),
     ("runtime-supported", "a container image", {"Ingest.Runtime": GONE, "Ingest.PackageType": "Image"}),
     (

@@ -1,6 +1,6 @@
 """IAM policies: actions, resources and buckets."""
 
-from tests.gates.safe import ADDED, ADDED_NEXT, PUT_UPLOADS, Case, allow, resource, sub
+from tests.gates.safe import ADDED, ADDED_NEXT, PUT_UPLOADS, Case, Changes, allow, resource, sub
 
 AWS_POLICY = "arn:aws:iam::aws:policy/"
 
@@ -55,7 +55,33 @@ VIOLATING: list[Case] = [
     ("iam-named-buckets", "some buckets", {ADDED: allow("s3:GetObject", "arn:aws:s3:::logs-*/in.csv")}),
 ]
 
+GIVEN: Changes = {"/Parameters.Given": {"Type": "String"}}
+
+UNDECIDED: list[Case] = [
+    ("iam-wildcard-action", "a given action", {**GIVEN, ADDED: allow({"Ref": "Given"}, "arn")}),
+    (
+        "s3-loop iam-wildcard-action",
+        "a statement by region",
+        {ADDED: {"Fn::FindInMap": ["Statements", {"Ref": "AWS::Region"}, "x"]}},
+    ),
+    (
+        "iam-wildcard-action",
+        "a given effect",
+        {**GIVEN, ADDED: {**allow({"Ref": "Given"}, "arn"), "Effect": {"Ref": "Given"}}},
+    ),
+]
+
 COMPLIANT: list[Case] = [
+    (
+        "iam-wildcard-resource",
+        "a given table is one table",
+        {**GIVEN, ADDED: allow("dynamodb:PutItem", {"Ref": "Given"})},
+    ),
+    (
+        "iam-named-buckets",
+        "a given bucket is one bucket",
+        {**GIVEN, ADDED: allow("s3:GetObject", sub("arn:aws:s3:::${Given}/*"))},
+    ),
     (
         "iam-wildcard-action",
         "denied by a wildcard",

@@ -1,6 +1,8 @@
 """Buckets and queues."""
 
-from tests.gates.safe import BUCKET_POLICY, GONE, Case, resource, sub
+from tests.gates.safe import BUCKET_POLICY, GONE, Case, Changes, resource, sub
+
+GIVEN: Changes = {"/Parameters.Given": {"Type": "String"}}
 
 VIOLATING: list[Case] = [
     ("bucket-public-access", "not configured", {"Uploads.PublicAccessBlockConfiguration": GONE}),
@@ -39,7 +41,60 @@ VIOLATING: list[Case] = [
             "Failures.RedrivePolicy": '{"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:1:dead"}',
         },
     ),
+    (
+        "bucket-public-access",
+        "one false, one given",
+        {
+            **GIVEN,
+            "Uploads.PublicAccessBlockConfiguration.BlockPublicAcls": {"Ref": "Given"},
+            "Uploads.PublicAccessBlockConfiguration.IgnorePublicAcls": False,
+        },
+    ),
+    (
+        "bucket-tls",
+        "for a given role only",
+        {**GIVEN, f"{BUCKET_POLICY}.0.Principal": {"AWS": {"Ref": "Given"}}},
+    ),
     ("dead-letter-retention", "a day", {"Failures.MessageRetentionPeriod": 86_400}),
+]
+
+UNDECIDED: list[Case] = [
+    (
+        "bucket-public-access",
+        "one given",
+        {**GIVEN, "Uploads.PublicAccessBlockConfiguration.BlockPublicAcls": {"Ref": "Given"}},
+    ),
+    (
+        "bucket-public-access",
+        "all by region",
+        {"Uploads.PublicAccessBlockConfiguration": {"Fn::FindInMap": ["M", {"Ref": "AWS::Region"}, "x"]}},
+    ),
+    ("bucket-tls", "the policy of a given bucket", {**GIVEN, "UploadsPolicy.Bucket": {"Ref": "Given"}}),
+    (
+        "bucket-tls",
+        "a statement by region",
+        {f"{BUCKET_POLICY}.0": {"Fn::FindInMap": ["M", {"Ref": "AWS::Region"}, "x"]}},
+    ),
+    (
+        "bucket-tls s3-loop iam-wildcard-action",
+        "a given effect",
+        {**GIVEN, f"{BUCKET_POLICY}.0.Effect": {"Ref": "Given"}},
+    ),
+    (
+        "bucket-tls",
+        "for the ARN of a given bucket",
+        {
+            **GIVEN,
+            f"{BUCKET_POLICY}.0.Resource": [sub("arn:aws:s3:::${Given}"), sub("arn:aws:s3:::${Given}/*")],
+        },
+    ),
+    (
+        "queue-tls",
+        "for the ARN of a given queue",
+        {**GIVEN, "FailuresPolicy.PolicyDocument.Statement.0.Resource": {"Ref": "Given"}},
+    ),
+    ("queue-tls", "the policy of a given queue", {**GIVEN, "FailuresPolicy.Queues": [{"Ref": "Given"}]}),
+    ("dead-letter-retention", "a given time", {**GIVEN, "Failures.MessageRetentionPeriod": {"Ref": "Given"}}),
 ]
 
 COMPLIANT: list[Case] = [

@@ -1,0 +1,161 @@
+"""An ETag stands for one content and one reading of it, whatever the keys, the versions and the settings."""
+
+import gzip
+import hashlib
+import json
+from functools import partial
+
+import pytest
+
+from csv_ingest.events import Event
+from ops.audit import audit
+from ops.pipeline import Pipeline
+from ops.repair import repair
+from ops.status import not_good
+from tests.integration.collisions import FIRST, ROWS, SECOND
+from tests.integration.faults import Calls, between_calls
+from tests.integration.parts import deliver_all
+from tests.integration.world import Invocations, World
+
+
+@pytest.fixture
+def collision(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Settings under which any bytes are a header, and its lines are the ids."""
+    monkeypatch.setenv("ENCODING", "iso8859-1")
+    monkeypatch.setenv("ID_COLUMN", "@line")
+    assert hashlib.md5(FIRST).digest() == hashlib.md5(SECOND).digest()  # noqa: S324 - S3 uses it
+    return world
+
+
+def findings(pipeline: Pipeline) -> list[tuple[str, str]]:
+    return [(finding.kind, finding.key) for finding in audit(pipeline).findings]
+
+
+def test_other_content_under_one_etag_is_rejected(collision: World, pipeline: Pipeline) -> None:
+    collision.deliver(collision.upload("a.csv", FIRST + ROWS))
+    stored = collision.tables()[0]
+    collision.deliver(collision.upload("b.csv", SECOND + ROWS))
+    record = collision.file("b.csv")
+    assert record["status"] == "REJECTED"
+    assert record["reason"].startswith("other content was ingested under the same ETag")
+    [failure] = collision.failures()
+    assert failure["responsePayload"]["errorMessage"] == record["reason"]
+    assert collision.tables()[0] == stored
+    assert findings(pipeline) == []
+
+
+def test_a_new_version_with_other_content_is_rejected(collision: World, pipeline: Pipeline) -> None:
+    first = collision.upload("a.csv", FIRST + ROWS)
+    collision.deliver(first)
+    before = collision.tables()
+    second = collision.upload("a.csv", SECOND + ROWS)
+    for _ in range(2):
+        collision.deliver(second)
+    assert len(collision.failures()) == 2
+    [found] = not_good(pipeline)
+    assert (found.record.version_id, found.record.status) == (version_id(second), "REJECTED")
+    assert "other content" in found.record.reason
+    rows, files = collision.tables()
+    assert rows == before[0]
+    assert {key: item for key, item in files.items() if "#version#" not in key[1]} == before[1]
+    assert findings(pipeline) == []
+    calls = Calls(collision.dynamodb, collision.s3)
+    collision.deliver(first)
+    assert calls.names == ["GetItem"]
+
+
+def test_an_audit_finds_other_content_that_nobody_rejected(
+    collision: World, pipeline: Pipeline, invocations: Invocations
+) -> None:
+    """The event was lost. The rows of the first content are good, and a repair must not touch them."""
+    collision.deliver(collision.upload("a.csv", FIRST + ROWS))
+    before = collision.tables()[0]
+    collision.upload("a.csv", SECOND + ROWS)
+    collision.upload("b.csv", SECOND + ROWS)
+    assert findings(pipeline) == [("unsettled", "a.csv"), ("unsettled", "b.csv")]
+    repair(pipeline, audit(pipeline).findings)
+    for event in invocations.events:
+        collision.deliver(event)
+    assert len(collision.failures()) == 2
+    assert collision.tables()[0] == before
+    assert findings(pipeline) == []
+
+
+@pytest.mark.parametrize("rows", [20, 1_000])
+def test_two_contents_delivered_at_once_are_never_mixed(
+    collision: World, queue: Invocations, pipeline: Pipeline, rows: int
+) -> None:
+    """At each call of the first delivery, the other version is delivered: one is ingested, one rejected."""
+    collision = collision.tuned(part_lines=25, block_bytes=64, whole_parts=1)
+    contents = [block + b"\n" + b"".join(b"%d\n" % n for n in range(rows)) for block in (FIRST, SECOND)]
+    for number in range(1, 10):
+        collision.empty()
+        first, second = (collision.upload(f"{number}.csv", content) for content in contents)
+        overtake = partial(collision.deliver, second)
+        with between_calls(number, overtake, collision.s3, collision.dynamodb):
+            collision.deliver(first)
+        deliver_all(collision, queue)
+        assert (("unsettled", f"{number}.csv")) not in findings(pipeline)
+        assert collision.file(f"{number}.csv")["status"] == "COMPLETE"
+        rejected = [failure for failure in collision.failures() if f"{number}.csv" in str(failure)]
+        assert len(rejected) == 1
+        headers = {next(iter(json.loads(data))) for data in collision.rows().values()}
+        assert len(headers) == 1, "rows of two files are under one ETag"
+
+
+def test_a_repeated_event_of_a_new_version_is_one_read(world: World) -> None:
+    world.deliver(world.upload("a.csv", "id\n1\n"))
+    again = world.upload("a.csv", "id\n1\n")
+    calls = Calls(world.dynamodb, world.s3)
+    world.deliver(again)
+    assert "GetObject" in calls.names, "its content is compared once"
+    assert "BatchExecuteStatement" not in calls.names
+    calls.names.clear()
+    world.deliver(again)
+    assert calls.names == ["GetItem"]
+
+
+@pytest.mark.parametrize("keys", [("b.csv", "a.csv"), ("a.csv", "a.csv"), ("a.csv.gz", "b.csv.gz")])
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_same_content_is_read_as_it_was(
+    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch, keys: tuple[str, str], whole: bool
+) -> None:
+    text = b"id,name\n5,a\n4,b\n3,c\n"
+    world = world.tuned(whole_parts=4 if whole else 0)
+    content = gzip.compress(text, mtime=0) if keys[0].endswith(".gz") else text
+    monkeypatch.setenv("ID_COLUMN", "@line")
+    world.deliver(world.upload(keys[0], content))
+    deliver_all(world, queue)
+    before = world.tables()[0]
+    assert {pk.partition("#")[2] for pk in before} == {"2", "3", "4"}
+    monkeypatch.setenv("ID_COLUMN", "id")
+    world.deliver(world.upload(keys[1], content))
+    deliver_all(world, queue)
+    assert world.tables()[0] == before
+    assert (world.file(keys[1])["rows_stored"], world.rejects(keys[1])) == (3, [])
+    assert findings(world.pipeline()) == []
+
+
+@pytest.mark.parametrize("call", range(1, 9))
+def test_deliveries_under_two_settings_agree_on_one_reading(
+    world: World, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """A deployment between two keys with the same content: at each call of the first, the second is delivered."""
+    content = "id,name\n" + "".join(f"{99 - n},{n}\n" for n in range(60))
+    first, second = world.upload("a.csv", content), world.upload("b.csv", content)
+
+    def overtake() -> None:
+        monkeypatch.setenv("ID_COLUMN", "@line")
+        world.deliver(second)
+        monkeypatch.setenv("ID_COLUMN", "id")
+
+    with between_calls(call, overtake, world.s3, world.dynamodb):
+        world.deliver(first)
+    assert len(world.rows()) == 60
+    assert {world.file(key)["rows_stored"] for key in ("a.csv", "b.csv")} == {60}
+    assert len({world.file(key)["format"] for key in ("a.csv", "b.csv")}) == 1
+    assert findings(pipeline) == []
+
+
+def version_id(event: Event) -> str:
+    return str(event["Records"][0]["s3"]["object"]["versionId"])
