@@ -73,7 +73,8 @@ class _Wait:
                 self._end(upload, status)
             elif record.status == COMPLETE:
                 self._end(upload, replace(status, remark="was there already: the same bytes were complete before"))
-            # That it was rejected before does not count either: the settings may be others by now.
+            # That it was rejected before does not count either: the settings may be others by now. `begun` is a whole
+            # second, so that what was settled within the same second counts as new.
 
     def progress(self) -> str:
         """How far the first file is for which this waits."""
