@@ -62,10 +62,7 @@ def failures(pipeline: Pipeline, *, hide_seconds: int = HIDE_SECONDS) -> Iterato
 
 
 def peek(pipeline: Pipeline) -> list[Failure]:
-    """At most a hundred messages of the queue, which are visible to others again on return.
-
-    SQS counts a look as a receipt, and stops reporting the age of a message after three of them.
-    """
+    """At most a hundred messages of the queue, which are visible to others again on return."""
     found: list[Failure] = []
     try:
         found.extend(islice(failures(pipeline, hide_seconds=PEEK_SECONDS), PEEK_MESSAGES))
@@ -76,7 +73,7 @@ def peek(pipeline: Pipeline) -> list[Failure]:
 
 
 def count(pipeline: Pipeline) -> Count:
-    """How many messages are in the queue, about. Asking is no receipt."""
+    """How many messages are in the queue, about. Asking hides none of them."""
     answer = pipeline.sqs.get_queue_attributes(
         QueueUrl=pipeline.failure_queue,
         AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],

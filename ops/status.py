@@ -14,7 +14,7 @@ from ops.pipeline import Pipeline
 
 @dataclass(frozen=True, kw_only=True)
 class UploadStatus:
-    """What is known of one upload: the same content under the same key is the same upload."""
+    """What is known of one upload: the same bytes under the same key are the same upload."""
 
     key: str
     etag: str
@@ -49,18 +49,17 @@ def status_of(upload: Upload, record: FileRecord) -> UploadStatus:
 
 def not_good(pipeline: Pipeline) -> list[UploadStatus]:
     """Every upload that is not complete or has rejected rows, the latest change first."""
-    found = starmap(status_of, distinct(pipeline.records()))
-    return _latest_first(each for each in found if not each.is_good)
+    found = distinct(pipeline.records())
+    return _latest_first(each for each in starmap(status_of, found) if not each.is_good)
 
 
 def of_key(pipeline: Pipeline, key: str) -> list[UploadStatus]:
     """Every upload under a key, of the bucket or of the ledger, the latest change first."""
     recorded = [_status_of_record(key, record) for record in pipeline.files.records_of_key(key)]
-    known = {each.etag for each in recorded}
     # S3 lists in the order of keys, so that all versions of the key come first.
-    listed = takewhile(lambda upload: upload.version.key == key, pipeline.uploads(key))
-    new = {upload.version.etag: upload for upload in listed if upload.version.etag not in known}
-    return _latest_first([*recorded, *(status_of(upload, FileRecord()) for upload in new.values())])
+    listed = takewhile(lambda pair: pair[0].version.key == key, pipeline.records(key))
+    new = [status_of(upload, record) for upload, record in distinct(listed) if not record.status]
+    return _latest_first([*recorded, *new])
 
 
 def explained(pipeline: Pipeline, statuses: Iterable[UploadStatus]) -> list[UploadStatus]:
@@ -68,7 +67,7 @@ def explained(pipeline: Pipeline, statuses: Iterable[UploadStatus]) -> list[Uplo
     found = list(statuses)
     if all(each.is_settled for each in found):
         return found
-    # Looking is not harmless, so nothing is looked at that cannot be there.
+    # A look hides messages from others for a moment: not without need.
     messages = failures.peek(pipeline) if failures.count(pipeline).visible else []
     failed = {(version.key, version.etag): failure for failure in messages for version in failure.versions}
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from csv_ingest.ledger import COMPLETE, REJECTED
+from csv_ingest.ledger import COMPLETE, SETTLED, FileRecord
 from csv_ingest.model import ObjectVersion, Upload
 from ops import failures
 from ops.brake import PAUSED, is_paused
@@ -63,13 +63,15 @@ class _Wait:
     """In the failure queue at the last look."""
 
     def look_at_ledger(self) -> None:
-        for upload, record in list(self.pipeline.files.own_records(self.waiting)):
-            if record.version_id != upload.version.version_id:
-                continue  # whether this version has the same content is for its delivery to find out
+        for upload, record in self._records():
+            # What became of another version with the same ETag does not count: its content may be another one.
+            if record.status not in SETTLED or record.version_id != upload.version.version_id:
+                continue
             status = status_of(upload, record)
             if record.status == COMPLETE and "compared_at" in record.attributes:
                 self._end(upload, replace(status, remark="was complete already: the same content was ingested before"))
-            elif record.status == COMPLETE or (record.status == REJECTED and self._is_new(status)):
+            # That it was rejected before does not count either: the settings may be others by now.
+            elif record.status == COMPLETE or (status.since and status.since >= self.begun):
                 self._end(upload, status)
 
     def progress(self) -> str:
@@ -81,7 +83,7 @@ class _Wait:
         return f"{version.key}: {parts or 'not settled'}; {len(self.waiting):,} files to go"
 
     def look_at_queue_and_brake(self) -> None:
-        # Receiving a message is not harmless, so this is done only if there may be a new one.
+        # A look hides messages from others for a moment, so that it is taken only if there may be a new one.
         before, self.messages = self.messages, failures.count(self.pipeline).visible
         if self.messages not in (0, before):
             self._end_those_that_failed()
@@ -90,7 +92,7 @@ class _Wait:
 
     def give_up(self, remark: str) -> None:
         """End the wait for all that are left."""
-        for upload, record in list(self.pipeline.files.own_records(self.waiting)):
+        for upload, record in self._records():
             self._end(upload, replace(status_of(upload, record), remark=remark))
 
     def _end_those_that_failed(self) -> None:
@@ -100,13 +102,13 @@ class _Wait:
             for version in failure.versions
             if failure.sent_at >= self.begun
         }
-        for upload, record in list(self.pipeline.files.own_records(self.waiting)):
+        for upload, record in self._records():
             if failure := failed.get((upload.version.key, upload.version.version_id)):
                 self._end(upload, replace(status_of(upload, record), failure=failure))
 
-    def _is_new(self, status: UploadStatus) -> bool:
-        """That the same content was rejected before does not count: the settings may be others by now."""
-        return bool(status.since and status.since >= self.begun)
+    def _records(self) -> list[tuple[Upload, FileRecord]]:
+        """The uploads that this waits for, with what the ledger holds of their versions."""
+        return list(self.pipeline.files.own_records(self.waiting))
 
     def _end(self, upload: Upload, status: UploadStatus) -> None:
         self.waiting = [each for each in self.waiting if each != upload]

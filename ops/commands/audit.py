@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 import click
 
 from ops import display, failures, waiting
-from ops.audit import Audited, audit
+from ops.audit import Audited, Discrepancy, audit
 from ops.commands import options
-from ops.findings import Discrepancy
 from ops.pipeline import Pipeline
 from ops.repair import Repaired, repair
 
 
 @click.command(name="audit", epilog="Example: python -m ops audit --prefix incoming/ && echo every row is there")
 @options.prefix
-@click.option("--repair", "repair_", is_flag=True, help="Write what the files have, and audit once more.")
+@click.option("--repair", "repair_", is_flag=True, help="Deliver files with findings again, and audit once more.")
 @options.timeout
 @options.as_json
 @click.pass_obj
@@ -26,8 +25,6 @@ def audit_command(find: options.Find, *, prefix: str, repair_: bool, timeout: in
     code 1 if anything is not as it should be, and if there is no upload to compare.
     """
     pipeline = find()
-    if repair_:
-        options.refuse_if_paused(pipeline)
     with display.working("audit") as progress:
         result = audit(pipeline, prefix=prefix, progress=progress)
     repaired = None
@@ -50,12 +47,12 @@ def audit_command(find: options.Find, *, prefix: str, repair_: bool, timeout: in
 
 
 def _repair(pipeline: Pipeline, found: Sequence[Discrepancy], timeout: int) -> Repaired:
-    """Repair, and wait until the deliveries ended; returns what was done."""
+    """Repair, and wait until the deliveries ended."""
     begun = failures.clock(pipeline)
-    with display.working("repair") as show:
-        done = repair(pipeline, found)
-        waiting.wait(pipeline, done.delivered, begun=begun, seconds=timeout, progress=show)
-    return done
+    with display.working("repairing") as show:
+        repaired = repair(pipeline, found)
+        waiting.wait(pipeline, repaired.delivered, begun=begun, seconds=timeout, progress=show)
+    return repaired
 
 
 def _as_json(result: Audited) -> dict[str, object]:
@@ -63,9 +60,10 @@ def _as_json(result: Audited) -> dict[str, object]:
     return {**counts, "findings": list(map(_finding_as_json, result.findings))}
 
 
-def _repaired_as_json(done: Repaired) -> dict[str, object]:
-    delivered = [{"key": version.key, "etag": version.etag} for version in done.delivered]
-    return {"rows": done.rows, "records": done.records, "delivered": delivered, "left": len(done.left)}
+def _repaired_as_json(repaired: Repaired) -> dict[str, object]:
+    delivered = [{"key": version.key, "etag": version.etag} for version in repaired.delivered]
+    left = list(map(_finding_as_json, repaired.left))
+    return {"rows": repaired.rows, "records": repaired.records, "delivered": delivered, "left": left}
 
 
 def _finding_as_json(finding: Discrepancy) -> Mapping[str, str]:
@@ -85,10 +83,10 @@ def _print_findings(findings: Sequence[Discrepancy]) -> None:
         display.say(f"{finding.kind}: {finding.key or '(no file)'}: {finding.detail}")
 
 
-def _print_repair(done: Repaired) -> None:
-    display.say(f"repaired: {done.rows:,} rows and {done.records:,} records of the ledger were written")
-    for version in done.delivered:
+def _print_repair(repaired: Repaired) -> None:
+    display.say(f"repaired: {repaired.rows:,} rows written, {repaired.records:,} records of the ledger corrected")
+    for version in repaired.delivered:
         display.say(f"delivered again: {version.key} (etag {version.etag})")
-    if done.left:
-        display.say(f"left as they are: {len(done.left):,} findings for a person, such as rows of no file")
+    for finding in repaired.left:
+        display.say(f"left as it is, for a person to look at: {finding.kind}: {finding.key or '(no file)'}")
     display.say("after the repair:")

@@ -14,7 +14,7 @@ def pause_command(find: Find) -> None:
     pause(find())
     display.say("Paused. Events that arrive now go to the failure queue at once, without retries, and raise its alarm.")
     display.say(f"To end the pause: {display.command('resume')}")
-    display.say(f"After it, deliver these events: {display.command('redrive')}")
+    display.say(f"After it, deliver these events: {display.command('redrive', '--wait')}")
 
 
 @click.command(name="resume", epilog="Example: python -m ops resume && python -m ops redrive")
@@ -27,4 +27,4 @@ def resume_command(find: Find) -> None:
     reserved = resume(find())
     reservation = "no reservation" if reserved is None else f"a reserved concurrency of {reserved}"
     display.say(f"Resumed, with {reservation}.")
-    display.say(f"Deliver what arrived meanwhile: {display.command('redrive')}")
+    display.say(f"Deliver what arrived meanwhile: {display.command('redrive', '--wait')}")

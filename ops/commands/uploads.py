@@ -50,9 +50,12 @@ def print_upload(status: UploadStatus) -> None:
 def _explanations(status: UploadStatus) -> Iterable[str]:
     yield f"etag {status.etag}"
     yield from filter(None, (status.record.reason, status.progress, status.remark))
+    if status.record.last_error:
+        yield f"the last delivery that failed: {status.record.last_error}"
     if failure := status.failure:
         yield f"in the failure queue since {display.when(failure.sent_at)}: {failure.condition}"
-        yield failure.reason or NO_REASON
+        if failure.reason != status.record.reason or not failure.reason:
+            yield failure.reason or NO_REASON
         yield f"next: {display.command('redrive', '--prefix', status.key)}"
     elif status.remark and not status.is_settled:
         yield f"next: {display.command('resume') if status.remark == PAUSED else display.command('status', status.key)}"

@@ -52,9 +52,9 @@ def test_a_new_version_with_other_content_is_rejected(collision: World, pipeline
     for _ in range(2):
         collision.deliver(second)
     assert len(collision.failures()) == 2
-    [status] = not_good(pipeline)
-    assert (status.record.version_id, status.record.status) == (version_id(second), "REJECTED")
-    assert "other content" in status.record.reason
+    [found] = not_good(pipeline)
+    assert (found.record.version_id, found.record.status) == (version_id(second), "REJECTED")
+    assert "other content" in found.record.reason
     rows, files = collision.tables()
     assert rows == before[0]
     assert {key: item for key, item in files.items() if "#version#" not in key[1]} == before[1]
