@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 import click
 
 from ops import display, failures, waiting
-from ops.audit import Audited, Discrepancy, audit
+from ops.audit import Audited, audit
 from ops.commands import options
+from ops.findings import Discrepancy
 from ops.pipeline import Pipeline
 from ops.repair import Repaired, repair
 
