@@ -17,7 +17,7 @@ export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 export PYTHONDONTWRITEBYTECODE         := 1
 export CDK_DISABLE_CLI_TELEMETRY       := true
 
-STEP := $(PYTHON) local/progress.py
+STEP := $(PYTHON) ops/progress.py
 PIP  := $(BIN)/python -m pip install --disable-pip-version-check
 
 .DEFAULT_GOAL := help

@@ -22,8 +22,8 @@ from rich.console import Console
 from bench.cases import Found, write_quoted_file
 from csv_ingest.events import upload_event
 from csv_ingest.model import ObjectVersion
-from local.progress import working
 from local.server import PROJECT, local_aws
+from ops.progress import working
 from stacks.bundling import bundle
 
 OUTPUT = PROJECT / "docs" / "benchmarks.md"

@@ -10,8 +10,12 @@ import click
 
 from gates.assets import Assets
 from gates.checks import Finding, check
-from gates.files import TemplateFile
 from gates.template import InvalidTemplate
+
+try:
+    from gates.files import TemplateFile
+except ModuleNotFoundError as error:
+    sys.exit(f"{error}: `make lint` installs what the checks of a template file need")
 
 
 @click.command(epilog="Example: python -m gates cdk.out/*.template.json template.yaml")

@@ -11,8 +11,8 @@ from rich.console import Console
 from local.demo import demo as run_demo
 from local.deployment import deploy
 from local.examples import orders
-from local.progress import working
 from local.server import local_aws
+from ops.progress import working
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: python -m local demo")

@@ -20,9 +20,9 @@ from csv_ingest.ledger import REJECTED
 from csv_ingest.model import ObjectVersion
 from local.deployment import Deployment, TableRow, deploy
 from local.examples import EXAMPLES, expected_rows, orders, sample_event
-from local.progress import working
 from local.server import local_aws
 from ops.pipeline import wait_until
+from ops.progress import working
 
 MULTIPART = TransferConfig(multipart_threshold=1)
 SECONDS = 60

@@ -9,14 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-from rich.text import Text
+
+from ops import progress
 
 DEFAULT_STACK = "CsvIngest"
-
-_terminal = Console(stderr=True)
-"""For what moves. Rich shows it on a terminal only, and without colours if NO_COLOR is set."""
 
 
 def escaped(text: str) -> str:
@@ -67,19 +63,6 @@ def when(time: datetime | None) -> str:
 
 @contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
-    """Say what is going on, and, by the function that is yielded, how far it is."""
-    with _terminal.status(Text(escaped(f"{what} ..."))) as shown:
-        yield lambda text: shown.update(Text(escaped(f"{what}: {text}")))
-
-
-@contextmanager
-def upload_progress() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
-    """Show how much of each file is uploaded; yields a function of a name and size that returns how to advance."""
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn()
-    with Progress(*columns, console=_terminal, disable=not _terminal.is_terminal) as bar:
-
-        def begin(name: str, size: int) -> Callable[[int], None]:
-            task = bar.add_task(escaped(name), total=size)
-            return lambda sent: bar.advance(task, sent)
-
-        yield begin
+    """Say what is going on and for how long, and, by the function that is yielded, how far it is."""
+    with progress.working(escaped(what)) as show:
+        yield lambda detail: show(escaped(detail))

@@ -1,6 +1,6 @@
 """Upload files and folders under keys that are ingested."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,10 +50,26 @@ def plan(pipeline: Pipeline, paths: Iterable[Path], folder: str) -> Plan:
     return Plan([Planned(file, key) for key, file in files.items()], passed_over)
 
 
-def upload(pipeline: Pipeline, planned: Planned, progress: Callable[[int], None]) -> ObjectVersion:
-    """Upload a file, in parts if it is large; `progress` is told the bytes that were sent since the last call."""
-    pipeline.s3.upload_file(str(planned.file), pipeline.upload_bucket, planned.key, Callback=progress)
-    return pipeline.latest(planned.key)
+def upload(pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str], None]) -> list[ObjectVersion]:
+    """Upload files one after another, each in parts if it is large; `progress` is told how far it is."""
+    versions = []
+    for number, planned in enumerate(files, start=1):
+        told = _Sent(f"{planned.key}, {number:,} of {len(files):,} files", planned.file.stat().st_size, progress)
+        pipeline.s3.upload_file(str(planned.file), pipeline.upload_bucket, planned.key, Callback=told)
+        versions.append(pipeline.latest(planned.key))
+    return versions
+
+
+class _Sent:
+    """Gets the bytes that boto3's threads have sent since the last call, and tells how many of all they are."""
+
+    def __init__(self, what: str, size: int, progress: Callable[[str], None]) -> None:
+        self._what, self._size, self._progress = what, size, progress
+        self._sent = 0
+
+    def __call__(self, sent: int) -> None:
+        self._sent += sent
+        self._progress(f"{self._what}, {self._sent / 1e6:,.1f} of {self._size / 1e6:,.1f} MB")
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, str, bool]]:

@@ -35,8 +35,8 @@ def upload_command(find: options.Find, *, paths: Sequence[Path], folder: str, ti
     for file in plan.passed_over:
         display.say(f"not uploaded, because it would not be ingested: {file}", err=True)
     begun = failures.clock(pipeline)
-    with display.upload_progress() as begin:
-        versions = [uploading.upload(pipeline, each, begin(each.key, each.file.stat().st_size)) for each in plan.files]
+    with display.working("uploading") as show:
+        versions = uploading.upload(pipeline, plan.files, show)
     with display.working("waiting") as show:
         ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
     print_uploads(ended, json_=json_)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from local import progress
 from local.server import PROJECT
+from ops import progress
 from ops.pipeline import wait_until
 
-PROGRESS = [sys.executable, str(PROJECT / "local" / "progress.py")]
+PROGRESS = [sys.executable, str(PROJECT / "ops" / "progress.py")]
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Says that a long step goes on: on a terminal in one line that counts the seconds, elsewhere in a line every ten.
 
-`python local/progress.py WHAT COMMAND...` runs a command this way, and shows what it printed only if it fails. Nothing
+`python ops/progress.py WHAT COMMAND...` runs a command this way, and shows what it printed only if it fails. Nothing
 is imported but the standard library, because make installs the other libraries with it.
 """
 
