@@ -15,7 +15,8 @@ from gates.template import InvalidTemplate
 try:
     from gates.files import TemplateFile
 except ModuleNotFoundError as error:
-    sys.exit(f"{error}: `make lint` installs what the checks of a template file need")
+    click.echo(f"{error}: `make setup` installs what the checks of a template file need", err=True)
+    sys.exit(2)
 
 
 @click.command(epilog="Example: python -m gates cdk.out/*.template.json template.yaml")
