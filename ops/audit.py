@@ -71,7 +71,7 @@ class _Audit:
             key, expected = found.key, self.expected.meet(found.key)
             if expected:
                 rows += 1
-                if not expected.is_stored_as(found):
+                if not expected.is_stored_as(found) and not expected.may_yet_replace(found):
                     self._find_row("different", expected.object_key, expected.line, key)
             elif object_key := self.expected.object_key(key.etag):
                 self.findings.append(Discrepancy("unexpected", object_key, str(key), key.etag, key))
@@ -117,7 +117,7 @@ class _Audit:
 
     def _read_file(self, version: ObjectVersion, record: FileRecord) -> None:
         """Expect each row of a file in the destination, or among the rejected rows of the ledger."""
-        format_ = record.format or self.pipeline.config.format
+        format_ = self.pipeline.format_of(version, record)
         is_complete = record.status == COMPLETE
         required = is_complete or record.parts_checked is not None  # the check begins when all rows are stored
         read = rejected = 0

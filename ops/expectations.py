@@ -18,6 +18,12 @@ class Expected(NamedTuple):
     line: int
     digest: bytes
     """Of its data."""
+    required: bool = True
+    """Whether the destination has to have it already."""
+
+    def may_yet_replace(self, found: StoredRow | ForeignItem) -> bool:
+        """Whether what the destination has is a later line, of a file whose parts are not all stored yet."""
+        return not self.required and isinstance(found, StoredRow) and found.line > self.line
 
     def is_stored_as(self, found: StoredRow | ForeignItem) -> bool:
         """Whether what the destination has is this row."""
@@ -77,12 +83,12 @@ class Expectations:
 
     def meet(self, key: RowKey) -> Expected | None:
         """Note that a key is in the destination; returns what is expected there, None if nothing is."""
-        found = self._database.execute("SELECT object_key, line, digest FROM row WHERE key = ?", (str(key),)).fetchone()
-        if not found:
+        select = "SELECT object_key, line, digest, required FROM row WHERE key = ?"
+        if not (found := self._database.execute(select, (str(key),)).fetchone()):
             return None
         self._database.execute("UPDATE row SET seen = 1 WHERE key = ?", (str(key),))
-        object_key, line, noted = found
-        return Expected(object_key, key, line, noted)
+        object_key, line, noted, required = found
+        return Expected(object_key, key, line, noted, bool(required))
 
     def add_stray(self, key: RowKey) -> None:
         """Note a key that is in the destination and belongs to no upload that was noted."""

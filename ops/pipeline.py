@@ -18,7 +18,7 @@ from csv_ingest.destinations.base import Destination
 from csv_ingest.destinations.dynamodb import DynamoDbDestination
 from csv_ingest.dynamodb_table import DynamoDbTable
 from csv_ingest.events import Event, upload_event
-from csv_ingest.model import ObjectVersion, Upload
+from csv_ingest.model import FileFormat, ObjectVersion, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -152,7 +152,12 @@ class Pipeline:
 
     def records(self, prefix: str = "") -> Iterator[tuple[Upload, ledger.FileRecord]]:
         """Every version in the bucket, as `uploads`, with its record."""
-        return self.files.own_records(self.uploads(prefix))
+        return self.files.records(self.uploads(prefix))
+
+    def format_of(self, version: ObjectVersion, record: ledger.FileRecord) -> FileFormat:
+        """How an upload is or will be read: as recorded, for the upload or for its ETag, before today's settings."""
+        content = None if record.format else self.files.content(version.etag)
+        return record.format or (content.format if content else self.config.format)
 
     def deliver(self, event: Event, function: str | None = None) -> None:
         """Put an event into Lambda's queue, as S3 does; raises RuntimeError if Lambda did not take it."""

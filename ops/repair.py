@@ -72,7 +72,7 @@ def _restore_rows(pipeline: Pipeline, version: ObjectVersion, lines: set[int]) -
         pipeline.files.mark_duplicate_ids(version.etag)
     restored = 0
     with source.open_object(version, pipeline.s3) as stream:
-        for row in csvfile.read_rows(stream, record.format or pipeline.config.format):
+        for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
             if isinstance(row, Row) and row.line in lines:
                 pipeline.destination.overwrite(version.etag, row)
                 restored += 1

@@ -108,7 +108,7 @@ class _Wait:
 
     def _records(self) -> list[tuple[Upload, FileRecord]]:
         """The uploads that this waits for, with what the ledger holds of their versions."""
-        return list(self.pipeline.files.own_records(self.waiting))
+        return list(self.pipeline.files.records(self.waiting))
 
     def _end(self, upload: Upload, status: UploadStatus) -> None:
         self.waiting = [each for each in self.waiting if each != upload]

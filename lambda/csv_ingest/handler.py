@@ -76,17 +76,26 @@ def handle_record(record: Mapping[str, Any], context: LambdaContext, tuning: Tun
         object_key=version.key, etag=version.etag, version_id=version.version_id, **part
     ):
         try:
-            outcome = fanout.ingest_part(delivery, job) if job else ingest.ingest_file(delivery)
-            reporting.ended(version, job, outcome)
-        except UnreadableFile as error:
             if job:
-                raise  # the whole file was found to be readable: its uploader cannot mend this
-            reject(delivery, record, error, context)
+                # An UnreadableFile is an error here: the uploader cannot mend it, since the whole file was readable.
+                reporting.ended(version, job, fanout.ingest_part(delivery, job))
+            else:
+                ingest_or_reject(delivery, record, context)
         except Exception as error:
             # Lambda's own report has no object: this line says which one it was.
             reporting.logger.warning("failed", extra={"error": type(error).__name__})
             delivery.ledger.record_error(reason_of(error))
             raise
+
+
+def ingest_or_reject(delivery: Delivery, record: Mapping[str, Any], context: LambdaContext) -> None:
+    """Ingest a whole file, or settle it as rejected if that can never be done."""
+    try:
+        outcome = ingest.ingest_file(delivery)
+    except UnreadableFile as error:
+        reject(delivery, record, error, context)
+    else:
+        reporting.ended(delivery.version, None, outcome)
 
 
 def reason_of(error: Exception) -> str:

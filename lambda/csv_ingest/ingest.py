@@ -1,5 +1,7 @@
 """Ingests one uploaded file, from the first read of the ledger to the settled record."""
 
+from datetime import UTC, datetime
+
 from csv_ingest import csvfile, fanout, ledger, loader, planning
 from csv_ingest.delivery import Delivery
 from csv_ingest.model import NOTHING_YET, Content, OtherContent, Outcome, Plan, UnreadableFile
@@ -18,16 +20,9 @@ def ingest_file(delivery: Delivery) -> Outcome:
     ItemsNotRead, TableAltered, OutOfTime or botocore's errors if the delivery should be retried; stored rows stay
     stored.
     """
-    record = delivery.ledger.read()
-    if record.is_planned and record.version_id != delivery.version.version_id:
-        _require_same_content(delivery, record)
+    record = _begin(delivery)
     if record.status == ledger.COMPLETE:
         return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
-    if record.is_stuck and not record.is_planned:
-        last = record.last_error or "it was throttled, paused or killed before it could tell"
-        raise UnreadableFile(f"{record.attempts:,} deliveries in a row made no progress; the last one: {last}")
-    if not delivery.ledger.begin(attempt=record.attempts + 1):
-        return ingest_file(delivery)  # since it was read, another delivery planned or completed the file
     if not record.is_planned:
         record = _plan(delivery, record)
     if record.part_count:
@@ -35,11 +30,31 @@ def ingest_file(delivery: Delivery) -> Outcome:
     return _load(delivery, record)
 
 
+def _begin(delivery: Delivery) -> ledger.FileRecord:
+    """Record that a delivery has started; returns the record as it was before, complete or not."""
+    while True:
+        record = delivery.ledger.read()
+        if record.is_planned and record.version_id != delivery.version.version_id:
+            _require_same_content(delivery, record)
+        if record.status == ledger.COMPLETE:
+            return record
+        if record.is_stuck(datetime.now(UTC)) and not record.is_planned:
+            last = record.last_error or "it was throttled, paused or killed before it could tell"
+            raise UnreadableFile(f"{record.attempts:,} deliveries in a row made no progress; the last one: {last}")
+        if delivery.ledger.begin(attempt=record.attempts + 1):
+            return record
+        # Since the record was read, another delivery has planned the file, or completed it.
+        delivery.deadline.check("before the file was begun")
+
+
 def _require_same_content(delivery: Delivery, record: ledger.FileRecord) -> None:
     """Read the file, and record that it is what was planned under its key and ETag; raises OtherContent if not."""
     found = csvfile.ContentHash()
-    with delivery.open() as stream:
-        found.add_all(stream)
+    try:
+        with delivery.open() as stream:
+            found.add_all(stream)
+    except UnreadableFile as error:  # what was planned can be unpacked
+        raise OtherContent(str(error)) from error
     _claim(delivery, Content(found.hexdigest(), record.format or delivery.config.format))
     delivery.ledger.adopt_version()
 

@@ -27,8 +27,9 @@ UNSPLIT_RECORD = 100
 MAX_COLUMN_CHARACTERS = 100_000
 """Characters of column names that fit into the plan's item of 400 KB, beside the parts."""
 
-RECHECK_WINDOW = 4 << 20
-"""Bytes after an ambiguous place within which the csv module finds an error: a part, and the longest record."""
+RECHECK_WINDOW = 8 << 20
+"""Bytes after an ambiguous place within which the csv module finds an error: a part, and the longest record, of a
+million characters with four bytes each."""
 
 _REMEDY = "divide it, or raise max_file_mb, and timeout_seconds with it"
 

@@ -100,7 +100,7 @@ def sweep(
         # Of the versions with one ETag, the one whose delivery has begun: others can have other content.
         if name not in unsettled or version.version_id == record.version_id:
             unsettled[name] = version, record
-    due = [version for version, record in unsettled.values() if not _needs_a_person(record)]
+    due = [version for version, record in unsettled.values() if not _needs_a_person(record, before)]
     # At random, or a hundred files that fail for ever would keep all others waiting for ever.
     chosen = random.sample(due, min(len(due), MAX_DELIVERIES))
     for version in chosen:
@@ -114,6 +114,6 @@ def _is_under_way(record: ledger.FileRecord, before: datetime) -> bool:
     return bool(record.part_count and record.started_at and record.started_at > before - PARTS_GRACE)
 
 
-def _needs_a_person(record: ledger.FileRecord) -> bool:
+def _needs_a_person(record: ledger.FileRecord, before: datetime) -> bool:
     """Whether no delivery helps. A file without a plan is delivered all the same: that delivery rejects it."""
-    return record.is_stuck and record.is_planned
+    return record.is_stuck(before) and record.is_planned

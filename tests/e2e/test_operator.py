@@ -97,8 +97,8 @@ def test_events_of_no_upload_return_to_the_sweep_only(deployment: Deployment) ->
     pipeline = deployment.pipeline
     assert pipeline.function in pipeline.functions
     [sweep] = pipeline.functions - {pipeline.function}
-    event = {"source": "aws.events", "id": "redriven by hand"}
     for name in (sweep, "payroll"):
+        event = {"source": "aws.events", "id": f"redriven by hand, of {name}"}
         arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}:$LATEST"
         record = {"requestContext": {"functionArn": arn, "condition": "x"}, "requestPayload": event}
         pipeline.sqs.send_message(QueueUrl=pipeline.failure_queue, MessageBody=json.dumps(record))

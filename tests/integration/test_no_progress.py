@@ -1,5 +1,6 @@
 """A file whose deliveries get nowhere is given up, with the last reason, and not tried for ever."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from botocore.exceptions import ClientError
 from csv_ingest.events import Event
 from csv_ingest.ledger import MAX_ATTEMPTS
 from csv_ingest.model import OutOfTime, RowsNotWritten
-from tests.integration.faults import Calls, Killed, throttle_statements
+from tests.integration.faults import Calls, Killed, between_calls, throttle_statements
 from tests.integration.world import World
 
 ROWS = "id\n" + "".join(f"{n}\n" for n in range(200))
@@ -25,6 +26,7 @@ def test_a_file_that_never_gets_planned_is_rejected(world: World) -> None:
     deliver_in_vain(world, event, MAX_ATTEMPTS)
     assert world.file("a.csv")["last_error"] == "out of time at byte 0 of the file"
     assert world.failures() == []
+    world.an_hour_later("a.csv")
     world.deliver(event)
     record = world.file("a.csv")
     assert record["status"] == "REJECTED"
@@ -41,6 +43,7 @@ def test_a_delivery_that_is_killed_counts_without_a_reason(world: World) -> None
     calls = Calls(world.s3)
     calls.die_before = 1
     deliver_in_vain(world, event, MAX_ATTEMPTS, Killed)
+    world.an_hour_later("a.csv")
     world.deliver(event)
     assert world.file("a.csv")["reason"].endswith("it was throttled, paused or killed before it could tell")
 
@@ -57,7 +60,9 @@ def test_a_reason_from_aws_is_its_code_alone(world: World) -> None:
 def test_a_rejected_file_that_is_redriven_has_all_attempts_again(world: World) -> None:
     event = world.upload("a.csv", ROWS)
     deliver_in_vain(world, event, MAX_ATTEMPTS)
+    world.an_hour_later("a.csv")
     world.deliver(event)
+    assert world.file("a.csv")["status"] == "REJECTED"
     world.deliver(event)
     assert world.file("a.csv")["status"] == "COMPLETE"
     assert "attempts" not in world.file("a.csv")
@@ -77,6 +82,29 @@ def test_progress_counts_the_attempts_anew(world: World, progress: str) -> None:
     deliver_in_vain(world, event, MAX_ATTEMPTS - 1)
     world.deliver(event)
     assert world.file("a.csv")["rows_stored"] == 200
+
+
+def test_deliveries_that_overlap_have_not_failed(world: World) -> None:
+    """A burst of copies of one event: each reads the file while the others do."""
+    event = world.upload("a.csv", ROWS)
+    copies = MAX_ATTEMPTS + 2
+
+    def deliver_inside(left: int) -> None:
+        with between_calls(3, lambda: deliver_inside(left - 1), world.dynamodb) if left else nullcontext():
+            world.deliver(event)
+
+    deliver_inside(copies)
+    assert world.file("a.csv")["status"] == "COMPLETE"
+    assert world.failures() == []
+
+
+def test_the_last_error_is_of_the_last_delivery(world: World) -> None:
+    event = world.upload("a.csv", ROWS)
+    deliver_in_vain(world, event, 1)
+    calls = Calls(world.s3)
+    calls.die_before = 1
+    deliver_in_vain(world, event, 1, Killed)
+    assert "last_error" not in world.file("a.csv")
 
 
 class Capacity:

@@ -90,6 +90,7 @@ def test_a_file_with_stored_rows_is_left_to_a_person(world: World, invocations: 
         assert run(world, invocations).delivered == 1
         with pytest.raises(TableAltered):
             world.deliver(event)
+    world.an_hour_later("in/a.csv")
     swept = run(world, invocations)
     assert (swept.unsettled, swept.delivered) == (1, 0)
     assert world.file("in/a.csv")["status"] == "PROCESSING"

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -137,10 +138,13 @@ class World:
         """All rows and the whole ledger, by key, without the times."""
         rows = {item["pk"]["S"]: item for item in self._scan(self.rows_table)}
         files = {
-            (item["object_key"]["S"], item["entry"]["S"]): {k: v for k, v in item.items() if not k.endswith("_at")}
-            for item in self._scan(self.files_table)
+            key: {name: value for name, value in item.items() if not name.endswith("_at")}
+            for key, item in self._files().items()
         }
         return rows, files
+
+    def _files(self) -> dict[tuple[str, str], Any]:
+        return {(item["object_key"]["S"], item["entry"]["S"]): item for item in self._scan(self.files_table)}
 
     def failures(self) -> list[dict[str, Any]]:
         """What came to the failure queue, taken out."""
@@ -164,6 +168,17 @@ class World:
             (entry, item) for (k, entry), item in self.tables()[1].items() if k == key and "#reject#" in entry
         )
         return [(int(item["line"]["N"]), item["reason"]["S"]) for _, item in entries]
+
+    def an_hour_later(self, key: str) -> None:
+        """Have the last delivery of a file begun an hour earlier than it did."""
+        [record] = [item for (k, entry), item in self._files().items() if k == key and "#" not in entry]
+        started = datetime.fromisoformat(record["started_at"]["S"]) - timedelta(hours=1)
+        self.dynamodb.update_item(
+            TableName=self.files_table,
+            Key={"object_key": record["object_key"], "entry": record["entry"]},
+            UpdateExpression="SET started_at = :started",
+            ExpressionAttributeValues={":started": {"S": started.isoformat(timespec="milliseconds")}},
+        )
 
     def empty(self) -> None:
         """Forget everything but the uploads."""

@@ -50,9 +50,10 @@ def split_points(stream: ByteStream, format_: FileFormat, tuning: Tuning) -> Ite
             text = rest + block
             if position.byte == 0:
                 text, position = _without_bom(text, format_.encoding)
-            if len(text) > MAX_RECORD and _is_too_long(records.first(text), format_.encoding):
+            # Bytes are more than characters, but counting those of a record at each block would take much longer.
+            if len(text) > MAX_RECORD and len(records.first(text)) > MAX_RECORD:
                 raise AmbiguousCsv(part)  # or a quote that does not belong there
-            end = records.length(text)
+            end = records.length(text) if b"\n" in block else 0
             position = PartStart(position.byte + end, position.line + _line_ends(text, end))
             if position.byte - part.byte >= tuning.part_bytes or position.line - part.line >= tuning.part_lines:
                 part = position
@@ -87,11 +88,6 @@ def _line_ends(text: bytes, end: int) -> int:
     if returns := text.count(b"\r", 0, end):
         count += returns - text.count(b"\r\n", 0, end)
     return count
-
-
-def _is_too_long(record: bytes, encoding: str) -> bool:
-    """Whether a record, or the beginning of one, has more characters than a record may have."""
-    return len(record) > MAX_RECORD and len(record.decode(encoding, "ignore")) > MAX_RECORD
 
 
 class _Records:

@@ -7,7 +7,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest.dynamodb_table import MAX_STATEMENTS, DynamoDbTable, Item
 from csv_ingest.ledger import items, parts
-from csv_ingest.model import Content, FileFormat, ObjectVersion, RejectedRow, RowCounts, RowsNotWritten
+from csv_ingest.model import (
+    Content,
+    FileFormat,
+    ObjectVersion,
+    RejectedRow,
+    RowCounts,
+    RowsNotWritten,
+    TableAltered,
+)
 
 
 class FileLedger:
@@ -36,7 +44,12 @@ class FileLedger:
         started = items.processing(self._version)
         started |= {"started_at": items.now(), "attempts": {"N": str(attempt)}}
         another = "attribute_exists(#rows_read) AND #version_id <> :version_id"
-        return self._update(started, remove=["reason", "settled_at"], unless=another) is None
+        condition = f"{items.UNLESS_COMPLETE} AND NOT ({another})"
+        forgotten = ["reason", "settled_at", "last_error"]
+        stayed = self._table.update(
+            self._key, started, condition=condition, values=items.COMPLETE_VALUE, remove=forgotten
+        )
+        return stayed is None
 
     def content(self) -> Content | None:
         """What the ETag stands for, under any object key; None if no upload with it was planned yet."""
@@ -51,7 +64,7 @@ class FileLedger:
     def adopt_version(self) -> None:
         """Record that this version of the object has the content that was planned, or ingested, for another one."""
         adopted = items.about_version(self._version) | {"compared_at": items.now()}
-        self._table.update(self._key, adopted, condition="attribute_exists(#version_id)")
+        self._table.update(self._key, adopted, condition="attribute_exists(#rows_read)")
 
     def reject_rows(self, rows: Sequence[RejectedRow]) -> None:
         """Record rows that are not stored; repeating it changes nothing."""
@@ -83,14 +96,15 @@ class FileLedger:
         """Settle the upload as rejected, unless another delivery found the file readable, or began another version.
 
         A later delivery, under other settings, can begin the upload again. A version with other content than is
-        ingested under its ETag gets a record of its own as well, because the upload's record may become that of another
-        version.
+        ingested under its ETag gets a record of its own as well, because the upload's record is or may become that of
+        another version.
         """
         settled: Item = {"status": {"S": items.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
         settled |= items.about_version(self._version)
         overtaken = "attribute_exists(#rows_read) OR #version_id <> :version_id"
-        self._update(settled, remove=["attempts", "last_error"], unless=overtaken)
-        if other_content:
+        stayed = self._update(settled, remove=["attempts", "last_error"], unless=overtaken)
+        of_another = stayed is not None and items.FileRecord.of(stayed).version_id != self._version.version_id
+        if other_content or of_another:
             own_record = items.key_of_version(self._version) | settled | {"started_at": items.now()}
             self._table.insert_absent([own_record])
 
@@ -104,9 +118,15 @@ class FileLedger:
     def _update(self, attributes: Item, *, remove: Sequence[str] = (), unless: str | None = None) -> Item | None:
         """Update the record unless it is complete or `unless` holds; returns None, or the unchanged record.
 
-        In that case another delivery updated it before, from the same bytes and with the same result.
+        In that case another delivery updated it before, from the same content and with the same result. Raises
+        TableAltered if there is no record any more.
         """
-        condition = f"{items.UNLESS_COMPLETE} AND NOT ({unless})" if unless else items.UNLESS_COMPLETE
-        return self._table.update(
+        condition = f"attribute_exists(#version_id) AND {items.UNLESS_COMPLETE}"
+        if unless:
+            condition += f" AND NOT ({unless})"
+        stayed = self._table.update(
             self._key, attributes, condition=condition, values=items.COMPLETE_VALUE, remove=remove
         )
+        if stayed == {}:
+            raise TableAltered("the file's record was deleted during ingestion: the next delivery begins it again")
+        return stayed

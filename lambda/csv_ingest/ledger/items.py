@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from csv_ingest.dynamodb_table import Item
@@ -34,6 +34,9 @@ MARK = "#"
 VERSION = "#version#"
 """Between the ETag and the version, in the sort key of the record of a version that was rejected because other content
 was ingested under its ETag."""
+
+LONGEST_DELIVERY = timedelta(minutes=15)
+"""https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html"""
 
 MAX_ATTEMPTS = 12
 """Deliveries in a row that end without progress, after which a file is tried no more: the three attempts of Lambda for
@@ -82,7 +85,7 @@ class FileRecord:
     attempts: int = 0
     """How many deliveries of the whole file have begun since the last progress."""
     last_error: str = ""
-    """Why the last delivery that failed did, until the file is settled; empty if none could tell."""
+    """Why the last delivery of the whole file, or of a part of it, failed; empty if it could not tell."""
     attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """The item as it is in the table, numbers as int."""
 
@@ -111,10 +114,13 @@ class FileRecord:
         """Whether a delivery has read the file to its end, and recorded how it is ingested."""
         return self.counts is not None
 
-    @property
-    def is_stuck(self) -> bool:
-        """Whether so many deliveries made no progress that another one would not either."""
-        return self.attempts >= MAX_ATTEMPTS
+    def is_stuck(self, now: datetime) -> bool:
+        """Whether so many deliveries made no progress that another one would not either, and none of them still runs.
+
+        Deliveries that run at the same time have not failed.
+        """
+        has_ended = self.started_at is not None and self.started_at < now - LONGEST_DELIVERY
+        return has_ended and self.attempts >= MAX_ATTEMPTS
 
     @property
     def etag(self) -> str:

@@ -1,6 +1,6 @@
 """What the ledger holds of a file in parts: the plan, the parts, and the check for duplicate ids."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from csv_ingest.dynamodb_table import DynamoDbTable, Item, as_values
@@ -23,14 +23,16 @@ class PartLedger:
         self._file = items.key_of(version)
 
     def record_plan(self, plan: Plan) -> items.FileRecord:
-        """Record that the file is ingested in parts, none of them done; returns the record of the first delivery."""
+        """Record that the file is ingested in parts; returns the record of the first delivery to do so.
+
+        No part is done yet, unless somebody deleted the file's record.
+        """
         self._table.insert_absent([items.item_of_plan(self._version, plan)])
         # The plan that was recorded first decides how many parts there are, and how they are read.
         recorded = self.plan()
-        first = items.sums(RowCounts()) | {
+        first = self._counted(Phase.STORE) | {
             "format": {"S": items.format_as_text(recorded.format)},
             "parts": {"N": str(len(recorded.parts))},
-            "parts_done": {"N": "0"},
         }
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self._version)
@@ -61,7 +63,11 @@ class PartLedger:
 
     def unfinished(self, phase: Phase, part_count: int) -> list[PartJob]:
         """The jobs of a phase that are not complete yet, of a file with so many parts."""
-        complete = self._table.query(
+        done = set(map(items.number_of_part, self._complete_parts(phase)))
+        return [PartJob(number, phase) for number in range(part_count) if number not in done]
+
+    def _complete_parts(self, phase: Phase) -> Iterator[Item]:
+        return self._table.query(
             "object_key = :key AND begins_with(#entry, :beginning)",
             {
                 "key": self._file["object_key"],
@@ -69,11 +75,18 @@ class PartLedger:
                 **items.COMPLETE_VALUE,
             },
             FilterExpression="#status = :complete",
-            ProjectionExpression="#entry",
             ExpressionAttributeNames={"#entry": "entry", "#status": "status"},
         )
-        done = set(map(items.number_of_part, complete))
-        return [PartJob(number, phase) for number in range(part_count) if number not in done]
+
+    def _counted(self, phase: Phase) -> Item:
+        """The counter and the sums of a phase that begins.
+
+        Parts are complete then only if the file's record was deleted and made again. No part can end meanwhile: its
+        end is counted in a record that has the counter.
+        """
+        complete = [items.FileRecord.of(item).counts for item in self._complete_parts(phase)]
+        counts = [RowCounts(*map(sum, zip(*filter(None, complete), strict=True)))] if complete else [RowCounts()]
+        return {items.COUNTERS[phase]: {"N": str(len(complete))}, **items.sums(counts[0])}
 
     def begin_check(self, by: PartJob | None) -> bool:
         """Start the check: set the counts of the file to zero, to be counted anew by comparing all parts.
@@ -82,7 +95,7 @@ class PartLedger:
         if its invocation dies before dispatching the others, its retry sees its own number and dispatches them again.
         """
         beginner: AttributeValueTypeDef = {"N": str(by.number if by else THE_FILE)}
-        first: Item = items.sums(RowCounts()) | {"parts_checked": {"N": "0"}, "check_begun_by": beginner}
+        first: Item = self._counted(Phase.CHECK) | {"check_begun_by": beginner}
         unchanged = self._update(self._file, first, remove=["attempts"], unless="attribute_exists(#parts_checked)")
         return unchanged is None or unchanged.get("check_begun_by") == beginner
 

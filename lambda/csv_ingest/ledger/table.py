@@ -1,6 +1,6 @@
 """The ledger of all uploads, for the sweep and for the operators' commands."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from csv_ingest.dynamodb_table import MAX_KEYS, DynamoDbTable, Item
@@ -16,36 +16,37 @@ class FilesTable:
 
     def record(self, version: ObjectVersion) -> items.FileRecord:
         """The record of an upload; empty if there is none yet."""
-        return self.own_record(version, items.FileRecord.of(self._table.get(items.key_of(version))))
+        [record] = self._records([version])
+        return record
 
     def records(self, uploads: Iterable[Upload]) -> Iterator[tuple[Upload, items.FileRecord]]:
-        """Pair each upload with its record, in the order of the uploads; one request a hundred uploads.
+        """Pair each upload with its record, in the order of the uploads; one or two requests a hundred uploads.
 
-        Uploads with the same key and ETag share a record, since they have the same content: see `own_record`.
+        Versions with the same key and ETag share a record, as long as none was found to have other content. A version
+        that was rejected because of its content has a record of its own, which says nothing of the others.
         """
         remaining = iter(uploads)
         while some := list(islice(remaining, MAX_KEYS)):
-            # A request must not name a key twice.
-            wanted = {(upload.version.key, upload.version.etag) for upload in some}
-            found = self._table.get_many([items.key_of_entry(key, etag) for key, etag in wanted])
-            by_key = {(item["object_key"]["S"], item["entry"]["S"]): item for item in found}
-            for upload in some:
-                yield upload, items.FileRecord.of(by_key.get((upload.version.key, upload.version.etag), {}))
+            yield from zip(some, self._records([upload.version for upload in some]), strict=True)
 
-    def own_records(self, uploads: Iterable[Upload]) -> Iterator[tuple[Upload, items.FileRecord]]:
-        """As `records`, with each version's own record."""
-        for upload, record in self.records(uploads):
-            yield upload, self.own_record(upload.version, record)
+    def _records(self, versions: Sequence[ObjectVersion]) -> list[items.FileRecord]:
+        shared = self._get([items.key_of(version) for version in versions])
+        found = [shared.get((version.key, version.etag), items.FileRecord()) for version in versions]
+        # Only where the record is that of another version, records of single versions matter.
+        keys = [
+            items.key_of(version, f"{items.VERSION}{version_id}")
+            for version, record in zip(versions, found, strict=True)
+            if record.version_id not in (None, version.version_id)
+            for version_id in (version.version_id, record.version_id)
+        ]
+        rejected = self._get(keys)
+        return [_own_record(version, record, rejected) for version, record in zip(versions, found, strict=True)]
 
-    def own_record(self, version: ObjectVersion, record: items.FileRecord) -> items.FileRecord:
-        """The record of a version that was rejected because of its content, otherwise the given record of the upload.
-
-        The upload's record stands for all versions with its key and ETag; their content can differ all the same.
-        """
-        if record.version_id in (None, version.version_id):
-            return record
-        item = self._table.get(items.key_of_version(version))
-        return items.FileRecord.of(item) if item else record
+    def _get(self, keys: Sequence[Item]) -> "_Records":
+        """The records under some keys, by object key and entry."""
+        distinct = list({_name(key): key for key in keys}.values())  # a request must not name a key twice
+        chunks = (distinct[start : start + MAX_KEYS] for start in range(0, len(distinct), MAX_KEYS))
+        return {_name(item): items.FileRecord.of(item) for chunk in chunks for item in self._table.get_many(chunk)}
 
     def records_of_key(self, key: str) -> list[items.FileRecord]:
         """The records of an object key, one an upload, the latest delivery first."""
@@ -71,9 +72,9 @@ class FilesTable:
         return items.content_of(self._table.get(items.key_of_content(etag)))
 
     def etags(self) -> Iterator[str]:
-        """The ETag of every upload that has a record; an ETag occurs once for each object key."""
-        entries = (item["entry"]["S"] for item in self._table.scan())
-        return (entry for entry in entries if items.MARK not in entry)
+        """The ETag of every upload that has a record and is not rejected; an ETag occurs once for each object key."""
+        records = (item for item in self._table.scan() if items.MARK not in item["entry"]["S"])
+        return (item["entry"]["S"] for item in records if item["status"]["S"] != items.REJECTED)
 
     def record_reject(self, version: ObjectVersion, row: RejectedRow) -> None:
         """Record a rejected row of an upload, whatever is recorded for its line: a repair."""
@@ -97,3 +98,23 @@ class FilesTable:
             return self._table.query("object_key = :key", {"key": {"S": key}})
         condition = "object_key = :key AND begins_with(entry, :beginning)"
         return self._table.query(condition, {"key": {"S": key}, "beginning": {"S": beginning}})
+
+
+_Records = Mapping[tuple[str, str], items.FileRecord]
+"""Records by object key and entry."""
+
+
+def _name(item: Item) -> tuple[str, str]:
+    return item["object_key"]["S"], item["entry"]["S"]
+
+
+def _own_record(version: ObjectVersion, record: items.FileRecord, rejected: _Records) -> items.FileRecord:
+    """The record of a version, of the record of its upload and of those of single versions."""
+    if record.version_id in (None, version.version_id):
+        return record
+    entry = f"{version.etag}{items.VERSION}"
+    if own := rejected.get((version.key, f"{entry}{version.version_id}")):
+        return own
+    # The record is that of another version, which can have been rejected because of its own content.
+    of_other_content = (version.key, f"{entry}{record.version_id}") in rejected
+    return items.FileRecord() if of_other_content and record.status == items.REJECTED else record
