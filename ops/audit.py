@@ -11,6 +11,7 @@ from csv_ingest.model import ObjectVersion, RejectedRow, Row, RowCounts, RowKey,
 from ops.expectations import Expectations, digest
 from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
 from ops.pipeline import Pipeline
+from ops.status import name_of
 
 
 class Audited(NamedTuple):
@@ -34,7 +35,7 @@ def audit(pipeline: Pipeline, *, prefix: str = "", progress: Callable[[str], Non
         run.read_files()
         rows = run.scan_rows()
         not_compared = run.count_orphans()
-        return Audited(len(run.versions), rows, not_compared, run.findings + list(run.missing_rows()))
+        return Audited(len(run.seen), rows, not_compared, run.findings + list(run.missing_rows()))
 
 
 @dataclass
@@ -46,18 +47,20 @@ class _Audit:
     expected: Expectations
     progress: Callable[[str], None]
     findings: list[Discrepancy] = field(default_factory=list)
+    seen: set[tuple[str, str]] = field(default_factory=set)
+    """The names of the uploads."""
     versions: dict[tuple[str, str], ObjectVersion] = field(default_factory=dict)
-    """One version of each upload, by object key and the upload's entry in the ledger."""
+    """The version that was read of each upload, by object key and ETag."""
 
     def read_files(self) -> None:
         """Read every upload and note what must be in the destination."""
         for upload, record in self.pipeline.records(self.prefix):
-            version = upload.version
-            entry = version.key, str(record.attributes.get("entry", version.etag))
+            version, name = upload.version, name_of(upload, record)
             if record.status == REJECTED:
-                self.versions.setdefault(entry, version)
-            elif not self._has_other_content(upload, record) and entry not in self.versions:
-                self.versions[entry] = version
+                self.seen.add(name)
+            elif not self._has_other_content(upload, record) and name not in self.seen:
+                self.seen.add(name)
+                self.versions[version.key, version.etag] = version
                 self.progress(version.key)
                 self.expected.add_upload(version)
                 if record.status not in SETTLED:

@@ -78,12 +78,16 @@ def explained(pipeline: Pipeline, statuses: Iterable[UploadStatus]) -> list[Uplo
     return [each if each.is_settled else explain(each) for each in found]
 
 
+def name_of(upload: Upload, record: FileRecord) -> tuple[str, str]:
+    """The same for versions that are one upload: they share a record, or have none but the same key and ETag."""
+    return upload.version.key, str(record.attributes.get("entry", f"{upload.version.etag}, no record"))
+
+
 def distinct(found: Iterable[tuple[Upload, FileRecord]]) -> Iterator[tuple[Upload, FileRecord]]:
     """The uploads with their records; versions that share a record only once: they are the same upload."""
     seen: set[tuple[str, str]] = set()
     for upload, record in found:
-        name = upload.version.key, str(record.attributes.get("entry", upload.version.etag))
-        if name not in seen:
+        if (name := name_of(upload, record)) not in seen:
             seen.add(name)
             yield upload, record
 

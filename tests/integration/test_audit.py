@@ -206,6 +206,28 @@ def test_rows_of_no_upload_are_found_and_left_alone(world: World, pipeline: Pipe
     assert found(pipeline) == expected
 
 
+def test_a_record_deleted_during_a_delivery_is_made_again(world: World, pipeline: Pipeline) -> None:
+    """Without its record, a file has no place for a checkpoint: one would look like a plan for no version."""
+    world = world.tuned(checkpoint_rows=25, in_flight=1)
+    event = world.upload("a.csv", FILE)
+    with (
+        pytest.raises(TableAltered, match="the file's record was deleted"),
+        between_calls(9, lambda: forget_file(world, event), world.s3, world.dynamodb),
+    ):
+        world.deliver(event)
+    world.deliver(event)
+    assert world.file("a.csv")["status"] == "COMPLETE"
+    assert found(pipeline) == []
+
+
+def test_rows_of_a_rejected_file_are_found(world: World, pipeline: Pipeline) -> None:
+    event = world.upload("a.csv", "id\n1\n\0")
+    world.deliver(event)
+    pk = pk_of(event, "1")
+    world.dynamodb.put_item(TableName=world.rows_table, Item={"pk": {"S": pk}})
+    assert found(pipeline) == [("unexpected", "", pk)]
+
+
 def test_rows_of_expired_uploads_are_counted_without_a_finding(world: World, pipeline: Pipeline) -> None:
     event = world.upload("old.csv", FILE)
     world.deliver(event)

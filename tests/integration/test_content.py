@@ -3,19 +3,23 @@
 import gzip
 import hashlib
 import json
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
+from csv_ingest.configuration import IngestConfig
 from csv_ingest.events import Event
 from ops.audit import audit
 from ops.pipeline import Pipeline
 from ops.repair import repair
 from ops.status import not_good
 from tests.integration.collisions import FIRST, ROWS, SECOND
-from tests.integration.faults import Calls, between_calls
+from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.parts import deliver_all
-from tests.integration.world import Invocations, World
+from tests.integration.sweeping import run_sweep
+from tests.integration.world import Invocations, World, version_of
 
 
 @pytest.fixture
@@ -81,6 +85,51 @@ def test_an_audit_finds_other_content_that_nobody_rejected(
     assert findings(pipeline) == []
 
 
+def test_a_rejected_version_says_nothing_of_the_others(
+    collision: World, pipeline: Pipeline, invocations: Invocations
+) -> None:
+    """The first version's event was lost, and the record of the upload is that of the second one, rejected."""
+    collision.deliver(collision.upload("b.csv", FIRST + ROWS))
+    lost = collision.upload("a.csv", FIRST + ROWS)
+    collision.deliver(collision.upload("a.csv", SECOND + ROWS))
+    assert collision.file("a.csv")["status"] == "REJECTED"
+    assert findings(pipeline) == [("unsettled", "a.csv")]
+    run_sweep(collision, invocations)
+    assert list(map(version_id, invocations.events)) == [version_id(lost)]
+    collision.deliver(lost)
+    assert findings(pipeline) == []
+
+
+def test_a_rejected_version_is_not_swept_up_again(collision: World, invocations: Invocations) -> None:
+    """The version that was begun has expired: the file stays unsettled, and nothing can be done for it."""
+    first = collision.upload("a.csv", FIRST + ROWS)
+    calls = Calls(collision.s3, collision.dynamodb)
+    calls.die_after = 8
+    with pytest.raises(Killed):
+        collision.deliver(first)
+    calls.die_after = None
+    collision.deliver(collision.upload("a.csv", SECOND + ROWS))
+    collision.s3.delete_object(Bucket=collision.bucket, Key="a.csv", VersionId=version_id(first))
+    swept = run_sweep(collision, invocations, age=timedelta(hours=-6))
+    assert (swept.unsettled, swept.delivered) == (0, 0)
+
+
+def test_content_that_cannot_be_unpacked_is_other_content(world: World, pipeline: Pipeline) -> None:
+    """Made up, by a copy of the records: two gzip files with one ETag, of which the second is damaged."""
+    first = world.upload("a.csv.gz", gzip.compress(b"id\n1\n"))
+    world.deliver(first)
+    damaged = world.upload("a.csv.gz", b"no gzip file")
+    etag, other = (version_of(event).etag for event in (first, damaged))
+    for (key, entry), item in world.tables()[1].items():
+        renamed = {"object_key": {"S": key.replace(etag, other)}, "entry": {"S": entry.replace(etag, other)}}
+        world.dynamodb.put_item(TableName=world.files_table, Item=item | renamed)
+    world.deliver(damaged)
+    record = pipeline.files.record(version_of(damaged))
+    assert (record.status, record.version_id) == ("REJECTED", version_id(damaged))
+    assert len(world.failures()) == 1
+    assert pipeline.files.record(replace(version_of(damaged), version_id=version_id(first))).status == "COMPLETE"
+
+
 @pytest.mark.parametrize("rows", [20, 1_000])
 def test_two_contents_delivered_at_once_are_never_mixed(
     collision: World, queue: Invocations, pipeline: Pipeline, rows: int
@@ -134,6 +183,22 @@ def test_the_same_content_is_read_as_it_was(
     assert world.tables()[0] == before
     assert (world.file(keys[1])["rows_stored"], world.rejects(keys[1])) == (3, [])
     assert findings(world.pipeline()) == []
+
+
+def test_an_audit_reads_an_upload_as_its_content_was_read(
+    world: World, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings changed, and the event of the second key was lost: a repair must not touch the rows of the first."""
+    content = "id,name\n3,x\n2,y\n"
+    monkeypatch.setenv("ID_COLUMN", "@line")
+    world.deliver(world.upload("b.csv", content))
+    before = world.tables()[0]
+    monkeypatch.setenv("ID_COLUMN", "id")
+    pipeline.__dict__["config"] = IngestConfig.from_environment()
+    world.upload("a.csv", content)
+    assert findings(pipeline) == [("unsettled", "a.csv")]
+    repair(pipeline, audit(pipeline).findings)
+    assert world.tables()[0] == before
 
 
 @pytest.mark.parametrize("call", range(1, 9))

@@ -13,7 +13,7 @@ import operator
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -23,17 +23,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from csv_ingest import clients
-from csv_ingest.configuration import IngestConfig, SweepConfig
-from csv_ingest.deadline import Deadline
+from csv_ingest.configuration import IngestConfig
 from csv_ingest.events import Event
 from csv_ingest.model import ItemsNotRead, OutOfTime, RowsNotWritten, TableAltered, Tuning
-from csv_ingest.sweep import sweep
 from local.server import LocalAws
 from ops.audit import audit
 from ops.backfill import backfill
 from ops.repair import repair
 from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, throttle_statements
+from tests.integration.sweeping import run_sweep
 from tests.integration.world import Invocations, World, fresh_world
 
 HISTORIES = int(os.environ.get("HISTORIES", "200"))
@@ -164,21 +163,7 @@ class Lambda:
 
     def sweep(self) -> None:
         invocations = Invocations()
-        sweep(
-            config=SweepConfig(
-                upload_bucket=self.world.bucket,
-                files_table=self.world.files_table,
-                failure_queue=self.world.failure_queue,
-                ingest_function="ingest",
-                key_prefix="",
-                key_suffixes=".csv,.csv.gz",
-            ),
-            s3=self.world.s3,
-            dynamodb=self.world.dynamodb,
-            lambda_=invocations.client,
-            before=datetime.now(UTC) + timedelta(hours=6),
-            deadline=Deadline(lambda: 60),
-        )
+        run_sweep(self.world, invocations, age=timedelta(hours=-6))
         self.waiting += [(event, 1) for event in invocations.events]
 
 

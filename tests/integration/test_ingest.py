@@ -193,7 +193,7 @@ def test_any_text_comes_back_from_the_table(world: World, rows: list[tuple[str, 
 
 def test_memory_does_not_grow_with_the_file(world: World) -> None:
     accept_every_statement(world.dynamodb)
-    world.deliver(world.upload("warm.csv", orders(100)))
+    world.deliver(world.upload("warm.csv", orders(2_000)))
     peaks = []
     for key, rows in (("small.csv", 1_000), ("large.csv", 20_000)):
         event = world.upload(key, orders(rows))

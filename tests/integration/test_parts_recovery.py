@@ -3,6 +3,7 @@
 import itertools
 import json
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,7 +14,7 @@ from ops.audit import audit
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import CONTENT, DUPLICATE_IDS, deliver_all, number_of
-from tests.integration.world import Invocations, World
+from tests.integration.world import Invocations, World, version_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
@@ -186,6 +187,31 @@ def test_a_row_deleted_before_its_check_can_be_repaired(world: World, queue: Inv
     deliver_all(world, queue)
     assert audit(pipeline).findings == []
     assert "last_error" not in world.file("a.csv")
+
+
+@pytest.mark.parametrize("content", [CONTENT, DUPLICATE_IDS], ids=["different ids", "duplicate ids"])
+def test_a_file_in_parts_whose_record_was_deleted_is_counted_again(
+    world: World, queue: Invocations, content: str
+) -> None:
+    event = world.upload("a.csv", content)
+    world.deliver(event)
+    deliver_all(world, queue)
+    before = world.tables()
+    version = version_of(event)
+    key: Any = {"object_key": {"S": version.key}, "entry": {"S": version.etag}}
+    world.dynamodb.delete_item(TableName=world.files_table, Key=key)
+    world.deliver(event)
+    deliver_all(world, queue)
+    world.deliver(event)
+    assert world.tables() == before
+    assert audit(world.pipeline()).findings == []
+
+
+def test_later_lines_are_no_findings_while_parts_are_under_way(world: World, queue: Invocations) -> None:
+    world.deliver(world.upload("a.csv", DUPLICATE_IDS))
+    for part in queue.events[:0:-1]:
+        world.deliver(part)
+    assert {finding.kind for finding in audit(world.pipeline()).findings} == {"unsettled"}
 
 
 def delete_row(world: World, id_: str) -> None:

@@ -5,6 +5,7 @@ import json
 from contextlib import suppress
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.integration.faults import (
     Calls,
@@ -101,3 +102,13 @@ def test_overlapping_deliveries_with_different_settings_read_one_way(
         world.deliver(event)
     assert {json.loads(data)["name"] for data in world.rows().values()} == {"é".encode().decode("cp1252")}
     assert (world.file("a.csv")["rows_stored"], world.file("a.csv")["rows_rejected"]) == (200, 0)
+
+
+def test_a_rejection_that_cannot_be_sent_is_an_error(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    event = world.upload("a.csv", "id\n1\n\0")
+    calls = Calls(world.sqs)
+    calls.fail_at = 1
+    with pytest.raises(ClientError):
+        world.deliver(event)
+    assert caplog.messages == ["failed"]
+    assert world.file("a.csv")["last_error"] == "SendMessage answered AccessDenied"

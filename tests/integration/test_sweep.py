@@ -1,39 +1,22 @@
 """Uploads whose event was lost, or given up, are found and delivered again."""
 
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError
 
 from csv_ingest import clients
-from csv_ingest.configuration import SweepConfig
-from csv_ingest.deadline import Deadline
 from csv_ingest.events import object_version
 from csv_ingest.ledger import MAX_ATTEMPTS
 from csv_ingest.model import OutOfTime, TableAltered
-from csv_ingest.sweep import MAX_DELIVERIES, TIME_TO_REPORT, Swept, handler, sweep
+from csv_ingest.sweep import MAX_DELIVERIES, TIME_TO_REPORT, Swept, handler
 from tests.integration.faults import Calls, Killed
+from tests.integration.sweeping import run_sweep
 from tests.integration.world import Invocations, World, invocation, metrics_in
 
-
-def run(world: World, invocations: Invocations, *, age: timedelta = timedelta(), seconds: float = 60) -> Swept:
-    config = SweepConfig(
-        upload_bucket=world.bucket,
-        files_table=world.files_table,
-        failure_queue=world.failure_queue,
-        ingest_function="ingest",
-        key_prefix="in/",
-        key_suffixes=".csv,.csv.gz",
-    )
-    return sweep(
-        config=config,
-        s3=world.s3,
-        dynamodb=world.dynamodb,
-        lambda_=invocations.client,
-        before=datetime.now(UTC) + timedelta(seconds=5) - age,
-        deadline=Deadline(lambda: seconds),
-    )
+run = partial(run_sweep, prefix="in/")
 
 
 @pytest.mark.parametrize(("hours", "delivered"), [(2, 0), (7, 1)])

@@ -1,0 +1,34 @@
+"""A run of the sweep, with the real handler's parts and no schedule."""
+
+from datetime import UTC, datetime, timedelta
+
+from csv_ingest.configuration import SweepConfig
+from csv_ingest.deadline import Deadline
+from csv_ingest.sweep import Swept, sweep
+from tests.integration.world import Invocations, World
+
+
+def run_sweep(
+    world: World,
+    invocations: Invocations,
+    *,
+    prefix: str = "",
+    age: timedelta = timedelta(),
+    seconds: float = 60,
+) -> Swept:
+    """Sweep what is older than an age, negative for what will be so old; the events are in `invocations`."""
+    return sweep(
+        config=SweepConfig(
+            upload_bucket=world.bucket,
+            files_table=world.files_table,
+            failure_queue=world.failure_queue,
+            ingest_function="ingest",
+            key_prefix=prefix,
+            key_suffixes=".csv,.csv.gz",
+        ),
+        s3=world.s3,
+        dynamodb=world.dynamodb,
+        lambda_=invocations.client,
+        before=datetime.now(UTC) + timedelta(seconds=5) - age,
+        deadline=Deadline(lambda: seconds),
+    )
