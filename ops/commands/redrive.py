@@ -13,7 +13,6 @@ from ops.commands.messages import as_json, counted, print_messages
 from ops.commands.uploads import print_uploads
 from ops.pipeline import Pipeline
 from ops.redrive import Redriven, redrive_all
-from ops.status import UploadStatus
 
 
 @click.command(
@@ -45,12 +44,13 @@ def redrive_command(
     A message is deleted after its event was accepted. Exit code 1 if a message had to be kept; with --wait, unless
     every upload is complete without a rejected row.
     """
+    delivers = not dry_run and not discard
     if discard and not prefix:
         raise click.UsageError("--discard needs --prefix: name what nobody will want any more")
-    if wait_ and (dry_run or discard):
+    if wait_ and not delivers:
         raise click.UsageError("--wait has nothing to wait for: nothing is delivered")
     pipeline = find()
-    if not dry_run and not discard:
+    if delivers:
         options.refuse_if_paused(pipeline)
     begun = failures.clock(pipeline)
     with display.working("reading the failure queue"):
@@ -60,19 +60,19 @@ def redrive_command(
     elif not wait_:
         display.print_json(list(map(as_json, done)))
     _print_next(pipeline, done, prefix, dry_run=dry_run)
-    good = dry_run or all(each.is_good for each in done)
-    if wait_:
-        ended = _wait(pipeline, done, begun, timeout)
-        print_uploads(ended, json_=json_)
-        good = good and all(each.is_good for each in ended)
-    sys.exit(0 if good else 1)
+    are_complete = _wait(pipeline, done, begun, timeout, json_=json_) if wait_ else True
+    are_gone = dry_run or all(each.is_good for each in done)
+    sys.exit(0 if are_gone and are_complete else 1)
 
 
-def _wait(pipeline: Pipeline, done: Sequence[Redriven], begun: datetime, timeout: int) -> list[UploadStatus]:
+def _wait(pipeline: Pipeline, done: Sequence[Redriven], begun: datetime, timeout: int, *, json_: bool) -> bool:
+    """Wait for the uploads and show them; returns whether each is complete without a rejected row."""
     delivered = [each.failure for each in done if each.action == "delivered"]
     versions = list(dict.fromkeys(version for failure in delivered for version in failure.versions))
     with display.working("waiting") as show:
-        return waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
+        ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
+    print_uploads(ended, json_=json_)
+    return all(each.is_good for each in ended)
 
 
 def _print_next(pipeline: Pipeline, done: Sequence[Redriven], prefix: str, *, dry_run: bool) -> None:

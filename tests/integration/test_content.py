@@ -152,7 +152,7 @@ def test_two_contents_delivered_at_once_are_never_mixed(
         assert len(headers) == 1, "rows of two files are under one ETag"
 
 
-def test_a_repeated_event_of_a_new_version_is_one_read(world: World) -> None:
+def test_a_repeated_event_of_a_version_is_one_read(world: World) -> None:
     world.deliver(world.upload("a.csv", "id\n1\n"))
     again = world.upload("a.csv", "id\n1\n")
     calls = Calls(world.dynamodb, world.s3)
@@ -185,7 +185,7 @@ def test_the_same_content_is_read_as_it_was(
     assert findings(world.pipeline()) == []
 
 
-def test_an_audit_reads_an_upload_as_its_content_was_read(
+def test_an_audit_reads_content_as_it_was_read(
     world: World, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The settings changed, and the event of the second key was lost: a repair must not touch the rows of the first."""

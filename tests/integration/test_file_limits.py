@@ -84,7 +84,7 @@ def test_records_of_an_unsplit_file_count_from_its_beginning(
     assert world.file("a.csv")["status"] == status
 
 
-def test_a_long_record_does_not_keep_a_file_from_being_split(world: World, queue: Invocations) -> None:
+def test_a_file_with_a_long_record_is_split(world: World, queue: Invocations) -> None:
     """README's limit is a million characters for a record; the file could not be ingested unsplit."""
     world = world.tuned(block_bytes=128 * 1024)
     world.deliver(world.upload("a.csv", "id,name\n1," + "x" * 1_000_000 + "\n" + "2,y\n" * 200_000))

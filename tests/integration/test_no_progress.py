@@ -57,7 +57,7 @@ def test_a_reason_from_aws_is_its_code_alone(world: World) -> None:
     assert world.file("a.csv")["last_error"] == "GetObject answered AccessDenied"
 
 
-def test_a_rejected_file_that_is_redriven_has_all_attempts_again(world: World) -> None:
+def test_a_redriven_file_has_all_its_attempts_again(world: World) -> None:
     event = world.upload("a.csv", ROWS)
     deliver_in_vain(world, event, MAX_ATTEMPTS)
     world.an_hour_later("a.csv")

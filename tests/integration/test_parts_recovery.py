@@ -157,7 +157,7 @@ def test_the_retry_dispatches_a_check_that_was_begun(world: World, queue: Invoca
     assert world.file("a.csv")["status"] == "COMPLETE"
 
 
-def test_a_row_missing_from_a_file_in_parts_is_restored(world: World, queue: Invocations) -> None:
+def test_a_row_missing_from_a_part_is_restored(world: World, queue: Invocations) -> None:
     world.deliver(world.upload("a.csv", CONTENT))
     deliver_all(world, queue)
     before = world.tables()
@@ -190,9 +190,7 @@ def test_a_row_deleted_before_its_check_can_be_repaired(world: World, queue: Inv
 
 
 @pytest.mark.parametrize("content", [CONTENT, DUPLICATE_IDS], ids=["different ids", "duplicate ids"])
-def test_a_file_in_parts_whose_record_was_deleted_is_counted_again(
-    world: World, queue: Invocations, content: str
-) -> None:
+def test_parts_are_counted_again_for_a_deleted_record(world: World, queue: Invocations, content: str) -> None:
     event = world.upload("a.csv", content)
     world.deliver(event)
     deliver_all(world, queue)
@@ -207,7 +205,7 @@ def test_a_file_in_parts_whose_record_was_deleted_is_counted_again(
     assert audit(world.pipeline()).findings == []
 
 
-def test_later_lines_are_no_findings_while_parts_are_under_way(world: World, queue: Invocations) -> None:
+def test_later_lines_are_no_findings_between_parts(world: World, queue: Invocations) -> None:
     world.deliver(world.upload("a.csv", DUPLICATE_IDS))
     for part in queue.events[:0:-1]:
         world.deliver(part)

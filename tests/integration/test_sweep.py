@@ -52,7 +52,7 @@ def test_an_upload_whose_delivery_died_is_delivered_again(world: World, invocati
     assert run(world, invocations).delivered == 1
 
 
-def test_a_file_with_stored_rows_is_left_to_a_person(world: World, invocations: Invocations) -> None:
+def test_a_planned_file_is_left_to_a_person(world: World, invocations: Invocations) -> None:
     """REJECTED would say that no row is stored. The sweep goes on counting the file, and its alarm stays on."""
     world = world.tuned(in_flight=1)
     event = world.upload("in/a.csv", "id\n" + "".join(f"{n}\n" for n in range(200)))

@@ -144,7 +144,7 @@ def test_an_undecodable_byte_is_named_however_far_in() -> None:
         read(content + b"\xff", pieces=1_000)
 
 
-def test_an_undecodable_byte_of_a_part_is_named_in_the_file() -> None:
+def test_an_undecodable_byte_of_a_part_is_placed() -> None:
     part = PartStart(byte=1_000, line=70)
     with pytest.raises(UnreadableFile, match=r"byte 1,010 \(0xff\) on line 72 "):
         list(read_records(io.BytesIO(b"1,a\r\n2,b\r\n\xff"), FileFormat("id", ",", "utf-8"), start=part))
