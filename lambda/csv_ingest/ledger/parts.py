@@ -84,9 +84,9 @@ class PartLedger:
         Parts are complete then only if the file's record was deleted and made again. No part can end meanwhile: its
         end is counted in a record that has the counter.
         """
-        complete = [items.FileRecord.of(item).counts for item in self._complete_parts(phase)]
-        counts = [RowCounts(*map(sum, zip(*filter(None, complete), strict=True)))] if complete else [RowCounts()]
-        return {items.COUNTERS[phase]: {"N": str(len(complete))}, **items.sums(counts[0])}
+        complete = [items.FileRecord.of(item).counts or RowCounts() for item in self._complete_parts(phase)]
+        sums = RowCounts(*(sum(column) for column in zip(RowCounts(), *complete, strict=True)))
+        return {items.COUNTERS[phase]: {"N": str(len(complete))}, **items.sums(sums)}
 
     def begin_check(self, by: PartJob | None) -> bool:
         """Start the check: set the counts of the file to zero, to be counted anew by comparing all parts.
