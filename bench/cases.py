@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -185,11 +186,17 @@ def read_object(key: str) -> Found:
 
 
 def plan_object(key: str) -> Found:
-    """Read it and find where it can be split."""
-    from csv_ingest.csvfile import split_points
-    from csv_ingest.model import FileFormat, Tuning
+    """Read it as the planning pass does: find where it can be split, and take its hash."""
+    from csv_ingest.model import FileFormat, ObjectVersion, Tuning
+    from csv_ingest.planning import plan_file
 
-    return _read(key, lambda stream: sum(1 for _ in split_points(stream, FileFormat("id", ",", "utf-8"), Tuning())))
+    version, format_ = ObjectVersion("", key, "", "", 0), FileFormat("id", ",", "utf-8")
+
+    def plan(stream: Any) -> int:
+        found, _ = plan_file(version, format_, lambda _: nullcontext(stream), max_bytes=None, tuning=Tuning())
+        return len(found.parts)
+
+    return _read(key, plan)
 
 
 def same_records(path: str) -> Found:
