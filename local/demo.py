@@ -122,7 +122,7 @@ def _repeat(deployment: Deployment, uploads: Mapping[str, ObjectVersion], again:
         return any(fields.items() <= record.items() for record in deployment.logged(message))
 
     wait_until(lambda: logged("settled before", version_id=again.version_id), "the second upload is recognised")
-    table.add_row("the same file uploaded again", "settled before: one read, no write")
+    table.add_row("the same file uploaded again", "settled before: its content compared, no row written")
     upload = uploads["excel.csv"]
     deliveries: list[tuple[str, dict[str, Any], str, dict[str, str]]] = [
         ("the same event again", upload_event(upload), "settled before", {"version_id": upload.version_id}),
@@ -140,9 +140,9 @@ def _repeat(deployment: Deployment, uploads: Mapping[str, ObjectVersion], again:
 def _operate(verb: str, console: Console) -> bool:
     """Show a verb of the operator's command line; whether it found all well."""
     console.print(f"[bold]$ python -m ops {verb}", highlight=False)
-    command = [sys.executable, "-m", "ops", *verb.split()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    console.print(done.stdout + done.stderr, markup=False, highlight=False, soft_wrap=True)
+    command = [sys.executable, "-u", "-m", "ops", *verb.split()]  # unbuffered: in the order in which it is printed
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    console.print(done.stdout, markup=False, highlight=False, soft_wrap=True)
     return done.returncode == 0
 
 
