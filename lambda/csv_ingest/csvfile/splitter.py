@@ -98,12 +98,14 @@ class _Records:
     """
 
     def __init__(self, delimiter: str) -> None:
-        quoted = rb"""(?:
+        # An atomic group, and not a possessive one: before Python 3.11.5, the latter matches wrongly if something in it
+        # can be tried in two ways (https://github.com/python/cpython/issues/106052).
+        quoted = rb"""(?> (?:
             [^"\n]*+ (?: (?<! [^%(end)b] ) " [^"]*+ (?: "" [^"]*+ )*+ " (?= [%(end)b] )
                        | (?<= [^%(end)b] ) " [^%(end)b]*+ )
-        )*+""" % {b"end": rb"\r\n" + re.escape(delimiter.encode())}
+        )* )""" % {b"end": rb"\r\n" + re.escape(delimiter.encode())}
         # Records without a quote follow in one step: it ends with the last line end before the next quote.
-        self._all = re.compile(rb"(?: %b [^\"]* \n )*+" % quoted, re.VERBOSE)
+        self._all = re.compile(rb"(?: %b [^\"]* \n )*" % quoted, re.VERBOSE)
         self._first = re.compile(rb"%b [^\"\n]*+ \n" % quoted, re.VERBOSE)
 
     def length(self, text: bytes) -> int:
