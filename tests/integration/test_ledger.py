@@ -89,6 +89,18 @@ def test_a_rejected_file_begins_again_without_its_reason(ledger: FileLedger, wor
     }
 
 
+def test_a_planned_file_is_not_begun_for_another_version(ledger: FileLedger, world: World) -> None:
+    """Between its look at the record and this, another delivery planned the file: the contents have to be compared."""
+    ledger.begin(attempt=1)
+    ledger.record_readable(COMMAS)
+    other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
+    table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
+    before = world.tables()
+    assert not FileLedger(table, other).begin(attempt=2)
+    assert world.tables() == before
+    assert ledger.begin(attempt=2)
+
+
 def test_a_rejection_is_of_its_own_version_alone(ledger: FileLedger, world: World) -> None:
     """Both versions have one ETag. The rejected one must not keep the other one from being delivered again."""
     other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
