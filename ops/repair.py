@@ -24,17 +24,19 @@ class Repaired:
     """Findings for which nothing was done: a person has to look."""
 
 
-def repair(pipeline: Pipeline, findings: Iterable[Discrepancy]) -> Repaired:
+def repair(pipeline: Pipeline, findings: Iterable[Discrepancy], *, deliver: bool = True) -> Repaired:
     """Make the tables what the files say, where an audit found them otherwise.
 
     What is written follows from the content of a file and its recorded format alone, and a delivery would write the
     same. So deliveries can go on meanwhile, and a repair can be interrupted anywhere and be repeated. Rows that belong
-    to no file are left alone: nobody but their author knows what they are.
+    to no file are left alone: nobody but their author knows what they are. Unsettled uploads are left alone unless
+    `deliver`.
     """
     done = Repaired()
     remedies: dict[ObjectVersion, list[Remedy]] = {}
     for finding in findings:
-        if finding.version is not None and finding.remedy is not None:
+        can_be_mended = deliver or not isinstance(finding.remedy, Redeliver)
+        if can_be_mended and finding.version is not None and finding.remedy is not None:
             remedies.setdefault(finding.version, []).append(finding.remedy)
         else:
             done.left.append(finding)

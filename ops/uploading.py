@@ -30,8 +30,10 @@ def plan(pipeline: Pipeline, paths: Iterable[Path], folder: str) -> Plan:
     """Which files are uploaded, under which keys: below a folder of the bucket, with the path below the folder given.
 
     Of a folder, files that would not be ingested are passed over. Raises NotIngested if a file that was named itself
-    would not be ingested, if two files have the same key, or if there is no file.
+    would not be ingested, if two files have the same key, if there is no file, or if the folder is an address.
     """
+    if folder.startswith("/") or "://" in folder:
+        raise NotIngested(f"{folder} is not a folder of the bucket: name it as in incoming/")
     before = folder.rstrip("/") + "/" if folder else ""
     files: dict[str, Path] = {}
     passed_over: list[Path] = []

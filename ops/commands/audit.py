@@ -7,15 +7,18 @@ import click
 
 from ops import display, failures, waiting
 from ops.audit import Audited, audit
+from ops.brake import PAUSED, is_paused
 from ops.commands import options
 from ops.findings import Discrepancy
 from ops.pipeline import Pipeline
 from ops.repair import Repaired, repair
 
 
-@click.command(name="audit", epilog="Example: python -m ops audit --prefix incoming/ && echo every row is there")
+@click.command(
+    name="audit", epilog="Example: python -m ops audit --prefix incoming/ && echo the tables are what the files say"
+)
 @options.prefix
-@click.option("--repair", "repair_", is_flag=True, help="Deliver files with findings again, and audit once more.")
+@click.option("--repair", "repair_", is_flag=True, help="Write what the files have, and audit once more.")
 @options.timeout
 @options.as_json
 @click.pass_obj
@@ -23,7 +26,7 @@ def audit_command(find: options.Find, *, prefix: str, repair_: bool, timeout: in
     """Compare the files with the tables, row by row.
 
     With --repair, rows and records are written as the files have them, and unsettled files are delivered again. Exit
-    code 1 if anything is not as it should be, and if there is no upload to compare.
+    code 1 if there is a finding, or no upload to compare. Rejected files and rows are no findings: `status` lists them.
     """
     pipeline = find()
     with display.working("audit") as progress:
@@ -48,11 +51,14 @@ def audit_command(find: options.Find, *, prefix: str, repair_: bool, timeout: in
 
 
 def _repair(pipeline: Pipeline, found: Sequence[Discrepancy], timeout: int) -> Repaired:
-    """Repair, and wait until the deliveries ended."""
+    """Repair, and wait until the deliveries ended. Nothing is delivered to a paused pipeline."""
     begun = failures.clock(pipeline)
+    paused = is_paused(pipeline)
     with display.working("repairing") as show:
-        repaired = repair(pipeline, found)
+        repaired = repair(pipeline, found, deliver=not paused)
         waiting.wait(pipeline, repaired.delivered, begun=begun, seconds=timeout, progress=show)
+    if paused:
+        display.say(f"{PAUSED}: nothing was delivered. To end the pause: {display.command('resume')}", err=True)
     return repaired
 
 

@@ -41,6 +41,19 @@ def test_a_repair_says_what_it_did_and_left(world: World, invocations: Invocatio
     assert rf"unexpected: a.csv: {version.etag}#\u001b[31m" in output
 
 
+def test_a_repair_delivers_nothing_while_paused(world: World, invocations: Invocations) -> None:
+    event = world.upload("a.csv", "id\n1\n2\n")
+    world.deliver(event)
+    world.dynamodb.delete_item(TableName=world.rows_table, Key={"pk": {"S": f"{version_of(event).etag}#1"}})
+    world.upload("b.csv", "id\n3\n")
+    invocations.reserved = 0
+    done = invoke("audit", "--repair", code=1)
+    assert "repaired: 1 rows written" in done.stdout
+    assert "left as it is, for a person to look at: unsettled: b.csv" in done.stdout
+    assert "the pipeline is paused: nothing was delivered" in done.stderr
+    assert invocations.events == []
+
+
 def test_a_repair_as_json_is_json(world: World) -> None:
     version = version_of(world.upload("a.csv", "id\n1\n"))
     result = reported("audit", "--repair", "--timeout", "0", code=1)

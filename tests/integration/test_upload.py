@@ -82,6 +82,12 @@ def test_what_cannot_be_meant_uploads_nothing(
     assert triggered == []
 
 
+@pytest.mark.parametrize("to", ["s3://bucket/incoming", "/incoming/"])
+def test_an_address_is_no_folder_of_the_bucket(triggered: list[str], folder: Path, to: str) -> None:
+    assert "is not a folder of the bucket" in invoke("upload", str(folder / "a.csv"), "--to", to, code=2).stderr
+    assert triggered == []
+
+
 def test_a_paused_pipeline_gets_no_upload(triggered: list[str], folder: Path, invocations: Invocations) -> None:
     invocations.reserved = 0
     assert "python -m ops resume" in invoke("upload", str(folder), code=1).stderr
