@@ -90,7 +90,7 @@ class _Audit:
         """Find the rows of no upload; returns how many others there are of uploads that only the ledger knows."""
         if not self.expected.has_strays():
             return 0
-        orphans = sum(map(self.expected.forget_strays, self.pipeline.files.etags()))
+        orphans = sum(map(self.expected.forget_strays, self.pipeline.files.etags(self.pipeline.config.feed)))
         self.findings += [Discrepancy("unexpected", "", str(key), "", key) for key in self.expected.strays()]
         return orphans
 
@@ -104,7 +104,7 @@ class _Audit:
         version = upload.version
         if record.is_planned and record.version_id == version.version_id:
             return False
-        recorded = self.pipeline.files.content(version.etag)
+        recorded = self.pipeline.files.content(version.etag, record.feed)
         if recorded is None or self._sha256(version) == recorded.sha256:
             return False
         detail = f"version {version.version_id}: other content was ingested under its etag {version.etag}"

@@ -156,7 +156,7 @@ class Pipeline:
 
     def format_of(self, version: ObjectVersion, record: ledger.FileRecord) -> FileFormat:
         """How an upload is or will be read: as recorded, for the upload or for its ETag, before today's settings."""
-        content = None if record.format else self.files.content(version.etag)
+        content = None if record.format else self.files.content(version.etag, record.feed)
         return record.format or (content.format if content else self.config.format)
 
     def deliver(self, event: Event, function: str | None = None) -> None:

@@ -71,7 +71,7 @@ def _restore_rows(pipeline: Pipeline, version: ObjectVersion, lines: set[int]) -
     record = pipeline.files.record(version)
     if record.status != COMPLETE:
         # A row of a later line may be stored, which a part would note before it replaces the row.
-        pipeline.files.mark_duplicate_ids(version.etag)
+        pipeline.files.mark_duplicate_ids(version.etag, record.feed)
     restored = 0
     with source.open_object(version, pipeline.s3) as stream:
         for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):

@@ -1,11 +1,12 @@
 """How the functions are configured: by their environment variables, and by nothing else."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import NamedTuple, Self
 
-from csv_ingest.model import FileFormat
+from csv_ingest.model import Column, FileFormat
 
 LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
 """What Powertools reads by itself: the names under which logs and metrics are found."""
@@ -28,8 +29,10 @@ class _FromEnvironment:
 
 @dataclass(frozen=True, kw_only=True)
 class IngestConfig(_FromEnvironment):
-    """The configuration of the ingest function."""
+    """The configuration of the ingest function of a feed."""
 
+    feed: str
+    """Its name."""
     upload_bucket: str
     rows_table: str
     files_table: str
@@ -38,6 +41,9 @@ class IngestConfig(_FromEnvironment):
     id_column: str
     delimiter: str
     encoding: str
+    decimal_separator: str
+    columns: str
+    """A JSON object: the declaration of each column by its name."""
     max_file_mb: str
 
     @property
@@ -46,7 +52,9 @@ class IngestConfig(_FromEnvironment):
 
     @property
     def format(self) -> FileFormat:
-        return FileFormat(self.id_column, self.delimiter, self.encoding)
+        """How the files of the feed are read; raises ValueError if the columns are not declared as they must be."""
+        columns = tuple(Column.parse(*each) for each in json.loads(self.columns).items())
+        return FileFormat(self.id_column, self.delimiter, self.encoding, self.decimal_separator, columns)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +65,19 @@ class SweepConfig(_FromEnvironment):
     files_table: str
     failure_queue: str
     """The URL of the queue."""
-    ingest_function: str
-    key_prefix: str
-    key_suffixes: str
-    """Separated by commas."""
+    feeds: str
+    """A JSON object: the function, the prefix and the suffixes of each feed by its name."""
+
+    @property
+    def swept_feeds(self) -> list["SweptFeed"]:
+        """The feeds whose uploads the sweep looks at."""
+        return [SweptFeed(**each) for each in json.loads(self.feeds).values()]
+
+
+class SweptFeed(NamedTuple):
+    """What the sweep has to know of a feed."""
+
+    function: str
+    """The name of the function that ingests its uploads."""
+    prefix: str
+    suffixes: list[str]

@@ -47,7 +47,7 @@ class Delivery:
             version=version,
             config=config,
             function=function,
-            ledger=ledger.FileLedger(files, version),
+            ledger=ledger.FileLedger(files, version, config.feed),
             destination=DynamoDbDestination(rows),
             deadline=deadline,
             tuning=tuning,

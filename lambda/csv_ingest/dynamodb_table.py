@@ -5,6 +5,7 @@ Knows requests and their limits, and nothing of what the items mean.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -67,21 +68,19 @@ class DynamoDbTable:
     def insert_absent(self, items: Sequence[Item]) -> list[int]:
         """Write each item unless its key is in the table already; return the positions of those whose key was.
 
-        On return every key is known to be in the table. At most 25 items, all with the same attribute names and with
-        different keys: DynamoDB refuses the whole request for two equal keys.
+        On return every key is known to be in the table. At most 25 items with different keys: DynamoDB refuses the
+        whole request for two equal keys.
 
         A request answers for each of its statements, and a 200 can hold throttled ones, which boto3 does not retry:
         only those are sent again. A statement that is refused for good raises RowsNotWritten at once.
         """
         if not items:
             return []
-        names = ", ".join(f"'{name}': ?" for name in items[0])
-        statement = f'INSERT INTO "{self._name}" VALUE {{{names}}}'
         present: list[int] = []
         pending = list(range(len(items)))
         refused: dict[int, str] = {}
         for _ in self._backoff.attempts():
-            refused = self._execute(statement, {i: items[i] for i in pending})
+            refused = self._execute({i: items[i] for i in pending})
             present += [i for i, code in refused.items() if code == "DuplicateItem"]
             refused = {i: code for i, code in refused.items() if code != "DuplicateItem"}
             if not refused:
@@ -212,18 +211,27 @@ class DynamoDbTable:
     def name(self) -> str:
         return self._name
 
-    def _execute(self, statement: str, items: Mapping[int, Item]) -> dict[int, str]:
-        """Send a statement for each item, in one request; return the error codes of those that failed, by number.
+    def _execute(self, items: Mapping[int, Item]) -> dict[int, str]:
+        """Insert each item, in one request; return the error codes of those that were not inserted, by number.
 
         clients.py encodes the body of this request itself.
         """
         try:
             answers = self._client.batch_execute_statement(
-                Statements=[{"Statement": statement, "Parameters": list(item.values())} for item in items.values()]
+                Statements=[
+                    {"Statement": _insert(self._name, tuple(item)), "Parameters": list(item.values())}
+                    for item in items.values()
+                ]
             )["Responses"]
         except ClientError as error:
             return dict.fromkeys(items, _transient_code(error))
         return {i: answer["Error"]["Code"] for i, answer in zip(items, answers, strict=True) if "Error" in answer}
+
+
+@lru_cache(maxsize=1_000)
+def _insert(table: str, names: tuple[str, ...]) -> str:
+    """The statement that inserts an item with some attributes. Rows with empty cells have fewer of them."""
+    return f'INSERT INTO "{table}" VALUE {{' + ", ".join(f"'{name}': ?" for name in names) + "}"
 
 
 def as_values(attributes: Item) -> Item:

@@ -28,6 +28,7 @@ def ingest_part(delivery: Delivery, job: PartJob) -> Outcome:
     file = delivery.ledger.read()
     if file.status == ledger.COMPLETE:
         return Outcome(counts=file.counts or NOTHING_YET, already_complete=True)
+    file.require_feed(delivery.config.feed)
     if job.number >= file.part_count or (job.is_check and file.parts_checked is None):
         raise MalformedEvent(f"{job}: this file has {file.part_count} parts, and {file.parts_checked} of them checked")
     part = delivery.ledger.parts.read(job)
@@ -50,7 +51,7 @@ def run_part(delivery: Delivery, job: PartJob, counted: RowCounts) -> loader.Loa
     end = plan.parts[job.number + 1].byte if job.number + 1 < len(plan.parts) else None
     store = delivery.row_store()
     with delivery.open(start.byte, end) as stream:
-        header = plan.columns if job.number else None  # the first part has the header itself
+        header = plan.header if job.number else None  # the first part has the header itself
         return loader.load_rows(
             csvfile.read_rows(stream, plan.format, header=header, start=start),
             counted,

@@ -13,6 +13,7 @@ from csv_ingest.model import (
     ItemsNotRead,
     MalformedEvent,
     OtherContent,
+    OtherFeed,
     OutOfTime,
     RowsNotWritten,
     TableAltered,
@@ -25,7 +26,7 @@ TIME_TO_REPORT = 1.5
 
 TUNING = Tuning()
 
-TELLING = (ItemsNotRead, MalformedEvent, OutOfTime, RowsNotWritten, TableAltered)
+TELLING = (ItemsNotRead, MalformedEvent, OtherFeed, OutOfTime, RowsNotWritten, TableAltered)
 """The exceptions whose messages name places by number."""
 
 

@@ -17,8 +17,8 @@ def ingest_file(delivery: Delivery) -> Outcome:
     last checkpoint, and leads to the same tables.
 
     Raises UnreadableFile if the file can never be ingested; no row of it is stored then. Raises RowsNotWritten,
-    ItemsNotRead, TableAltered, OutOfTime or botocore's errors if the delivery should be retried; stored rows stay
-    stored.
+    ItemsNotRead, TableAltered, OtherFeed, OutOfTime or botocore's errors if the delivery should be retried; stored rows
+    stay stored.
     """
     record = _begin(delivery)
     if record.status == ledger.COMPLETE:
@@ -34,9 +34,14 @@ def _begin(delivery: Delivery) -> ledger.FileRecord:
     """Record that a delivery has started; returns the record as it was before, complete or not."""
     while True:
         record = delivery.ledger.read()
-        if record.is_planned and record.version_id != delivery.version.version_id:
+        is_complete = record.status == ledger.COMPLETE
+        is_this_version = record.version_id == delivery.version.version_id
+        if is_complete and is_this_version:
+            return record
+        record.require_feed(delivery.config.feed)
+        if record.is_planned and not is_this_version:
             _require_same_content(delivery, record)
-        if record.status == ledger.COMPLETE:
+        if is_complete:
             return record
         if record.is_stuck(datetime.now(UTC)) and not record.is_planned:
             last = record.last_error or "it was throttled, paused or killed before it could tell"
@@ -66,7 +71,9 @@ def _plan(delivery: Delivery, record: ledger.FileRecord) -> ledger.FileRecord:
     claimed = _claim(delivery, content)
     if claimed.format != plan.format:  # another delivery, under other settings, was first
         plan, _ = _read_to_plan(delivery, claimed, record)
-    return delivery.ledger.parts.record_plan(plan) if plan.parts else delivery.ledger.record_readable(plan.format)
+    planned = delivery.ledger.parts.record_plan(plan) if plan.parts else delivery.ledger.record_readable(plan.format)
+    planned.require_feed(delivery.config.feed)
+    return planned
 
 
 def _read_to_plan(delivery: Delivery, recorded: Content | None, record: ledger.FileRecord) -> tuple[Plan, Content]:

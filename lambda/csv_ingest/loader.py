@@ -91,11 +91,11 @@ def _batches(records: Iterable[Row | RejectedRow], size: int) -> Iterator[_Batch
     batch, characters = _Batch([], set()), 0
     for record in records:
         if isinstance(record, Row):
-            characters += len(record.data)
+            characters += record.characters
             if record.id in batch.ids or len(batch.records) == size or characters > MAX_BATCH_CHARACTERS:
                 if batch.records:
                     yield batch
-                batch, characters = _Batch([], set()), len(record.data)
+                batch, characters = _Batch([], set()), record.characters
             batch.ids.add(record.id)
         elif len(batch.records) == size:
             yield batch

@@ -1,7 +1,10 @@
 """The vocabulary of the pipeline: its data and its exceptions. Imports nothing else of the package."""
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -10,6 +13,13 @@ LINE_AS_ID = "@line"
 
 MAX_RECORD = 1 << 20
 """Characters in one record. DynamoDB stores 400 KB an item, so a longer record is a quote that was never closed."""
+
+
+DEFAULT_FEED = "default"
+"""The feed of a deployment that names none."""
+
+Value = str | Decimal | bool
+"""What a cell of a declared column holds: text (also for dates and timestamps, in ISO 8601), a number, or a truth."""
 
 
 class ByteStream(Protocol):
@@ -40,6 +50,33 @@ class Upload(NamedTuple):
     """UTC: when the upload ended or, for a multipart upload, when it began."""
 
 
+class Column(NamedTuple):
+    """A declared column: its cells have a type, and the destination has them beside `data`."""
+
+    name: str
+    """In the header of the file."""
+    type: str
+    """`csvfile.cells` has the types."""
+    required: bool
+    """Whether an empty cell rejects the row."""
+    stored_as: str
+    """Its name in the destination."""
+
+    @classmethod
+    def parse(cls, name: str, declaration: str) -> "Column":
+        """The column that is declared as `TYPE`, `TYPE required`, `TYPE as NAME` or `TYPE required as NAME`."""
+        found = re.fullmatch(r"(\w+)( required)?(?: as (\w+))?", declaration)
+        if not found:
+            raise ValueError(f"column {name}: {declaration!r} is not TYPE [required] [as NAME]")
+        return cls(name, found[1], bool(found[2]), found[3] or name)
+
+    @property
+    def declaration(self) -> str:
+        """The text that `parse` reads."""
+        renamed = "" if self.stored_as == self.name else f" as {self.stored_as}"
+        return f"{self.type}{' required' if self.required else ''}{renamed}"
+
+
 @dataclass(frozen=True)
 class FileFormat:
     """How a file is read."""
@@ -47,6 +84,10 @@ class FileFormat:
     id_column: str
     delimiter: str
     encoding: str
+    decimal_separator: str = "."
+    """Between the whole digits and the others, in a column of decimals."""
+    columns: tuple[Column, ...] = ()
+    """The declared ones. The other columns of a file are text."""
 
 
 class Content(NamedTuple):
@@ -60,6 +101,10 @@ class Content(NamedTuple):
     format: FileFormat
 
 
+NO_VALUES: Mapping[str, Value | None] = {}
+"""Of a row without declared columns."""
+
+
 class Row(NamedTuple):
     """One record of a file that can be stored."""
 
@@ -67,7 +112,14 @@ class Row(NamedTuple):
     """The first physical line of the record; the header is on line 1."""
     id: str
     data: str
-    """JSON object: columns in file order, values as the strings in the file."""
+    """JSON object of the columns that are not declared, in file order, values as the strings in the file."""
+    values: Mapping[str, Value | None] = NO_VALUES
+    """Of every declared column, by its name in the destination; None for an empty cell."""
+
+    @property
+    def characters(self) -> int:
+        """How many characters of text the row has, about."""
+        return len(self.data) + sum(map(len, map(str, self.values.values()))) if self.values else len(self.data)
 
 
 class RejectedRow(NamedTuple):
@@ -107,12 +159,29 @@ class StoredRow(NamedTuple):
     """As it is stored beside the key."""
     line: int
     data: str
+    values: Mapping[str, Value | None] = NO_VALUES
+    """Whatever is stored beside these, by name: declared columns, and what others may have added."""
 
 
 class ForeignItem(NamedTuple):
     """An item that a destination holds and that is no row: somebody else wrote it."""
 
     key: RowKey
+
+
+def fingerprint(row: Row | StoredRow, names: Iterable[str]) -> str:
+    """A text that is the same for rows with the same contents: `data`, and the values under some names.
+
+    The number 5.50 is 5.5, and the number 1 is neither the text 1 nor true.
+    """
+    values = [_as_text(row.values.get(name)) for name in names]
+    return "\0".join([row.data, *values]) if values else row.data
+
+
+def _as_text(value: Value | None) -> str:
+    if isinstance(value, Decimal):
+        return "{}/{}".format(*value.as_integer_ratio())
+    return f"{type(value).__name__} {value}"
 
 
 class BatchResult(NamedTuple):
@@ -193,8 +262,8 @@ class Plan(NamedTuple):
     """How a file is read, and where its parts begin."""
 
     format: FileFormat
-    columns: list[str]
-    """The names in the header. Empty if `parts` is: a whole file is read with its header."""
+    header: list[str]
+    """The names of all columns. Empty if `parts` is: a whole file is read with its header."""
     parts: list[PartStart]
     """Empty if one delivery ingests the whole file."""
 
@@ -258,6 +327,10 @@ class RowsNotWritten(Exception):
 
 class ItemsNotRead(Exception):
     """Reads were left unprocessed until the time for this invocation was used up."""
+
+
+class OtherFeed(Exception):
+    """The file was begun by another feed, so that rows of it are in the table of that feed."""
 
 
 class TableAltered(Exception):

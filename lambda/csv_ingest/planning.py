@@ -54,17 +54,17 @@ def plan_file(
         with open_at(start) as stream:
             yield csvfile.CountingStream(stream, start=start, on_read=content.add)
 
-    columns, parts = _read(version, format_, open_hashed, limit // UNSPLIT_SHARE, tuning)
+    header, parts = _read(version, format_, open_hashed, limit // UNSPLIT_SHARE, tuning)
     if len(parts) <= tuning.whole_parts:
-        columns, parts = [], []
-    _check_size_of_plan(columns, parts, tuning)
-    return Plan(format_, columns, parts), Content(content.hexdigest(), format_)
+        header, parts = [], []
+    _check_size_of_plan(header, parts, tuning)
+    return Plan(format_, header, parts), Content(content.hexdigest(), format_)
 
 
 def _read(
     version: ObjectVersion, format_: FileFormat, open_hashed: OpenAt, unsplit_limit: int, tuning: Tuning
 ) -> tuple[list[str], list[PartStart]]:
-    """Read the file to its end; return its columns and where its parts begin, nothing if it cannot be split."""
+    """Read the file to its end; return its header and where its parts begin, nothing if it cannot be split."""
     start = BEGINNING
     if csvfile.is_splittable(version.key, format_.encoding):
         try:
@@ -79,14 +79,14 @@ def _read(
 
 
 def _find_parts(format_: FileFormat, open_at: OpenAt, tuning: Tuning) -> tuple[list[str], list[PartStart]]:
-    """Find the columns, and where the parts begin; raises AmbiguousCsv."""
+    """Find the header, and where the parts begin; raises AmbiguousCsv."""
     with open_at(0) as stream:
         twice = csvfile.ReplayStream(stream)
-        header, columns = csvfile.read_header(twice, format_)
+        line, header = csvfile.read_header(twice, format_)
         twice.replay()
         parts = list(csvfile.split_points(twice, format_, tuning))
     # Blank lines before the header are no part of their own: only the first part is read with its header.
-    return columns, parts[:1] + [part for part in parts[1:] if part.line > header]
+    return header, parts[:1] + [part for part in parts[1:] if part.line > line]
 
 
 def _read_unsplit(start: PartStart, format_: FileFormat, open_at: OpenAt, max_size: int) -> None:
@@ -121,8 +121,8 @@ def _too_large(max_size: int, max_records: int) -> UnreadableFile:
     )
 
 
-def _check_size_of_plan(columns: list[str], parts: list[PartStart], tuning: Tuning) -> None:
-    names = len(json.dumps(columns))
+def _check_size_of_plan(header: list[str], parts: list[PartStart], tuning: Tuning) -> None:
+    names = len(json.dumps(header))
     if len(parts) > tuning.max_parts or names > MAX_COLUMN_CHARACTERS:
         raise UnreadableFile(
             f"the file needs {len(parts):,} parts, of {tuning.max_parts:,} possible, "

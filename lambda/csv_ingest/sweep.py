@@ -2,15 +2,17 @@
 
 import json
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 
 from csv_ingest import clients, configuration, events, ledger, reporting, source
 from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.model import ObjectVersion
+from csv_ingest.model import ObjectVersion, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,7 +27,7 @@ PARTS_GRACE = timedelta(hours=5)
 """How much longer a file may take that is ingested in parts: Lambda keeps an event for at most six hours."""
 
 MAX_DELIVERIES = 100
-"""Uploads delivered in one run: a thousand lost events must not become a thousand invocations at once."""
+"""Uploads of a feed delivered in one run: a thousand lost events must not become a thousand invocations at once."""
 
 TIME_TO_REPORT = 10
 """Seconds of the timeout kept back."""
@@ -77,21 +79,45 @@ def sweep(
     before: datetime,
     deadline: Deadline,
 ) -> Swept:
-    """Deliver again what was uploaded before a time and is neither complete nor rejected, at most 100 uploads a run.
+    """Deliver again what was uploaded before a time and is neither complete nor rejected, at most 100 uploads a feed.
 
     A planned file of which twelve deliveries made no progress is only counted: a person has to look.
 
     The bucket is the truth: an upload that the ledger has never heard of is found too. Nothing is stored from run to
     run, so that nothing can be stored wrongly. Raises OutOfTime if time is used up before the last upload was looked
-    at: a number that is too small would be taken for good news.
+    at: a number that is too small would be taken for good news. If the function of a feed does not take an event,
+    raises botocore's error after the other feeds had their turn.
     """
-    suffixes = config.key_suffixes.split(",")
-    uploads = source.list_uploads(s3, config.upload_bucket, prefix=config.key_prefix, suffixes=suffixes)
-    old = (upload for upload in uploads if upload.modified < before)
     table = ledger.FilesTable(DynamoDbTable(dynamodb, config.files_table, deadline=deadline))
+    feeds = config.swept_feeds
+    random.shuffle(feeds)  # a feed with too many uploads must not always come before the others
+    swept = Swept(0, 0, 0)
+    failures: list[ClientError] = []
+    for feed in feeds:
+        uploads = source.list_uploads(s3, config.upload_bucket, prefix=feed.prefix, suffixes=feed.suffixes)
+        seen, unsettled = _find_unsettled(uploads, table, before, deadline)
+        due = [version for version, record in unsettled if not _needs_a_person(record, before)]
+        # At random, or a hundred files that fail for ever would keep all others waiting for ever.
+        chosen = random.sample(due, min(len(due), MAX_DELIVERIES))
+        swept = Swept(swept.uploads + seen, swept.unsettled + len(unsettled), swept.delivered + len(chosen))
+        try:
+            for version in chosen:
+                payload = json.dumps(events.upload_event(version)).encode()
+                lambda_.invoke(FunctionName=feed.function, InvocationType="Event", Payload=payload)
+        except ClientError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return swept
+
+
+def _find_unsettled(
+    uploads: Iterator[Upload], table: ledger.FilesTable, before: datetime, deadline: Deadline
+) -> tuple[int, list[tuple[ObjectVersion, ledger.FileRecord]]]:
+    """How many uploads from before a time there are, and those of them that should be settled and are not."""
     seen = 0
     unsettled: dict[tuple[str, str], tuple[ObjectVersion, ledger.FileRecord]] = {}
-    for upload, record in table.records(old):
+    for upload, record in table.records(upload for upload in uploads if upload.modified < before):
         seen += 1
         deadline.check(f"after {seen:,} uploads, {len(unsettled):,} of them unsettled")
         version, name = upload.version, (upload.version.key, upload.version.etag)
@@ -100,13 +126,7 @@ def sweep(
         # Of the versions with one ETag, the one whose delivery has begun: others can have other content.
         if name not in unsettled or version.version_id == record.version_id:
             unsettled[name] = version, record
-    due = [version for version, record in unsettled.values() if not _needs_a_person(record, before)]
-    # At random, or a hundred files that fail for ever would keep all others waiting for ever.
-    chosen = random.sample(due, min(len(due), MAX_DELIVERIES))
-    for version in chosen:
-        payload = json.dumps(events.upload_event(version)).encode()
-        lambda_.invoke(FunctionName=config.ingest_function, InvocationType="Event", Payload=payload)
-    return Swept(seen, len(unsettled), len(chosen))
+    return seen, list(unsettled.values())
 
 
 def _is_under_way(record: ledger.FileRecord, before: datetime) -> bool:

@@ -1,8 +1,10 @@
 """A run of the sweep, with the real handler's parts and no schedule."""
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from csv_ingest.configuration import SweepConfig
+from csv_ingest.configuration import SweepConfig, SweptFeed
 from csv_ingest.deadline import Deadline
 from csv_ingest.sweep import Swept, sweep
 from tests.integration.world import Invocations, World
@@ -13,18 +15,21 @@ def run_sweep(
     invocations: Invocations,
     *,
     prefix: str = "",
+    feeds: Mapping[str, SweptFeed] | None = None,
     age: timedelta = timedelta(),
     seconds: float = 60,
 ) -> Swept:
-    """Sweep what is older than an age, negative for what will be so old; the events are in `invocations`."""
+    """Sweep what is older than an age, negative for what will be so old; the events are in `invocations`.
+
+    One feed, of which the prefix is given, or several.
+    """
+    feeds_ = feeds or {"default": SweptFeed("ingest", prefix, [".csv", ".csv.gz"])}
     return sweep(
         config=SweepConfig(
             upload_bucket=world.bucket,
             files_table=world.files_table,
             failure_queue=world.failure_queue,
-            ingest_function="ingest",
-            key_prefix=prefix,
-            key_suffixes=".csv,.csv.gz",
+            feeds=json.dumps({name: feed._asdict() for name, feed in feeds_.items()}),
         ),
         s3=world.s3,
         dynamodb=world.dynamodb,

@@ -20,7 +20,9 @@ COMMAS, SEMICOLONS = FileFormat("id", ",", "utf-8"), FileFormat("no", ";", "cp12
 @pytest.fixture
 def ledger(world: World) -> FileLedger:
     version = ObjectVersion(world.bucket, "a.csv", "v1", "e1", 10)
-    return FileLedger(DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10)), version)
+    return FileLedger(
+        DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10)), version, "default"
+    )
 
 
 def read(ledger: FileLedger) -> tuple[str | None, RowCounts | None, FileFormat | None]:
@@ -96,7 +98,7 @@ def test_a_planned_file_is_not_begun_for_another_version(ledger: FileLedger, wor
     other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
     table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
     before = world.tables()
-    assert not FileLedger(table, other).begin(attempt=2)
+    assert not FileLedger(table, other, "default").begin(attempt=2)
     assert world.tables() == before
     assert ledger.begin(attempt=2)
 
@@ -106,7 +108,7 @@ def test_a_rejection_is_of_its_own_version_alone(ledger: FileLedger, world: Worl
     other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
     table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
     ledger.begin(attempt=1)
-    FileLedger(table, other).begin(attempt=1)
+    FileLedger(table, other, "default").begin(attempt=1)
     ledger.reject_file("not utf-8")
     assert (ledger.read().status, ledger.read().version_id) == ("PROCESSING", "v2")
 

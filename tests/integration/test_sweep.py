@@ -109,8 +109,7 @@ class TestHandler:
 
     @pytest.fixture(autouse=True)
     def _environment(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - it has the others
-        for name, value in {"INGEST_FUNCTION": "ingest", "KEY_PREFIX": "in/", "KEY_SUFFIXES": ".csv"}.items():
-            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("FEEDS", '{"default": {"function": "ingest", "prefix": "in/", "suffixes": [".csv"]}}')
 
     @pytest.mark.parametrize(("sent", "hidden"), [(0, 0), (3, 0), (3, 1), (2, 2)])
     def test_failures_are_counted_also_while_somebody_looks(

@@ -4,7 +4,7 @@ import itertools
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -105,11 +105,23 @@ class Invocations:
 
 
 @dataclass(frozen=True)
+class Feed:
+    """A feed besides the one that the environment configures."""
+
+    name: str
+    prefix: str
+    rows_table: str
+    settings: Mapping[str, str]
+    """Variables that its function has other values of."""
+
+
+@dataclass(frozen=True)
 class World:
-    """A bucket, two tables and a queue, and the function's own clients."""
+    """A bucket, the tables and a queue, and the function's own clients."""
 
     bucket: str
     rows_table: str
+    """Of the default feed."""
     files_table: str
     failure_queue: str
     s3: "S3Client"
@@ -117,6 +129,8 @@ class World:
     sqs: "SQSClient"
     tuning: Tuning = field(default_factory=Tuning)
     """How the handler divides files, unless a delivery says otherwise."""
+    feeds: list[Feed] = field(default_factory=list)
+    """Those besides the default one."""
 
     def upload(self, key: str, content: bytes | str) -> Event:
         """Upload a file; returns the event that S3 would send."""
@@ -132,16 +146,38 @@ class World:
     def deliver(
         self, event: Event, *, seconds_left: float | Iterator[float] = 30, tuning: Tuning | None = None
     ) -> None:
-        handler(event, invocation(seconds_left=seconds_left), tuning=tuning or self.tuning)
+        with self.configured(version_of(event).key if self.feeds else ""):
+            handler(event, invocation(seconds_left=seconds_left), tuning=tuning or self.tuning)
+
+    def add_feed(self, name: str, prefix: str, **settings: str) -> Feed:
+        """Another feed: its deliveries have a rows table of their own, and other values of some variables."""
+        feed = Feed(name, prefix, f"{self.bucket}-rows-{name}", settings)
+        _create_table(self.dynamodb, feed.rows_table, rows.KEY)
+        self.feeds.append(feed)
+        return feed
+
+    @contextmanager
+    def configured(self, key: str) -> Iterator[None]:
+        """Have the environment of the function that ingests a key."""
+        with pytest.MonkeyPatch.context() as patch:
+            for feed in self.feeds:
+                if key.startswith(feed.prefix):
+                    for name, value in {"FEED": feed.name, "ROWS_TABLE": feed.rows_table, **feed.settings}.items():
+                        patch.setenv(name, value)
+            yield
 
     def tables(self) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
-        """All rows and the whole ledger, by key, without the times."""
-        rows = {item["pk"]["S"]: item for item in self._scan(self.rows_table)}
+        """The rows of the default feed and the whole ledger, by key, without the times."""
+        rows = self.items(self.rows_table)
         files = {
             key: {name: value for name, value in item.items() if not name.endswith("_at")}
             for key, item in self._files().items()
         }
         return rows, files
+
+    def items(self, table: str) -> dict[str, Any]:
+        """All items of a rows table, by key."""
+        return {item["pk"]["S"]: item for item in self._scan(table)}
 
     def _files(self) -> dict[tuple[str, str], Any]:
         return {(item["object_key"]["S"], item["entry"]["S"]): item for item in self._scan(self.files_table)}
@@ -182,10 +218,10 @@ class World:
 
     def empty(self) -> None:
         """Forget everything but the uploads."""
-        rows, files = self.tables()
-        for pk in rows:
-            self.dynamodb.delete_item(TableName=self.rows_table, Key={"pk": {"S": pk}})
-        for key, entry in files:
+        for table in (self.rows_table, *(feed.rows_table for feed in self.feeds)):
+            for pk in self.items(table):
+                self.dynamodb.delete_item(TableName=table, Key={"pk": {"S": pk}})
+        for key, entry in self._files():
             self.dynamodb.delete_item(TableName=self.files_table, Key={"object_key": {"S": key}, "entry": {"S": entry}})
         self.failures()
 
@@ -218,6 +254,7 @@ def fresh_world(tuning: Tuning | None = None) -> Iterator[World]:
     name = f"w{uuid.uuid4().hex}"
     queue = boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"]
     environment = {
+        "FEED": "default",
         "UPLOAD_BUCKET": name,
         "ROWS_TABLE": f"{name}-rows",
         "FILES_TABLE": f"{name}-files",
@@ -225,6 +262,8 @@ def fresh_world(tuning: Tuning | None = None) -> Iterator[World]:
         "ID_COLUMN": "id",
         "DELIMITER": ",",
         "ENCODING": "utf-8",
+        "DECIMAL_SEPARATOR": ".",
+        "COLUMNS": "{}",
         "MAX_FILE_MB": "1000",
     }
     with pytest.MonkeyPatch.context() as patch:
@@ -249,7 +288,7 @@ def fresh_world(tuning: Tuning | None = None) -> Iterator[World]:
             _create_table(world.dynamodb, table, keys)
         refuse_repeated_keys(world.dynamodb)
         yield world
-        for table in (world.rows_table, world.files_table):
+        for table in (world.rows_table, world.files_table, *(feed.rows_table for feed in world.feeds)):
             world.dynamodb.delete_table(TableName=table)
         forget_clients()
 

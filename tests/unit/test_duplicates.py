@@ -55,8 +55,8 @@ def test_the_first_line_of_an_id_wins(
 @given(st.permutations([(line, name) for line, name in enumerate("aabbca", start=2)]))
 def test_any_order_ends_with_the_first_line(order: list[tuple[int, str]]) -> None:
     rows = [Row(line, "7", data(id="7", name=name)) for line, name in order]
-    (line, _, values), *others = rows
-    kept = stored(line, values)
+    first, *others = rows
+    kept = stored(first.line, first.data)
     for each in others:
         if resolve(each, kept, earlier_lines_stored=False) is Verdict.REPLACE:
             kept = stored(each.line, each.data)

@@ -1,9 +1,19 @@
-"""From the cells of a record to a row. Pure: this is where a cell gets its type; today every cell is text."""
+"""From the cells of a record to a row. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
 
-from csv_ingest.model import LINE_AS_ID, FileFormat, RejectedRow, Row, UnreadableFile
+from csv_ingest.csvfile import cells
+from csv_ingest.model import (
+    LINE_AS_ID,
+    NO_VALUES,
+    Column,
+    FileFormat,
+    RejectedRow,
+    Row,
+    UnreadableFile,
+    Value,
+)
 
 MAX_NAME_CHARACTERS = 1_000
 """Characters of column names in an error. A header can be as long as a record."""
@@ -15,45 +25,96 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 def row_maker(names: Sequence[str], format_: FileFormat) -> Callable[[int, list[str]], Row | RejectedRow]:
     """Check the header, and return a function that makes a row of a line number and the cells of the record there.
 
-    The function rejects a record that has another number of cells than the header, or no id. Raises UnreadableFile if
-    no row can be read under these names.
+    The function rejects a record that has another number of cells than the header, no id, or a cell that is not of the
+    type of its column. Raises UnreadableFile if no row can be read under these names.
     """
-    index = _id_index(names, format_.id_column)
+    numbers = _numbers(names)
+    index = None if format_.id_column == LINE_AS_ID else _number_of(format_.id_column, numbers, "id_column")
     width = len(names)
-    # As json.dumps writes a dict, in a fifth of its time: the names are the same in each row.
-    template = "{" + ",".join(f"{encode_basestring(name)}:".replace("%", "%%") + "%s" for name in names) + "}"
+    declared = {column: _number_of(column.name, numbers, "columns") for column in format_.columns}
+    typed = [
+        (column.stored_as, _value_reader(column, number, format_.decimal_separator))
+        for column, number in declared.items()
+    ]
+    data_of = _data_maker(names, set(declared.values()))
 
-    def make(line: int, cells: list[str]) -> Row | RejectedRow:
-        if len(cells) != width:
-            return RejectedRow(line, f"{len(cells)} fields, expected {width}")
-        id_ = str(line) if index is None else cells[index]
+    def make(line: int, record: list[str]) -> Row | RejectedRow:
+        if len(record) != width:
+            return RejectedRow(line, f"{len(record)} fields, expected {width}")
+        id_ = str(line) if index is None else record[index]
         if not id_.strip():
             return RejectedRow(line, "no id")
-        return Row(line, id_, template % tuple(map(encode_basestring, cells)))
+        if not typed:
+            return Row(line, id_, data_of(record), NO_VALUES)
+        try:
+            values = {name: read(record) for name, read in typed}
+        except BadCell as error:
+            return RejectedRow(line, str(error))
+        return Row(line, id_, data_of(record), values)
 
     return make
 
 
-def _id_index(names: Sequence[str], id_column: str) -> int | None:
-    """The place of the id column, or None if the line number is the id. Raises UnreadableFile for a wrong header."""
+class BadCell(ValueError):
+    """A cell is not of the type of its column. The message names the column, and never holds the cell."""
+
+
+def _value_reader(column: Column, number: int, decimal_separator: str) -> Callable[[Sequence[str]], Value | None]:
+    """The function that reads a declared column in a record: the value, or None if the cell is empty.
+
+    The function raises BadCell.
+    """
+    convert = cells.converter(column.type, decimal_separator=decimal_separator)
+    is_text = column.type == "text"
+
+    def read(record: Sequence[str]) -> Value | None:
+        cell = record[number] if is_text else record[number].strip(" ")
+        if not cell:
+            if column.required:
+                raise BadCell(f"column {column.name}: empty, but required")
+            return None
+        try:
+            return convert(cell)
+        except ValueError as error:
+            more = f": {error}" if isinstance(error, cells.Unfit) else ""
+            raise BadCell(f"column {column.name}: not {cells.KINDS[column.type]}{more}") from None
+
+    return read
+
+
+def _data_maker(names: Sequence[str], left_out: Collection[int]) -> Callable[[Sequence[str]], str]:
+    """The function that writes the cells of a record, but for some columns, as a JSON object."""
+    kept = [index for index in range(len(names)) if index not in left_out]
+    # As json.dumps writes a dict, in a fifth of its time: the names are the same in each row.
+    template = "{" + ",".join(f"{encode_basestring(names[i])}:".replace("%", "%%") + "%s" for i in kept) + "}"
+    if not left_out:
+        return lambda record: template % tuple(map(encode_basestring, record))
+    return lambda record: template % tuple([encode_basestring(record[i]) for i in kept])
+
+
+def _numbers(names: Sequence[str]) -> dict[str, int]:
+    """The place of each column, from 0. Raises UnreadableFile for a name that is empty or there twice."""
     numbers: dict[str, int] = {}
-    for number, name in enumerate(names, start=1):
+    for number, name in enumerate(names):
         if not name:
-            raise UnreadableFile(f"header: column {number} has no name")
+            raise UnreadableFile(f"header: column {number + 1} has no name")
         if (first := numbers.setdefault(name, number)) < number:
-            raise UnreadableFile(f"header: columns {first} and {number} have the same name")
-    if id_column == LINE_AS_ID:
-        return None
-    if id_column not in numbers:
-        found = ", ".join(repr(name) for name in names)[:MAX_NAME_CHARACTERS]
-        advice = _other_delimiter(names, id_column) or "rename a column, or set id_column"
-        raise UnreadableFile(f"header: no column is named {id_column!r}; the columns are {found}: {advice}")
-    return numbers[id_column] - 1
+            raise UnreadableFile(f"header: columns {first + 1} and {number + 1} have the same name")
+    return numbers
 
 
-def _other_delimiter(names: Sequence[str], id_column: str) -> str | None:
-    """Which delimiter to set, if the id column is there under another delimiter; None if it is not."""
+def _number_of(wanted: str, numbers: Mapping[str, int], setting: str) -> int:
+    """The place of a column that the settings name. Raises UnreadableFile if the file has no such column."""
+    if wanted in numbers:
+        return numbers[wanted]
+    found = ", ".join(map(repr, numbers))[:MAX_NAME_CHARACTERS]
+    advice = _other_delimiter(numbers, wanted) or f"rename a column, or set {setting}"
+    raise UnreadableFile(f"header: no column is named {wanted!r}; the columns are {found}: {advice}")
+
+
+def _other_delimiter(names: Iterable[str], wanted: str) -> str | None:
+    """Which delimiter to set, if the column is there under another delimiter; None if it is not."""
     for character, word in DELIMITERS.items():
-        if any(id_column in name.split(character) for name in names):
+        if any(wanted in name.split(character) for name in names):
             return f"is the delimiter a {word}? set delimiter={word}"
     return None

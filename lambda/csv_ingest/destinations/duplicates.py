@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from csv_ingest.model import RejectedRow, Row, StoredRow
+from csv_ingest.model import RejectedRow, Row, StoredRow, fingerprint
 
 
 class Verdict(Enum):
@@ -32,7 +32,8 @@ def compare(row: Row, stored: StoredRow) -> Verdict | RejectedRow:
     """Compare a row with what is stored under its key, once all lines are stored: SAME, ALTERED or the rejected row."""
     if stored.line > row.line:
         return Verdict.ALTERED
-    if stored.data == row.data:
+    # What others may have added to a stored row, under names that are not declared, makes no difference.
+    if fingerprint(stored, row.values) == fingerprint(row, row.values):
         return Verdict.SAME
     return duplicate(row, stored.line) if stored.line < row.line else Verdict.ALTERED
 

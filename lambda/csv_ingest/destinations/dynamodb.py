@@ -1,9 +1,14 @@
 """DynamoDB as a destination: one item for each row, under the key `<etag>#<id>`."""
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from csv_ingest.dynamodb_table import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item
-from csv_ingest.model import ForeignItem, Row, RowKey, StoredRow, TableAltered
+from csv_ingest.model import ForeignItem, Row, RowKey, StoredRow, TableAltered, Value
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 KEY = ("pk",)
 """The name of the rows table's partition key, which is text: `<etag>#<id>`."""
@@ -12,8 +17,12 @@ MAX_KEY, MAX_ITEM = 2_048, 400 * 1024
 """Bytes. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 
 
+RESERVED = ("pk", "etag", "line", "data")
+"""The attributes of every row. No declared column has such a name."""
+
+
 class DynamoDbDestination:
-    """The rows table. Implements Destination."""
+    """The rows table: an attribute for each declared column that is not empty. Implements Destination."""
 
     max_insert = MAX_STATEMENTS
     max_fetch = MAX_KEYS
@@ -24,13 +33,14 @@ class DynamoDbDestination:
     def refusal(self, etag: str, row: Row) -> str | None:
         """Why DynamoDB can never store a row: the size of its key, or of its item."""
         # A character has at most four bytes: most rows need not be encoded to see that they fit.
-        if len(row.data) <= MAX_ITEM // 8 and len(etag) + len(row.id) < MAX_KEY // 4:
+        if row.characters <= MAX_ITEM // 8 and len(etag) + len(row.id) < MAX_KEY // 4:
             return None
         key = len(RowKey.text(etag, row.id).encode())
         if key > MAX_KEY:
             return f"the id is too long: the key has {key:,} bytes, DynamoDB takes {MAX_KEY:,}"
         # Names count as well as values.
-        size = len("pketaglinedata") + key + len(etag) + _size_of_number(row.line) + len(row.data.encode())
+        size = len("".join(RESERVED)) + key + len(etag) + _size_of_integer(row.line) + len(row.data.encode())
+        size += sum(len(name) + _size(value) for name, value in row.values.items() if value is not None)
         if size > MAX_ITEM:
             return f"the row is too large: the item has {size:,} bytes, DynamoDB takes {MAX_ITEM:,}"
         return None
@@ -58,8 +68,9 @@ class DynamoDbDestination:
     def replace_later_line(self, etag: str, row: Row) -> None:
         """Replace the stored row of a later line by this row; do nothing if the stored line is not later."""
         item = _item(etag, row)
-        values = {"line": item["line"], "data": item["data"]}
-        self._table.update(_key(etag, row.id), values, condition="#line > :line")
+        values = {name: value for name, value in item.items() if name not in ("pk", "etag")}
+        empty = [name for name in row.values if name not in item]
+        self._table.update(_key(etag, row.id), values, condition="#line > :line", remove=empty)
 
     def scan(self) -> Iterator[StoredRow | ForeignItem]:
         """Yield every item of the table. It costs one read unit for each 4 KB."""
@@ -70,7 +81,15 @@ class DynamoDbDestination:
         self._table.put(_item(etag, row))
 
 
-def _size_of_number(number: int) -> int:
+def _size(value: Value) -> int:
+    """How many bytes DynamoDB stores for a value; for a number, at most so many."""
+    if isinstance(value, str):
+        return len(value.encode())
+    # Its digits are paired from the decimal point on, so that both ends can have one more byte; and a negative one has.
+    return 1 if isinstance(value, bool) else 4 + len(value.as_tuple().digits) // 2
+
+
+def _size_of_integer(number: int) -> int:
     """How many bytes DynamoDB stores for a positive integer: one, and one for each two digits.
 
     Pairs of zeros at the end are not stored.
@@ -86,17 +105,38 @@ def _key(etag: str, id_: str) -> Item:
 
 
 def _item(etag: str, row: Row) -> Item:
-    return {
+    item: Item = {
         "pk": {"S": RowKey.text(etag, row.id)},
         "etag": {"S": etag},
         "line": {"N": str(row.line)},
         "data": {"S": row.data},
     }
+    for name, value in row.values.items():
+        if value is not None:
+            item[name] = _attribute(value)
+    return item
+
+
+def _attribute(value: Value) -> "AttributeValueTypeDef":
+    if isinstance(value, str):
+        return {"S": value}
+    return {"BOOL": value} if isinstance(value, bool) else {"N": str(value)}
+
+
+def _value(attribute: "AttributeValueTypeDef") -> Value:
+    """The value of an attribute; of a kind that no column has, a text that says so."""
+    match attribute:
+        case {"N": number}:
+            return Decimal(number)
+        case {"S": str(value)} | {"BOOL": bool(value)}:
+            return value
+    return repr(attribute)
 
 
 def _found(item: Item) -> StoredRow | ForeignItem:
     key = RowKey.parse(item["pk"]["S"])
     try:
-        return StoredRow(key, item.get("etag", {}).get("S"), int(item["line"]["N"]), item["data"]["S"])
+        etag, line, data = item.get("etag", {}).get("S"), int(item["line"]["N"]), item["data"]["S"]
     except (KeyError, ValueError):
         return ForeignItem(key)
+    return StoredRow(key, etag, line, data, {name: _value(item[name]) for name in item if name not in RESERVED})

@@ -25,10 +25,11 @@ class FileLedger:
     the same sums. So it does not matter which delivery settles the record, and a crashed delivery blocks nobody.
     """
 
-    def __init__(self, table: DynamoDbTable, version: ObjectVersion) -> None:
+    def __init__(self, table: DynamoDbTable, version: ObjectVersion, feed: str) -> None:
         self._table = table
         self._version = version
-        self.parts = parts.PartLedger(table, version)
+        self._feed = feed
+        self.parts = parts.PartLedger(table, version, feed)
         self._key = items.key_of(version)
 
     def read(self) -> items.FileRecord:
@@ -52,12 +53,12 @@ class FileLedger:
         return stayed is None
 
     def content(self) -> Content | None:
-        """What the ETag stands for, under any object key; None if no upload with it was planned yet."""
-        return items.content_of(self._table.get(items.key_of_content(self._version.etag)))
+        """What the ETag stands for, under any object key of the feed; None if no upload with it was planned yet."""
+        return items.content_of(self._table.get(items.key_of_content(self._version.etag, self._feed)))
 
     def claim_content(self, content: Content) -> Content:
         """Record what the ETag stands for, unless it is recorded; returns what is recorded."""
-        key = items.key_of_content(self._version.etag)
+        key = items.key_of_content(self._version.etag, self._feed)
         stayed = self._table.update(key, items.about_content(content), condition="attribute_not_exists(#sha256)")
         return content if stayed is None else items.content_of(stayed) or content
 
@@ -74,14 +75,14 @@ class FileLedger:
 
     def record_readable(self, format_: FileFormat) -> items.FileRecord:
         """Record how the file is read, with no row stored yet; returns the record of the first delivery to do so."""
-        first = items.sums(RowCounts()) | {"format": {"S": items.format_as_text(format_)}}
+        first = items.sums(RowCounts()) | items.about_plan(format_, self._feed)
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self._version)
         not_rejected = ["reason", "settled_at", "attempts"]
         unchanged = self._update(first, remove=not_rejected, unless="attribute_exists(#rows_read)")
         if unchanged is not None:
             return items.FileRecord.of(unchanged)
-        return items.FileRecord(status=items.PROCESSING, counts=RowCounts(), format=format_)
+        return items.FileRecord(status=items.PROCESSING, counts=RowCounts(), format=format_, feed=self._feed)
 
     def checkpoint(self, counts: RowCounts) -> None:
         """Record how many rows are done, for the next delivery to continue after them; the number never decreases."""

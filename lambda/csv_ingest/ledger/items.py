@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from csv_ingest.dynamodb_table import Item
 from csv_ingest.model import (
+    DEFAULT_FEED,
+    Column,
     Content,
     FileFormat,
     ObjectVersion,
+    OtherFeed,
     PartJob,
     PartStart,
     Phase,
@@ -73,6 +76,8 @@ class FileRecord:
     """Confirmed rows; None until the file was read to its end."""
     format: FileFormat | None = None
     """How the first delivery read the file. Later deliveries read it so too, whatever the settings are."""
+    feed: str = DEFAULT_FEED
+    """Which feed ingests the file, once it was read to its end: its rows are in the table of this feed."""
     part_count: int = 0
     """How many parts the file has; 0 if one delivery ingests it whole."""
     parts_done: int = 0
@@ -99,6 +104,7 @@ class FileRecord:
             status=plain.get("status"),
             counts=RowCounts(*(plain[name] for name in SUMS)) if counted else None,
             format=format_of(plain["format"]) if "format" in plain else None,
+            feed=plain.get("feed", DEFAULT_FEED),
             part_count=plain.get("parts", 0),
             parts_done=plain.get("parts_done", 0),
             parts_checked=plain.get("parts_checked"),
@@ -113,6 +119,14 @@ class FileRecord:
     def is_planned(self) -> bool:
         """Whether a delivery has read the file to its end, and recorded how it is ingested."""
         return self.counts is not None
+
+    def require_feed(self, feed: str) -> None:
+        """Raise OtherFeed if another feed ingests the file, or has: its rows are in the table of that feed."""
+        if self.is_planned and self.feed != feed:
+            raise OtherFeed(
+                f"the file belongs to the feed {self.feed}, and this is the feed {feed}: give the prefix back to "
+                f"{self.feed}, or upload the file under another key"
+            )
 
     def is_stuck(self, now: datetime) -> bool:
         """Whether so many deliveries made no progress that another one would not either, and none of them still runs.
@@ -170,18 +184,28 @@ def number_of_part(item: Item) -> int:
     return int(item["entry"]["S"].rpartition(MARK)[2])
 
 
-# The next two items belong to an ETag, whatever the object keys. No object can have such an entry: the entry of an
-# object begins with its ETag.
+# The next two items belong to an ETag in a feed, whatever the object keys. No object can have such an entry: the entry
+# of an object begins with its ETag.
 
 
-def key_of_duplicates(etag: str) -> Item:
+def key_of_duplicates(etag: str, feed: str) -> Item:
     """The key of the item that says that an id is on two lines."""
-    return key_of_entry(etag, "#repeats")
+    return key_of_entry(etag, f"#repeats{_of_feed(feed)}")
 
 
-def key_of_content(etag: str) -> Item:
+def key_of_content(etag: str, feed: str) -> Item:
     """The key of the item that says what an ETag stands for."""
-    return key_of_entry(etag, "#content")
+    return key_of_entry(etag, f"#content{_of_feed(feed)}")
+
+
+def _of_feed(feed: str) -> str:
+    return "" if feed == DEFAULT_FEED else f"{MARK}{feed}"
+
+
+def about_plan(format_: FileFormat, feed: str) -> Item:
+    """The attributes that say how a file is read and, unless it is the default one, by which feed."""
+    of_feed: Item = {} if feed == DEFAULT_FEED else {"feed": {"S": feed}}
+    return {"format": {"S": format_as_text(format_)}, **of_feed}
 
 
 def about_content(content: Content) -> Item:
@@ -223,19 +247,25 @@ def processing(version: ObjectVersion) -> Item:
 
 
 def format_as_text(format_: FileFormat) -> str:
-    return json.dumps(asdict(format_))
+    """A JSON object; without what is at its default, so that the release before this field can read it, too."""
+    about = asdict(format_) | {"columns": {column.name: column.declaration for column in format_.columns}}
+    defaults: Mapping[str, Any] = {"decimal_separator": FileFormat.decimal_separator, "columns": {}}
+    return json.dumps({name: value for name, value in about.items() if value != defaults.get(name)})
 
 
 def format_of(text: str) -> FileFormat:
-    """Read a format; records of earlier releases hold it as a list of three."""
+    """Read a format. Records of earlier releases hold it without the columns, and before that as a list of three."""
     value = json.loads(text)
-    return FileFormat(*value) if isinstance(value, list) else FileFormat(**value)
+    if isinstance(value, list):
+        return FileFormat(*value)
+    columns = value.pop("columns", {})
+    return FileFormat(**value, columns=tuple(Column.parse(*each) for each in columns.items()))
 
 
 def item_of_plan(version: ObjectVersion, plan: Plan) -> Item:
     about: Item = {
         "format": {"S": format_as_text(plan.format)},
-        "columns": {"S": json.dumps(plan.columns)},
+        "columns": {"S": json.dumps(plan.header)},
         "parts": {"S": json.dumps(plan.parts)},
     }
     return key_of(version, PLAN) | about

@@ -17,9 +17,10 @@ THE_FILE = -1
 class PartLedger:
     """The plan and the parts of one upload. There is no lock, as in FileLedger."""
 
-    def __init__(self, table: DynamoDbTable, version: ObjectVersion) -> None:
+    def __init__(self, table: DynamoDbTable, version: ObjectVersion, feed: str) -> None:
         self._table = table
         self._version = version
+        self._feed = feed
         self._file = items.key_of(version)
 
     def record_plan(self, plan: Plan) -> items.FileRecord:
@@ -30,10 +31,8 @@ class PartLedger:
         self._table.insert_absent([items.item_of_plan(self._version, plan)])
         # The plan that was recorded first decides how many parts there are, and how they are read.
         recorded = self.plan()
-        first = self._counted(Phase.STORE) | {
-            "format": {"S": items.format_as_text(recorded.format)},
-            "parts": {"N": str(len(recorded.parts))},
-        }
+        first = self._counted(Phase.STORE) | items.about_plan(recorded.format, self._feed)
+        first["parts"] = {"N": str(len(recorded.parts))}
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self._version)
         not_rejected = ["reason", "settled_at", "attempts"]
@@ -101,11 +100,11 @@ class PartLedger:
 
     def mark_duplicate_ids(self) -> None:
         """Record that an id is on two lines of the file. Has to be called before a row of that id is replaced."""
-        self._table.insert_absent([items.key_of_duplicates(self._version.etag)])
+        self._table.insert_absent([items.key_of_duplicates(self._version.etag, self._feed)])
 
     def has_duplicate_ids(self) -> bool:
-        """Whether duplicate ids were recorded for this content, under this object key or another one."""
-        return bool(self._table.get(items.key_of_duplicates(self._version.etag)))
+        """Whether duplicate ids were recorded for this content, under this object key or another one of the feed."""
+        return bool(self._table.get(items.key_of_duplicates(self._version.etag, self._feed)))
 
     def _update(self, key: Item, attributes: Item, *, remove: Sequence[str] = (), unless: str) -> Item | None:
         """Update an item unless it is complete or `unless` holds; returns None, or the unchanged item."""

@@ -67,14 +67,17 @@ class FilesTable:
         """The rejected rows of an upload, by line."""
         return map(items.reject_of, self._entries(key, f"{etag}{items.REJECTS}"))
 
-    def content(self, etag: str) -> Content | None:
-        """What an ETag stands for; None if no upload with it was planned yet."""
-        return items.content_of(self._table.get(items.key_of_content(etag)))
+    def content(self, etag: str, feed: str) -> Content | None:
+        """What an ETag stands for in a feed; None if no upload with it was planned yet."""
+        return items.content_of(self._table.get(items.key_of_content(etag, feed)))
 
-    def etags(self) -> Iterator[str]:
-        """The ETag of every upload that has a record and is not rejected; an ETag occurs once for each object key."""
-        records = (item for item in self._table.scan() if items.MARK not in item["entry"]["S"])
-        return (item["entry"]["S"] for item in records if item["status"]["S"] != items.REJECTED)
+    def etags(self, feed: str) -> Iterator[str]:
+        """The ETag of every upload that a feed ingests, or has; an ETag occurs once for each object key.
+
+        Of uploads that are rejected, or were not read to their end, no row is stored.
+        """
+        records = (items.FileRecord.of(item) for item in self._table.scan() if items.MARK not in item["entry"]["S"])
+        return (record.etag for record in records if record.feed == feed and record.status != items.REJECTED)
 
     def record_reject(self, version: ObjectVersion, row: RejectedRow) -> None:
         """Record a rejected row of an upload, whatever is recorded for its line: a repair."""
@@ -84,9 +87,9 @@ class FilesTable:
         """Delete the record of a rejected row, if there is one: a repair."""
         self._table.delete(items.key_of_reject(version, line))
 
-    def mark_duplicate_ids(self, etag: str) -> None:
+    def mark_duplicate_ids(self, etag: str, feed: str) -> None:
         """As PartLedger.mark_duplicate_ids: a repair does not know which lines are stored."""
-        self._table.insert_absent([items.key_of_duplicates(etag)])
+        self._table.insert_absent([items.key_of_duplicates(etag, feed)])
 
     def correct_counts(self, version: ObjectVersion, counts: RowCounts) -> None:
         """Set the counts of a complete upload; does nothing if the upload is not complete: a repair."""
