@@ -23,10 +23,10 @@ from tests.templates import statements_of
 ROLES = ("IngestRole", "SweepRole")
 ARNS = {
     r"arn:aws:s3:::w[0-9a-f]{32}|\$\{StorageUploads\w+\.Arn\}": "uploads",
-    r"arn:aws:dynamodb:.*-rows|\$\{StorageRows\w+\.Arn\}": "rows",
+    r"arn:aws:dynamodb:.*-rows(-\w+)?|\$\{StorageRows\w+\.Arn\}": "rows",
     r"arn:aws:dynamodb:.*-files|\$\{StorageFiles\w+\.Arn\}": "files",
     r"arn:aws:sqs:.*|\$\{IngestionFailures\w+\.Arn\}": "failures",
-    r"arn:aws:lambda:.*:ingest|\$\{IngestionIngestFunction\w+\.Arn\}": "ingest",
+    r"arn:aws:lambda:.*:ingest(-\w+)?|\$\{IngestionIngestFunction\w+\.Arn\}": "ingest",
 }
 """Resources of the integration tests, and of the stack: the same word stands for what is the same to a policy."""
 

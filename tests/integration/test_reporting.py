@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from csv_ingest.configuration import IngestConfig
 from csv_ingest.events import upload_event
 from csv_ingest.handler import handler
 from csv_ingest.model import MAX_RECORD, MalformedEvent, ObjectVersion, RowsNotWritten
@@ -77,7 +78,7 @@ def test_the_metrics_say_what_a_delivery_did(world: World, printed: Callable[[],
 def aws_without_anything(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An account in which an S3 bucket exists and nothing else, in moto: any other call would fail."""
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for name in ("ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE", "ID_COLUMN", "DELIMITER", "ENCODING", "MAX_FILE_MB"):
+    for name in IngestConfig.variables():
         monkeypatch.setenv(name, "-")
     monkeypatch.setenv("UPLOAD_BUCKET", "uploads")
     monkeypatch.setenv("AWS_REGION", "us-east-1")

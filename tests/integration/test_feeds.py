@@ -1,0 +1,212 @@
+"""Several feeds in one deployment: each has its own table, format and function, and nothing of one touches another."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from csv_ingest import clients
+from csv_ingest.configuration import SweptFeed
+from csv_ingest.model import OtherFeed, OutOfTime, RowsNotWritten
+from tests.integration.collisions import FIRST, ROWS, SECOND
+from tests.integration.faults import Calls, Killed, throttle_statements
+from tests.integration.parts import deliver_all
+from tests.integration.sweeping import run_sweep
+from tests.integration.world import Feed, Invocations, World, version_of
+
+LONG = "id,name\n" + "".join(f"{n},{n}\n" for n in range(70))
+
+
+@pytest.fixture
+def vendors(world: World) -> Feed:
+    return world.add_feed(
+        "vendors", "vendors/", DELIMITER=";", ENCODING="cp1252", COLUMNS=json.dumps({"Preis": "decimal as price"})
+    )
+
+
+def test_each_feed_reads_its_files_its_own_way(world: World, vendors: Feed) -> None:
+    world.deliver(world.upload("orders/a.csv", "id,name\n1,Müller\n"))
+    world.deliver(world.upload("vendors/a.csv", "id;Preis\nä;1.50\n".encode("cp1252")))
+    assert world.rows() == {"1": '{"id":"1","name":"Müller"}'}
+    [item] = world.items(vendors.rows_table).values()
+    assert (item["data"], item["price"]) == ({"S": '{"id":"ä"}'}, {"N": "1.50"})
+    assert world.file("vendors/a.csv")["feed"] == "vendors"
+    assert "feed" not in world.file("orders/a.csv")
+
+
+def test_the_same_content_is_stored_in_each_feed(world: World, vendors: Feed) -> None:
+    """One ETag, two feeds: two readings, in two tables."""
+    content = "id;Preis\n1;2\n"
+    world.deliver(world.upload("vendors/a.csv", content))
+    world.deliver(world.upload("a.csv", f"id\n{content}"))
+    world.deliver(world.upload("a.csv", content))
+    assert world.file("vendors/a.csv")["status"] == "COMPLETE"
+    entries = {entry for _, entry in world.tables()[1]}
+    assert {"#content", "#content#vendors"} <= entries
+    assert len(world.items(vendors.rows_table)) == 1
+
+
+def test_an_etag_can_be_another_content_in_another_feed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENCODING", "iso8859-1")
+    monkeypatch.setenv("ID_COLUMN", "@line")
+    other = world.add_feed("other", "other/")
+    world.deliver(world.upload("a.csv", FIRST + ROWS))
+    world.deliver(world.upload("other/a.csv", SECOND + ROWS))
+    assert (world.file("a.csv")["status"], world.file("other/a.csv")["status"]) == ("COMPLETE", "COMPLETE")
+    assert world.items(world.rows_table).keys() == world.items(other.rows_table).keys()
+    assert world.items(world.rows_table) != world.items(other.rows_table)
+
+
+def test_duplicate_ids_are_noted_for_their_own_feed(world: World, queue: Invocations) -> None:
+    """In parts: only the feed whose file repeats ids has to check its file."""
+    world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
+    world.add_feed("other", "other/", ID_COLUMN="@line")
+    content = "id,name\n" + "".join(f"{n % 40},{n}\n" for n in range(70))
+    for key in ("other/a.csv", "a.csv"):
+        world.deliver(world.upload(key, content))
+        deliver_all(world, queue)
+    assert world.file("a.csv")["rows_rejected"] == 30
+    assert world.file("other/a.csv")["rows_rejected"] == 0
+    checks = {key for key, entry in world.tables()[1] if "#check#" in entry}
+    assert checks == {"a.csv"}
+
+
+class TestMovedPrefix:
+    """A prefix was given to another feed, while files below it were on their way."""
+
+    @pytest.fixture
+    def begun(self, world: World) -> dict[str, Any]:
+        event = world.upload("moved/a.csv", LONG)
+        calls = Calls(world.s3, world.dynamodb)
+        calls.die_before = 12
+        with pytest.raises(Killed):
+            world.tuned(checkpoint_rows=25).deliver(event)
+        calls.die_before = None
+        assert 0 < world.file("moved/a.csv")["rows_read"] < 70
+        return event
+
+    def test_a_begun_file_is_an_error(self, world: World, begun: dict[str, Any]) -> None:
+        moved = world.add_feed("moved", "moved/")
+        with pytest.raises(OtherFeed, match="belongs to the feed default"):
+            world.deliver(begun)
+        assert world.items(moved.rows_table) == {}
+        assert "give the prefix back" in world.file("moved/a.csv")["last_error"]
+        world.feeds.clear()
+        world.deliver(begun)
+        assert len(world.rows()) == 70
+
+    def test_a_part_is_an_error(self, world: World, queue: Invocations) -> None:
+        event = world.upload("moved/a.csv", LONG)
+        world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
+        world.deliver(event)
+        moved = world.add_feed("moved", "moved/")
+        with pytest.raises(OtherFeed):
+            world.deliver(queue.events[0])
+        assert world.items(moved.rows_table) == {}
+
+    def test_a_file_that_was_complete_stays_so(self, world: World) -> None:
+        event = world.upload("moved/a.csv", LONG)
+        world.deliver(event)
+        moved = world.add_feed("moved", "moved/")
+        world.deliver(event)
+        with pytest.raises(OtherFeed):
+            world.deliver(world.upload("moved/a.csv", LONG))
+        assert (world.file("moved/a.csv")["status"], world.items(moved.rows_table)) == ("COMPLETE", {})
+
+    def test_two_feeds_at_once_are_one_winner(self, world: World) -> None:
+        """The event was taken by the old function and, after the deployment, by the new one."""
+        moved = world.add_feed("moved", "moved/")
+        event = world.upload("moved/a.csv", LONG)
+        feeds = list(world.feeds)
+        calls = Calls(world.s3, world.dynamodb)
+        world.deliver(event)
+        total = len(calls.names)
+        for number in range(1, total + 1):
+            world.empty()
+            calls.names.clear()
+            calls.die_before = number
+            with pytest.raises(Killed):
+                world.deliver(event)
+            calls.die_before = None
+            world.feeds.clear()
+            try:
+                world.deliver(event)
+            except OtherFeed:
+                world.feeds.extend(feeds)
+                world.deliver(event)
+            world.feeds[:] = feeds
+            assert len(world.rows()) + len(world.items(moved.rows_table)) == 70, number
+            assert world.file("moved/a.csv")["rows_stored"] == 70
+
+
+class TestThrottledFeed:
+    """The table of one feed takes nothing, for good."""
+
+    @pytest.fixture(autouse=True)
+    def _throttle(self, world: World, vendors: Feed) -> None:
+        def is_of_vendors(statement: Mapping[str, Any]) -> bool:
+            return vendors.rows_table in statement["Statement"]
+
+        throttle_statements(world.dynamodb, "ThrottlingError", is_of_vendors)
+
+    def test_the_files_of_the_others_are_complete(self, world: World, invocations: Invocations) -> None:
+        bad = [world.upload(f"vendors/{n}.csv", f"id;Preis\n{n};1\n") for n in range(3)]
+        good = [world.upload(f"orders/{n}.csv", f"id\n{n}\n") for n in range(3)]
+        for event in [event for pair in zip(bad, good, strict=True) for event in pair]:
+            try:
+                world.deliver(event, seconds_left=1.6)
+            except (RowsNotWritten, OutOfTime):
+                assert event in bad
+        assert {world.file(f"orders/{n}.csv")["status"] for n in range(3)} == {"COMPLETE"}
+        assert {world.file(f"vendors/{n}.csv")["status"] for n in range(3)} == {"PROCESSING"}
+        swept = run_sweep(world, invocations, feeds=FEEDS)
+        assert (swept.unsettled, swept.delivered) == (3, 3)
+        assert set(invocations.functions) == {"ingest-vendors"}
+
+
+FEEDS = {
+    "default": SweptFeed("ingest", "orders/", [".csv"]),
+    "vendors": SweptFeed("ingest-vendors", "vendors/", [".csv"]),
+}
+
+
+def test_the_sweep_delivers_to_the_feed_of_the_key(world: World, invocations: Invocations) -> None:
+    for key in ("orders/a.csv", "vendors/b.csv", "elsewhere/c.csv"):
+        world.upload(key, "id\n1\n")
+    swept = run_sweep(world, invocations, feeds=FEEDS)
+    assert (swept.uploads, swept.delivered) == (2, 2)
+    keys = [version_of(event).key for event in invocations.events]
+    delivered = dict(zip(invocations.functions, keys, strict=True))
+    assert delivered == {"ingest": "orders/a.csv", "ingest-vendors": "vendors/b.csv"}
+
+
+@pytest.mark.parametrize("broken", ["orders/lost.csv", "vendors/lost.csv"])
+def test_a_function_that_takes_nothing_keeps_no_other_waiting(
+    world: World, invocations: Invocations, broken: str
+) -> None:
+    for key in ("orders/lost.csv", "vendors/lost.csv"):
+        world.upload(key, "id\n1\n")
+    invocations.refuse = broken
+    with pytest.raises(ClientError):
+        run_sweep(world, invocations, feeds=FEEDS)
+    assert invocations.keys() == [key for key in ("orders/lost.csv", "vendors/lost.csv") if key != broken]
+
+
+def test_a_feed_with_many_lost_events_delays_no_other(world: World, invocations: Invocations) -> None:
+    for number in range(120):
+        world.upload(f"vendors/{number}.csv", "id\n1\n")
+    world.upload("orders/lost.csv", "id\n1\n")
+    swept = run_sweep(world, invocations, feeds=FEEDS)
+    assert (swept.unsettled, swept.delivered) == (121, 101)
+    assert invocations.keys()[0] == "orders/lost.csv"
+
+
+def test_the_parts_of_a_file_go_to_their_own_feed(world: World, queue: Invocations, vendors: Feed) -> None:
+    world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
+    world.deliver(world.upload("vendors/a.csv", "id;Preis\n" + "".join(f"{n};{n}\n" for n in range(70))))
+    assert len(queue.events) > 1
+    deliver_all(world, queue)
+    assert len(world.items(vendors.rows_table)) == 70
+    assert clients.lambda_() is queue.client

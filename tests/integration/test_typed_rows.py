@@ -1,0 +1,218 @@
+"""Declared columns in DynamoDB: attributes of their types, which read back are the values of the file."""
+
+import csv
+import io
+import json
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from csv_ingest import csvfile
+from csv_ingest.configuration import IngestConfig
+from csv_ingest.deadline import Deadline
+from csv_ingest.destinations.base import RowStore
+from csv_ingest.destinations.dynamodb import MAX_ITEM, DynamoDbDestination
+from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.model import Row, TableAltered, Tuning, Value, fingerprint
+from local.server import LocalAws
+from tests.integration.faults import Calls, Killed
+from tests.integration.parts import deliver_all
+from tests.integration.world import Invocations, World, fresh_world
+
+COLUMNS = {
+    "quantity": "integer",
+    "price": "decimal as unit_price",
+    "gift": "boolean",
+    "ordered": "date",
+    "sent": "timestamp",
+    "note": "text",
+}
+
+
+@pytest.fixture(autouse=True)
+def _declared(world: World, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - it has the other variables
+    monkeypatch.setenv("COLUMNS", json.dumps(COLUMNS))
+
+
+def only_item(world: World) -> dict[str, Any]:
+    [item] = world.tables()[0].values()
+    return {name: value for name, value in item.items() if name not in ("pk", "etag", "line")}
+
+
+def test_declared_columns_are_attributes_of_their_types(world: World) -> None:
+    world.deliver(
+        world.upload(
+            "a.csv",
+            "id,customer,quantity,price,gift,ordered,sent,note\n"
+            "1,Smith,007,5.50,yes,2026-02-28,2026-02-28T10:00:00+02:00, n \n",
+        )
+    )
+    assert only_item(world) == {
+        "data": {"S": '{"id":"1","customer":"Smith"}'},
+        "quantity": {"N": "7"},
+        "unit_price": {"N": "5.50"},  # AWS stores 5.5
+        "gift": {"BOOL": True},
+        "ordered": {"S": "2026-02-28"},
+        "sent": {"S": "2026-02-28T08:00:00+00:00"},
+        "note": {"S": " n "},
+    }
+
+
+def test_an_empty_cell_is_no_attribute(world: World) -> None:
+    """Rows of one request have different attributes then."""
+    lines = "".join(f"{n},{n if n % 2 else ''},,,,,\n" for n in range(60))
+    world.deliver(world.upload("a.csv", f"id,quantity,price,gift,ordered,sent,note\n{lines}"))
+    rows, _ = world.tables()
+    assert len(rows) == 60
+    for item in rows.values():
+        number = int(item["pk"]["S"].partition("#")[2])
+        assert item.get("quantity") == ({"N": str(number)} if number % 2 else None)
+        assert "unit_price" not in item
+
+
+def test_a_bad_cell_is_recorded_without_its_value(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = "1,x12y,1,,,,\n2,1,4711x,,,,\n3,1,1,,,,\n"
+    world.deliver(world.upload("a.csv", f"id,quantity,price,gift,ordered,sent,note\n{lines}"))
+    assert world.rejects("a.csv") == [(2, "column quantity: not an integer"), (3, "column price: not a decimal")]
+    assert list(world.rows()) == ["3"]
+    everything = capsys.readouterr().out + repr(world.tables()[1])
+    assert not any(secret in everything for secret in ("x12y", "4711x"))
+
+
+def test_a_file_without_a_declared_column_is_rejected(world: World) -> None:
+    world.deliver(world.upload("a.csv", "id,quantity\n1,2\n"))
+    record = world.file("a.csv")
+    assert (record["status"], world.rows()) == ("REJECTED", {})
+    assert "no column is named 'price'" in record["reason"]
+
+
+@pytest.mark.parametrize(
+    ("second", "rejected"),
+    [("5.5", []), ("5.50", []), ("+05.500", []), ("5.51", [3]), ("", [3]), ("-5.5", [3])],
+)
+def test_the_same_id_is_compared_by_its_values(world: World, second: str, rejected: list[int]) -> None:
+    lines = f"1,,5.50,,,,\n1,,{second},,,,\n"
+    world.deliver(world.upload("a.csv", f"id,quantity,price,gift,ordered,sent,note\n{lines}"))
+    assert [line for line, _ in world.rejects("a.csv")] == rejected
+
+
+def test_a_file_is_finished_with_the_columns_it_began_with(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world.tuned(checkpoint_rows=25)
+    text = "id,quantity,price,gift,ordered,sent,note\n" + "".join(f"{n},{n},,,,,\n" for n in range(90))
+    event = world.upload("a.csv", text)
+    calls = Calls(world.s3, world.dynamodb)
+    calls.die_before = 14
+    with pytest.raises(Killed):
+        world.deliver(event)
+    calls.die_before = None
+    assert 0 < world.file("a.csv")["rows_read"] < 90
+    monkeypatch.setenv("COLUMNS", "{}")
+    world.deliver(event)
+    assert world.file("a.csv")["status"] == "COMPLETE"
+    assert all("quantity" in item for item in world.tables()[0].values())
+    recorded = json.loads(world.file("a.csv")["format"])
+    assert recorded["columns"] == COLUMNS
+
+
+def test_an_earlier_line_replaces_all_values(world: World, queue: Invocations) -> None:
+    """In parts: the later line is stored first, and has attributes that the earlier line has not."""
+    world = world.tuned(block_bytes=64, part_lines=10, whole_parts=1)
+    lines = [f"{n},{n},,,,,\n" for n in range(40)]
+    lines[35] = "3,8,1.5,yes,2026-01-01,,x\n"
+    event = world.upload("a.csv", "id,quantity,price,gift,ordered,sent,note\n" + "".join(lines))
+    world.deliver(event)
+    queue.events.reverse()
+    deliver_all(world, queue)
+    [item] = [item for pk, item in world.tables()[0].items() if pk.endswith("#3")]
+    assert set(item) == {"pk", "etag", "line", "data", "quantity"}
+    assert (item["line"], item["quantity"]) == ({"N": "5"}, {"N": "3"})
+    assert [line for line, _ in world.rejects("a.csv")] == [37]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "is_altered"),
+    [
+        ("expires_at", {"N": "1"}, False),
+        ("quantity", {"N": "2.0"}, False),
+        ("quantity", {"N": "3"}, True),
+        ("quantity", {"S": "2"}, True),
+        ("quantity", {"L": []}, True),
+        ("gift", {"N": "1"}, True),
+        ("gift", {"S": "True"}, True),
+        ("note", {"S": "x"}, True),
+    ],
+)
+def test_what_others_change_is_told_by_declared_values(
+    world: World, attribute: str, value: Any, is_altered: bool
+) -> None:
+    text = "id,quantity,price,gift,ordered,sent,note\n1,2,,true,,,\n"
+    world.deliver(world.upload("a.csv", text))
+    [item] = world.tables()[0].values()
+    world.dynamodb.put_item(TableName=world.rows_table, Item=item | {attribute: value})
+    again = world.upload("b.csv", text)
+    if is_altered:
+        with pytest.raises(TableAltered):
+            world.deliver(again)
+    else:
+        world.deliver(again)
+        assert world.file("b.csv")["status"] == "COMPLETE"
+
+
+@pytest.mark.parametrize("number", ["1", "1.5", "-1" + "0" * 37, "9" * 38, "-0." + "9" * 38, "0." + "0" * 80 + "12"])
+def test_the_size_of_an_item_counts_its_values(world: World, number: str) -> None:
+    """AWS refuses an item of more than 400 KB. A number takes at most 21 bytes there, and is taken for 23 at most."""
+    destination = DynamoDbDestination(DynamoDbTable(world.dynamodb, "none", deadline=Deadline.never()))
+    etag, rest = "e" * 32, "pketaglinedata" + "e" * 32 * 2 + "#1" + "{}" + "price" + "note"
+    values: dict[str, Value | None] = {"price": Decimal(number), "note": "n" * (MAX_ITEM - len(rest) - 2 - 23)}
+    assert destination.refusal(etag, Row(2, "1", "{}", values)) is None
+    values["note"] = "n" * (MAX_ITEM - len(rest) - 2)
+    assert "too large" in str(destination.refusal(etag, Row(2, "1", "{}", values)))
+
+
+@pytest.fixture(scope="module")
+def typed_world(aws: LocalAws) -> Iterator[World]:  # noqa: ARG001 - it is the server
+    with fresh_world(Tuning()) as made:
+        yield made
+
+
+cells = {
+    "integer": st.integers(-(10**38) + 1, 10**38 - 1).map(str),
+    "decimal": st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**20), max_value=10**20).map(
+        lambda number: f"{number:f}"
+    ),
+    "boolean": st.sampled_from(["true", "NO", "1"]),
+    "date": st.dates().map(str),
+    "timestamp": st.datetimes().map(lambda at: f"{at.isoformat()}Z"),
+    "text": st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+}
+rows_of_cells = st.lists(
+    st.tuples(*(st.just("") | cells[type_.split()[0]] for type_ in COLUMNS.values())), min_size=1, max_size=25
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows_of_cells)
+def test_what_is_stored_reads_back_as_the_same_values(typed_world: World, records: list[tuple[str, ...]]) -> None:
+    columns = IngestConfig.from_environment().format
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+    writer.writerow(["id", *COLUMNS])
+    writer.writerows([f"{number:02d}", *record] for number, record in enumerate(records))
+    read = list(csvfile.read_rows(io.BytesIO(text.getvalue().encode()), columns))
+    rows = [row for row in read if isinstance(row, Row)]
+    assert len(rows) == len(records)
+    table = DynamoDbTable(typed_world.dynamodb, typed_world.rows_table, deadline=Deadline.never())
+    destination = DynamoDbDestination(table)
+    etag = uuid.uuid4().hex
+    store = RowStore(destination, etag=etag, on_duplicate_id=lambda: None)
+    assert store.store(rows).already_present == 0
+    assert store.store(rows).already_present == len(rows)
+    for row, stored in zip(rows, destination.fetch(etag, rows), strict=True):
+        names = list(row.values)
+        assert fingerprint(row, names) == fingerprint(stored, names)
+        assert {name: value for name, value in row.values.items() if value is not None} == stored.values

@@ -1,0 +1,196 @@
+"""Cells of declared columns: stored with exactly their value, or the reason why their row is rejected."""
+
+import io
+import re
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csv_ingest.csvfile import read_header, read_rows
+from csv_ingest.model import Column, FileFormat, RejectedRow, Row, UnreadableFile, Value
+from local.server import PROJECT
+
+REJECTED = "–"  # noqa: RUF001 - as in the documentation
+TYPES = ("text", "integer", "decimal", "boolean", "date", "timestamp")
+
+
+TYPED = FileFormat(
+    "no",
+    ";",
+    "cp1252",
+    ",",
+    (Column.parse("Stück", "integer as quantity"), Column.parse("Preis", "decimal required as price")),
+)
+
+REASONS = [
+    f"column price: not {kind}{more}"
+    for kind in ("an integer", "a decimal", "a boolean", "a date", "a timestamp")
+    for more in ("", ": more than 38 digits", ": no time zone", ": not within the years 1 to 9999 in UTC")
+]
+"""None of them quotes a cell."""
+
+
+def read(text: str, format_: FileFormat = TYPED) -> list[Row | RejectedRow]:
+    return list(read_rows(io.BytesIO(text.encode(format_.encoding)), format_))
+
+
+def read_cell(cell: str, type_: str, *, separator: str = ".", required: bool = False) -> Value | RejectedRow | None:
+    """The value of a cell, or the rejected row."""
+    column = Column("price", type_, required, "price")
+    format_ = FileFormat("@line", ",", "utf-8", separator, (column,))
+    [row] = read('price,z\n"' + cell.replace('"', '""') + '",\n', format_)
+    if isinstance(row, RejectedRow):
+        return row
+    assert row.data == '{"z":""}'
+    return row.values["price"]
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """Each cell of docs/settings.md, with the heading of a column and what is written there."""
+    section = (PROJECT / "docs/settings.md").read_text().partition("### What each type accepts")[2].partition("\n#")[0]
+    cases = []
+    headings: list[str] = []
+    for line in section.splitlines():
+        if line.startswith("| cell |"):
+            headings = [each.strip().replace("`", "") for each in line.strip("|").split("|")]
+        elif line.startswith("| `"):
+            cell, *expected = [each.strip() for each in line.strip("|").split("|")]
+            cases += [(cell.strip("`"), *pair) for pair in zip(headings[1:], expected, strict=True)]
+    return cases
+
+
+def test_the_documentation_has_every_type_but_text() -> None:
+    assert {heading.partition(",")[0] for _, heading, _ in documented()} == {*TYPES} - {"text"}
+
+
+@pytest.mark.parametrize(("cell", "heading", "expected"), documented())
+def test_a_spelling_means_what_the_documentation_says(cell: str, heading: str, expected: str) -> None:
+    type_, _, comma = heading.partition(",")
+    found = read_cell(cell, type_, separator="," if comma else ".")
+    if expected == REJECTED:
+        assert isinstance(found, RejectedRow)
+        assert found.reason in REASONS
+        assert f" {type_}" in found.reason
+    elif type_ in ("integer", "decimal"):
+        assert isinstance(found, Decimal)
+        assert found == Decimal(expected)
+    else:
+        assert found == {"true": True, "false": False}.get(expected, expected)
+
+
+@pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.parametrize("cell", ["", "  "])
+def test_an_empty_cell_is_no_value(type_: str, cell: str) -> None:
+    if type_ == "text" and cell:
+        assert read_cell(cell, type_) == cell
+    else:
+        assert read_cell(cell, type_) is None
+        assert read_cell(cell, type_, required=True) == RejectedRow(2, "column price: empty, but required")
+
+
+@pytest.mark.parametrize(
+    ("cell", "type_", "reason"),
+    [
+        ("9" * 39, "integer", "column price: not an integer: more than 38 digits"),
+        ("0." + "1" * 39, "decimal", "column price: not a decimal: more than 38 digits"),
+        ("2026-02-28T10:30:00", "timestamp", "column price: not a timestamp: no time zone"),
+        (
+            "0001-01-01T00:00:00+02:00",
+            "timestamp",
+            "column price: not a timestamp: not within the years 1 to 9999 in UTC",
+        ),
+    ],
+)
+def test_the_reason_says_what_is_not_obvious(cell: str, type_: str, reason: str) -> None:
+    assert read_cell(cell, type_) == RejectedRow(2, reason)
+
+
+@pytest.mark.parametrize("cell", ["1" + "0" * 100_000, "0" * 100_000 + "1", "." + "0" * 100_000 + "1", "9" * 100_000])
+def test_a_very_long_number_is_decided_at_once(cell: str) -> None:
+    found = read_cell(cell, "decimal")
+    assert isinstance(found, RejectedRow) or found == 1
+
+
+numbers = st.from_regex(r"\A[+-]?[0-9]{0,45}\.?[0-9]{0,45}\Z")
+moments = st.builds(
+    lambda at, zone: at.isoformat() + zone, st.datetimes(), st.sampled_from(["", "Z", "+02:00", "-0930", "+05"])
+)
+likely = numbers | moments | st.dates().map(str) | st.sampled_from(["true", "No", "1", " 0 ", "٣", "1_0", "１"])  # noqa: RUF001
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])) | likely, st.sampled_from(TYPES))
+def test_any_cell_is_stored_exactly_or_rejects_its_row(cell: str, type_: str) -> None:
+    found = read_cell(cell, type_)
+    if isinstance(found, RejectedRow):
+        assert found.reason in REASONS
+        assert not (type_ == "decimal" and re.fullmatch(r"-?[0-9]{1,19}\.[0-9]{1,19}", cell))
+        assert type_ != "text"
+    elif type_ == "text":
+        assert found == (cell or None)
+    elif found is not None:
+        assert found == _value_of(cell.strip(" "), type_)
+
+
+def _value_of(cell: str, type_: str) -> object:
+    """What a cell means, by other code."""
+    if type_ in ("integer", "decimal"):
+        try:
+            return Decimal(cell)
+        except InvalidOperation:
+            return "no number"
+    if type_ == "boolean":
+        return cell.lower() in ("true", "yes", "1")
+    return cell if type_ == "date" else datetime.fromisoformat(cell).astimezone().astimezone(UTC).isoformat()
+
+
+@given(st.lists(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1)), min_size=2))  # noqa: DTZ001 - the zone follows
+def test_timestamps_sort_in_the_order_of_time(times: list[datetime]) -> None:
+    stored = [read_cell(time.isoformat() + "+01:00", "timestamp") for time in sorted(times)]
+    assert stored == sorted(map(str, stored))
+
+
+def test_columns_are_found_by_name_in_any_order() -> None:
+    [row] = read("Preis;Ort;Stück;no\n1,5;Köln;3;A-1\n")
+    assert row == Row(2, "A-1", '{"Ort":"Köln","no":"A-1"}', {"quantity": Decimal(3), "price": Decimal("1.5")})
+
+
+def test_only_the_row_of_a_bad_cell_is_rejected() -> None:
+    rows = read("no;Stück;Preis\n1;x;1\n2;;1\n3;1;\n4;1;1,0,0\n5;1\n;x;x\n")
+    assert rows == [
+        RejectedRow(2, "column Stück: not an integer"),
+        Row(3, "2", '{"no":"2"}', {"quantity": None, "price": Decimal(1)}),
+        RejectedRow(4, "column Preis: empty, but required"),
+        RejectedRow(5, "column Preis: not a decimal"),
+        RejectedRow(6, "2 fields, expected 3"),
+        RejectedRow(7, "no id"),
+    ]
+
+
+def test_a_file_without_a_declared_column_is_unreadable() -> None:
+    with pytest.raises(UnreadableFile, match=r"no column is named 'Preis'.*or set columns"):
+        read_header(io.BytesIO("no;Stück\n".encode("cp1252")), TYPED)
+
+
+def test_the_advice_knows_the_delimiter_of_declared_columns() -> None:
+    format_ = FileFormat("@line", ",", "utf-8", columns=(Column.parse("price", "decimal"),))
+    with pytest.raises(UnreadableFile, match="set delimiter=semicolon"):
+        read("id;price\n1;2\n", format_)
+
+
+def test_a_file_whose_columns_are_all_declared_is_read() -> None:
+    format_ = FileFormat("id", ",", "utf-8", columns=(Column.parse("id", "integer"),))
+    assert read("id\n7\n", format_) == [Row(2, "7", "{}", {"id": Decimal(7)})]
+
+
+@pytest.mark.parametrize("declaration", ["text", "decimal required", "date as day", "boolean required as gift"])
+def test_a_declaration_is_written_as_it_is_read(declaration: str) -> None:
+    assert Column.parse("x", declaration).declaration == declaration
+
+
+@pytest.mark.parametrize("declaration", ["", "decimal as", "decimal as a b", "decimal required required", "as x"])
+def test_another_declaration_is_an_error(declaration: str) -> None:
+    with pytest.raises(ValueError, match="column x"):
+        Column.parse("x", declaration)
