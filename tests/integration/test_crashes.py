@@ -27,7 +27,16 @@ def deliver_until_it_succeeds(world: World, event: dict[str, Any], calls: Calls)
     calls.lose_answer_of = None
 
 
-@pytest.mark.parametrize("content", [BROKEN_UP, "id\n1\n\0"], ids=["120 rows", "unreadable"])
+@pytest.fixture(params=["default", "orders"])
+def _feed(world: World, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:  # noqa: ARG001 - it has the other variables
+    """The only feed, whose columns are text; or one of several, with a typed column."""
+    if request.param == "orders":
+        monkeypatch.setenv("FEED", "orders")
+        monkeypatch.setenv("COLUMNS", '{"name": "integer"}')
+
+
+@pytest.mark.usefixtures("_feed")
+@pytest.mark.parametrize("content", [BROKEN_UP, "id,name\n1,1\n\0"], ids=["120 rows", "unreadable"])
 @pytest.mark.parametrize("fault", ["die_before", "die_after", "fail_at", "lose_answer_of"])
 def test_a_fault_at_any_call_leaves_no_trace(world: World, content: str, fault: str) -> None:
     world = world.tuned(checkpoint_rows=50)
@@ -48,7 +57,8 @@ def test_a_fault_at_any_call_leaves_no_trace(world: World, content: str, fault: 
         assert set(told) == ({"Rejected"} if content != BROKEN_UP else set()), f"{fault} {number}"
 
 
-@pytest.mark.parametrize("content", [BROKEN_UP, "id\n1\n\0"], ids=["120 rows", "unreadable"])
+@pytest.mark.usefixtures("_feed")
+@pytest.mark.parametrize("content", [BROKEN_UP, "id,name\n1,1\n\0"], ids=["120 rows", "unreadable"])
 def test_overlapping_deliveries_end_in_the_tables_of_one(world: World, content: str) -> None:
     event = world.upload("a.csv", content)
     calls = Calls(world.s3, world.dynamodb)

@@ -31,6 +31,9 @@ FEW = {
 }
 
 
+COLUMNS = {"different ids": "{}", "repeated ids": '{"name": "integer"}'}
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
@@ -38,8 +41,11 @@ FEW = {
         ("repeated ids", "lose_answer_of"),  # each time, botocore waits before it sends the request again
     ],
 )
-def test_a_fault_at_any_call_leaves_no_trace(world: World, queue: Invocations, content: str, fault: str) -> None:
+def test_a_fault_at_any_call_leaves_no_trace(
+    world: World, queue: Invocations, content: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each delivery in turn is hit at one of its calls, and delivered again as Lambda does."""
+    monkeypatch.setenv("COLUMNS", COLUMNS[content])
     world = world.tuned(part_lines=30)
     event = world.upload("a.csv", FEW[content])
     calls = Calls(world.s3, world.dynamodb, clients.lambda_())
