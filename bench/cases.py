@@ -45,6 +45,14 @@ def handler_cpu() -> Found:
     return _handler(ROWS)
 
 
+def handler_typed() -> Found:
+    """The same file, with four columns of types of their own."""
+    os.environ["COLUMNS"] = json.dumps(
+        {"quantity": "integer", "price": "decimal", "ordered": "date", "gift": "boolean"}
+    )
+    return _handler(ROWS)
+
+
 def handler_latency(in_flight: int) -> Found:
     """The same, with each request to DynamoDB on its way for 8 ms."""
     return _handler(ROWS, latency=LATENCY, in_flight=in_flight)
@@ -312,7 +320,7 @@ def _upload(rows: int) -> tuple[str, str]:
     from local.examples import orders
 
     key = f"{uuid.uuid4().hex}.csv"
-    last = f"{uuid.uuid4().hex},,,,,,\n".encode()
+    last = f"{uuid.uuid4().hex},,,,,,,,\n".encode()
     answer = boto3.client("s3").put_object(Bucket=os.environ["UPLOAD_BUCKET"], Key=key, Body=orders(rows - 1) + last)
     return key, answer["ETag"].strip('"')
 
@@ -354,6 +362,7 @@ def write_quoted_file(path: Path, size: int) -> None:
 
 CASES: dict[str, Callable[..., Found]] = {
     "handler": handler_cpu,
+    "handler, typed": handler_typed,
     "put_item": lambda: put_item(ROWS),
     "batch_write": batch_write,
     "floor": floor,

@@ -19,7 +19,7 @@ def orders(count: int) -> bytes:
     """A CSV file of `count` rows of about 130 bytes, the same at every call."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(["id", "customer", "email", "item", "quantity", "price", "note"])
+    writer.writerow(["id", "customer", "email", "item", "quantity", "price", "ordered", "gift", "note"])
     for number in range(count):
         customer = number * 7919 % 100_003
         writer.writerow(
@@ -30,7 +30,9 @@ def orders(count: int) -> bytes:
                 f"Teapot, model {number % 37}",
                 number % 9 + 1,
                 f"{number % 10_000 / 100:.2f}",
-                "please ring the bell twice, then wait",
+                f"2026-{number % 12 + 1:02}-{number % 28 + 1:02}",
+                "false" if number % 3 else "true",
+                "please ring the bell, twice",
             ]
         )
     return text.getvalue().encode()

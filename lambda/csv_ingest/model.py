@@ -118,8 +118,12 @@ class Row(NamedTuple):
 
     @property
     def characters(self) -> int:
-        """How many characters of text the row has, about."""
-        return len(self.data) + sum(map(len, map(str, self.values.values()))) if self.values else len(self.data)
+        """How many characters of text the row has."""
+        count = len(self.data)
+        for value in self.values.values():
+            if isinstance(value, str):
+                count += len(value)
+        return count
 
 
 class RejectedRow(NamedTuple):

@@ -79,7 +79,8 @@ def _boolean(cell: str) -> bool:
 def _date(cell: str) -> str:
     if not _DATE.fullmatch(cell):
         raise ValueError
-    return date.fromisoformat(cell).isoformat()
+    date.fromisoformat(cell)
+    return cell
 
 
 def _timestamp(cell: str) -> str:

@@ -112,15 +112,15 @@ def _item(etag: str, row: Row) -> Item:
         "data": {"S": row.data},
     }
     for name, value in row.values.items():
-        if value is not None:
-            item[name] = _attribute(value)
+        if value is None:
+            continue
+        if isinstance(value, str):
+            item[name] = {"S": value}
+        elif isinstance(value, bool):
+            item[name] = {"BOOL": value}
+        else:
+            item[name] = {"N": str(value)}
     return item
-
-
-def _attribute(value: Value) -> "AttributeValueTypeDef":
-    if isinstance(value, str):
-        return {"S": value}
-    return {"BOOL": value} if isinstance(value, bool) else {"N": str(value)}
 
 
 def _value(attribute: "AttributeValueTypeDef") -> Value:
