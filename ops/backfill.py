@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from csv_ingest.ledger import SETTLED
+from ops.feed import Feed
 from ops.pipeline import Pipeline
 
 
@@ -19,16 +20,17 @@ def backfill(
     pipeline: Pipeline,
     *,
     prefix: str,
+    feed: Feed | None = None,
     rate: float,
     again: bool = False,
     progress: Callable[[Backfilled], None] = lambda _: None,
 ) -> Backfilled:
-    """Deliver each upload below a prefix, at most `rate` a second; those that are settled only `again`.
+    """Deliver each upload below a prefix, of one feed or of all, at most `rate` a second; those that are settled only `again`.
 
     Interrupted, it is resumed by the same call: what is settled by then is passed over, at one read each.
     """
     done = Backfilled()
-    for upload, record in pipeline.records(prefix):
+    for upload, record in pipeline.records(prefix, feed):
         if record.status in SETTLED and not again:
             done = done._replace(settled_before=done.settled_before + 1)
         else:

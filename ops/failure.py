@@ -9,6 +9,7 @@ from urllib.parse import unquote_plus
 
 from csv_ingest.events import object_version, part_job
 from csv_ingest.model import MalformedEvent, ObjectVersion, PartJob
+from ops.feed import name_of_function
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -76,7 +77,7 @@ def failure_of(message: "MessageTypeDef") -> Failure:
             reason=str(payload.get("errorMessage", "")),
             event=event,
             subjects=[_subject(each) for each in event.get("Records", [])],
-            function=_name_of(context["functionArn"]),
+            function=name_of_function(context["functionArn"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MalformedEvent) as error:
         return Failure(id_, receipt, sent_at, "unreadable", f"not a failure record: {error!r}")
@@ -87,9 +88,3 @@ def _subject(record: dict[str, Any]) -> Subject:
     with suppress(MalformedEvent):
         version = object_version(record)
     return Subject(unquote_plus(record["s3"]["object"]["key"]), part_job(record), version)
-
-
-def _name_of(arn: str) -> str:
-    """The name in a function's ARN, `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, which may end with a version."""
-    parts = arn.split(":")
-    return parts[6] if len(parts) > 6 else arn  # noqa: PLR2004 - where the name is

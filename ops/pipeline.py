@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-from csv_ingest import ledger, source
-from csv_ingest.configuration import IngestConfig
+from csv_ingest import ledger
 from csv_ingest.deadline import Deadline
-from csv_ingest.destinations.base import Destination
-from csv_ingest.destinations.dynamodb import DynamoDbDestination
 from csv_ingest.dynamodb_table import DynamoDbTable
 from csv_ingest.events import Event, upload_event
 from csv_ingest.model import FileFormat, ObjectVersion, Upload
+from ops.feed import Feed, Notification, name_of_function
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,17 +32,23 @@ class NotDeployed(Exception):
     """There is no such stack where the credentials lead, or it is not a stack of this project."""
 
 
+class NoFeed(Exception):
+    """A key, or a name, is of none of the feeds."""
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """The names of what was deployed, and clients that reach it."""
 
     stack: str
     upload_bucket: str
-    rows_table: str
     files_table: str
     failure_queue: str
     alarm_topic: str
-    function: str
+    functions_of_feeds: Mapping[str, str]
+    """The name of the ingest function of each feed, by the suffix of its outputs."""
+    tables_of_feeds: Mapping[str, str]
+    """The name of the rows table of each feed, by the same suffix."""
 
     @classmethod
     def find(cls, stack: str) -> "Pipeline":
@@ -64,15 +68,16 @@ class Pipeline:
                 " for the local AWS, run `make local` and set what it exports."
             ) from error
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+        functions = _by_suffix(outputs, "IngestFunctionName")
         try:
             return cls(
                 stack=stack,
                 upload_bucket=outputs["UploadBucketName"],
-                rows_table=outputs["RowsTableName"],
                 files_table=outputs["FilesTableName"],
                 failure_queue=outputs["FailureQueueUrl"],
                 alarm_topic=outputs["AlarmTopicArn"],
-                function=outputs["IngestFunctionName"],
+                functions_of_feeds=functions or {"": outputs["IngestFunctionName"]},
+                tables_of_feeds={suffix: outputs[f"RowsTableName{suffix}"] for suffix in functions},
             )
         except KeyError as error:
             raise NotDeployed(f"stack {stack} has no output {error}: it is another project's, or an old one") from error
@@ -99,27 +104,45 @@ class Pipeline:
         return ledger.FilesTable(DynamoDbTable(self.dynamodb, self.files_table, deadline=Deadline.never()))
 
     @cached_property
-    def destination(self) -> Destination:
-        """Where the rows are."""
-        return DynamoDbDestination(DynamoDbTable(self.dynamodb, self.rows_table, deadline=Deadline.never()))
+    def feeds(self) -> Sequence[Feed]:
+        """The feeds, in the order of their suffixes. At least one."""
+        tables = self.tables_of_feeds
+        return [Feed(suffix, name, tables[suffix], self) for suffix, name in sorted(self.functions_of_feeds.items())]
+
+    def feed_of(self, key: str) -> Feed:
+        """The feed that ingests a key; raises NoFeed if there are several and the key is of none of them."""
+        if len(self.feeds) == 1:
+            return self.feeds[0]
+        for feed in self.feeds:
+            if feed.is_ingested(key):
+                return feed
+        raise NoFeed(f"{key} is of no feed: only {self.rule} is ingested")
+
+    def feed_named(self, name: str) -> Feed:
+        """The feed with a name; raises NoFeed with the names that there are."""
+        for feed in self.feeds:
+            if feed.name == name:
+                return feed
+        names = ", ".join(feed.name for feed in self.feeds)
+        raise NoFeed(f"there is no feed {name}; the feeds are: {names}")
+
+    @property
+    def rule(self) -> str:
+        """Which keys are ingested, for people."""
+        return ", ".join(f"{before}*{after}" for feed in self.feeds for before, after in feed.triggers)
 
     @cached_property
-    def config(self) -> IngestConfig:
-        """The configuration of the deployed function: files are read here exactly as they are there."""
-        function = self.lambda_.get_function_configuration(FunctionName=self.function)
-        return IngestConfig.from_environment(function["Environment"]["Variables"])
-
-    @cached_property
-    def triggers(self) -> list[tuple[str, str]]:
-        """The prefixes and suffixes whose uploads are ingested, as the bucket has them."""
-        notifications = self.s3.get_bucket_notification_configuration(Bucket=self.upload_bucket)
+    def notifications(self) -> list[Notification]:
+        """Which uploads invoke which function, as the bucket has it; in a bucket of your own, of other stacks too."""
+        configured = self.s3.get_bucket_notification_configuration(Bucket=self.upload_bucket)
         found = []
-        for trigger in notifications.get("LambdaFunctionConfigurations", []):
+        for trigger in configured.get("LambdaFunctionConfigurations", []):
             rules = {
                 rule["Name"].lower(): rule["Value"]
                 for rule in trigger.get("Filter", {}).get("Key", {}).get("FilterRules", [])
             }
-            found.append((rules.get("prefix", ""), rules.get("suffix", "")))
+            function = name_of_function(trigger["LambdaFunctionArn"])
+            found.append(Notification(function, rules.get("prefix", ""), rules.get("suffix", "")))
         return found
 
     @cached_property
@@ -135,8 +158,8 @@ class Pipeline:
         return frozenset(each["FunctionName"] for each in found if each.get("Handler", "").startswith("csv_ingest."))
 
     def is_ingested(self, key: str) -> bool:
-        """Whether an upload under this key triggers the function."""
-        return any(key.startswith(prefix) and key.endswith(suffix) for prefix, suffix in self.triggers)
+        """Whether an upload under this key triggers the function of a feed."""
+        return any(feed.is_ingested(key) for feed in self.feeds)
 
     def latest(self, key: str) -> ObjectVersion:
         """The current version of an object, as S3 has it."""
@@ -144,32 +167,33 @@ class Pipeline:
         etag = head["ETag"].strip('"')
         return ObjectVersion(self.upload_bucket, key, head["VersionId"], etag, head["ContentLength"])
 
-    def uploads(self, prefix: str = "") -> Iterator[Upload]:
-        """Every version in the bucket that is or should have been ingested."""
-        suffixes = [suffix for _, suffix in self.triggers]
-        listed = source.list_uploads(self.s3, self.upload_bucket, prefix=prefix, suffixes=suffixes)
-        return (upload for upload in listed if self.is_ingested(upload.version.key))
+    def uploads(self, prefix: str = "", feed: Feed | None = None) -> Iterator[Upload]:
+        """Every version in the bucket that is or should have been ingested, by a feed or by any."""
+        for each in [feed] if feed else self.feeds:
+            yield from each.uploads(prefix)
 
-    def records(self, prefix: str = "") -> Iterator[tuple[Upload, ledger.FileRecord]]:
+    def records(self, prefix: str = "", feed: Feed | None = None) -> Iterator[tuple[Upload, ledger.FileRecord]]:
         """Every version in the bucket, as `uploads`, with its record."""
-        return self.files.records(self.uploads(prefix))
+        return self.files.records(self.uploads(prefix, feed))
 
     def format_of(self, version: ObjectVersion, record: ledger.FileRecord) -> FileFormat:
         """How an upload is or will be read: as recorded, for the upload or for its ETag, before today's settings."""
-        content = None if record.format else self.files.content(version.etag, record.feed)
-        return record.format or (content.format if content else self.config.format)
+        if record.format:
+            return record.format
+        feed = self.feed_of(version.key)
+        content = self.files.content(version.etag, feed.name)
+        return content.format if content else feed.config.format
 
-    def deliver(self, event: Event, function: str | None = None) -> None:
-        """Put an event into Lambda's queue, as S3 does; raises RuntimeError if Lambda did not take it."""
-        answer = self.lambda_.invoke(
-            FunctionName=function or self.function, InvocationType="Event", Payload=json.dumps(event).encode()
-        )
+    def deliver(self, event: Event, function: str) -> None:
+        """Put an event for a function into Lambda's queue, as S3 does; raises RuntimeError if Lambda did not take it."""
+        payload = json.dumps(event).encode()
+        answer = self.lambda_.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
         if answer["StatusCode"] != ACCEPTED:
             raise RuntimeError(f"Lambda answered {answer['StatusCode']} to an event, expected {ACCEPTED}")
 
     def redeliver(self, version: ObjectVersion) -> None:
-        """Put an upload's event into Lambda's queue again."""
-        self.deliver(upload_event(version))
+        """Put an upload's event into Lambda's queue again, for the function of its feed."""
+        self.deliver(upload_event(version), self.feed_of(version.key).function)
 
     def wait_until_settled(
         self,
@@ -191,6 +215,11 @@ class Pipeline:
 
         wait_until(is_settled, f"{version.key} is settled", seconds=seconds)
         return self.files.record(version)
+
+
+def _by_suffix(outputs: Mapping[str, str], name: str) -> dict[str, str]:
+    """The outputs whose key is a name and a suffix, by the suffix."""
+    return {key.removeprefix(name): value for key, value in outputs.items() if key.startswith(name)}
 
 
 def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 60) -> None:

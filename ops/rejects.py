@@ -19,8 +19,9 @@ def rows_to_send_back(
 
     The file is read as it was when it was ingested. Raises UnreadableFile if it is not what it was.
     """
-    with source.open_object(record.object_version(pipeline.upload_bucket), pipeline.s3) as stream:
-        records = csvfile.read_records(stream, record.format or pipeline.config.format)
+    version = record.object_version(pipeline.upload_bucket)
+    with source.open_object(version, pipeline.s3) as stream:
+        records = csvfile.read_records(stream, pipeline.format_of(version, record))
         for _, names in islice(records, 1):
             yield None, names
         for rejected in pipeline.files.rejected_rows(key, record.etag):

@@ -1,11 +1,12 @@
 """Mend what an audit found wrong."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from csv_ingest import csvfile, source
 from csv_ingest.ledger import COMPLETE
 from csv_ingest.model import ObjectVersion, Row
+from ops.feed import Feed
 from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
 from ops.pipeline import Pipeline
 
@@ -24,18 +25,18 @@ class Repaired:
     """Findings for which nothing was done: a person has to look."""
 
 
-def repair(pipeline: Pipeline, findings: Iterable[Discrepancy], *, deliver: bool = True) -> Repaired:
+def repair(pipeline: Pipeline, findings: Iterable[Discrepancy], *, paused: Collection[Feed] = ()) -> Repaired:
     """Make the tables what the files say, where an audit found them otherwise.
 
     What is written follows from the content of a file and its recorded format alone, and a delivery would write the
     same. So deliveries can go on meanwhile, and a repair can be interrupted anywhere and be repeated. Rows that belong
-    to no file are left alone: nobody but their author knows what they are. Unsettled uploads are left alone unless
-    `deliver`.
+    to no file are left alone: nobody but their author knows what they are. Unsettled uploads of the
+    `paused` feeds are left alone.
     """
     done = Repaired()
     remedies: dict[ObjectVersion, list[Remedy]] = {}
     for finding in findings:
-        can_be_mended = deliver or not isinstance(finding.remedy, Redeliver)
+        can_be_mended = not isinstance(finding.remedy, Redeliver) or pipeline.feed_of(finding.key) not in paused
         if can_be_mended and finding.version is not None and finding.remedy is not None:
             remedies.setdefault(finding.version, []).append(finding.remedy)
         else:
@@ -68,14 +69,14 @@ def _mend(pipeline: Pipeline, version: ObjectVersion, remedy: Remedy, done: Repa
 
 def _restore_rows(pipeline: Pipeline, version: ObjectVersion, lines: set[int]) -> int:
     """Write the rows of some lines, each the first with its id, whatever the destination has; returns how many."""
-    record = pipeline.files.record(version)
+    record, feed = pipeline.files.record(version), pipeline.feed_of(version.key)
     if record.status != COMPLETE:
         # A row of a later line may be stored, which a part would note before it replaces the row.
-        pipeline.files.mark_duplicate_ids(version.etag, record.feed)
+        pipeline.files.mark_duplicate_ids(version.etag, feed.name)
     restored = 0
     with source.open_object(version, pipeline.s3) as stream:
         for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
             if isinstance(row, Row) and row.line in lines:
-                pipeline.destination.overwrite(version.etag, row)
+                feed.destination.overwrite(version.etag, row)
                 restored += 1
     return restored

@@ -41,14 +41,14 @@ def plan(pipeline: Pipeline, paths: Iterable[Path], folder: str) -> Plan:
         key = before + name
         if not _is_text(key) or not pipeline.is_ingested(key):
             if is_named:
-                raise NotIngested(f"{key} would not be ingested: {_rule(pipeline)}")
+                raise NotIngested(f"{key} would not be ingested: only {pipeline.rule} is")
             passed_over.append(file)
         elif key in files:
             raise NotIngested(f"{files[key]} and {file} would have the same key, {key}: upload one after the other")
         else:
             files[key] = file
     if not files:
-        raise NotIngested(f"no file in the folder would be ingested: {_rule(pipeline)}")
+        raise NotIngested(f"no file in the folder would be ingested: only {pipeline.rule} is")
     return Plan([Planned(file, key) for key, file in files.items()], passed_over)
 
 
@@ -92,8 +92,3 @@ def _is_text(key: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _rule(pipeline: Pipeline) -> str:
-    wanted = ", ".join(f"{before}*{after}" for before, after in pipeline.triggers)
-    return f"only {wanted} is"

@@ -1,0 +1,102 @@
+"""A feed of a deployed pipeline: its function, its rows table, and which uploads are its own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from os.path import commonprefix
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from csv_ingest import source
+from csv_ingest.configuration import IngestConfig
+from csv_ingest.deadline import Deadline
+from csv_ingest.destinations.base import Destination
+from csv_ingest.destinations.dynamodb import DynamoDbDestination
+from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.model import Upload
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+
+
+class Notification(NamedTuple):
+    """Which uploads of the bucket invoke a function."""
+
+    function: str
+    """Its name."""
+    prefix: str
+    suffix: str
+
+
+class Deployed(Protocol):
+    """What a feed has to know of its pipeline."""
+
+    @property
+    def upload_bucket(self) -> str: ...
+    @property
+    def notifications(self) -> list[Notification]: ...
+    @property
+    def s3(self) -> "S3Client": ...
+    @property
+    def dynamodb(self) -> "DynamoDBClient": ...
+    @property
+    def lambda_(self) -> "LambdaClient": ...
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A kind of file, as it is deployed. What is not in the stack's outputs is asked for when it is needed."""
+
+    suffix: str
+    """Of its outputs; empty for the feed `default`."""
+    function: str
+    rows_table: str
+    pipeline: Deployed = field(repr=False, compare=False)
+
+    @cached_property
+    def config(self) -> IngestConfig:
+        """The configuration of the deployed function: files are read here exactly as they are there."""
+        function = self.pipeline.lambda_.get_function_configuration(FunctionName=self.function)
+        return IngestConfig.from_environment(function["Environment"]["Variables"])
+
+    @property
+    def name(self) -> str:
+        return self.config.feed
+
+    @cached_property
+    def destination(self) -> Destination:
+        """Where the rows are."""
+        return DynamoDbDestination(DynamoDbTable(self.pipeline.dynamodb, self.rows_table, deadline=Deadline.never()))
+
+    @cached_property
+    def triggers(self) -> list[tuple[str, str]]:
+        """The prefixes and suffixes whose uploads are ingested, as the bucket has them."""
+        found = self.pipeline.notifications
+        return [(each.prefix, each.suffix) for each in found if each.function == self.function]
+
+    def is_ingested(self, key: str) -> bool:
+        """Whether an upload under this key triggers the function."""
+        return any(key.startswith(prefix) and key.endswith(suffix) for prefix, suffix in self.triggers)
+
+    def is_concerned(self, prefix: str) -> bool:
+        """Whether a key that begins with a text can be one of the feed."""
+        return any(own.startswith(prefix) or prefix.startswith(own) for own, _ in self.triggers)
+
+    def uploads(self, prefix: str = "") -> Iterator[Upload]:
+        """Every version in the bucket that is or should have been ingested, by key."""
+        if not self.is_concerned(prefix):
+            return
+        begin = max(prefix, commonprefix([own for own, _ in self.triggers]), key=len)
+        suffixes = [suffix for _, suffix in self.triggers]
+        for upload in source.list_uploads(
+            self.pipeline.s3, self.pipeline.upload_bucket, prefix=begin, suffixes=suffixes
+        ):
+            if self.is_ingested(upload.version.key):
+                yield upload
+
+
+def name_of_function(arn: str) -> str:
+    """The name in a function's ARN, `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, which may end with a version."""
+    parts = arn.split(":")
+    return parts[6] if len(parts) > 6 else arn  # noqa: PLR2004 - where the name is
