@@ -1,6 +1,7 @@
 """The demonstration: each way in which uploads went wrong before, and what becomes of it here."""
 
 import io
+import json
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote_plus
 
 from boto3.s3.transfer import TransferConfig
 from rich.box import SIMPLE_HEAD
@@ -19,7 +21,7 @@ from csv_ingest.events import upload_event
 from csv_ingest.ledger import REJECTED
 from csv_ingest.model import ObjectVersion
 from local.deployment import Deployment, TableRow, deploy
-from local.examples import EXAMPLES, expected_rows, orders, sample_event
+from local.examples import EXAMPLES, FEEDS, expected_rows, orders, sample_event
 from local.server import local_aws
 from ops.pipeline import wait_until
 from ops.progress import working
@@ -46,15 +48,17 @@ class Example:
 
 
 GOOD = [
-    Example("May + June.csv", "spaces and + in the key", file="orders.csv"),
-    Example("REPORT.CSV", "ending in upper case", file="REPORT.CSV"),
-    Example("excel.csv", "BOM and CRLF", file="excel.csv"),
-    Example("notes.csv", "quoted newlines", file="notes.csv"),
-    Example("multipart.csv", "a multipart upload", rows=300, multipart=True),
-    Example("orders.csv", "5,000 rows", rows=5_000),
-    Example("bad-rows.csv", "five bad rows", file="bad-rows.csv", bad_lines=(3, 4, 5, 7, 8)),
+    Example("orders/May + June.csv", "spaces, + in the key", file="orders.csv"),
+    Example("orders/REPORT.CSV", "upper-case ending", file="REPORT.CSV"),
+    Example("orders/excel.csv", "BOM and CRLF", file="excel.csv"),
+    Example("orders/multipart.csv", "a multipart upload", rows=300, multipart=True),
+    Example("orders/large.csv", "5,000 rows", rows=5_000),
+    Example("orders/bad-rows.csv", "five bad rows", file="bad-rows.csv", bad_lines=(3, 4, 5, 7, 8)),
+    Example("orders/bad-values.csv", "four bad values", file="bad-values.csv", bad_lines=(3, 4, 5, 6)),
+    Example("vendors/prices.csv", "semicolons, cp1252", file="vendors/prices.csv", bad_lines=(5,)),
+    Example("vendors/notes.csv", "quoted newlines", file="vendors/notes.csv"),
 ]
-BROKEN = Example("latin1.csv", "not UTF-8", file="latin1.csv")
+BROKEN = Example("orders/latin1.csv", "not UTF-8", file="latin1.csv")
 
 
 def demo(console: Console) -> bool:
@@ -62,20 +66,21 @@ def demo(console: Console) -> bool:
     with local_aws() as aws:
         started = time.monotonic()
         with working(f"cdk bootstrap, cdk deploy to MiniStack on {aws.endpoint}"):
-            deployment = deploy(aws)
-        console.print(f"Deployed by the CDK CLI to MiniStack in {time.monotonic() - started:.0f} s.\n")
+            deployment = deploy(aws, feeds=json.dumps(FEEDS))
+        console.print(f"Deployed two feeds by the CDK CLI to MiniStack in {time.monotonic() - started:.0f} s.\n")
         uploads = upload(deployment, [*GOOD, BROKEN], console)
         again = upload(deployment, GOOD[:1], console)[GOOD[0].key]
         with working("waiting for the function"):
             outcomes = _outcomes(deployment, uploads)
             repeated = _repeat(deployment, uploads, again)
             # An upload that was deleted before it was read: it fails for good, after its retries.
-            gone = ObjectVersion(deployment.pipeline.upload_bucket, "gone.csv", "no-such-version", "0" * 32, 1)
+            gone = ObjectVersion(deployment.pipeline.upload_bucket, "orders/gone.csv", "no-such-version", "0" * 32, 1)
             deployment.pipeline.redeliver(gone)
-            deployment.failure_of(gone.key)
+            deployment.failure_of(quote_plus(gone.key))
         console.print(outcomes)
         console.print(repeated)
-        for verb in ("status", "rejects bad-rows.csv --csv", "redrive --dry-run", "audit"):
+        _show_item(deployment, console)
+        for verb in ("status", "rejects orders/bad-values.csv", "redrive --dry-run", "audit"):
             audited = _operate(verb, console)
         return _compare(deployment, uploads, console) and audited
 
@@ -123,7 +128,7 @@ def _repeat(deployment: Deployment, uploads: Mapping[str, ObjectVersion], again:
 
     wait_until(lambda: logged("settled before", version_id=again.version_id), "the second upload is recognised")
     table.add_row("the same file uploaded again", "settled before: its content compared, no row written")
-    upload = uploads["excel.csv"]
+    upload = uploads["orders/excel.csv"]
     deliveries: list[tuple[str, dict[str, Any], str, dict[str, str]]] = [
         ("the same event again", upload_event(upload), "settled before", {"version_id": upload.version_id}),
         ("S3's test event", sample_event("s3-test-event.json"), "ignored", {"reason": "test event"}),
@@ -137,6 +142,13 @@ def _repeat(deployment: Deployment, uploads: Mapping[str, ObjectVersion], again:
     return table
 
 
+def _show_item(deployment: Deployment, console: Console) -> None:
+    """Show a row as DynamoDB has it, with its types."""
+    first = min(deployment.items().values(), key=lambda item: (item["pk"]["S"].partition("#")[2], item["pk"]["S"]))
+    console.print("[bold]A row in DynamoDB")
+    console.print(json.dumps(first, indent=2, ensure_ascii=False), markup=False, highlight=False, soft_wrap=True)
+
+
 def _operate(verb: str, console: Console) -> bool:
     """Show a verb of the operator's command line; whether it found all well."""
     console.print(f"[bold]$ python -m ops {verb}", highlight=False)
@@ -147,16 +159,17 @@ def _operate(verb: str, console: Console) -> bool:
 
 
 def _compare(deployment: Deployment, uploads: Mapping[str, ObjectVersion], console: Console) -> bool:
-    """Whether the rows table is what Python's csv module reads in the files, without any code of the pipeline."""
+    """Whether the rows tables are what Python's csv module reads in the files, without any code of the pipeline."""
     expected: dict[str, TableRow] = {}
     for example in GOOD:
-        expected |= expected_rows(example.content, uploads[example.key].etag, bad_lines=example.bad_lines)
+        feed = FEEDS[example.key.partition("/")[0]]
+        expected |= expected_rows(example.content, uploads[example.key].etag, feed=feed, bad_lines=example.bad_lines)
     stored = deployment.rows()
     missing = expected.keys() - stored.keys()
     unexpected = stored.keys() - expected.keys()
     different = {key for key in expected.keys() & stored.keys() if expected[key] != stored[key]}
     console.print(
-        f"In the rows table: {len(stored):,} of {len(expected):,} rows:"
+        f"In the rows tables: {len(stored):,} of {len(expected):,} rows:"
         f" {len(missing)} missing, {len(unexpected)} unexpected, {len(different)} different."
     )
     return not (missing or unexpected or different)

@@ -6,18 +6,30 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import boto3
+from boto3.dynamodb.types import TypeDeserializer
 
 from local.server import LocalAws, run
 from ops.pipeline import Pipeline, wait_until
 
 STACK = "CsvIngest"
 
+_DESERIALIZER = TypeDeserializer()
+
 
 class TableRow(NamedTuple):
-    """What the rows table says of one row."""
+    """What a rows table says of one row."""
 
     line: int
     data: str
+    values: Mapping[str, Any]
+    """Of the declared columns, as boto3's resources have them."""
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any]) -> "TableRow":
+        """Read an item in DynamoDB's JSON."""
+        plain = {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
+        values = {name: value for name, value in plain.items() if name not in ("pk", "etag", "line", "data")}
+        return cls(int(plain["line"]), plain["data"], values)
 
 
 @dataclass(frozen=True)
@@ -26,20 +38,24 @@ class Deployment:
 
     pipeline: Pipeline
 
-    def rows(self) -> dict[str, TableRow]:
-        """Everything in the rows table, by key."""
-        pages = self.pipeline.dynamodb.get_paginator("scan").paginate(
-            TableName=self.pipeline.rows_table, ConsistentRead=True
-        )
+    def items(self) -> dict[str, dict[str, Any]]:
+        """Everything in the rows tables of all feeds, by key, in DynamoDB's JSON."""
+        scans = self.pipeline.dynamodb.get_paginator("scan")
         return {
-            item["pk"]["S"]: TableRow(int(item["line"]["N"]), item["data"]["S"])
-            for page in pages
+            item["pk"]["S"]: dict(item)
+            for feed in self.pipeline.feeds
+            for page in scans.paginate(TableName=feed.rows_table, ConsistentRead=True)
             for item in page["Items"]
         }
 
+    def rows(self) -> dict[str, TableRow]:
+        """Everything in the rows tables of all feeds, by key."""
+        return {key: TableRow.of(item) for key, item in self.items().items()}
+
     def invoke(self, event: Mapping[str, Any]) -> str | None:
-        """Invoke the function with an event and wait for its end: None, or how it failed."""
-        answer = self.pipeline.lambda_.invoke(FunctionName=self.pipeline.function, Payload=json.dumps(event).encode())
+        """Invoke the function of the first feed with an event and wait for its end: None, or how it failed."""
+        function = self.pipeline.feeds[0].function
+        answer = self.pipeline.lambda_.invoke(FunctionName=function, Payload=json.dumps(event).encode())
         return answer.get("FunctionError")
 
     def failures(self) -> list[dict[str, Any]]:
@@ -77,16 +93,20 @@ class Deployment:
                 yield event["message"]
 
     def logged(self, message: str, *, function: str | None = None) -> list[dict[str, Any]]:
-        """The structured log records with this message, of the ingest function unless another is named."""
-        lines = self.log_lines(function or self.pipeline.function)
+        """The structured log records with this message, of the first feed's function unless another is named."""
+        lines = self.log_lines(function or self.pipeline.feeds[0].function)
         records = (json.loads(line) for line in lines if line.startswith("{"))
         return [record for record in records if record.get("message") == message]
 
 
-def deploy(aws: LocalAws) -> Deployment:
-    """`cdk bootstrap` and `cdk deploy`, as a user would; raises RuntimeError with the CLI's words if they fail."""
+def deploy(aws: LocalAws, **context: str) -> Deployment:
+    """`cdk bootstrap` and `cdk deploy -c KEY=VALUE`, as a user would.
+
+    Raises RuntimeError with the CLI's words if they fail.
+    """
     # A folder of its own: two deployments at the same time would be in each other's way in cdk.out.
     cdk = ["cdk", "--no-notices", "--output", str(aws.run_dir / "cdk.out")]
     run([*cdk, "bootstrap", "aws://000000000000/us-east-1"], log=aws.run_dir / "bootstrap.log")
-    run([*cdk, "deploy", STACK, "--require-approval", "never"], log=aws.run_dir / "deploy.log")
+    settings = [word for key, value in context.items() for word in ("-c", f"{key}={value}")]
+    run([*cdk, "deploy", STACK, "--require-approval", "never", *settings], log=aws.run_dir / "deploy.log")
     return Deployment(Pipeline.find(STACK))

@@ -3,13 +3,17 @@
 import csv
 import io
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from local.deployment import TableRow
 from local.server import PROJECT
 
 EXAMPLES = PROJECT / "examples"
+
+FEEDS: dict[str, dict[str, Any]] = json.loads((EXAMPLES / "feeds.json").read_text())
+"""The feeds of the demo, as they would be in cdk.json."""
 
 SAMPLE_EVENTS = EXAMPLES / "events"
 """What arrives without an upload: S3's own test event, and the console's template."""
@@ -54,19 +58,42 @@ def quoted_lines(size: int) -> Iterator[bytes]:
         count += len(rows)
 
 
-def expected_rows(content: bytes, etag: str, *, bad_lines: Collection[int] = ()) -> dict[str, TableRow]:
-    """The items that a file with an `id` column must lead to, as Python's csv module reads it, but for its bad rows."""
-    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
-    columns = next(reader)
+def expected_rows(
+    content: bytes, etag: str, *, feed: Mapping[str, Any] | None = None, bad_lines: Collection[int] = ()
+) -> dict[str, TableRow]:
+    """The items that a file must lead to, as Python's csv module reads it, but for its bad rows.
+
+    `feed` is how examples/feeds.json says that the file is read; without it, as by default.
+    """
+    settings = feed or {}
+    text = io.StringIO(content.decode(settings.get("encoding", "utf-8-sig")), newline="")
+    reader = csv.reader(text, delimiter=";" if settings.get("delimiter") == "semicolon" else ",")
+    names = next(reader)
     expected = {}
     first_line = reader.line_num + 1
     for record in reader:
         if first_line not in bad_lines:
-            row = dict(zip(columns, record, strict=True))
+            row = dict(zip(names, record, strict=True))
+            key = f"{etag}#{row[settings.get('id_column', 'id')]}"
+            values = _take_typed(row, settings)
             data = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
-            expected[f"{etag}#{row['id']}"] = TableRow(first_line, data)
+            expected[key] = TableRow(first_line, data, values)
         first_line = reader.line_num + 1
     return expected
+
+
+def _take_typed(row: dict[str, str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the cells of declared columns out of a row, those of the spellings that the examples have."""
+    values: dict[str, Any] = {}
+    for name, declaration in settings.get("columns", {}).items():
+        type_, cell = declaration.split()[0], row.pop(name)
+        if type_ in ("integer", "decimal"):
+            value: Any = Decimal(cell.replace(",", ".")) if cell else None
+        else:
+            value = cell == "true" if type_ == "boolean" else cell
+        if cell:
+            values[declaration.rpartition(" as ")[2] if " as " in declaration else name] = value
+    return values
 
 
 def sample_event(name: str) -> dict[str, Any]:

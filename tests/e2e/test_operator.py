@@ -48,7 +48,7 @@ def test_status_shows_a_file_with_its_rejected_rows(deployment: Deployment) -> N
     [record] = reported("status", "story.csv", code=1)
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (8, 3, 5)
     assert [reject["line"] for reject in record["rejects"]] == [3, 4, 5, 7, 8]
-    assert "line 4: 3 fields, expected 5" in ops("status", "story.csv").stdout
+    assert "line 4: 3 fields, expected 7" in ops("status", "story.csv").stdout
     unknown = ops("status", "nothing.csv")
     assert unknown.returncode == 1
     assert "nothing.csv: there is no such upload" in unknown.stderr
@@ -61,7 +61,7 @@ def test_rejects_are_a_csv_file_to_send_back(deployment: Deployment) -> None:
     header, *rows = csv.reader(io.StringIO(done.stdout))
     assert header == ["id", "customer", "item", "quantity", "price"]
     assert (len(rows), rows[1]) == (5, ["B-3", "customer 3", "Saucer"])
-    assert done.stderr.splitlines()[1] == "line 4: 3 fields, expected 5"
+    assert done.stderr.splitlines()[1] == "line 4: 3 fields, expected 7"
     assert reported("rejects", "send-back.csv", code=0)[0] == {"line": 3, "reason": "no id"}
 
 

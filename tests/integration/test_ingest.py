@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from csv_ingest.destinations.dynamodb import MAX_ITEM, MAX_KEY
+from local.deployment import TableRow
 from local.examples import EXAMPLES, expected_rows, orders
 from ops.pipeline import wait_until
 from tests.integration.faults import (
@@ -31,7 +32,7 @@ def test_rows_are_stored_as_the_csv_module_reads_them(world: World, name: str) -
     world.deliver(event)
     rows, _ = world.tables()
     expected = expected_rows(content, version_of(event).etag)
-    assert {pk: (int(item["line"]["N"]), item["data"]["S"]) for pk, item in rows.items()} == expected
+    assert {pk: TableRow.of(item) for pk, item in rows.items()} == expected
     assert {item["etag"]["S"] for item in rows.values()} == {version_of(event).etag}
     assert world.file(f"from vendor+1/{name}") == {
         "object_key": f"from vendor+1/{name}",
@@ -84,7 +85,7 @@ def test_a_gzip_file_is_unpacked(world: World) -> None:
     world.deliver(event)
     rows, _ = world.tables()
     expected = expected_rows(content, version_of(event).etag)
-    assert {pk: (int(item["line"]["N"]), item["data"]["S"]) for pk, item in rows.items()} == expected
+    assert {pk: TableRow.of(item) for pk, item in rows.items()} == expected
 
 
 @pytest.mark.parametrize("content", ["", "\n", "id,name", "id,name\n"])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from csv_ingest.events import Event, object_version, upload_event
 from csv_ingest.model import MalformedEvent, PartJob, Phase, Tuning
+from local.deployment import TableRow
 from local.examples import expected_rows
 from ops.audit import audit
 from tests.integration.faults import Calls, between_calls
@@ -45,7 +46,7 @@ def test_a_large_file_is_ingested_in_parts(world: World, queue: Invocations) -> 
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (122, 120, 2)
     good = CONTENT.removesuffix(",no id\n1\n").encode()
     etag = object_version(event["Records"][0]).etag
-    stored = {pk: (int(item["line"]["N"]), item["data"]["S"]) for pk, item in world.tables()[0].items()}
+    stored = {pk: TableRow.of(item) for pk, item in world.tables()[0].items()}
     assert stored == expected_rows(good, etag)
     assert audit(world.pipeline()).findings == []
 
