@@ -56,7 +56,7 @@ def up() -> None:
             console.print(".venv/bin/python -m local generate --help   # large files, or many\n")
             console.print(f"aws s3 cp examples/orders.csv s3://{pipeline.upload_bucket}/")
             console.print(f"aws dynamodb scan --table-name {pipeline.files_table}")
-            console.print(f"aws dynamodb scan --table-name {pipeline.rows_table}")
+            console.print(f"aws dynamodb scan --table-name {pipeline.feeds[0].rows_table}")
             # Version 1 of the aws CLI does not find SQS by the variable.
             endpoint = "--endpoint-url $AWS_ENDPOINT_URL"
             console.print(f"aws sqs receive-message {endpoint} --queue-url {pipeline.failure_queue}")

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from csv_ingest import csvfile, source
-from csv_ingest.destinations.duplicates import duplicate
 from csv_ingest.ledger import COMPLETE, REJECTED, SETTLED, FileRecord
-from csv_ingest.model import ObjectVersion, RejectedRow, Row, RowCounts, RowKey, UnreadableFile, Upload
-from ops.expectations import Expectations, digest
+from csv_ingest.model import FileFormat, ObjectVersion, RejectedRow, Row, RowCounts, RowKey, UnreadableFile, Upload
+from ops.expectations import Expectations
+from ops.feed import Feed
 from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
 from ops.pipeline import Pipeline
 from ops.status import name_of
@@ -23,15 +23,37 @@ class Audited(NamedTuple):
     """Rows of uploads that the ledger knows and that are no longer in the bucket, or came there during the audit."""
     findings: list[Discrepancy]
 
+    def plus(self, other: "Audited") -> "Audited":
+        """What two audits saw, of different feeds."""
+        return Audited(
+            self.files + other.files,
+            self.rows + other.rows,
+            self.not_compared + other.not_compared,
+            self.findings + other.findings,
+        )
 
-def audit(pipeline: Pipeline, *, prefix: str = "", progress: Callable[[str], None] = lambda _: None) -> Audited:
-    """Compare every upload below a prefix with the destination and the ledger, row by row.
 
-    Memory does not grow with the files: what is expected goes to a temporary database on disk. The destination is
-    scanned once, because that is what finds rows that should not be there.
+def audit(
+    pipeline: Pipeline,
+    *,
+    prefix: str = "",
+    feed: Feed | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Audited:
+    """Compare every upload below a prefix, of one feed or of all, with its destination and the ledger, row by row.
+
+    Memory does not grow with the files: what is expected goes to a temporary database on disk. The destination of each
+    feed is scanned once, because that is what finds rows that should not be there.
     """
+    result = Audited(0, 0, 0, [])
+    for each in [feed] if feed else pipeline.feeds:
+        result = result.plus(_audit_feed(pipeline, each, prefix, progress))
+    return result
+
+
+def _audit_feed(pipeline: Pipeline, feed: Feed, prefix: str, progress: Callable[[str], None]) -> Audited:
     with Expectations.on_disk() as expected:
-        run = _Audit(pipeline, prefix, expected, progress)
+        run = _Audit(pipeline, feed, prefix, expected, progress)
         run.read_files()
         if prefix and not run.seen:
             return Audited(0, 0, 0, run.findings)  # without a scan of the whole table
@@ -42,9 +64,10 @@ def audit(pipeline: Pipeline, *, prefix: str = "", progress: Callable[[str], Non
 
 @dataclass
 class _Audit:
-    """One run: what the files lead one to expect, then what the destination holds."""
+    """One run for one feed: what its files lead one to expect, then what its destination holds."""
 
     pipeline: Pipeline
+    feed: Feed
     prefix: str
     expected: Expectations
     progress: Callable[[str], None]
@@ -56,23 +79,26 @@ class _Audit:
 
     def read_files(self) -> None:
         """Read every upload and note what must be in the destination."""
-        for upload, record in self.pipeline.records(self.prefix):
+        for upload, record in self.pipeline.records(self.prefix, self.feed):
             version, name = upload.version, name_of(upload, record)
             if record.status == REJECTED:
                 self.seen.add(name)
+            elif record.is_planned and record.feed != self.feed.name:
+                self._note_other_feed(version, name, record)
             elif not self._has_other_content(upload, record) and name not in self.seen:
                 self.seen.add(name)
                 self.versions[version.key, version.etag] = version
                 self.progress(version.key)
-                self.expected.add_upload(version)
+                format_ = self.pipeline.format_of(version, record)
+                self.expected.add_upload(version, format_)
                 if record.status not in SETTLED:
                     self._find("unsettled", version, f"etag {version.etag}: {_state(record)}", Redeliver())
-                self._read_file(version, record)
+                self._read_file(version, record, format_)
 
     def scan_rows(self) -> int:
         """Compare everything in the destination with what is expected; returns how many rows were expected."""
         rows = 0
-        for scanned, found in enumerate(self.pipeline.destination.scan()):
+        for scanned, found in enumerate(self.feed.destination.scan()):
             key, expected = found.key, self.expected.meet(found.key)
             if expected:
                 rows += 1
@@ -90,8 +116,9 @@ class _Audit:
         """Find the rows of no upload; returns how many others there are of uploads that only the ledger knows."""
         if not self.expected.has_strays():
             return 0
-        orphans = sum(map(self.expected.forget_strays, self.pipeline.files.etags(self.pipeline.config.feed)))
-        self.findings += [Discrepancy("unexpected", "", str(key), "", key) for key in self.expected.strays()]
+        orphans = sum(map(self.expected.forget_strays, self.pipeline.files.etags(self.feed.name)))
+        where = "" if len(self.pipeline.feeds) == 1 else f" in the table of the feed {self.feed.name}"
+        self.findings += [Discrepancy("unexpected", "", f"{key}{where}", "", key) for key in self.expected.strays()]
         return orphans
 
     def missing_rows(self) -> Iterator[Discrepancy]:
@@ -99,12 +126,19 @@ class _Audit:
         for row in self.expected.missing():
             yield self._discrepancy_of_row("missing", row.object_key, row.line, row.key)
 
+    def _note_other_feed(self, version: ObjectVersion, name: tuple[str, str], record: FileRecord) -> None:
+        """Note an upload whose rows are in the table of another feed, to which its prefix belonged: a finding."""
+        if name not in self.seen:
+            self.seen.add(name)
+            detail = f"the feed {record.feed} ingested it, and its prefix is that of {self.feed.name} now"
+            self._find("unaccounted", version, f"{detail}: give the prefix back to {record.feed}", None)
+
     def _has_other_content(self, upload: Upload, record: FileRecord) -> bool:
         """Whether a version is not what was ingested under its ETag, and no delivery has said so yet: a finding."""
         version = upload.version
         if record.is_planned and record.version_id == version.version_id:
             return False
-        recorded = self.pipeline.files.content(version.etag, record.feed)
+        recorded = self.pipeline.files.content(version.etag, self.feed.name)
         if recorded is None or self._sha256(version) == recorded.sha256:
             return False
         detail = f"version {version.version_id}: other content was ingested under its etag {version.etag}"
@@ -120,9 +154,8 @@ class _Audit:
             return "none, since it cannot be unpacked"
         return content.hexdigest()
 
-    def _read_file(self, version: ObjectVersion, record: FileRecord) -> None:
+    def _read_file(self, version: ObjectVersion, record: FileRecord, format_: FileFormat) -> None:
         """Expect each row of a file in the destination, or among the rejected rows of the ledger."""
-        format_ = self.pipeline.format_of(version, record)
         is_complete = record.status == COMPLETE
         required = is_complete or record.parts_checked is not None  # the check begins when all rows are stored
         read = rejected = 0
@@ -130,7 +163,7 @@ class _Audit:
             with source.open_object(version, self.pipeline.s3) as stream:
                 recorded = self.pipeline.files.rejected_rows(version.key, version.etag)
                 for row, reject in _by_line(csvfile.read_rows(stream, format_), recorded):
-                    expected = self._expect(version, row, required=required)
+                    expected = self.expected.expect(self.feed.destination, version, row, required=required)
                     read += row is not None
                     rejected += expected is not None
                     if is_complete:
@@ -143,17 +176,6 @@ class _Audit:
         if is_complete and record.counts != counts:
             detail = f"the ledger has {record.counts}, the file {read:,} rows, of which {rejected:,} are to be rejected"
             self._find("sums", version, detail, CorrectCounts(counts))
-
-    def _expect(self, version: ObjectVersion, row: Row | RejectedRow | None, *, required: bool) -> RejectedRow | None:
-        """Expect a row in the destination; if it cannot be stored, returns it as it has to be recorded."""
-        if not isinstance(row, Row):
-            return row
-        if reason := self.pipeline.destination.refusal(version.etag, row):
-            return RejectedRow(row.line, reason)
-        first = self.expected.add_row(version, row, required=required)
-        if first.line >= row.line or first.digest == digest(row.data):
-            return None
-        return duplicate(row, first.line)
 
     def _compare_reject(self, version: ObjectVersion, expected: RejectedRow | None, found: RejectedRow | None) -> None:
         if expected and not found:

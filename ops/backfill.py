@@ -25,7 +25,9 @@ def backfill(
     again: bool = False,
     progress: Callable[[Backfilled], None] = lambda _: None,
 ) -> Backfilled:
-    """Deliver each upload below a prefix, of one feed or of all, at most `rate` a second; those that are settled only `again`.
+    """Deliver each upload below a prefix, of one feed or of all, at most `rate` a second.
+
+    Uploads that are settled are only delivered `again`.
 
     Interrupted, it is resumed by the same call: what is settled by then is passed over, at one read each.
     """

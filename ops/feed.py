@@ -87,7 +87,7 @@ class Feed:
         """Every version in the bucket that is or should have been ingested, by key."""
         if not self.is_concerned(prefix):
             return
-        begin = max(prefix, commonprefix([own for own, _ in self.triggers]), key=len)
+        begin = max(prefix, commonprefix([own for own, _ in self.triggers]), key=len)  # noqa: RUF071 - of characters
         suffixes = [suffix for _, suffix in self.triggers]
         for upload in source.list_uploads(
             self.pipeline.s3, self.pipeline.upload_bucket, prefix=begin, suffixes=suffixes

@@ -185,7 +185,7 @@ class Pipeline:
         return content.format if content else feed.config.format
 
     def deliver(self, event: Event, function: str) -> None:
-        """Put an event for a function into Lambda's queue, as S3 does; raises RuntimeError if Lambda did not take it."""
+        """Put an event into Lambda's queue for a function, as S3 does; raises RuntimeError if it was not taken."""
         payload = json.dumps(event).encode()
         answer = self.lambda_.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
         if answer["StatusCode"] != ACCEPTED:

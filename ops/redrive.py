@@ -1,13 +1,20 @@
 """The events of the failure queue, delivered again."""
 
 import time
+from collections.abc import Collection
 from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
+from ops import brake
 from ops.failure import Failure
 from ops.failures import failures, put_back
-from ops.pipeline import Pipeline
+from ops.feed import Feed
+from ops.pipeline import NoFeed, Pipeline
+
+
+class Undeliverable(Exception):
+    """There is no function to which an event may be delivered now. The message says why."""
 
 
 class Redriven(NamedTuple):
@@ -24,12 +31,19 @@ class Redriven(NamedTuple):
 
 
 def redrive_all(
-    pipeline: Pipeline, *, prefix: str = "", dry_run: bool = False, discard: bool = False, rate: float = 10
+    pipeline: Pipeline,
+    *,
+    prefix: str = "",
+    dry_run: bool = False,
+    discard: bool = False,
+    rate: float = 10,
+    paused: Collection[Feed] = (),
 ) -> list[Redriven]:
     """Deliver the events of the failure queue again, or delete them; returns what was done with each message.
 
-    Only events of objects whose key starts with the prefix, at most `rate` a second. What was not delivered or deleted
-    stays in the queue, and is visible to others again on return; if an error ends this early, within five minutes.
+    Only events of objects whose key starts with the prefix, at most `rate` a second, and none of a `paused` feed.
+    What was not delivered or deleted stays in the queue, and is visible to others again on return; if an error ends
+    this early, within five minutes.
     """
     done: list[Redriven] = []
     kept: list[Failure] = []
@@ -38,7 +52,8 @@ def redrive_all(
             if prefix and not any(key.startswith(prefix) for key in failure.keys):
                 kept.append(failure)
                 continue
-            redriven = Redriven(failure, _settle(pipeline, failure, dry_run=dry_run, discard=discard))
+            action = _settle(pipeline, failure, dry_run=dry_run, discard=discard, paused=paused)
+            redriven = Redriven(failure, action)
             if not redriven.is_good:
                 kept.append(failure)
             done.append(redriven)
@@ -50,28 +65,48 @@ def redrive_all(
     return done
 
 
-def _settle(pipeline: Pipeline, failure: Failure, *, dry_run: bool, discard: bool) -> str:
+def _settle(pipeline: Pipeline, failure: Failure, *, dry_run: bool, discard: bool, paused: Collection[Feed]) -> str:
     """Deliver or delete one message; what was done. A message that cannot be delivered must not keep the others."""
     if failure.event is None:
         return "kept: only a failure record has an event to deliver"
     if discard and not dry_run:
         _delete(pipeline, failure)
         return "discarded"
-    # An upload is for the function that ingests today. Another event is for the function that failed on it, if that is
-    # a function of this stack: whoever can write to the queue must not choose what is invoked.
-    function = pipeline.function if failure.subjects else failure.function
-    if not failure.subjects and function not in pipeline.functions:
-        return f"kept: {failure.function} is not a function of the stack {pipeline.stack}"
-    if dry_run:
-        return "kept"
     try:
+        function = _function_for(pipeline, failure, paused)
+        if dry_run:
+            return "kept"
         # In this order: interrupted in between, the event is delivered twice, which changes nothing. The other way
         # round, it could be lost.
         pipeline.deliver(failure.event, function)
         _delete(pipeline, failure)
+    except Undeliverable as error:
+        return f"kept: {error}"
     except ClientError as error:
         return f"failed: {error}"
     return "delivered"
+
+
+def _function_for(pipeline: Pipeline, failure: Failure, paused: Collection[Feed]) -> str:
+    """The function to which an event is delivered; raises Undeliverable.
+
+    An upload is for the function that ingests its key today. Another event is for the function that failed on it, if
+    that is a function of this stack: whoever can write to the queue must not choose what is invoked.
+    """
+    if not failure.subjects:
+        if failure.function not in pipeline.functions:
+            raise Undeliverable(f"{failure.function} is not a function of the stack {pipeline.stack}")
+        return failure.function
+    try:
+        feeds = list(dict.fromkeys(pipeline.feed_of(subject.key) for subject in failure.subjects))
+    except NoFeed as error:
+        raise Undeliverable(str(error)) from error
+    if len(feeds) > 1:
+        names = ", ".join(feed.name for feed in feeds)
+        raise Undeliverable(f"its keys are of several feeds, {names}: deliver them with backfill, and discard it")
+    if feeds[0] in paused:
+        raise Undeliverable(brake.why(pipeline, feeds[0]))
+    return feeds[0].function
 
 
 def _delete(pipeline: Pipeline, failure: Failure) -> None:

@@ -9,6 +9,7 @@ from csv_ingest.ledger import COMPLETE, SETTLED, FileRecord
 from csv_ingest.model import Upload
 from ops import failures
 from ops.failure import Failure
+from ops.feed import Feed
 from ops.pipeline import Pipeline
 
 
@@ -29,6 +30,8 @@ class UploadStatus:
     """The latest message of an unsettled upload in the failure queue."""
     remark: str = ""
     """What a command that waited for the upload has to add."""
+    next_command: tuple[str, ...] = ()
+    """The words of the command that ends what the remark says; empty if only a look at the status helps."""
 
     @property
     def is_good(self) -> bool:
@@ -47,9 +50,9 @@ def status_of(upload: Upload, record: FileRecord) -> UploadStatus:
     return UploadStatus(key=version.key, etag=version.etag, size=version.size, since=since, record=record)
 
 
-def not_good(pipeline: Pipeline) -> list[UploadStatus]:
-    """Every upload that is not complete or has rejected rows, the latest change first."""
-    found = distinct(pipeline.records())
+def not_good(pipeline: Pipeline, feed: Feed | None = None) -> list[UploadStatus]:
+    """Every upload, of one feed or of all, that is not complete or has rejected rows, the latest change first."""
+    found = distinct(pipeline.records(feed=feed))
     return _latest_first(each for each in starmap(status_of, found) if not each.is_good)
 
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from csv_ingest.ledger import COMPLETE, SETTLED, FileRecord
 from csv_ingest.model import ObjectVersion, Upload
 from ops import failures
-from ops.brake import PAUSED, is_paused
+from ops.brake import is_paused, resume_words, why
+from ops.feed import Feed
 from ops.pipeline import Pipeline
 from ops.status import UploadStatus, progress_in_parts, status_of
 
@@ -30,8 +31,8 @@ def wait(
 ) -> list[UploadStatus]:
     """Wait until each upload is settled since `begun`, a time of SQS; returns what is known of each then.
 
-    The wait for an upload ends early if the failure queue got a message about it, or the pipeline is paused: `remark`
-    or `failure` say so. `remark` also says that time was used up.
+    The wait for an upload ends early if the failure queue got a message about it, or its feed is paused: `remark` or
+    `failure` say so. `remark` also says that time was used up.
     """
     run = _Wait(pipeline, begun, [Upload(version, datetime.now(UTC)) for version in versions])
     deadline = time.monotonic() + seconds
@@ -87,13 +88,20 @@ class _Wait:
         before, self.messages = self.messages, failures.count(self.pipeline).visible
         if self.messages not in (0, before):
             self._end_those_that_failed()
-        if self.waiting and is_paused(self.pipeline):
-            self.give_up(PAUSED)
+        for feed in dict.fromkeys(self.pipeline.feed_of(upload.version.key) for upload in self.waiting):
+            if is_paused(feed):
+                self._give_up_paused(feed)
 
     def give_up(self, remark: str) -> None:
         """End the wait for all that are left."""
         for upload, record in self._records():
             self._end(upload, replace(status_of(upload, record), remark=remark))
+
+    def _give_up_paused(self, feed: Feed) -> None:
+        remark, words = why(self.pipeline, feed), resume_words(self.pipeline, feed)
+        for upload, record in self._records():
+            if self.pipeline.feed_of(upload.version.key) == feed:
+                self._end(upload, replace(status_of(upload, record), remark=remark, next_command=words))
 
     def _end_those_that_failed(self) -> None:
         failed = {

@@ -14,12 +14,13 @@ from csv_ingest.model import UnreadableFile
 from ops import display
 from ops.commands.audit import audit_command
 from ops.commands.backfill import backfill_command
+from ops.commands.check import check_command
 from ops.commands.pause import pause_command, resume_command
 from ops.commands.redrive import redrive_command
 from ops.commands.rejects import rejects_command
 from ops.commands.status import status_command
 from ops.commands.upload import upload_command
-from ops.pipeline import NotDeployed, Pipeline
+from ops.pipeline import NoFeed, NotDeployed, Pipeline
 
 __all__ = ["main"]
 
@@ -35,7 +36,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         # UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8.
-        except (*NOT_REACHED, NotDeployed, UnreadableFile, PermissionError, UnicodeEncodeError) as error:
+        except (*NOT_REACHED, NotDeployed, NoFeed, UnreadableFile, PermissionError, UnicodeEncodeError) as error:
             raise click.ClickException(display.escaped(str(error))) from error
         except click.ClickException as error:
             error.message = display.escaped(error.message)  # type: ignore[misc] # click shows it with the usage
@@ -55,6 +56,7 @@ def main(ctx: click.Context, stack: str) -> None:
 
 
 for verb in (
+    check_command,
     upload_command,
     status_command,
     rejects_command,

@@ -7,9 +7,9 @@ import click
 
 from ops import display, failures, waiting
 from ops.audit import Audited, audit
-from ops.brake import PAUSED, is_paused
+from ops.brake import paused
 from ops.commands import options
-from ops.findings import Discrepancy
+from ops.findings import Discrepancy, Redeliver
 from ops.pipeline import Pipeline
 from ops.repair import Repaired, repair
 
@@ -18,19 +18,23 @@ from ops.repair import Repaired, repair
     name="audit", epilog="Example: python -m ops audit --prefix incoming/ && echo the tables are what the files say"
 )
 @options.prefix
+@options.feed
 @click.option("--repair", "repair_", is_flag=True, help="Write what the files have, and audit once more.")
 @options.timeout
 @options.as_json
 @click.pass_obj
-def audit_command(find: options.Find, *, prefix: str, repair_: bool, timeout: int, json_: bool) -> None:
+def audit_command(
+    find: options.Find, *, prefix: str, feed: str | None, repair_: bool, timeout: int, json_: bool
+) -> None:
     """Compare the files with the tables, row by row.
 
     With --repair, rows and records are written as the files have them, and unsettled files are delivered again. Exit
     code 1 if there is a finding, or no upload to compare. Rejected files and rows are no findings: `status` lists them.
     """
     pipeline = find()
+    only = options.feed_named(pipeline, feed)
     with display.working("audit") as progress:
-        result = audit(pipeline, prefix=prefix, progress=progress)
+        result = audit(pipeline, prefix=prefix, feed=only, progress=progress)
     repaired = None
     if repair_ and result.findings:
         found = result.findings
@@ -40,7 +44,7 @@ def audit_command(find: options.Find, *, prefix: str, repair_: bool, timeout: in
         if not json_:
             _print_repair(repaired)
         with display.working("audit once more") as progress:
-            result = audit(pipeline, prefix=prefix, progress=progress)
+            result = audit(pipeline, prefix=prefix, feed=only, progress=progress)
     if json_:
         display.print_json(_as_json(result) | ({} if repaired is None else {"repaired": _repaired_as_json(repaired)}))
     else:
@@ -51,14 +55,14 @@ def audit_command(find: options.Find, *, prefix: str, repair_: bool, timeout: in
 
 
 def _repair(pipeline: Pipeline, found: Sequence[Discrepancy], timeout: int) -> Repaired:
-    """Repair, and wait until the deliveries ended. Nothing is delivered to a paused pipeline."""
+    """Repair, and wait until the deliveries ended. Nothing is delivered to a paused feed."""
     begun = failures.clock(pipeline)
-    paused = is_paused(pipeline)
+    concerned = dict.fromkeys(pipeline.feed_of(each.key) for each in found if isinstance(each.remedy, Redeliver))
+    stopped = paused(concerned)
     with display.working("repairing") as show:
-        repaired = repair(pipeline, found, deliver=not paused)
+        repaired = repair(pipeline, found, paused=stopped)
         waiting.wait(pipeline, repaired.delivered, begun=begun, seconds=timeout, progress=show)
-    if paused:
-        display.say(f"{PAUSED}: nothing was delivered. To end the pause: {display.command('resume')}", err=True)
+    options.say_if_paused(pipeline, stopped, ": nothing was delivered to it")
     return repaired
 
 

@@ -11,11 +11,14 @@ from ops.commands import options
 
 @click.command(name="backfill", epilog="Example: python -m ops backfill --prefix 2025/ --rate 5")
 @click.option("--prefix", required=True, help="Only objects whose key begins with this; '' for all.")
+@options.feed
 @options.rate
 @click.option("--again", is_flag=True, help="Also deliver what is settled: a complete file costs it one read.")
 @options.as_json
 @click.pass_obj
-def backfill_command(find: options.Find, *, prefix: str, rate: float, again: bool, json_: bool) -> None:
+def backfill_command(
+    find: options.Find, *, prefix: str, feed: str | None, rate: float, again: bool, json_: bool
+) -> None:
     """Deliver objects that the trigger did not.
 
     They were there before the trigger was, or shall be delivered again. Interrupted, it is resumed by the same command:
@@ -26,9 +29,13 @@ def backfill_command(find: options.Find, *, prefix: str, rate: float, again: boo
         return f"{done.delivered:,} delivered, {done.settled_before:,} settled before"
 
     pipeline = find()
-    options.refuse_if_paused(pipeline)
+    only = options.feed_named(pipeline, feed)
+    concerned = [each for each in ([only] if only else pipeline.feeds) if each.is_concerned(prefix)]
+    options.refuse_if_paused(pipeline, concerned)
     with display.working("backfill") as show:
-        done = backfill(pipeline, prefix=prefix, rate=rate, again=again, progress=lambda so_far: show(text(so_far)))
+        done = backfill(
+            pipeline, prefix=prefix, feed=only, rate=rate, again=again, progress=lambda so_far: show(text(so_far))
+        )
     nothing = done == Backfilled()
     if json_:
         display.print_json(done._asdict())

@@ -1,12 +1,13 @@
 """What several commands have in common: their options, and that they do not work against the brake."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import click
 
 from ops import display
-from ops.brake import PAUSED, is_paused
-from ops.pipeline import Pipeline
+from ops.brake import paused, resume_words, why
+from ops.feed import Feed
+from ops.pipeline import NoFeed, Pipeline
 
 Find = Callable[[], Pipeline]
 """Finds the pipeline. A command calls it after its options were checked."""
@@ -14,6 +15,8 @@ Find = Callable[[], Pipeline]
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON, for scripts.")
 
 prefix = click.option("--prefix", default="", help="Only objects whose key begins with this.")
+
+feed = click.option("--feed", metavar="NAME", help="Only this feed; without it, all feeds.")
 
 # A message that is being redriven stays hidden for five minutes, and ten of them are received together.
 rate = click.option(
@@ -25,7 +28,30 @@ timeout = click.option(
 )
 
 
-def refuse_if_paused(pipeline: Pipeline) -> None:
-    """End the command if the pipeline is paused: what it delivers would go straight to the failure queue."""
-    if is_paused(pipeline):
-        raise click.ClickException(f"{PAUSED}: nothing was done. To end the pause: {display.command('resume')}")
+def feed_named(pipeline: Pipeline, name: str | None) -> Feed | None:
+    """The feed that was named, or None if none was; ends the command, as called wrongly, if there is no such feed."""
+    try:
+        return None if name is None else pipeline.feed_named(name)
+    except NoFeed as error:
+        raise click.UsageError(str(error)) from error
+
+
+def feeds_named(pipeline: Pipeline, name: str | None) -> Sequence[Feed]:
+    """The feed that was named, as `feed_named`, or all feeds."""
+    named = feed_named(pipeline, name)
+    return [named] if named else pipeline.feeds
+
+
+def refuse_if_paused(pipeline: Pipeline, feeds: Iterable[Feed]) -> None:
+    """End the command if one of the feeds is paused: what it delivers would go straight to the failure queue."""
+    for each in paused(feeds):
+        end = display.command(*resume_words(pipeline, each))
+        raise click.ClickException(f"{why(pipeline, each)}: nothing was done. To end the pause: {end}")
+
+
+def say_if_paused(pipeline: Pipeline, feeds: Iterable[Feed], more: str = "") -> None:
+    """Say on standard error which of the feeds are paused."""
+    for each in paused(feeds):
+        reason = why(pipeline, each)
+        end = display.command(*resume_words(pipeline, each))
+        display.say(f"{reason[0].upper()}{reason[1:]}{more}. To end the pause: {end}", err=True)

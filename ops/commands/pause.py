@@ -4,27 +4,41 @@ import click
 
 from ops import display
 from ops.brake import pause, resume
-from ops.commands.options import Find
+from ops.commands import options
+from ops.feed import Feed
+from ops.pipeline import Pipeline
 
 
-@click.command(name="pause", epilog="Example: python -m ops pause")
+@click.command(name="pause", epilog="Example: python -m ops pause --feed orders")
+@options.feed
 @click.pass_obj
-def pause_command(find: Find) -> None:
+def pause_command(find: options.Find, *, feed: str | None) -> None:
     """Start no delivery until `resume`: the emergency brake."""
-    pause(find())
-    display.say("Paused. Events that arrive now go to the failure queue at once, without retries, and raise its alarm.")
-    display.say(f"To end the pause: {display.command('resume')}")
+    pipeline = find()
+    for each in options.feeds_named(pipeline, feed):
+        pause(each)
+        display.say(f"Paused{_of_feed(pipeline, each)}.")
+    chosen = ["--feed", feed] if feed else []
+    display.say("Events that arrive now go to the failure queue at once, without retries, and raise its alarm.")
+    display.say(f"To end the pause: {display.command('resume', *chosen)}")
     display.say(f"After it, deliver these events: {display.command('redrive', '--wait')}")
 
 
 @click.command(name="resume", epilog="Example: python -m ops resume && python -m ops redrive")
+@options.feed
 @click.pass_obj
-def resume_command(find: Find) -> None:
+def resume_command(find: options.Find, *, feed: str | None) -> None:
     """End the pause: release the brake.
 
     The reserved concurrency is what the stack says, again.
     """
-    reserved = resume(find())
-    reservation = "no reservation" if reserved is None else f"a reserved concurrency of {reserved}"
-    display.say(f"Resumed, with {reservation}.")
+    pipeline = find()
+    for each in options.feeds_named(pipeline, feed):
+        reserved = resume(pipeline, each)
+        reservation = "no reservation" if reserved is None else f"a reserved concurrency of {reserved}"
+        display.say(f"Resumed{_of_feed(pipeline, each)}, with {reservation}.")
     display.say(f"Deliver what arrived meanwhile: {display.command('redrive', '--wait')}")
+
+
+def _of_feed(pipeline: Pipeline, feed: Feed) -> str:
+    return "" if len(pipeline.feeds) == 1 else f" the feed {feed.name}"

@@ -8,6 +8,7 @@ from datetime import datetime
 import click
 
 from ops import display, failures, waiting
+from ops.brake import paused
 from ops.commands import options
 from ops.commands.messages import as_json, counted, print_messages
 from ops.commands.uploads import print_uploads
@@ -41,8 +42,8 @@ def redrive_command(
 ) -> None:
     """Deliver the events in the failure queue again.
 
-    A message is deleted after its event was accepted. Exit code 1 if a message had to be kept; with --wait, unless
-    every upload is complete without a rejected row.
+    Each event goes to the function of its feed. A message is deleted after its event was accepted. Exit code 1 if a
+    message had to be kept; with --wait, unless every upload is complete without a rejected row.
     """
     delivers = not dry_run and not discard
     if discard and not prefix:
@@ -50,11 +51,12 @@ def redrive_command(
     if wait_ and not delivers:
         raise click.UsageError("--wait has nothing to wait for: nothing is delivered")
     pipeline = find()
-    if delivers:
-        options.refuse_if_paused(pipeline)
+    stopped = paused(pipeline.feeds) if delivers else []
+    if len(stopped) == len(pipeline.feeds):
+        options.refuse_if_paused(pipeline, stopped)
     begun = failures.clock(pipeline)
     with display.working("reading the failure queue"):
-        done = redrive_all(pipeline, prefix=prefix, dry_run=dry_run, discard=discard, rate=rate)
+        done = redrive_all(pipeline, prefix=prefix, dry_run=dry_run, discard=discard, rate=rate, paused=stopped)
     if not json_:
         print_messages(done, prefix)
     elif not wait_:

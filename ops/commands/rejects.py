@@ -58,7 +58,7 @@ def _latest_record(pipeline: Pipeline, key: str) -> FileRecord:
 def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet: bool) -> None:
     """Write the file to standard output, and a line about each row to standard error."""
     for_terminal = sys.stdout.isatty()
-    format_ = pipeline.config.format
+    format_ = pipeline.feed_of(key).config.format
     encoding = "utf-8" if for_terminal else format_.encoding
     text = io.TextIOWrapper(sys.stdout.buffer, encoding=encoding, newline="")
     # With all cells quoted, a spreadsheet that expects another delimiter begins no cell inside of one.

@@ -1,15 +1,16 @@
 """`status`."""
 
 import sys
+from collections.abc import Sequence
 from itertools import islice
 
 import click
 
 from ops import display
 from ops import status as uploads
-from ops.brake import is_paused
 from ops.commands import options
 from ops.commands.uploads import HEADER, as_json, print_upload, print_uploads
+from ops.feed import Feed
 from ops.pipeline import Pipeline
 from ops.status import UploadStatus
 
@@ -18,23 +19,26 @@ SHOWN_REJECTS = 20
 
 @click.command(name="status", epilog="Example: python -m ops status incoming/orders.csv")
 @click.argument("key", required=False)
+@options.feed
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1), help="How many uploads to list.")
 @options.as_json
 @click.pass_obj
-def status_command(find: options.Find, *, key: str | None, limit: int, json_: bool) -> None:
+def status_command(find: options.Find, *, key: str | None, feed: str | None, limit: int, json_: bool) -> None:
     """Show what became of KEY, or what is not well.
 
     Without KEY: every upload that is not complete or has rejected rows, the latest change first. Exit code 1 if there
     is one.
     """
+    if key is not None and feed is not None:
+        raise click.UsageError("--feed is for the list: KEY says which feed it is")
     pipeline = find()
+    only = options.feed_named(pipeline, feed)
     with display.working("reading the bucket and the ledger"):
-        found = uploads.not_good(pipeline) if key is None else uploads.of_key(pipeline, key)
+        found = uploads.not_good(pipeline, only) if key is None else uploads.of_key(pipeline, key)
         shown = uploads.explained(pipeline, found[:limit])
     if key is not None and not found:
         raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}")
-    if is_paused(pipeline):
-        display.say(f"The pipeline is paused. To end the pause: {display.command('resume')}", err=True)
+    options.say_if_paused(pipeline, _looked_at(pipeline, key, only))
     if key is None:
         print_uploads(shown, json_=json_)
         if not found and not json_:
@@ -44,6 +48,13 @@ def status_command(find: options.Find, *, key: str | None, limit: int, json_: bo
     if len(found) > limit:
         display.say(f"{len(found) - limit:,} more: --limit {len(found)}", err=True)
     sys.exit(1 if found and not found[0].is_good else 0)
+
+
+def _looked_at(pipeline: Pipeline, key: str | None, only: Feed | None) -> Sequence[Feed]:
+    """The feeds that were asked about. A key of the ledger can be of none of today's feeds."""
+    if only:
+        return [only]
+    return pipeline.feeds if key is None else [feed for feed in pipeline.feeds if feed.is_ingested(key)]
 
 
 def why_unknown(pipeline: Pipeline, key: str) -> str:

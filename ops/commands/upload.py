@@ -31,7 +31,7 @@ def upload_command(find: options.Find, *, paths: Sequence[Path], folder: str, ti
         plan = uploading.plan(pipeline, paths, folder)
     except uploading.NotIngested as error:
         raise click.UsageError(str(error)) from error
-    options.refuse_if_paused(pipeline)
+    options.refuse_if_paused(pipeline, dict.fromkeys(pipeline.feed_of(planned.key) for planned in plan.files))
     for file in plan.passed_over:
         display.say(f"not uploaded, because it would not be ingested: {file}", err=True)
     begun = failures.clock(pipeline)

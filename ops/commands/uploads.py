@@ -7,7 +7,6 @@ from rich import filesize
 
 from csv_ingest.ledger import REJECTED
 from ops import display
-from ops.brake import PAUSED
 from ops.failure import NO_REASON
 from ops.status import UploadStatus
 
@@ -58,6 +57,6 @@ def _explanations(status: UploadStatus) -> Iterable[str]:
             yield failure.reason or NO_REASON
         yield f"next: {display.command('redrive', '--prefix', status.key)}"
     elif status.remark and not status.is_settled:
-        yield f"next: {display.command('resume') if status.remark == PAUSED else display.command('status', status.key)}"
+        yield f"next: {display.command(*(status.next_command or ('status', status.key)))}"
     if status.record.status != REJECTED and status.record.counts and status.record.counts.rejected:
         yield f"next: {display.command('rejects', status.key)}"

@@ -95,8 +95,8 @@ def test_both_kinds_of_failures_are_listed_and_redriven(deployment: Deployment) 
 
 def test_events_of_no_upload_return_to_the_sweep_only(deployment: Deployment) -> None:
     pipeline = deployment.pipeline
-    assert pipeline.function in pipeline.functions
-    [sweep] = pipeline.functions - {pipeline.function}
+    assert pipeline.feeds[0].function in pipeline.functions
+    [sweep] = pipeline.functions - {pipeline.feeds[0].function}
     for name in (sweep, "payroll"):
         event = {"source": "aws.events", "id": f"redriven by hand, of {name}"}
         arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}:$LATEST"
@@ -128,15 +128,17 @@ def test_audit_names_each_damage_and_repairs_it(deployment: Deployment) -> None:
     result = reported("audit", "--prefix", "audit/", code=0)
     assert (result["files"], result["rows"], result["findings"]) == (1, 60, [])
     deleted, changed, added = (f"{version.etag}#{id_}" for id_ in ("ORDER-0000007", "ORDER-0000009", "made up"))
-    pipeline.dynamodb.delete_item(TableName=pipeline.rows_table, Key={"pk": {"S": deleted}})
+    pipeline.dynamodb.delete_item(TableName=pipeline.feeds[0].rows_table, Key={"pk": {"S": deleted}})
     pipeline.dynamodb.update_item(
-        TableName=pipeline.rows_table,
+        TableName=pipeline.feeds[0].rows_table,
         Key={"pk": {"S": changed}},
         UpdateExpression="SET #data = :data",
         ExpressionAttributeNames={"#data": "data"},
         ExpressionAttributeValues={":data": {"S": "{}"}},
     )
-    pipeline.dynamodb.put_item(TableName=pipeline.rows_table, Item={"pk": {"S": added}, "etag": {"S": version.etag}})
+    pipeline.dynamodb.put_item(
+        TableName=pipeline.feeds[0].rows_table, Item={"pk": {"S": added}, "etag": {"S": version.etag}}
+    )
     damage = reported("audit", "--prefix", "audit/", code=1)["findings"]
     assert sorted((each["kind"], each["key"], each["detail"]) for each in damage) == [
         ("different", "audit/a.csv", f"line 11: {changed}"),
@@ -148,7 +150,7 @@ def test_audit_names_each_damage_and_repairs_it(deployment: Deployment) -> None:
     assert repaired.stdout.endswith("1 files, 60 rows, 1 findings\n")
     assert f"unexpected: audit/a.csv: {added}" in repaired.stdout.splitlines()[-2]
     assert "repaired: 2 rows written" in repaired.stdout
-    pipeline.dynamodb.delete_item(TableName=pipeline.rows_table, Key={"pk": {"S": added}})
+    pipeline.dynamodb.delete_item(TableName=pipeline.feeds[0].rows_table, Key={"pk": {"S": added}})
     assert reported("audit", "--prefix", "audit/", code=0)["findings"] == []
 
 
@@ -171,7 +173,7 @@ def test_pause_stops_deliveries_and_resume_restores_them(deployment: Deployment)
     pipeline = deployment.pipeline
 
     def reserved() -> int | None:
-        answer = pipeline.lambda_.get_function_concurrency(FunctionName=pipeline.function)
+        answer = pipeline.lambda_.get_function_concurrency(FunctionName=pipeline.feeds[0].function)
         return answer.get("ReservedConcurrentExecutions")
 
     paused = ops("pause")
@@ -191,7 +193,9 @@ def test_a_missing_stack_is_one_line_without_traceback() -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("verb", ["upload", "status", "rejects", "redrive", "backfill", "audit", "pause", "resume"])
+@pytest.mark.parametrize(
+    "verb", ["check", "upload", "status", "rejects", "redrive", "backfill", "audit", "pause", "resume"]
+)
 def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
     done = ops(verb, "--help")
     assert done.returncode == 0

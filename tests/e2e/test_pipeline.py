@@ -95,7 +95,7 @@ def test_a_large_file_survives_a_part_that_fails(deployment: Deployment) -> None
     content = orders(26_000)
     etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
     alien: Any = {"pk": {"S": f"{etag}#ORDER-0020000"}}
-    pipeline.dynamodb.put_item(TableName=pipeline.rows_table, Item=alien)
+    pipeline.dynamodb.put_item(TableName=pipeline.feeds[0].rows_table, Item=alien)
     version = upload(deployment, "parts/large.csv", content)
     assert version.etag == etag
     failure = deployment.failure_of("parts%2Flarge.csv")
@@ -110,7 +110,7 @@ def test_a_large_file_survives_a_part_that_fails(deployment: Deployment) -> None
     [waiting] = [each for each in reported("status", code=1) if each["object_key"] == version.key]
     assert waiting["status"] == "PROCESSING"
     assert f"{waiting['parts_done']} of {waiting['parts']} parts" in ops("status", version.key).stdout
-    pipeline.dynamodb.delete_item(TableName=pipeline.rows_table, Key=alien)
+    pipeline.dynamodb.delete_item(TableName=pipeline.feeds[0].rows_table, Key=alien)
     [redriven] = reported("redrive", "--key-prefix", "parts/", code=0)
     assert (redriven["keys"], redriven["action"]) == (f"parts/large.csv (part {number})", "delivered")
     record = pipeline.wait_until_settled(version, seconds=SECONDS).attributes
@@ -134,7 +134,7 @@ def test_of_two_lines_in_different_parts_the_first_wins(
         "line": {"N": str(len(lines))},
         "data": {"S": '{"id":"7","name":"z"}'},
     }
-    pipeline.dynamodb.put_item(TableName=pipeline.rows_table, Item=later)
+    pipeline.dynamodb.put_item(TableName=pipeline.feeds[0].rows_table, Item=later)
     version = upload(deployment, "parts/repeated.csv", content)
     record = pipeline.wait_until_settled(version, seconds=SECONDS).attributes
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (20_501, 20_500, 1)

@@ -50,7 +50,7 @@ def test_a_repair_delivers_nothing_while_paused(world: World, invocations: Invoc
     done = invoke("audit", "--repair", code=1)
     assert "repaired: 1 rows written" in done.stdout
     assert "left as it is, for a person to look at: unsettled: b.csv" in done.stdout
-    assert "the pipeline is paused: nothing was delivered" in done.stderr
+    assert "The pipeline is paused: nothing was delivered" in done.stderr
     assert invocations.events == []
 
 

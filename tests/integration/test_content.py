@@ -194,7 +194,7 @@ def test_an_audit_reads_content_as_it_was_read(
     world.deliver(world.upload("b.csv", content))
     before = world.tables()[0]
     monkeypatch.setenv("ID_COLUMN", "id")
-    pipeline.__dict__["config"] = IngestConfig.from_environment()
+    pipeline.feeds[0].__dict__["config"] = IngestConfig.from_environment()
     world.upload("a.csv", content)
     assert findings(pipeline) == [("unsettled", "a.csv")]
     repair(pipeline, audit(pipeline).findings)

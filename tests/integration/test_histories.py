@@ -124,7 +124,7 @@ class Lambda:
     def operate(self, command: str, die_before: int | None) -> None:
         self.operator_calls.names.clear()
         self.operator_calls.die_before = die_before
-        self.pipeline.__dict__["config"] = IngestConfig.from_environment()
+        self.pipeline.feeds[0].__dict__["config"] = IngestConfig.from_environment()
         with suppress(Killed):
             if command == "repair":
                 repair(self.pipeline, audit(self.pipeline).findings)

@@ -97,7 +97,7 @@ def test_an_event_of_the_sweep_returns_to_the_sweep(world: World, pipeline: Pipe
     fail(world, {"source": "aws.events"}, name="sweep")
     world.deliver(world.upload("a.csv", "\0"))
     run("redrive", code=0)
-    assert sorted(invocations.functions) == [pipeline.function, "sweep"]
+    assert sorted(invocations.functions) == [pipeline.feeds[0].function, "sweep"]
     assert [object_version(e["Records"][0]).key for e in invocations.events if "Records" in e] == ["a.csv"]
 
 

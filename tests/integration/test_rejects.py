@@ -43,7 +43,7 @@ def test_the_rows_can_be_uploaded_again_after_correction(world: World, pipeline:
     world.deliver(world.upload("again.csv", corrected))
     assert world.file("again.csv")["rows_stored"] == 2
     assert set(world.rows()) == {"1", "2", "3"}
-    assert pipeline.config.encoding == "utf-8"
+    assert pipeline.feeds[0].config.encoding == "utf-8"
 
 
 @pytest.mark.parametrize(("encoding", "delimiter"), [("cp1252", ";"), ("utf-16", "\t")])
@@ -52,7 +52,7 @@ def test_rows_are_in_the_encoding_that_is_read(
 ) -> None:
     monkeypatch.setenv("ENCODING", encoding)
     monkeypatch.setenv("DELIMITER", delimiter)
-    pipeline.__dict__["config"] = world.pipeline().config
+    pipeline.feeds[0].__dict__["config"] = world.pipeline().feeds[0].config
     forget_clients()
     world.deliver(world.upload("a.csv", f"id{delimiter}name\n{delimiter}é\n".encode(encoding)))
     done = invoke("rejects", "a.csv", "--csv", code=0)
@@ -61,8 +61,8 @@ def test_rows_are_in_the_encoding_that_is_read(
 
 def test_characters_outside_the_encoding_are_an_error(world: World, pipeline: Pipeline) -> None:
     world.deliver(world.upload("a.csv", "id,name\n,日本\n"))
-    told = pipeline.config.__class__(**{**vars(pipeline.config), "encoding": "cp1252"})
-    pipeline.__dict__["config"] = told
+    told = pipeline.feeds[0].config.__class__(**{**vars(pipeline.feeds[0].config), "encoding": "cp1252"})
+    pipeline.feeds[0].__dict__["config"] = told
     assert "a character that is not in cp1252" in invoke("rejects", "a.csv", "--csv", code=1).stderr
 
 

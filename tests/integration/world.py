@@ -77,6 +77,8 @@ class Invocations:
         """What is done with an event as soon as it is accepted."""
         self.reserved: int | None = None
         """The reserved concurrency of every function."""
+        self.paused: set[str] = set()
+        """Functions whose reserved concurrency is 0, whatever that of the others is."""
         events: Any = self.client.meta.events
         events.register("before-call.lambda.GetFunctionConcurrency", self._tell_reserved)
         events.register("provide-client-params.lambda.Invoke", self._take)
@@ -97,8 +99,9 @@ class Invocations:
     def _accept(self, **_: Any) -> tuple[Any, dict[str, Any]]:
         return SimpleNamespace(status_code=202), {"StatusCode": 202}
 
-    def _tell_reserved(self, **_: Any) -> tuple[Any, dict[str, Any]]:
-        return SimpleNamespace(status_code=200), {"ReservedConcurrentExecutions": self.reserved}
+    def _tell_reserved(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+        is_paused = any(f"/functions/{name}/" in params["url_path"] for name in self.paused)
+        return SimpleNamespace(status_code=200), {"ReservedConcurrentExecutions": 0 if is_paused else self.reserved}
 
     def keys(self) -> list[str]:
         return sorted(object_version(event["Records"][0]).key for event in self.events)
@@ -226,10 +229,21 @@ class World:
         self.failures()
 
     def pipeline(self) -> Pipeline:
-        """What the operator's commands work on. There is no stack here: what they would ask it, they are told."""
-        pipeline = Pipeline("none", self.bucket, self.rows_table, self.files_table, self.failure_queue, "none", "none")
-        told = {"triggers": [("", ".csv"), ("", ".csv.gz")], "functions": frozenset({"none", "sweep"})}
-        pipeline.__dict__.update(told, config=IngestConfig.from_environment())
+        """What the operator's commands work on. There is no stack here: what they would ask it, they are told.
+
+        Beside other feeds, the default one has the prefix `orders/`.
+        """
+        functions = {"": "none"} | {feed.name.capitalize(): f"none-{feed.name}" for feed in self.feeds}
+        tables = {"": self.rows_table} | {feed.name.capitalize(): feed.rows_table for feed in self.feeds}
+        pipeline = Pipeline("none", self.bucket, self.files_table, self.failure_queue, "none", functions, tables)
+        prefixes = {"none": "orders/" if self.feeds else ""}
+        prefixes |= {f"none-{feed.name}": feed.prefix for feed in self.feeds}
+        pipeline.__dict__["functions"] = frozenset({*prefixes, "sweep"})
+        for deployed in pipeline.feeds:
+            prefix = prefixes[deployed.function]
+            with self.configured(prefix):
+                told = {"triggers": [(prefix, ".csv"), (prefix, ".csv.gz")], "config": IngestConfig.from_environment()}
+            deployed.__dict__.update(told)
         return pipeline
 
     def _scan(self, table: str) -> list[dict[str, Any]]:

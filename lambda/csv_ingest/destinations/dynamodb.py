@@ -38,9 +38,7 @@ class DynamoDbDestination:
         key = len(RowKey.text(etag, row.id).encode())
         if key > MAX_KEY:
             return f"the id is too long: the key has {key:,} bytes, DynamoDB takes {MAX_KEY:,}"
-        # Names count as well as values.
-        size = len("".join(RESERVED)) + key + len(etag) + _size_of_integer(row.line) + len(row.data.encode())
-        size += sum(len(name) + _size(value) for name, value in row.values.items() if value is not None)
+        size = item_size(etag, row)
         if size > MAX_ITEM:
             return f"the row is too large: the item has {size:,} bytes, DynamoDB takes {MAX_ITEM:,}"
         return None
@@ -79,6 +77,13 @@ class DynamoDbDestination:
     def overwrite(self, etag: str, row: Row) -> None:
         """Store a row, whatever is stored under its key."""
         self._table.put(_item(etag, row))
+
+
+def item_size(etag: str, row: Row) -> int:
+    """How many bytes the item of a row has, at most. Names count as well as values."""
+    key = len(RowKey.text(etag, row.id).encode())
+    size = len("".join(RESERVED)) + key + len(etag) + _size_of_integer(row.line) + len(row.data.encode())
+    return size + sum(len(name) + _size(value) for name, value in row.values.items() if value is not None)
 
 
 def _size(value: Value) -> int:

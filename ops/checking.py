@@ -1,0 +1,123 @@
+"""What would become of a local file, if it were uploaded: it is read as the feed would read it, and nothing is sent."""
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from csv_ingest import csvfile, planning
+from csv_ingest.destinations.dynamodb import item_size
+from csv_ingest.model import ByteStream, FileFormat, ObjectVersion, RejectedRow, Row, Tuning, UnreadableFile
+from ops.expectations import Expectations
+from ops.feed import Feed
+
+DOLLARS = 0.625 / 1_000_000
+"""For a write unit, in us-east-1: docs/costs.md."""
+
+FILE_UNITS, PART_UNITS = 3, 9
+"""Write units of the ledger for a file, and for each of its parts. A file in one piece has one more at a checkpoint."""
+
+ETAG = "0" * 32
+"""Stands for the file's own, which S3 makes. It is as long as most are."""
+
+
+@dataclass
+class Checked:
+    """What would become of a file."""
+
+    is_ingested: bool
+    """Whether a file with such a name would be ingested at all."""
+    reason: str = ""
+    """Why the file would be REJECTED; empty if it would not be."""
+    rows: int = 0
+    """Rows that are read; those that are not rejected would be stored."""
+    rejected: int = 0
+    rejects: list[RejectedRow] = field(default_factory=list)
+    """The first ones."""
+    parts: int = 0
+    """In which the file would be ingested; 0 if it would be ingested in one piece."""
+    write_units: int = 0
+    """About as many as the destination and the ledger would take."""
+
+    @property
+    def stored(self) -> int:
+        return self.rows - self.rejected
+
+    @property
+    def dollars(self) -> float:
+        return self.write_units * DOLLARS
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every row would be stored."""
+        return self.is_ingested and not self.reason and not self.rejected
+
+
+def check(
+    feed: Feed, file: Path, *, shown: int | None = None, progress: Callable[[str], None] = lambda _: None
+) -> Checked:
+    """Read a local file as a feed would. Of the rejected rows, returns the first `shown`, or all.
+
+    Memory does not grow with the file, but with the rows that are returned: ids are compared in a database on disk.
+    """
+    reading = _Reading(file, progress)
+    checked = Checked(any(file.name.endswith(suffix) for _, suffix in feed.triggers))
+    version = ObjectVersion("", file.name, "", ETAG, file.stat().st_size)
+    format_, limit = feed.config.format, feed.config.max_file_bytes
+    try:
+        plan, _ = planning.plan_file(version, format_, reading.open, max_bytes=limit, tuning=Tuning())
+        checked.parts = len(plan.parts)
+        _check_rows(feed, version, reading, checked, shown)
+    except UnreadableFile as error:
+        checked.reason = str(error)
+    return checked
+
+
+def _check_rows(feed: Feed, version: ObjectVersion, reading: "_Reading", checked: Checked, shown: int | None) -> None:
+    with Expectations.on_disk() as expected, reading.open(0) as stream:
+        for row in csvfile.read_rows(stream, feed.config.format):
+            checked.rows += 1
+            if reject := expected.expect(feed.destination, version, row, required=True):
+                checked.rejected += 1
+                if shown is None or len(checked.rejects) < shown:
+                    checked.rejects.append(reject)
+            elif isinstance(row, Row):
+                checked.write_units += -(-item_size(version.etag, row) // 1024)
+    of_parts = checked.parts * PART_UNITS or checked.rows // Tuning().checkpoint_rows
+    checked.write_units += FILE_UNITS + of_parts + checked.rejected
+
+
+def names_and_cells(format_: FileFormat, file: Path, progress: Callable[[str], None]) -> Iterator[list[str]]:
+    """The header of a local file, and its records that have as many cells; raises UnreadableFile."""
+    reading = _Reading(file, progress)
+    with reading.open(0) as stream:
+        _, names = csvfile.read_header(stream, format_)
+    with reading.open(0) as stream:
+        for _, cells in csvfile.read_records(stream, format_):
+            if len(cells) == len(names):
+                yield cells
+
+
+class _Reading:
+    """Opens a local file as `source.open_object` opens an uploaded one, and tells how far it is read."""
+
+    def __init__(self, file: Path, progress: Callable[[str], None]) -> None:
+        self._file, self._progress = file, progress
+
+    @contextmanager
+    def open(self, start: int) -> Iterator[ByteStream]:
+        """The bytes from a place on; a .gz file is unpacked. Raises UnreadableFile if that is not whole."""
+        with self._file.open("rb") as stream:
+            stream.seek(start)
+            is_packed = self._file.name.lower().endswith(".gz")
+            try:
+                content = cast("ByteStream", gzip.GzipFile(fileobj=stream)) if is_packed else stream
+                yield csvfile.CountingStream(content, start=start, on_read=self._tell)
+            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+                raise UnreadableFile(f"not a whole gzip file: {error}") from error
+
+    def _tell(self, position: int, _piece: bytes) -> None:
+        self._progress(f"{position / 1e6:,.1f} MB")

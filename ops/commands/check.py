@@ -1,0 +1,94 @@
+"""`check`."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from ops import display
+from ops.checking import Checked, check
+from ops.commands import options
+from ops.feed import Feed
+from ops.pipeline import Pipeline
+from ops.proposing import propose
+
+SHOWN_REJECTS = 20
+
+MAX_DECLARATION = 3_000
+"""Bytes of JSON that a feed can have for its columns: docs/settings.md."""
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(name="check", epilog="Example: python -m ops check orders.csv --feed orders")
+@click.argument("file", type=FILE)
+@click.option("--feed", metavar="NAME", help="The feed that would read it; needed if there are several.")
+@click.option("--columns", is_flag=True, help="Propose a declaration of the columns instead.")
+@options.as_json
+@click.pass_obj
+def check_command(find: options.Find, *, file: Path, feed: str | None, columns: bool, json_: bool) -> None:
+    """Say what would become of FILE, and upload nothing.
+
+    The file is read here, with the settings of the deployed feed. Exit code 1 unless every row would be stored. With
+    --columns, the types of its columns are proposed, as JSON to paste into cdk.json.
+    """
+    chosen = _feed(find(), feed)
+    if columns:
+        _propose(chosen, file)
+        return
+    with display.working(f"reading {file.name}") as show:
+        checked = check(chosen, file, shown=None if json_ else SHOWN_REJECTS, progress=show)
+    if not checked.is_ingested:
+        endings = ", ".join(f"*{suffix}" for _, suffix in chosen.triggers)
+        display.say(f"{file.name} would not be ingested under this name: only {endings} is", err=True)
+    if json_:
+        display.print_json(_as_json(checked))
+    else:
+        _print(checked)
+    sys.exit(0 if checked.is_good else 1)
+
+
+def _feed(pipeline: Pipeline, name: str | None) -> Feed:
+    feeds = options.feeds_named(pipeline, name)
+    if len(feeds) > 1:
+        raise click.UsageError(f"--feed is needed; the feeds are: {', '.join(each.name for each in feeds)}")
+    return feeds[0]
+
+
+def _propose(feed: Feed, file: Path) -> None:
+    with display.working(f"reading {file.name}") as show:
+        proposed = propose(feed.config.format, file, show)
+    display.print_json({"columns": proposed})
+    display.say("This is a proposal to look at: a file shows what is in it, not what will come.", err=True)
+    if (size := len(json.dumps(proposed).encode())) > MAX_DECLARATION:
+        display.say(f"It has {size:,} bytes, of {MAX_DECLARATION:,} possible: leave columns out.", err=True)
+
+
+def _as_json(checked: Checked) -> dict[str, object]:
+    return {
+        "status": "REJECTED" if checked.reason else "COMPLETE",
+        "reason": checked.reason,
+        "is_ingested": checked.is_ingested,
+        "rows_read": checked.rows,
+        "rows_stored": checked.stored,
+        "rows_rejected": checked.rejected,
+        "parts": checked.parts,
+        "write_units": checked.write_units,
+        "dollars": round(checked.dollars, 6),
+        "rejects": [reject._asdict() for reject in checked.rejects],
+    }
+
+
+def _print(checked: Checked) -> None:
+    if checked.reason:
+        display.say(f"It would be REJECTED, and no row be stored: {checked.reason}")
+        return
+    for reject in checked.rejects:
+        display.say(f"line {reject.line:,}: {reject.reason}")
+    if (more := checked.rejected - len(checked.rejects)) > 0:
+        display.say(f"and {more:,} more: --json lists all")
+    pieces = f"in {checked.parts:,} parts" if checked.parts else "in one piece"
+    display.say(f"{checked.rows:,} rows, read {pieces}: {checked.stored:,} stored, {checked.rejected:,} rejected")
+    cost = f"{checked.dollars:,.6f} dollars in us-east-1"
+    display.say(f"about {checked.write_units:,} write units, {cost}, if the file is new")

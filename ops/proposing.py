@@ -1,0 +1,92 @@
+"""A declaration of columns that fits a file: the narrowest type that all cells of a column have."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from csv_ingest.csvfile import cells
+from csv_ingest.destinations.dynamodb import RESERVED
+from csv_ingest.model import FileFormat
+from ops.checking import names_and_cells
+
+TYPES = ("boolean", "integer", "decimal", "date", "timestamp")
+"""In the order in which they are preferred. Text need not be declared."""
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+"""What a column can be called in the destination."""
+
+_CODE = re.compile(r"\+|-?0[0-9]")
+"""How a cell begins that has digits and is no number, such as an article number or a telephone number."""
+
+
+def propose(format_: FileFormat, file: Path, progress: Callable[[str], None] = lambda _: None) -> dict[str, str]:
+    """The declaration of each column of a local file whose cells all have a type other than text.
+
+    A column without a cell that is filled is left out, and the id column. Raises UnreadableFile.
+    """
+    records = names_and_cells(replace(format_, columns=()), file, progress)
+    return declarations(next(records, []), records, format_)
+
+
+def declarations(names: Sequence[str], records: Iterable[Sequence[str]], format_: FileFormat) -> dict[str, str]:
+    """The declaration of each column, by its name, from the records below the header."""
+    candidates = [_Candidates(format_.decimal_separator) for _ in names]
+    for record in records:
+        for candidate, cell in zip(candidates, record, strict=True):
+            candidate.look_at(cell)
+    taken = set(RESERVED)
+    proposed = {}
+    for name, candidate in zip(names, candidates, strict=True):
+        if name != format_.id_column and (type_ := candidate.type):
+            stored_as = next(each for each in _possible_names(name) if each not in taken)
+            taken.add(stored_as)
+            proposed[name] = type_ if stored_as == name else f"{type_} as {stored_as}"
+    return proposed
+
+
+class _Candidates:
+    """The types that a column can still have, after some of its cells."""
+
+    def __init__(self, decimal_separator: str) -> None:
+        self._converters = {type_: cells.converter(type_, decimal_separator=decimal_separator) for type_ in TYPES}
+        self._is_filled = False
+
+    @property
+    def type(self) -> str | None:
+        """The first type that is possible; None for text, or if every cell is empty."""
+        return next(iter(self._converters), None) if self._is_filled else None
+
+    def look_at(self, cell: str) -> None:
+        cell = cell.strip(" ")
+        if not cell:
+            return
+        self._is_filled = True
+        for type_, convert in list(self._converters.items()):
+            if not _is_of_type(type_, convert, cell):
+                del self._converters[type_]
+
+
+def _is_of_type(type_: str, convert: cells.Convert, cell: str) -> bool:
+    if (type_ == "boolean" and cell in "01") or (type_ in ("integer", "decimal") and _CODE.match(cell)):
+        return False
+    try:
+        convert(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _possible_names(name: str) -> Iterator[str]:
+    """What a column can be called in the destination, the best name first."""
+    if NAME.fullmatch(name):
+        yield name
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    word = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_")[:50] or "column"
+    word = f"_{word}" if word[0].isdigit() else word
+    yield word
+    number = 2
+    while True:
+        yield f"{word}_{number}"
+        number += 1
