@@ -1,0 +1,125 @@
+"""`check` says of a local file what the pipeline would do with it, and does nothing."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from ops.pipeline import Pipeline
+from tests.integration.commands import invoke, reported, run
+from tests.integration.world import World, forget_clients
+
+pytestmark = pytest.mark.usefixtures("commanded")
+
+GOOD = "id,name\n1,a\n2,b\n"
+
+BAD = 'id,name\n1,a\n,b\n2,c,d\n1,e\n1,a\n"3","x\ny"\n'
+
+
+def written(folder: Path, content: str | bytes, name: str = "a.csv") -> str:
+    file = folder / name
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(file)
+
+
+def test_a_good_file_has_exit_code_zero(tmp_path: Path) -> None:
+    output = run("check", written(tmp_path, GOOD), code=0)
+    assert output.splitlines() == [
+        "2 rows, read in one piece: 2 stored, 0 rejected",
+        "about 5 write units, 0.000003 dollars in us-east-1, if the file is new",
+    ]
+
+
+SUMS = ("rows_read", "rows_stored", "rows_rejected")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (GOOD, 0),
+        (GOOD.replace("\n", "\r\n"), 0),
+        ("", 0),
+        ("id\n", 0),
+        (BAD, 1),
+        ("id\n" + "x" * 3_000 + "\n", 1),
+        ("\0", 1),
+        ("name\n1\n", 1),
+        ('id\n"1\n', 1),
+        (b"id\n\xff", 1),
+    ],
+)
+def test_the_pipeline_does_what_the_check_said(world: World, tmp_path: Path, content: str | bytes, code: int) -> None:
+    checked = reported("check", written(tmp_path, content), code=code)
+    assert world.tables() == ({}, {})
+    world.deliver(world.upload("a.csv", content))
+    record = world.file("a.csv")
+    assert (checked["status"], checked["reason"]) == (record["status"], record.get("reason", ""))
+    if not checked["reason"]:
+        assert [checked[name] for name in SUMS] == [record[name] for name in SUMS]
+        assert [(each["line"], each["reason"]) for each in checked["rejects"]] == world.rejects("a.csv")
+
+
+def test_rejected_rows_are_listed_with_their_lines(tmp_path: Path) -> None:
+    content = "id,name\n" + ",x\n" * 30
+    lines = run("check", written(tmp_path, content), code=1).splitlines()
+    assert lines[0] == "line 2: no id"
+    assert lines[20:22] == ["and 10 more: --json lists all", "30 rows, read in one piece: 0 stored, 30 rejected"]
+    assert len(reported("check", written(tmp_path, content), code=1)["rejects"]) == 30
+
+
+def test_a_large_file_has_parts(tmp_path: Path) -> None:
+    content = "id,name\n" + "".join(f"{n},{'x' * 2_000}\n" for n in range(4_000))
+    checked = reported("check", written(tmp_path, content), code=0)
+    assert checked["parts"] == 8
+    assert checked["write_units"] == pytest.approx(4_000 * 3 + 8 * 9, abs=10)
+    assert "in 8 parts" in run("check", written(tmp_path, content), code=0)
+
+
+def test_a_compressed_file_is_unpacked(tmp_path: Path) -> None:
+    packed = gzip.compress(BAD.encode())
+    checked = reported("check", written(tmp_path, packed, "a.csv.gz"), code=1)
+    assert (checked["rows_read"], checked["rows_rejected"]) == (6, 3)
+    broken = reported("check", written(tmp_path, packed[:-9], "b.csv.gz"), code=1)
+    assert broken["reason"].startswith("not a whole gzip file")
+
+
+def test_a_file_under_a_wrong_name_is_not_ingested(tmp_path: Path) -> None:
+    done = invoke("check", written(tmp_path, GOOD, "a.txt"), code=1)
+    assert "a.txt would not be ingested under this name: only *.csv, *.csv.gz is" in done.stderr
+
+
+class TestFeeds:
+    """The file is read with the settings of the feed."""
+
+    @pytest.fixture(autouse=True)
+    def _typed(self, pipeline: Pipeline, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", '{"price": "decimal required"}')
+        monkeypatch.setenv("DELIMITER", ";")
+        monkeypatch.setenv("MAX_FILE_MB", "1")
+        forget_clients()
+        pipeline.feeds[0].__dict__["config"] = world.pipeline().feeds[0].config
+
+    def test_a_bad_value_is_named_without_it(self, tmp_path: Path) -> None:
+        output = run("check", written(tmp_path, "id;price\n1;secret\n2;\n1;5.50\n1;5.5\n"), code=1)
+        assert output.splitlines()[:2] == [
+            "line 2: column price: not a decimal",
+            "line 3: column price: empty, but required",
+        ]
+        assert "4 rows, read in one piece: 2 stored, 2 rejected" in output
+
+    def test_a_file_that_is_too_large_is_rejected(self, tmp_path: Path) -> None:
+        output = run("check", written(tmp_path, "id;price\n" + "1;1\n" * 300_000), code=1)
+        assert output.startswith("It would be REJECTED, and no row be stored: the file has 1,200,009 bytes")
+
+    def test_a_missing_column_is_named(self, tmp_path: Path) -> None:
+        assert "no column is named 'price'" in run("check", written(tmp_path, "id;cost\n1;1\n"), code=1)
+
+    def test_columns_are_proposed_whatever_is_declared(self, tmp_path: Path) -> None:
+        done = invoke("check", written(tmp_path, "id;cost\n1;1\n"), "--columns", code=0)
+        assert json.loads(done.stdout) == {"columns": {"cost": "integer"}}
+        assert "a proposal to look at" in done.stderr
+
+
+def test_no_column_of_a_broken_file_is_proposed(tmp_path: Path) -> None:
+    assert "line 2 has a NUL byte" in invoke("check", written(tmp_path, "id\n\0"), "--columns", code=1).stderr

@@ -1,0 +1,266 @@
+"""The operators' commands on a deployment with several feeds: each finds the feed of a key, and touches no other."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from csv_ingest.events import Event, upload_event
+from csv_ingest.model import PartJob, Tuning
+from local.server import LocalAws
+from ops import brake
+from ops.audit import audit
+from ops.pipeline import Pipeline
+from ops.repair import repair
+from tests.integration.commands import fail, invoke, reported, run
+from tests.integration.world import Invocations, World, fresh_world, version_of
+
+pytestmark = pytest.mark.usefixtures("commanded")
+
+COLUMNS = '{"Preis": "decimal as price"}'
+
+
+@pytest.fixture
+def world(aws: LocalAws, tuning: Tuning) -> Iterator[World]:  # noqa: ARG001 - it is the server
+    """Two feeds: `default` below orders/, and `vendors` with semicolons and decimal commas."""
+    with fresh_world(tuning) as made:
+        made.add_feed("vendors", "vendors/", DELIMITER=";", DECIMAL_SEPARATOR=",", COLUMNS=COLUMNS)
+        yield made
+
+
+@pytest.fixture
+def both(world: World) -> tuple[Event, Event]:
+    """A file of each feed, ingested: with a rejected row each."""
+    events = (
+        world.upload("orders/a.csv", "id,name\n1,a\n,b\n"),
+        world.upload("vendors/a.csv", "id;Preis\n1;5,50\n2;x\n"),
+    )
+    for event in events:
+        world.deliver(event)
+    return events
+
+
+def change_row(world: World, pk: str, **values: Any) -> None:
+    """Set attributes of a row of the vendors."""
+    world.dynamodb.update_item(
+        TableName=world.feeds[0].rows_table,
+        Key={"pk": {"S": pk}},
+        UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+        ExpressionAttributeNames={f"#{name}": name for name in values},
+        ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+    )
+
+
+def kinds(pipeline: Pipeline) -> list[tuple[str, str]]:
+    return sorted((finding.kind, finding.key) for finding in audit(pipeline).findings)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["status"], ["audit"], ["backfill", "--prefix", ""], ["pause"], ["resume"], ["check", __file__]],
+    ids=lambda arguments: arguments[0],
+)
+def test_an_unknown_feed_is_a_wrong_call(arguments: list[str]) -> None:
+    done = invoke(*arguments, "--feed", "nobody", code=2)
+    assert "there is no feed nobody; the feeds are: default, vendors" in " ".join(done.stderr.split())
+
+
+@pytest.mark.usefixtures("both")
+def test_status_lists_all_feeds_or_one() -> None:
+    def listed(*arguments: str) -> set[str]:
+        return {each["object_key"] for each in reported("status", *arguments, code=1)}
+
+    assert listed() == {"orders/a.csv", "vendors/a.csv"}
+    assert listed("--feed", "vendors") == {"vendors/a.csv"}
+    assert listed("vendors/a.csv") == {"vendors/a.csv"}
+    assert "KEY says which feed" in invoke("status", "orders/a.csv", "--feed", "default", code=2).stderr
+
+
+@pytest.mark.usefixtures("both")
+def test_rejects_are_in_the_format_of_their_feed() -> None:
+    assert run("rejects", "vendors/a.csv", "--csv", code=0) == "id;Preis\n2;x\n"
+    assert run("rejects", "orders/a.csv", "--csv", code=0) == "id,name\n,b\n"
+
+
+def test_backfill_delivers_to_the_feed_of_each_key(world: World, invocations: Invocations) -> None:
+    world.upload("orders/a.csv", "id\n1\n")
+    world.upload("vendors/a.csv", "id;Preis\n1;2\n")
+    world.upload("nobody/a.csv", "id\n1\n")
+    run("backfill", "--prefix", "", code=0)
+    assert dict(zip(invocations.keys(), sorted(invocations.functions), strict=True)) == {
+        "orders/a.csv": "none",
+        "vendors/a.csv": "none-vendors",
+    }
+    run("backfill", "--prefix", "", "--feed", "vendors", code=0)
+    assert invocations.functions[2:] == ["none-vendors"]
+
+
+class TestRedrive:
+    """Each message goes to the function of its feed, and to no other."""
+
+    def test_each_message_goes_to_its_feed(self, world: World, invocations: Invocations) -> None:
+        # The function that failed need not be that of the feed: the prefix can have been given to another one since.
+        fail(world, world.upload("orders/a.csv", "id\n1\n"), name="none-vendors")
+        fail(world, world.upload("vendors/a.csv", "id\n1\n"), name="none")
+        fail(world, {"source": "aws.events"}, name="sweep")
+        run("redrive", code=0)
+        found = {
+            version_of(event).key if "Records" in event else "": function
+            for event, function in zip(invocations.events, invocations.functions, strict=True)
+        }
+        assert found == {"orders/a.csv": "none", "vendors/a.csv": "none-vendors", "": "sweep"}
+
+    def test_a_key_of_no_feed_is_kept(self, world: World, invocations: Invocations) -> None:
+        fail(world, world.upload("nobody/a.csv", "id\n1\n"))
+        for arguments, code in ((["--dry-run"], 0), ([], 1)):
+            [message] = reported("redrive", *arguments, code=code)
+            assert message["action"].startswith("kept: nobody/a.csv is of no feed: only orders/*.csv, ")
+        assert invocations.events == []
+
+    def test_keys_of_several_feeds_are_kept(self, world: World, invocations: Invocations) -> None:
+        events = [world.upload(key, "id\n1\n") for key in ("orders/a.csv", "vendors/a.csv")]
+        fail(world, {"Records": [event["Records"][0] for event in events]})
+        [message] = reported("redrive", code=1)
+        assert message["action"].startswith("kept: its keys are of several feeds, default, vendors")
+        assert invocations.events == []
+
+    def test_messages_of_a_paused_feed_are_kept(self, world: World, invocations: Invocations) -> None:
+        for key in ("orders/a.csv", "vendors/a.csv"):
+            fail(world, world.upload(key, "id\n1\n"))
+        invocations.paused.add("none-vendors")
+        actions = {each["keys"]: each["action"] for each in reported("redrive", code=1)}
+        assert actions == {"orders/a.csv": "delivered", "vendors/a.csv": "kept: the feed vendors is paused"}
+        assert len(world.failures()) == 1
+
+
+class TestBrake:
+    """The brake of one feed stops nothing of another."""
+
+    @pytest.fixture
+    def reservations(self, invocations: Invocations) -> dict[str, int]:
+        """What was set, by function."""
+        found: dict[str, int] = {}
+
+        def remember(params: dict[str, Any], **_: Any) -> None:
+            found[params["FunctionName"]] = params["ReservedConcurrentExecutions"]
+
+        def answer(**_: Any) -> Any:
+            return type("Answer", (), {"status_code": 200}), {}
+
+        events: Any = invocations.client.meta.events
+        events.register("provide-client-params.lambda.PutFunctionConcurrency", remember)
+        events.register("before-call.lambda.PutFunctionConcurrency", answer)
+        return found
+
+    def test_pause_stops_every_feed_and_names_it(self, reservations: dict[str, int]) -> None:
+        lines = run("pause", code=0).splitlines()
+        assert lines[:2] == ["Paused the feed default.", "Paused the feed vendors."]
+        assert reservations == {"none": 0, "none-vendors": 0}
+
+    def test_pause_of_one_feed_stops_that_one(self, reservations: dict[str, int]) -> None:
+        output = run("pause", "--feed", "vendors", code=0)
+        assert reservations == {"none-vendors": 0}
+        assert "To end the pause: python -m ops resume --feed vendors" in output
+
+    def test_commands_of_another_feed_go_on(self, world: World, invocations: Invocations) -> None:
+        for key in ("orders/a.csv", "vendors/a.csv"):
+            world.upload(key, "id\n1\n")
+        invocations.paused.add("none-vendors")
+        for arguments in (["--prefix", ""], ["--prefix", "vendors/"], ["--prefix", "", "--feed", "vendors"]):
+            done = invoke("backfill", *arguments, code=1)
+            assert "the feed vendors is paused: nothing was done" in done.stderr
+            assert "python -m ops resume --feed vendors" in done.stderr
+        assert invocations.events == []
+        run("backfill", "--prefix", "orders/", code=0)
+        run("backfill", "--prefix", "", "--feed", "default", code=0)
+        assert invocations.functions == ["none", "none"]
+        assert "The feed vendors is paused. To end" in invoke("status", code=1).stderr
+        assert "paused" not in invoke("status", "--feed", "default", code=1).stderr
+
+    def test_a_repair_delivers_what_is_not_paused(self, world: World, invocations: Invocations) -> None:
+        for key in ("orders/a.csv", "vendors/a.csv"):
+            world.upload(key, "id\n1\n")
+        invocations.paused.add("none-vendors")
+        done = invoke("audit", "--repair", "--timeout", "0", code=1)
+        assert invocations.keys() == ["orders/a.csv"]
+        assert "left as it is, for a person to look at: unsettled: vendors/a.csv" in done.stdout
+        assert "The feed vendors is paused: nothing was delivered to it." in done.stderr
+
+    def test_a_wait_ends_for_the_paused_feed(
+        self, world: World, pipeline: Pipeline, invocations: Invocations, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ops.waiting.LOOK_SECONDS", 0)
+        for key in ("orders/a.csv", "vendors/a.csv"):
+            fail(world, world.upload(key, "id\n1\n"))
+
+        def pause_and_deliver(event: Event) -> None:
+            if version_of(event).key.startswith("orders/"):
+                world.deliver(event)
+            else:
+                invocations.paused.add("none-vendors")
+
+        invocations.at_once = pause_and_deliver
+        output = run("redrive", "--wait", "--timeout", "30", code=1)
+        assert "the feed vendors is paused" in output
+        assert "next: python -m ops resume --feed vendors" in output
+        assert brake.paused(pipeline.feeds) == [pipeline.feed_named("vendors")]
+
+
+class TestAudit:
+    """Each feed's files are compared with its own table, columns included."""
+
+    @pytest.mark.usefixtures("both")
+    def test_tables_of_all_feeds_are_as_they_should_be(self, pipeline: Pipeline) -> None:
+        result = audit(pipeline)
+        assert (result.files, result.rows, result.not_compared, result.findings) == (2, 2, 0, [])
+        of_vendors = audit(pipeline, feed=pipeline.feed_named("vendors"))
+        assert (of_vendors.files, of_vendors.rows) == (1, 1)
+
+    def test_a_changed_value_is_found_and_mended(
+        self, world: World, pipeline: Pipeline, both: tuple[Event, Event]
+    ) -> None:
+        pk = f"{version_of(both[1]).etag}#1"
+        destination = pipeline.feed_named("vendors").destination
+        before = list(destination.scan())
+        for value in ({"N": "5.51"}, {"S": "5.50"}, {"BOOL": True}):
+            change_row(world, pk, price=value)
+            assert kinds(pipeline) == [("different", "vendors/a.csv")]
+            assert repair(pipeline, audit(pipeline).findings).rows == 1
+            assert list(destination.scan()) == before
+            assert audit(pipeline).findings == []
+
+    def test_the_same_number_is_no_finding(self, world: World, pipeline: Pipeline, both: tuple[Event, Event]) -> None:
+        """What others add under names that are not declared makes no difference either."""
+        change_row(world, f"{version_of(both[1]).etag}#1", price={"N": "5.50"}, added={"S": "by another"})
+        assert audit(pipeline).findings == []
+
+    def test_a_row_in_the_wrong_table_is_found(
+        self, world: World, pipeline: Pipeline, both: tuple[Event, Event]
+    ) -> None:
+        pk = f"{version_of(both[0]).etag}#1"
+        world.dynamodb.put_item(TableName=world.feeds[0].rows_table, Item={"pk": {"S": pk}})
+        [finding] = audit(pipeline).findings
+        assert (finding.kind, finding.detail) == ("unexpected", f"{pk} in the table of the feed vendors")
+
+    def test_an_upload_of_another_feed_is_a_finding(self, world: World, pipeline: Pipeline) -> None:
+        """The prefix was given to the vendors after the file was complete: nobody can repair this but its owner."""
+        feeds = list(world.feeds)
+        world.feeds.clear()
+        event = world.upload("vendors/a.csv", "id\n1\n")
+        world.deliver(event)
+        world.feeds.extend(feeds)
+        result = audit(pipeline)
+        [finding] = result.findings
+        assert (finding.kind, finding.key, finding.remedy) == ("unaccounted", "vendors/a.csv", None)
+        assert finding.detail == (
+            "the feed default ingested it, and its prefix is that of vendors now: give the prefix back to default"
+        )
+        assert result.not_compared == 1
+        assert repair(pipeline, result.findings).left == [finding]
+
+
+def test_a_message_of_a_part_goes_to_its_feed(world: World, invocations: Invocations) -> None:
+    version = version_of(world.upload("vendors/é b.csv", "id\n1\n"))
+    fail(world, upload_event(version, PartJob(3)))
+    run("redrive", code=0)
+    assert invocations.functions == ["none-vendors"]
