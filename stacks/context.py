@@ -19,8 +19,8 @@ _TYPES: Mapping[str, SettingType] = {
 }
 _IN_STAGE = _TYPES.keys() - {"stage"}
 
-# `feeds` and `stages` are read by themselves; the CDK's command line keeps the others in cdk.context.json.
-_NOT_SETTINGS = {"feeds", "stages", "acknowledged-issue-numbers", "cli-telemetry"}
+# `stages` is read by itself; the CDK's command line keeps the others in cdk.context.json.
+_NOT_SETTINGS = {"stages", "acknowledged-issue-numbers", "cli-telemetry"}
 
 
 class InvalidSetting(ValueError):
@@ -51,7 +51,8 @@ def settings_from_context(context: Mapping[str, Any]) -> Settings:
     """
     # Every stage is checked, whichever is deployed: an error in prod's settings is found before prod is deployed.
     stages = _parse_stages(context.get("stages", {}))
-    outside = _parse_place({key: value for key, value in context.items() if ":" not in key}, "", _TYPES.keys())
+    given = {key: value for key, value in context.items() if ":" not in key and key not in _NOT_SETTINGS}
+    outside = _parse_place(given, "", _TYPES)
     stage = outside.values.get("stage", Settings.stage)
     for name, of_stage in stages.items():
         _check(_combined(outside, of_stage, name), f"stages.{name}: ")
@@ -89,9 +90,8 @@ def _parse_stages(stages: Any) -> dict[str, _Given]:
 
 
 def _parse_place(given: Mapping[str, Any], where: str, allowed: Collection[str]) -> _Given:
-    not_settings = _NOT_SETTINGS if allowed == _TYPES.keys() else {"feeds"}
     return _Given(
-        values=_parse({key: value for key, value in given.items() if key not in not_settings}, where, allowed),
+        values=_parse({key: value for key, value in given.items() if key != "feeds"}, where, allowed),
         feeds=_parse_feeds(given.get("feeds", {}), f"{where}feeds"),
     )
 

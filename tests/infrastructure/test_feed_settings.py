@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stacks.context import InvalidSetting, settings_from_context
 from stacks.settings import FeedSettings
@@ -68,6 +70,7 @@ def test_names_of_outputs_end_in_the_suffix(name: str, suffix: str) -> None:
             "unknown setting feeds.orders.kms_key: kms_key is a setting of the deployment, ",
         ),
         ({"orders": "in/"}, "setting feeds.orders='in/': allowed is an object in cdk.json"),
+        ({"orders": {"feeds": {}}}, "unknown setting feeds.orders.feeds. There are: "),
         ([], "setting feeds=[]: allowed is an object in cdk.json"),
         ('{"orders": ', "setting feeds is not JSON: "),
     ],
@@ -207,3 +210,14 @@ class TestColumns:
     )
     def test_that_cannot_be_stored_are_refused_with_advice(self, columns: Any, expected: str) -> None:
         assert message(feeds={"orders": {"columns": columns}}).startswith(f"setting feeds.orders.columns: {expected}")
+
+    @given(
+        st.dictionaries(st.text(max_size=9), st.from_regex(r"(text|date)( required)?( as \w{1,5})?", fullmatch=True))
+    )
+    def test_can_be_given_again_as_shown_or_are_refused(self, columns: dict[str, str]) -> None:
+        try:
+            once = feeds_of(columns=columns)["default"].columns
+        except InvalidSetting:
+            return
+        assert json.loads(once) == columns
+        assert feeds_of(columns=once)["default"].columns == once

@@ -5,9 +5,12 @@ What a feed has alone is tested in the other files, with the feed `default`.
 
 import json
 import re
+from typing import Any, get_args
 
 import pytest
 
+from csv_ingest import reporting
+from local.server import PROJECT
 from tests.infrastructure.conftest import (
     ALARM,
     BUCKET,
@@ -26,7 +29,7 @@ from tests.infrastructure.conftest import (
 from tests.permissions import Permission, allowed
 from tests.templates import readable, statements_of
 
-FEEDS = {
+FEEDS: dict[str, dict[str, Any]] = {
     "orders": {
         "key_prefix": "orders/",
         "id_column": "order_id",
@@ -225,6 +228,15 @@ class TestShared:
             *("Not settled", "Failing sweeps", "Write capacity consumed by the ledger"),
             *(f"{feed}: {title}" for feed in FEEDS for title in of_one),
         ]
+
+
+def test_costs_of_a_feed_are_documented(two: Synthesized, stack: Synthesized) -> None:
+    alarms = len(two.all(ALARM)) - len(stack.all(ALARM))
+    # The sweep publishes two metrics, for all feeds.
+    metrics = len(get_args(reporting.Metric)) - 2
+    documented = (PROJECT / "docs" / "costs.md").read_text()
+    assert f"{alarms} alarms at 0.10 and {metrics} metrics at 0.30" in documented
+    assert f"adds {alarms * 0.10 + metrics * 0.30:.2f} a month" in documented
 
 
 def titles(stack: Synthesized) -> list[str]:
