@@ -75,7 +75,8 @@ def test_a_bad_value_is_named_by_its_column(feeds: Deployment) -> None:
     assert "4711 EUR" in ops("rejects", version.key, "--csv").stdout
 
 
-def test_pausing_one_feed_leaves_the_other_running(feeds: Deployment, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("feeds")
+def test_pausing_one_feed_leaves_the_other_running(tmp_path: Path) -> None:
     orders, vendors = tmp_path / "a.csv", tmp_path / "b.csv"
     orders.write_bytes(ORDERS_FILE)
     vendors.write_bytes(VENDOR_FILE)
@@ -113,8 +114,9 @@ def _wait_for_logged(feeds: Deployment, message: str, function: str, *, count: i
     return feeds.logged(message, function=function)
 
 
+@pytest.mark.usefixtures("feeds")
 @pytest.mark.parametrize("feed", ["orders", "vendors"])
-def test_commands_keep_to_the_feed_they_are_told(feeds: Deployment, feed: str) -> None:
+def test_commands_keep_to_the_feed_they_are_told(feed: str) -> None:
     listed = reported("status", "--feed", feed, code=1)
     assert {each["object_key"].partition("/")[0] for each in listed} == {feed}
     audited = reported("audit", "--feed", feed, code=0)
@@ -126,7 +128,8 @@ def test_commands_keep_to_the_feed_they_are_told(feeds: Deployment, feed: str) -
     assert ops("status", "--feed", "nobody").returncode == 2
 
 
-def test_check_tells_what_an_upload_would_become(feeds: Deployment) -> None:
+@pytest.mark.usefixtures("feeds")
+def test_check_tells_what_an_upload_would_become() -> None:
     file = str(EXAMPLES / "bad-values.csv")
     told = reported("check", file, "--feed", "orders", code=1)
     assert (told["rows_read"], told["rows_rejected"]) == (6, 4)

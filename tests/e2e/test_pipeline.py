@@ -29,6 +29,7 @@ from tests.e2e.deployed import (
     wrong_permissions,
 )
 
+
 def test_a_repeated_upload_and_event_change_nothing(deployment: Deployment) -> None:
     content = orders(60)
     first = upload(deployment, "again +.csv", content)
