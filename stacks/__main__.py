@@ -2,15 +2,15 @@
 
 import json
 import sys
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import Field
 from pathlib import Path
 from typing import Any
 
 import click
 
 from stacks.context import InvalidSetting, settings_from_context
-from stacks.setting_types import to_text
-from stacks.settings import Settings
+from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS
 
 
 @click.command(epilog="Example: python -m stacks -c stage=prod -c memory_mb=1024")
@@ -24,12 +24,26 @@ def main(pairs: tuple[str, ...]) -> None:
         settings = settings_from_context(_context_of_files() | dict(pair.partition("=")[::2] for pair in pairs))
     except InvalidSetting as error:
         sys.exit(f"csv-ingest: {error}")
-    click.echo(f"The settings of {settings.stack_id}:")
-    for each in fields(Settings):
-        value, default = to_text(getattr(settings, each.name)), to_text(each.default)
-        click.secho(f"\n{each.name}={value}", bold=True, nl=False)
-        click.echo(f"  (default: {default})" if value != default else "")
-        click.echo(f"    {each.metadata['doc']}\n    Allowed: {each.metadata['type'].allowed}.")
+    feeds = f", with the feeds {', '.join(feed.name for feed in settings.feeds)}" if settings.names_feeds else ""
+    click.echo(f"The settings of {settings.stack_id}{feeds}:")
+    for name, setting in DEPLOYMENT_SETTINGS.items():
+        _show(setting, {name: getattr(settings, name)})
+    for name, setting in FEED_SETTINGS.items():
+        values = {f"feeds.{feed.name}.{name}": getattr(feed, name) for feed in settings.feeds}
+        # What all feeds have is shown once.
+        _show(setting, values if len(set(values.values())) > 1 else {name: next(iter(values.values()))})
+
+
+def _show(setting: Field[Any], values: Mapping[str, Any]) -> None:
+    """Show the values of a setting by their keys, then what it is."""
+    type_, doc = setting.metadata["type"], setting.metadata["doc"]
+    default = type_.to_text(setting.default)
+    click.echo()
+    for key, value in values.items():
+        text = type_.to_text(value)
+        click.secho(f"{key}={text}", bold=True, nl=False)
+        click.echo(f"  (default: {default})" if text != default else "")
+    click.echo(f"    {doc}\n    Allowed: {type_.allowed}.")
 
 
 def _context_of_files() -> dict[str, Any]:

@@ -9,8 +9,11 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from stacks.failure_queue import FailureQueue
+from stacks.ingest_function import IngestFunction
 from stacks.ingestion import Ingestion
-from stacks.settings import Settings
+from stacks.settings import FeedSettings
+from stacks.sweep_function import SweepFunction
 
 SLOW_SHARE_OF_TIMEOUT = 0.8
 
@@ -23,6 +26,8 @@ class AlarmSpec:
     """A metric and its limit. By default, any value above 0 within one period raises the alarm."""
 
     name: str
+    feed: FeedSettings | None = None
+    """Whose function the alarm watches; None for what all feeds share."""
     metric: cloudwatch.IMetric
     meaning: str
     threshold: float = 0
@@ -33,13 +38,14 @@ class AlarmSpec:
     """Whether to notify of the end, too: of a state that lasts. A count ends by itself, whether handled or not."""
 
 
-def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.ITopic) -> None:
+def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.ITopic, names_feeds: bool) -> None:
     """Create an alarm for each specification, which notifies the topic and refers to the runbook."""
     for spec in specs:
+        feed = f"Feed {spec.feed.name}: " if spec.feed and names_feeds else ""
         alarm = cloudwatch.Alarm(
             scope,
-            spec.name,
-            alarm_description=f"{spec.meaning} See {spec.name} in docs/runbook.md.",
+            spec.name + (spec.feed.suffix if spec.feed else ""),
+            alarm_description=f"{feed}{spec.meaning} See {spec.name} in docs/runbook.md.",
             metric=spec.metric,
             threshold=spec.threshold,
             comparison_operator=spec.comparison,
@@ -51,19 +57,16 @@ def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.IT
             alarm.add_ok_action(actions.SnsAction(topic))
 
 
-def alarm_specs(ingestion: Ingestion, settings: Settings) -> list[AlarmSpec]:
+def alarm_specs(ingestion: Ingestion) -> list[AlarmSpec]:
     """Every alarm of the stack."""
     return [
-        *_failed_events(ingestion),
-        *_files_and_rows(ingestion),
-        *_function_errors(ingestion),
-        *_capacity(ingestion, settings),
-        *_waiting_events(ingestion),
+        *_failed_events(ingestion.failures, ingestion.sweep),
+        *_sweep(ingestion.sweep),
+        *(spec for ingest in ingestion.ingest for spec in _feed(ingest)),
     ]
 
 
-def _failed_events(ingestion: Ingestion) -> list[AlarmSpec]:
-    failures, sweep = ingestion.failures, ingestion.sweep
+def _failed_events(failures: FailureQueue, sweep: SweepFunction) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             name="UploadsFailed",
@@ -90,27 +93,16 @@ def _failed_events(ingestion: Ingestion) -> list[AlarmSpec]:
     ]
 
 
-def _files_and_rows(ingestion: Ingestion) -> list[AlarmSpec]:
+def _sweep(sweep: SweepFunction) -> list[AlarmSpec]:
+    """Of the sweep, and of what it found."""
     return [
         AlarmSpec(
             name="UnsettledFiles",
-            metric=ingestion.sweep.custom_metric("UnsettledFiles", "Maximum", Duration.hours(1)),
+            metric=sweep.custom_metric("UnsettledFiles", "Maximum", Duration.hours(1)),
             meaning="Uploads older than an hour are neither complete nor rejected.",
             missing_data=KEEP_STATE,
             notifies_end=True,
         ),
-        AlarmSpec(
-            name="RowsRejected",
-            metric=ingestion.ingest.custom_metric("RowsRejected"),
-            meaning="Rows of a file were not stored; the ledger says which and why.",
-        ),
-    ]
-
-
-def _function_errors(ingestion: Ingestion) -> list[AlarmSpec]:
-    ingest, sweep = ingestion.ingest, ingestion.sweep
-    return [
-        AlarmSpec(name="IngestErrors", metric=ingest.lambda_metric("Errors"), meaning="Deliveries failed."),
         AlarmSpec(name="SweepErrors", metric=sweep.lambda_metric("Errors"), meaning="The sweep failed."),
         AlarmSpec(
             name="SweepMissing",
@@ -122,32 +114,60 @@ def _function_errors(ingestion: Ingestion) -> list[AlarmSpec]:
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             notifies_end=True,
         ),
+        AlarmSpec(
+            name="SweepFailuresNotRecorded",
+            metric=sweep.lambda_metric("DestinationDeliveryFailures"),
+            meaning="A failed sweep could not be written to the failure queue.",
+        ),
     ]
 
 
-def _capacity(ingestion: Ingestion, settings: Settings) -> list[AlarmSpec]:
-    ingest = ingestion.ingest
+def _feed(ingest: IngestFunction) -> list[AlarmSpec]:
+    """Of the function of one feed. docs/costs.md says what they cost."""
+    return [*_errors(ingest), *_capacity(ingest), *_lost_events(ingest)]
+
+
+def _errors(ingest: IngestFunction) -> list[AlarmSpec]:
+    return [
+        AlarmSpec(
+            name="RowsRejected",
+            feed=ingest.feed,
+            metric=ingest.custom_metric("RowsRejected"),
+            meaning="Rows of a file were not stored; the ledger says which and why.",
+        ),
+        AlarmSpec(
+            name="IngestErrors",
+            feed=ingest.feed,
+            metric=ingest.lambda_metric("Errors"),
+            meaning="Deliveries failed.",
+        ),
+    ]
+
+
+def _capacity(ingest: IngestFunction) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             name="Throttled",
+            feed=ingest.feed,
             metric=ingest.lambda_metric("Throttles"),
             meaning="For a quarter of an hour, more files arrived than the reserved concurrency takes.",
             periods=3,
         ),
         AlarmSpec(
             name="SlowDeliveries",
+            feed=ingest.feed,
             metric=ingest.lambda_metric("Duration", "p99"),
             meaning="Deliveries take more than 80 % of the timeout.",
-            threshold=SLOW_SHARE_OF_TIMEOUT * settings.timeout_seconds * 1000,
+            threshold=SLOW_SHARE_OF_TIMEOUT * ingest.feed.timeout_seconds * 1000,
         ),
     ]
 
 
-def _waiting_events(ingestion: Ingestion) -> list[AlarmSpec]:
-    ingest, sweep = ingestion.ingest, ingestion.sweep
+def _lost_events(ingest: IngestFunction) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             name="EventsWaiting",
+            feed=ingest.feed,
             metric=ingest.lambda_metric("AsyncEventAge", "Maximum"),
             meaning="Events wait for more than half an hour; after six hours they go to the failure queue.",
             threshold=Duration.minutes(30).to_milliseconds(),
@@ -155,17 +175,14 @@ def _waiting_events(ingestion: Ingestion) -> list[AlarmSpec]:
         ),
         AlarmSpec(
             name="EventsDropped",
+            feed=ingest.feed,
             metric=ingest.lambda_metric("AsyncEventsDropped"),
             meaning="Lambda gave up events, after their retries or without invoking the function.",
         ),
         AlarmSpec(
             name="FailuresNotRecorded",
+            feed=ingest.feed,
             metric=ingest.lambda_metric("DestinationDeliveryFailures"),
             meaning="Failed events could not be written to the failure queue.",
-        ),
-        AlarmSpec(
-            name="SweepFailuresNotRecorded",
-            metric=sweep.lambda_metric("DestinationDeliveryFailures"),
-            meaning="A failed sweep could not be written to the failure queue.",
         ),
     ]

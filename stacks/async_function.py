@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -15,7 +15,8 @@ from constructs import Construct
 
 from stacks.acknowledged import acknowledge
 from stacks.bundling import function_code
-from stacks.contract import METRICS_NAMESPACE, IngestEnvironment, LoggingEnvironment, Metric, SweepEnvironment
+from stacks.contract import METRICS_NAMESPACE, IngestEnvironment, Metric, SweepEnvironment
+from stacks.environments import logging_environment
 from stacks.permissions import allow, allow_key
 from stacks.settings import Settings
 
@@ -38,10 +39,13 @@ class AsyncFunction(Construct):
         failures: sqs.Queue,
         key: kms.IKey | None,
         settings: Settings,
+        service: str,
         timeout_seconds: int,
+        memory_mb: int,
         reserved_concurrency: int | None,
     ) -> None:
         super().__init__(scope, id_)
+        self._service = service
         log_group = logs.LogGroup(
             self,
             "Log",
@@ -59,12 +63,12 @@ class AsyncFunction(Construct):
             runtime=RUNTIME,
             architecture=lambda_.Architecture.ARM_64,
             timeout=Duration.seconds(timeout_seconds),
-            memory_size=settings.memory_mb,
+            memory_size=memory_mb,
             reserved_concurrent_executions=reserved_concurrency,
             role=self.role,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            environment=self._with_logging(environment),
+            environment=cast("Mapping[str, str]", {**environment, **logging_environment(service)}),
         )
         self._acknowledge_findings(reserves_concurrency=reserved_concurrency is not None)
         self.asynchronous_invocation = self._keep_failed_events(failures)
@@ -78,7 +82,7 @@ class AsyncFunction(Construct):
         return cloudwatch.Metric(
             namespace=METRICS_NAMESPACE,
             metric_name=name,
-            dimensions_map={"service": Stack.of(self).stack_name},
+            dimensions_map={"service": self._service},
             statistic=statistic,
             period=period or Duration.minutes(5),
         )
@@ -104,12 +108,6 @@ class AsyncFunction(Construct):
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={"Calls": iam.PolicyDocument(statements=statements)},
         )
-
-    def _with_logging(self, environment: IngestEnvironment | SweepEnvironment) -> Mapping[str, str]:
-        logging = LoggingEnvironment(
-            POWERTOOLS_SERVICE_NAME=Stack.of(self).stack_name, POWERTOOLS_METRICS_NAMESPACE=METRICS_NAMESPACE
-        )
-        return cast("Mapping[str, str]", {**environment, **logging})
 
     def _keep_failed_events(self, failures: sqs.Queue) -> lambda_.CfnEventInvokeConfig:
         """Send events to the queue after two retries or six hours. Lambda's default drops them."""

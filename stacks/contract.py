@@ -20,6 +20,11 @@ class IngestEnvironment(TypedDict):
     DELIMITER: str
     ENCODING: str
     MAX_FILE_MB: str
+    FEED: str
+    COLUMNS: str
+    """A JSON object, in the notation of docs/settings.md."""
+    DECIMAL_SEPARATOR: str
+    """The character."""
 
 
 class SweepEnvironment(TypedDict):
@@ -28,9 +33,8 @@ class SweepEnvironment(TypedDict):
     UPLOAD_BUCKET: str
     FILES_TABLE: str
     FAILURE_QUEUE: str
-    INGEST_FUNCTION: str
-    KEY_PREFIX: str
-    KEY_SUFFIXES: str
+    FEEDS: str
+    """A JSON object: `{"<feed>": {"function": NAME, "prefix": TEXT, "suffixes": [TEXT, ...]}}`."""
 
 
 class LoggingEnvironment(TypedDict):

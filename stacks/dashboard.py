@@ -4,77 +4,106 @@ from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 from stacks.contract import Metric
+from stacks.ingest_function import IngestFunction
 from stacks.ingestion import Ingestion
-from stacks.settings import Settings
 from stacks.storage import Storage
 
 
 class Dashboard(cloudwatch.Dashboard):
-    """Three rows of graphs."""
+    """Three rows of graphs for a single feed. Several feeds have three rows each, below one row of what they share."""
 
-    def __init__(
-        self, scope: Construct, id_: str, *, storage: Storage, ingestion: Ingestion, settings: Settings
-    ) -> None:
-        super().__init__(
-            scope,
-            id_,
-            widgets=[_files_and_rows(ingestion), _functions(ingestion, settings), _costs(storage, ingestion)],
-        )
+    def __init__(self, scope: Construct, id_: str, *, storage: Storage, ingestion: Ingestion) -> None:
+        several = len(ingestion.ingest) > 1
+        super().__init__(scope, id_, widgets=(_several_feeds if several else _one_feed)(storage, ingestion))
 
 
-def _files_and_rows(ingestion: Ingestion) -> list[cloudwatch.IWidget]:
+def _one_feed(storage: Storage, ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
+    [ingest] = ingestion.ingest
+    tables = {"rows": storage.rows[ingest.feed.name], "files": storage.files}
+    return [
+        [*_files_and_rows(ingest), _graph("Not settled", _not_settled(ingestion))],
+        _function(ingest, failing=[ingestion.sweep.lambda_metric("Errors")]),
+        _costs(ingest, tables),
+    ]
+
+
+def _several_feeds(storage: Storage, ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
+    shared: list[cloudwatch.IWidget] = [
+        _graph("Not settled", _not_settled(ingestion)),
+        _graph("Failing sweeps", [ingestion.sweep.lambda_metric("Errors")]),
+        _graph("Write capacity consumed by the ledger", _write_capacity({"files": storage.files})),
+    ]
+    rows = [shared]
+    for ingest in ingestion.ingest:
+        title = f"{ingest.feed.name}: "
+        rows += [
+            _files_and_rows(ingest, title),
+            _function(ingest, title=title),
+            _costs(ingest, {"rows": storage.rows[ingest.feed.name]}, title),
+        ]
+    return rows
+
+
+def _not_settled(ingestion: Ingestion) -> list[cloudwatch.Metric]:
     unsettled = ingestion.sweep.custom_metric("UnsettledFiles", "Maximum", Duration.hours(1))
+    return [ingestion.failures.waiting_events(), unsettled]
+
+
+def _files_and_rows(ingest: IngestFunction, title: str = "") -> list[cloudwatch.IWidget]:
     return [
         _graph(
-            "Files",
-            _custom_metrics(ingestion, "FilesComplete", "FilesRejected", "FilesSettledBefore", "DeliveriesIgnored"),
+            f"{title}Files",
+            _custom_metrics(ingest, "FilesComplete", "FilesRejected", "FilesSettledBefore", "DeliveriesIgnored"),
         ),
-        _graph("Rows", _custom_metrics(ingestion, "RowsRead", "RowsStored", "RowsAlreadyPresent", "RowsRejected")),
-        _graph("Not settled", [ingestion.failures.waiting_events(), unsettled]),
+        _graph(f"{title}Rows", _custom_metrics(ingest, "RowsRead", "RowsStored", "RowsAlreadyPresent", "RowsRejected")),
     ]
 
 
-def _functions(ingestion: Ingestion, settings: Settings) -> list[cloudwatch.IWidget]:
-    ingest, sweep = ingestion.ingest, ingestion.sweep
+def _function(
+    ingest: IngestFunction, *, failing: Sequence[cloudwatch.IMetric] = (), title: str = ""
+) -> list[cloudwatch.IWidget]:
+    """`failing` is shown beside the function's own errors."""
+    reserved = ingest.feed.reserved_concurrency
     return [
         _graph(
-            "Duration against the timeout",
+            f"{title}Duration against the timeout",
             [ingest.lambda_metric("Duration", statistic) for statistic in ("p50", "p99")],
-            limits={"timeout": settings.timeout_seconds * 1000},
+            limits={"timeout": ingest.feed.timeout_seconds * 1000},
         ),
         _graph(
-            "Concurrency against the reservation",
+            f"{title}Concurrency against the reservation",
             [ingest.lambda_metric("ConcurrentExecutions", "Maximum"), ingest.lambda_metric("Throttles")],
-            limits={"reserved": settings.reserved_concurrency} if settings.reserved_concurrency else {},
+            limits={"reserved": reserved} if reserved else {},
         ),
         _graph(
-            "Waiting and failing",
-            [
-                ingest.lambda_metric("AsyncEventAge", "Maximum"),
-                ingest.lambda_metric("Errors"),
-                sweep.lambda_metric("Errors"),
-            ],
+            f"{title}Waiting and failing",
+            [ingest.lambda_metric("AsyncEventAge", "Maximum"), ingest.lambda_metric("Errors"), *failing],
         ),
     ]
 
 
-def _costs(storage: Storage, ingestion: Ingestion) -> list[cloudwatch.IWidget]:
-    write_capacity = [
-        table.metric_consumed_write_capacity_units(period=Duration.minutes(5), label=label)
-        for label, table in (("rows", storage.rows), ("files", storage.files))
-    ]
-    deliveries = [*_custom_metrics(ingestion, "Deliveries"), ingestion.ingest.lambda_metric("Invocations")]
+def _costs(ingest: IngestFunction, tables: Mapping[str, dynamodb.Table], title: str = "") -> list[cloudwatch.IWidget]:
+    deliveries = [*_custom_metrics(ingest, "Deliveries"), ingest.lambda_metric("Invocations")]
     return [
-        _graph("Write capacity consumed", write_capacity),
-        _graph("Deliveries, what is paid for", deliveries),
+        _graph(f"{title}Write capacity consumed", _write_capacity(tables)),
+        _graph(f"{title}Deliveries, what is paid for", deliveries),
     ]
 
 
-def _custom_metrics(ingestion: Ingestion, *names: Metric) -> list[cloudwatch.Metric]:
-    return [ingestion.ingest.custom_metric(name) for name in names]
+def _write_capacity(tables: Mapping[str, dynamodb.Table]) -> list[cloudwatch.IMetric]:
+    """`tables` by their labels."""
+    return [
+        table.metric_consumed_write_capacity_units(period=Duration.minutes(5), label=label)
+        for label, table in tables.items()
+    ]
+
+
+def _custom_metrics(ingest: IngestFunction, *names: Metric) -> list[cloudwatch.Metric]:
+    return [ingest.custom_metric(name) for name in names]
 
 
 def _graph(

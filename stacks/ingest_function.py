@@ -1,45 +1,51 @@
-"""The function that ingests uploads."""
+"""The function that ingests the uploads of a feed."""
 
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.acknowledged import acknowledge, wildcard_resource
 from stacks.async_function import AsyncFunction
-from stacks.contract import INGEST_HANDLER, IngestEnvironment
+from stacks.contract import INGEST_HANDLER
+from stacks.environments import ingest_environment, service_of
 from stacks.permissions import allow, allow_key
-from stacks.settings import Settings
+from stacks.settings import FeedSettings, Settings
 from stacks.storage import Storage
 
 
 class IngestFunction(AsyncFunction):
-    """Reads uploads, writes their rows, and records in the files table what became of them."""
+    """Reads uploads of its feed, writes their rows, and records in the files table what became of them.
+
+    It can read no upload of another feed, and write no row of another feed.
+    """
 
     def __init__(
-        self, scope: Construct, id_: str, *, storage: Storage, failures: sqs.Queue, settings: Settings
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        storage: Storage,
+        failures: sqs.Queue,
+        feed: FeedSettings,
+        settings: Settings,
     ) -> None:
-        uploads = storage.uploads.arn_for_objects(f"{settings.key_prefix}*")
+        self.feed = feed
+        uploads, rows = storage.uploads.arn_for_objects(f"{feed.key_prefix}*"), storage.rows[feed.name]
         super().__init__(
             scope,
             id_,
             handler=INGEST_HANDLER,
             description="Writes every row of an uploaded CSV file to DynamoDB exactly once.",
-            environment=IngestEnvironment(
-                UPLOAD_BUCKET=storage.uploads.bucket_name,
-                ROWS_TABLE=storage.rows.table_name,
-                FILES_TABLE=storage.files.table_name,
-                FAILURE_QUEUE=failures.queue_url,
-                ID_COLUMN=settings.id_column,
-                DELIMITER=settings.delimiter,
-                ENCODING=settings.encoding,
-                MAX_FILE_MB=str(settings.max_file_mb),
-            ),
-            permissions=_permissions(storage, uploads),
+            environment=ingest_environment(feed, storage.shared_names(failures), rows=rows.table_name),
+            permissions=_permissions(storage, uploads, rows.table_arn),
             failures=failures,
             key=storage.key,
             settings=settings,
-            timeout_seconds=settings.timeout_seconds,
-            reserved_concurrency=settings.reserved_concurrency,
+            service=service_of(Stack.of(scope).stack_name, feed),
+            timeout_seconds=feed.timeout_seconds,
+            memory_mb=feed.memory_mb,
+            reserved_concurrency=feed.reserved_concurrency,
         )
         acknowledge(
             self.role,
@@ -49,8 +55,8 @@ class IngestFunction(AsyncFunction):
         )
 
 
-def _permissions(storage: Storage, uploads: str) -> list[iam.PolicyStatement]:
-    rows, files = storage.rows.table_arn, storage.files.table_arn
+def _permissions(storage: Storage, uploads: str, rows: str) -> list[iam.PolicyStatement]:
+    files = storage.files.table_arn
     return [
         allow(uploads, "s3:GetObjectVersion"),
         allow(rows, "dynamodb:PartiQLInsert", "dynamodb:BatchGetItem", "dynamodb:UpdateItem"),

@@ -10,7 +10,10 @@ from stacks.storage import Storage
 
 
 class IngestStack(Stack):
-    """Uploads to a bucket become rows in a table. What fails is in the failure queue and raises an alarm."""
+    """Uploads to a bucket become rows in the table of their feed.
+
+    What fails is in the failure queue and raises an alarm.
+    """
 
     def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
         boundary = settings.permissions_boundary
@@ -27,10 +30,10 @@ class IngestStack(Stack):
         monitoring = Monitoring(self, "Monitoring", storage=storage, ingestion=ingestion, settings=settings)
         outputs = {
             "UploadBucketName": storage.uploads.bucket_name,
-            "RowsTableName": storage.rows.table_name,
+            **{f"RowsTableName{feed.suffix}": storage.rows[feed.name].table_name for feed in settings.feeds},
             "FilesTableName": storage.files.table_name,
             "FailureQueueUrl": ingestion.failures.queue_url,
-            "IngestFunctionName": ingestion.ingest.function.function_name,
+            **{f"IngestFunctionName{each.feed.suffix}": each.function.function_name for each in ingestion.ingest},
             "AlarmTopicArn": monitoring.topic.topic_arn,
         }
         for name, value in outputs.items():

@@ -1,4 +1,4 @@
-"""What ingests uploads: two functions, what invokes them, and the queue for failed events."""
+"""What ingests uploads: a function for each feed and the sweep, what invokes them, and the queue for failed events."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -12,7 +12,7 @@ from stacks.acknowledged import acknowledge
 from stacks.failure_queue import FailureQueue
 from stacks.ingest_function import IngestFunction
 from stacks.permissions import allow
-from stacks.settings import Settings
+from stacks.settings import FeedSettings, Settings
 from stacks.storage import Storage
 from stacks.sweep_function import SweepFunction
 
@@ -23,42 +23,47 @@ class Ingestion(Construct):
     def __init__(self, scope: Construct, id_: str, *, storage: Storage, settings: Settings) -> None:
         super().__init__(scope, id_)
         self.failures = FailureQueue(self, "Failures", key=storage.key, settings=settings)
-        self.ingest = IngestFunction(self, "Ingest", storage=storage, failures=self.failures, settings=settings)
-        dispatch = self._allow_dispatch()
-        self._ingest_on_upload(storage, settings, after=dispatch)
+        self.ingest = [self._create_ingest(feed, storage, settings) for feed in settings.feeds]
+        storage.notifications.restrict(storage.uploads)
         self.sweep = SweepFunction(
             self,
             "Sweep",
             storage=storage,
-            ingest=self.ingest.function,
+            ingest=self.ingest,
             failures=self.failures,
             settings=settings,
         )
         self._sweep_every_hour()
 
-    def _allow_dispatch(self) -> iam.Policy:
+    def _create_ingest(self, feed: FeedSettings, storage: Storage, settings: Settings) -> IngestFunction:
+        ingest = IngestFunction(
+            self, f"Ingest{feed.suffix}", storage=storage, failures=self.failures, feed=feed, settings=settings
+        )
+        self._ingest_on_upload(ingest, storage, after=self._allow_dispatch(ingest))
+        return ingest
+
+    def _allow_dispatch(self, ingest: IngestFunction) -> iam.Policy:
         """Let the ingest function invoke itself, because it dispatches the parts of large files to itself.
 
         The policy is not inline in the role: it names the function, which needs the role first.
         """
         return iam.Policy(
             self,
-            "DeliverParts",
-            statements=[allow(self.ingest.function.function_arn, "lambda:InvokeFunction")],
-            roles=[self.ingest.role],
+            f"DeliverParts{ingest.feed.suffix}",
+            statements=[allow(ingest.function.function_arn, "lambda:InvokeFunction")],
+            roles=[ingest.role],
         )
 
-    def _ingest_on_upload(self, storage: Storage, settings: Settings, *, after: iam.Policy) -> None:
+    def _ingest_on_upload(self, ingest: IngestFunction, storage: Storage, *, after: iam.Policy) -> None:
         # Every way to create an object, because "Put" alone misses multipart uploads and copies.
-        for suffix in settings.key_suffixes:
+        for suffix in ingest.feed.key_suffixes:
             storage.uploads.add_event_notification(
                 s3.EventType.OBJECT_CREATED,
-                notifications.LambdaDestination(self.ingest.function),
-                s3.NotificationKeyFilter(prefix=settings.key_prefix or None, suffix=suffix),
+                notifications.LambdaDestination(ingest.function),
+                s3.NotificationKeyFilter(prefix=ingest.feed.key_prefix or None, suffix=suffix),
             )
-        storage.notifications.restrict(storage.uploads)
         # Otherwise Lambda would retry and drop the event of an upload during the first deployment, as is its default.
-        storage.uploads.node.find_child("Notifications").node.add_dependency(self.ingest.asynchronous_invocation, after)
+        storage.uploads.node.find_child("Notifications").node.add_dependency(ingest.asynchronous_invocation, after)
 
     def _sweep_every_hour(self) -> None:
         hourly = events.Rule(

@@ -19,8 +19,8 @@ class Monitoring(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self.topic = AlarmTopic(self, "AlarmTopic", key=storage.key, email=settings.alarm_email)
-        create_alarms(self, alarm_specs(ingestion, settings), topic=self.topic)
-        Dashboard(self, "Dashboard", storage=storage, ingestion=ingestion, settings=settings)
+        create_alarms(self, alarm_specs(ingestion), topic=self.topic, names_feeds=settings.names_feeds)
+        Dashboard(self, "Dashboard", storage=storage, ingestion=ingestion)
         if settings.keeps_data and not settings.alarm_email:
             Annotations.of(self).add_warning_v2(
                 "csv-ingest:nobody-is-told", "alarm_email is not set: subscribe to the alarm topic, or nobody is told"

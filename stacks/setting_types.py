@@ -3,12 +3,22 @@
 import codecs
 import itertools
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stacks import columns
+
 NONE = "none"
 """How the command line writes an optional setting that is not set."""
+
+
+def _to_text(value: Any) -> str:
+    if value is None:
+        return NONE
+    if isinstance(value, tuple):
+        return ",".join(each if isinstance(each, str) else "=".join(each) for each in value)
+    return "tab" if value == "\t" else str(value)
 
 
 @dataclass(frozen=True)
@@ -16,21 +26,16 @@ class SettingType:
     """A type of settings.
 
     `allowed` describes the values, for messages and the documentation. `parse` converts the text after `-c key=`; it
-    raises ValueError or LookupError for text that is not allowed. An `optional` type also allows `none`.
+    raises ValueError or LookupError for text that is not allowed, and InvalidColumn, which says more. An `optional`
+    type also allows `none`. `to_text` converts a parsed value back. `object_to_text` converts an object of cdk.json;
+    without it, an object is not allowed.
     """
 
     allowed: str
     parse: Callable[[str], Any]
     optional: bool = False
-
-
-def to_text(value: Any) -> str:
-    """Convert a parsed value back to text that can follow `-c key=`."""
-    if value is None:
-        return NONE
-    if isinstance(value, tuple):
-        return ",".join(each if isinstance(each, str) else "=".join(each) for each in value)
-    return "tab" if value == "\t" else str(value)
+    to_text: Callable[[Any], str] = _to_text
+    object_to_text: Callable[[Mapping[str, Any]], str] | None = None
 
 
 def matching(pattern: str, allowed: str) -> SettingType:
@@ -89,7 +94,7 @@ def _parse_encoding(text: str) -> str:
     return name
 
 
-# S3 allows a hundred notifications for a bucket, which may have others.
+# S3 allows a hundred notifications for a bucket: stacks/limits.py counts those of all feeds.
 _MAX_SUFFIXES = 20
 
 
@@ -124,10 +129,29 @@ def _parse_tags(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(tags.items())
 
 
+def _tags_to_text(tags: Mapping[str, Any]) -> str:
+    """Raises ValueError for a name or a value that the text could not be split at again."""
+    if not all(isinstance(each, str) and "," not in each and "=" not in name for name, each in tags.items()):
+        raise ValueError(tags)
+    return ",".join(f"{name}={each}" for name, each in tags.items())
+
+
+_SEPARATORS = {"point": ".", "comma": ","}
+
+
 STAGE_NAME = matching(r"[a-z][a-z0-9-]{0,19}", "a lower-case letter, then such letters, digits and hyphens, at most 20")
 ID_COLUMN = matching(r"@line|[^@].{0,254}", "a column name, or @line")
 DELIMITER = SettingType("tab, semicolon, pipe, or one ASCII character other than a space or a quote", _parse_delimiter)
 ENCODING = SettingType("an encoding of text files that Python knows, such as utf-8 or cp1252", _parse_encoding)
+DECIMAL_SEPARATOR = SettingType(
+    "point, or comma",
+    _SEPARATORS.__getitem__,
+    to_text={character: word for word, character in _SEPARATORS.items()}.__getitem__,
+)
+COLUMNS = SettingType(
+    'an object such as {"price": "decimal"}, on the command line as JSON', columns.parse, object_to_text=columns.to_json
+)
+FEED_NAME = matching(r"[a-z][a-z0-9-]{0,19}", "a lower-case letter, then such letters, digits and hyphens, at most 20")
 KEY_PREFIX = matching(r"[A-Za-z0-9/_.-]{0,200}", "the beginning of an object key: letters, digits, / _ . -")
 KEY_SUFFIXES = SettingType(
     "endings that begin with a dot, such as .csv,.CSV, none of them the end of another", _parse_suffixes
@@ -138,4 +162,6 @@ BUCKET_NAME = matching(
 )
 KMS_KEY_ARN = matching(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-)?[0-9a-f-]{32,36}", "the ARN of a KMS key")
 POLICY_ARN = matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of a managed policy")
-TAGS = SettingType("name=value pairs such as team=orders,cost=42, or an object in cdk.json", _parse_tags)
+TAGS = SettingType(
+    "name=value pairs such as team=orders,cost=42, or an object in cdk.json", _parse_tags, object_to_text=_tags_to_text
+)

@@ -1,5 +1,6 @@
 """The settings of a deployment. stacks/setting_types.py says what is allowed, stacks/context.py reads the settings."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,8 @@ from aws_cdk.aws_logs import RetentionDays
 
 from stacks.setting_types import (
     BUCKET_NAME,
+    COLUMNS,
+    DECIMAL_SEPARATOR,
     DELIMITER,
     EMAIL_ADDRESS,
     ENCODING,
@@ -40,14 +43,23 @@ def _setting(default: Any, type_: SettingType, doc: str) -> Any:
     return field(default=default, metadata={"type": type_, "doc": doc})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The whole configuration of a deployment. Each field is the context key of the same name."""
+DEFAULT_FEED = "default"
+"""The feed of a deployment without `feeds`. What belongs to it alone has no suffix in its name."""
 
-    stage: str = _setting(
-        "dev",
-        STAGE_NAME,
-        "Name of the deployment. `dev` can be destroyed with its data, every other stage keeps it.",
+
+@dataclass(frozen=True, kw_only=True)
+class FeedSettings:
+    """How one kind of file is read and ingested.
+
+    Each field but the name is a context key: in `feeds`, for this feed; outside of it, for each feed without its own.
+    """
+
+    name: str = DEFAULT_FEED
+    key_prefix: str = _setting("", KEY_PREFIX, "Only uploads below it are ingested.")
+    key_suffixes: tuple[str, ...] = _setting(
+        (".csv", ".CSV", ".csv.gz"),
+        KEY_SUFFIXES,
+        "Only uploads with one of these endings are ingested; S3 distinguishes upper and lower case.",
     )
     id_column: str = _setting(
         "id",
@@ -56,12 +68,15 @@ class Settings:
     )
     delimiter: str = _setting(",", DELIMITER, "What separates the fields.")
     encoding: str = _setting("utf-8", ENCODING, "How files are encoded.")
-    key_prefix: str = _setting("", KEY_PREFIX, "Only uploads below it are ingested.")
-    key_suffixes: tuple[str, ...] = _setting(
-        (".csv", ".CSV", ".csv.gz"),
-        KEY_SUFFIXES,
-        "Only uploads with one of these endings are ingested; S3 distinguishes upper and lower case.",
+    decimal_separator: str = _setting(
+        ".", DECIMAL_SEPARATOR, "What separates the whole part of a decimal from its fraction, in declared columns."
     )
+    columns: str = _setting(
+        "{}",
+        COLUMNS,
+        "The columns that are stored with a type, [see below](#columns). All others are stored as text.",
+    )
+    """JSON, checked and compact. The function has the same text in its environment."""
     timeout_seconds: int = _setting(30, whole_number(10, 900), "Time for one delivery of a file.")
     max_file_mb: int = _setting(
         1_000,
@@ -80,6 +95,22 @@ class Settings:
         None,
         optional(whole_number(1, 10_000_000)),
         "Write request units a second that the rows table takes at most: a bound on what a burst can cost.",
+    )
+
+    @property
+    def suffix(self) -> str:
+        """What ends the names of this feed's outputs and resources: `AcmeEu` for acme-eu, nothing for the default."""
+        return "" if self.name == DEFAULT_FEED else "".join(word.capitalize() for word in self.name.split("-"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The whole configuration of a deployment. Each field but the feeds is the context key of the same name."""
+
+    stage: str = _setting(
+        "dev",
+        STAGE_NAME,
+        "Name of the deployment. `dev` can be destroyed with its data, every other stage keeps it.",
     )
     alarm_email: str | None = _setting(
         None,
@@ -103,6 +134,12 @@ class Settings:
         None, optional(POLICY_ARN), "What every role of the stack is limited to."
     )
     tags: tuple[tuple[str, str], ...] = _setting((), TAGS, "Tags of every resource that can have them.")
+    feeds: tuple[FeedSettings, ...] = (FeedSettings(),)
+
+    @property
+    def names_feeds(self) -> bool:
+        """Whether there is any feed but the default, so that people have to be told which one is meant."""
+        return self.feeds[0].name != DEFAULT_FEED or len(self.feeds) > 1
 
     @property
     def stack_id(self) -> str:
@@ -120,3 +157,12 @@ class Settings:
     @property
     def log_retention(self) -> RetentionDays:
         return _LOG_RETENTION[self.log_retention_days]
+
+
+def settings_of(owner: type[FeedSettings | Settings]) -> dict[str, dataclasses.Field[Any]]:
+    """The fields that are context keys, with the metadata `type` and `doc`."""
+    return {each.name: each for each in dataclasses.fields(owner) if each.metadata}
+
+
+FEED_SETTINGS = settings_of(FeedSettings)
+DEPLOYMENT_SETTINGS = settings_of(Settings)

@@ -1,4 +1,4 @@
-"""What keeps data: the upload bucket, the rows table, and the files table."""
+"""What keeps data: the upload bucket, the rows table of each feed, and the files table."""
 
 from typing import Any
 
@@ -6,16 +6,18 @@ from aws_cdk import Annotations, Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.acknowledged import acknowledge
 from stacks.contract import FILES_KEY, ROWS_KEY
+from stacks.environments import SharedNames
 from stacks.notifications import NotificationsHandler
 from stacks.settings import Settings
 
 
 class Storage(Construct):
-    """The upload bucket and the two tables."""
+    """The upload bucket and the tables. `rows` holds the rows tables by the name of their feed."""
 
     def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
         super().__init__(scope, id_)
@@ -23,13 +25,22 @@ class Storage(Construct):
         self.notifications = NotificationsHandler(self, "Notifications", key=self.key, settings=settings)
         self.uploads = self._existing_bucket(settings) if settings.existing_bucket else self._new_bucket(settings)
         # docs/architecture.md describes the keys and the attributes.
-        self.rows = self._table("Rows", settings, _keys(*ROWS_KEY), max_write_request_units=settings.max_write_units)
+        self.rows = {
+            feed.name: self._table(
+                f"Rows{feed.suffix}", settings, _keys(*ROWS_KEY), max_write_request_units=feed.max_write_units
+            )
+            for feed in settings.feeds
+        }
         self.files = self._table("Files", settings, _keys(*FILES_KEY))
         if self.key:
             Annotations.of(self).add_warning_v2(
                 "csv-ingest:key-policy",
                 "kms_key is set: without the statements of docs/settings.md in the key's policy, alarms reach nobody",
             )
+
+    def shared_names(self, failures: sqs.Queue) -> SharedNames:
+        """What the environment of each function has in common."""
+        return SharedNames(bucket=self.uploads.bucket_name, files=self.files.table_name, failures=failures.queue_url)
 
     def _new_bucket(self, settings: Settings) -> s3.Bucket:
         bucket = s3.Bucket(

@@ -1,20 +1,24 @@
 """The function that finds uploads whose events were lost."""
 
-from aws_cdk import aws_lambda as lambda_
+from collections.abc import Sequence
+
+from aws_cdk import Stack
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.async_function import AsyncFunction
-from stacks.contract import SWEEP_HANDLER, SweepEnvironment
+from stacks.contract import SWEEP_HANDLER
+from stacks.environments import sweep_environment
+from stacks.ingest_function import IngestFunction
 from stacks.permissions import allow, allow_key
 from stacks.settings import Settings
 from stacks.storage import Storage
 
 
 class SweepFunction(AsyncFunction):
-    """Compares the bucket with the files table, and invokes the ingest function for uploads that never settled.
+    """Compares the bucket with the files table, and invokes the ingest functions for uploads that never settled.
 
-    It also counts the events in the failure queue.
+    Each upload goes to the function of its feed. The sweep also counts the events in the failure queue.
     """
 
     def __init__(
@@ -23,7 +27,7 @@ class SweepFunction(AsyncFunction):
         id_: str,
         *,
         storage: Storage,
-        ingest: lambda_.Function,
+        ingest: Sequence[IngestFunction],
         failures: sqs.Queue,
         settings: Settings,
     ) -> None:
@@ -32,24 +36,26 @@ class SweepFunction(AsyncFunction):
             id_,
             handler=SWEEP_HANDLER,
             description="Finds uploads that never settled, and delivers them again.",
-            environment=SweepEnvironment(
-                UPLOAD_BUCKET=storage.uploads.bucket_name,
-                FILES_TABLE=storage.files.table_name,
-                FAILURE_QUEUE=failures.queue_url,
-                INGEST_FUNCTION=ingest.function_name,
-                KEY_PREFIX=settings.key_prefix,
-                KEY_SUFFIXES=",".join(settings.key_suffixes),
+            environment=sweep_environment(
+                settings.feeds,
+                storage.shared_names(failures),
+                functions={each.feed.name: each.function.function_name for each in ingest},
+                to_json=Stack.of(scope).to_json_string,
             ),
             permissions=[
                 allow(storage.uploads.bucket_arn, "s3:ListBucketVersions"),
                 allow(storage.files.table_arn, "dynamodb:BatchGetItem"),
-                allow(ingest.function_arn, "lambda:InvokeFunction"),
+                *(allow(each.function.function_arn, "lambda:InvokeFunction") for each in ingest),
                 allow(failures.queue_arn, "sqs:GetQueueAttributes"),
                 *allow_key(storage.key, "dynamodb", "kms:Decrypt", "kms:DescribeKey"),
             ],
             failures=failures,
             key=storage.key,
             settings=settings,
+            service=Stack.of(scope).stack_name,
             timeout_seconds=900,  # Lambda's maximum, because the sweep looks at every upload in the bucket
-            reserved_concurrency=settings.reserved_concurrency and 1,
+            # The sweep looks at the uploads of all feeds.
+            memory_mb=max(feed.memory_mb for feed in settings.feeds),
+            # An account that cannot reserve anything for a feed cannot for the sweep either.
+            reserved_concurrency=1 if any(feed.reserved_concurrency for feed in settings.feeds) else None,
         )

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,13 @@ def recorded_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def aws(recorded_calls: Path) -> Iterator[LocalAws]:
+    with recorded_aws(recorded_calls) as running:
+        yield running
+
+
+@contextmanager
+def recorded_aws(recorded_calls: Path) -> Iterator[LocalAws]:
+    """A MiniStack whose functions write down their AWS calls."""
     with pytest.MonkeyPatch.context() as patch:
         # The server hands its environment down to the functions' processes.
         patch.setenv("PYTHONPATH", str(Path(__file__).parent / "recording"))

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,7 +13,7 @@ from csv_ingest.model import ObjectVersion
 from local.deployment import Deployment, TableRow
 from local.server import PROJECT, LocalAws
 from ops.pipeline import Pipeline
-from tests.permissions import Permission, allowed
+from tests.permissions import Permission, allowed, needed, refused, unused
 
 SECONDS = 60
 """To wait for a file."""
@@ -64,6 +65,25 @@ def policy_of(role: str) -> set[Permission]:
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
     ]
     return {permission for document in documents for permission in allowed(document["Statement"])}
+
+
+def wrong_permissions(deployment: Deployment, recorded_calls: Path) -> dict[str, tuple[list[Permission], ...]]:
+    """What each function called and may not, and what it may and did not call; nothing if all is exact."""
+    calls = [json.loads(line) for line in recorded_calls.read_text().splitlines()]
+    functions = deployment.pipeline.lambda_.list_functions()["Functions"]
+    wrong = {}
+    for function in functions:
+        name = function["FunctionName"]
+        did = {
+            permission
+            for call in calls
+            if call["function"] == name
+            for permission in needed(call["service"], call["operation"], call["params"])
+        } | done_by_lambda(deployment, function)
+        may = policy_of(function["Role"].rpartition("/")[2])
+        if any(found := (refused(did, may), unused(did, may))):
+            wrong[name] = found
+    return wrong
 
 
 def forget_record(pipeline: Pipeline, version: ObjectVersion) -> None:

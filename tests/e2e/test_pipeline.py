@@ -11,42 +11,23 @@ from typing import Any
 
 import boto3
 import pytest
-from rich.console import Console
 
 from csv_ingest.events import upload_event
 from csv_ingest.model import ObjectVersion
-from local.demo import GOOD, Example
-from local.demo import upload as upload_examples
 from local.deployment import Deployment
 from local.examples import expected_rows, orders, sample_event
 from local.server import PROJECT, LocalAws
 from ops.pipeline import wait_until
 from tests.e2e.deployed import (
     SECONDS,
-    done_by_lambda,
     forget_record,
     functions_of,
     ops,
-    policy_of,
     reported,
     rows_of,
     upload,
+    wrong_permissions,
 )
-from tests.permissions import needed, refused, unused
-
-QUIET = Console(quiet=True)
-
-
-@pytest.mark.parametrize("example", GOOD, ids=lambda example: example.lesson)
-def test_every_row_of_an_upload_is_in_the_table(deployment: Deployment, example: Example) -> None:
-    version = upload_examples(deployment, [example], QUIET)[example.key]
-    assert ("-" in version.etag) == example.multipart
-    record = deployment.pipeline.wait_until_settled(version, seconds=SECONDS).attributes
-    expected = expected_rows(example.content, version.etag, bad_lines=example.bad_lines)
-    assert rows_of(deployment, version) == expected
-    assert record["status"] == "COMPLETE"
-    assert record["version_id"] == version.version_id
-    assert (record["rows_stored"], record["rows_rejected"]) == (len(expected), len(example.bad_lines))
 
 
 def test_a_repeated_upload_and_event_change_nothing(deployment: Deployment) -> None:
@@ -213,16 +194,4 @@ def test_an_alarm_that_is_raised_reaches_who_subscribed(deployment: Deployment, 
 
 def test_the_policies_are_what_the_functions_called(deployment: Deployment, recorded_calls: Path) -> None:
     """Every AWS call of the tests above, by the deployed functions, against the policies of their roles."""
-    calls = [json.loads(line) for line in recorded_calls.read_text().splitlines()]
-    functions = deployment.pipeline.lambda_.list_functions()["Functions"]
-    assert {call["function"] for call in calls} == {function["FunctionName"] for function in functions}
-    for function in functions:
-        name = function["FunctionName"]
-        did = {
-            permission
-            for call in calls
-            if call["function"] == name
-            for permission in needed(call["service"], call["operation"], call["params"])
-        } | done_by_lambda(deployment, function)
-        may = policy_of(function["Role"].rpartition("/")[2])
-        assert (refused(did, may), unused(did, may)) == ([], []), f"{name}; this test needs those before it"
+    assert wrong_permissions(deployment, recorded_calls) == {}, "this test needs those before it"

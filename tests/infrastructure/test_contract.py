@@ -1,12 +1,20 @@
 """The names that the infrastructure and the functions share, without importing each other."""
 
 import importlib
+import json
 from typing import get_args
 
+import pytest
+
 from csv_ingest import ledger, reporting
-from csv_ingest.configuration import LOGGING_VARIABLES, IngestConfig, SweepConfig
+from csv_ingest.configuration import LOGGING_VARIABLES, IngestConfig, SweepConfig, SweptFeed
+from csv_ingest.csvfile import cells
 from csv_ingest.destinations import dynamodb as rows
+from csv_ingest.model import Column
+from stacks import columns
 from stacks import contract as stack_side
+from stacks.environments import SharedNames, sweep_environment
+from stacks.settings import FeedSettings
 from tests.infrastructure.conftest import EACH_FUNCTION, FUNCTION, INGEST, SWEEP, TABLE, Synthesized
 
 VARIABLES = {
@@ -41,6 +49,43 @@ def test_the_tables_have_the_functions_keys(stack: Synthesized) -> None:
     assert keys == (rows.KEY, ledger.KEY)
     deployed = [table["Properties"]["KeySchema"] for table in stack.all(TABLE).values()]
     assert [tuple(key["AttributeName"] for key in schema) for schema in deployed] == list(keys)
+
+
+def test_both_sides_know_the_same_types() -> None:
+    assert set(columns.TYPES) == set(cells.CONVERTERS)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "expected"),
+    [
+        ("decimal", Column("Preis", "decimal", False, "Preis")),
+        (" integer  required ", Column("Preis", "integer", True, "Preis")),
+        ("text as price", Column("Preis", "text", False, "price")),
+        ("date required as day_1", Column("Preis", "date", True, "day_1")),
+    ],
+)
+def test_the_function_reads_the_columns_it_is_given(declaration: str, expected: Column) -> None:
+    text = columns.parse(json.dumps({"Preis": declaration}))
+    variables = dict.fromkeys(IngestConfig.variables(), "") | {"COLUMNS": text}
+    assert IngestConfig.from_environment(variables).format.columns == (expected,)
+
+
+def test_no_column_can_take_the_place_of_an_attribute() -> None:
+    for name in rows.RESERVED:
+        with pytest.raises(columns.InvalidColumn, match=name):
+            columns.parse(json.dumps({name: "text"}))
+
+
+def test_the_sweep_reads_the_feeds_it_is_given() -> None:
+    feeds = [FeedSettings(), FeedSettings(name="orders", key_prefix="orders/", key_suffixes=(".csv",))]
+    shared = SharedNames(bucket="b", files="t", failures="q")
+    functions = {"default": "ingest", "orders": "ingest-orders"}
+    given = sweep_environment(feeds, shared, functions=functions, to_json=json.dumps)
+    read = SweepConfig.from_environment({name: str(value) for name, value in given.items()}).swept_feeds
+    assert read == [
+        SweptFeed("ingest", "", [".csv", ".CSV", ".csv.gz"]),
+        SweptFeed("ingest-orders", "orders/", [".csv"]),
+    ]
 
 
 def test_every_metric_in_use_is_published() -> None:

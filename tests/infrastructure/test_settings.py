@@ -1,6 +1,6 @@
 """What a user writes after `-c`, or into cdk.json."""
 
-from dataclasses import asdict, fields
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -10,11 +10,16 @@ from hypothesis import strategies as st
 
 from stacks.__main__ import main
 from stacks.context import InvalidSetting, settings_from_context
-from stacks.setting_types import to_text
-from stacks.settings import Settings
+from stacks.setting_types import TAGS
+from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, FeedSettings, Settings
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Boundary"
+
+
+def of_one_feed(*, stage: str = "dev", **settings: Any) -> Settings:
+    """The settings of a deployment without `feeds`, with some settings of its one feed."""
+    return Settings(stage=stage, feeds=(FeedSettings(**settings),))
 
 
 @pytest.mark.parametrize(
@@ -26,6 +31,10 @@ BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Boundary"
         ("delimiter", ";", ";"),
         ("delimiter", "tab", "\t"),
         ("delimiter", "semicolon", ";"),
+        ("decimal_separator", "point", "."),
+        ("decimal_separator", "comma", ","),
+        ("columns", '{"price": "decimal"}', '{"price":"decimal"}'),
+        ("columns", {"Preis": "decimal  required as price"}, '{"Preis":"decimal required as price"}'),
         ("encoding", "UTF-8", "utf-8"),
         ("encoding", "latin-1", "iso8859-1"),
         ("key_prefix", "in/", "in/"),
@@ -50,7 +59,8 @@ BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Boundary"
     ],
 )
 def test_a_setting_comes_from_command_line_or_cdk_json(key: str, given: Any, meant: Any) -> None:
-    assert asdict(settings_from_context({key: given})) == asdict(Settings()) | {key: meant}
+    expected = replace(Settings(), **{key: meant}) if key in DEPLOYMENT_SETTINGS else of_one_feed(**{key: meant})
+    assert settings_from_context({key: given}) == expected
 
 
 @pytest.mark.parametrize(
@@ -65,6 +75,11 @@ def test_a_setting_comes_from_command_line_or_cdk_json(key: str, given: Any, mea
         ("delimiter", "::"),
         ("delimiter", '"'),
         ("delimiter", "\n"),
+        ("decimal_separator", ","),
+        ("columns", "price=decimal"),
+        ("columns", ["price"]),
+        ("columns", None),
+        ("id_column", {"a": "b"}),
         ("encoding", "utf-9"),
         ("encoding", "hex"),
         ("encoding", "unicode_escape"),
@@ -120,8 +135,8 @@ def test_a_misspelt_setting_is_an_error() -> None:
         InvalidSetting, match=r"unknown setting timeout_second, did you mean timeout_seconds\? There are: stage, "
     ):
         settings_from_context({"timeout_second": "60"})
-    with pytest.raises(InvalidSetting, match=r"unknown setting colour\. There are: stage, id_column, "):
-        settings_from_context({"colour": "blue"})
+    with pytest.raises(InvalidSetting, match=r"unknown setting weather\. There are: stage, alarm_email, "):
+        settings_from_context({"weather": "blue"})
 
 
 def test_context_of_the_cdk_itself_is_ignored() -> None:
@@ -142,11 +157,11 @@ class TestStages:
 
     def test_hold_for_their_stage_only(self) -> None:
         context = {"stages": self.STAGES, "timeout_seconds": 60}
-        assert settings_from_context({**context, "stage": "prod"}) == Settings(
-            stage="prod", timeout_seconds=60, alarm_email="oncall@example.com"
+        assert settings_from_context({**context, "stage": "prod"}) == replace(
+            of_one_feed(stage="prod", timeout_seconds=60), alarm_email="oncall@example.com"
         )
-        assert settings_from_context({**context, "stage": "other"}) == Settings(stage="other", timeout_seconds=60)
-        assert settings_from_context(context) == Settings(timeout_seconds=60)
+        assert settings_from_context({**context, "stage": "other"}) == of_one_feed(stage="other", timeout_seconds=60)
+        assert settings_from_context(context) == of_one_feed(timeout_seconds=60)
 
     @pytest.mark.parametrize(
         ("stages", "message"),
@@ -180,7 +195,7 @@ def test_every_setting_is_shown_with_value_and_documentation() -> None:
     assert "\n\nid_column=a=b  (default: id)\n    The column that identifies a row" in done.output
     assert "\n\ndelimiter=tab  (default: ,)\n" in done.output
     assert "\n\nmemory_mb=512\n" in done.output
-    for setting in fields(Settings):
+    for setting in (DEPLOYMENT_SETTINGS | FEED_SETTINGS).values():
         assert f"    {setting.metadata['doc']}\n    Allowed: {setting.metadata['type'].allowed}.\n" in done.output
 
 
@@ -192,4 +207,16 @@ def test_an_invalid_setting_is_shown_as_by_synthesis() -> None:
 
 @given(st.from_regex(r"[a-z]{1,9}=[a-z0-9=/]{0,9}(,[0-9]{1,9}=[a-z]{0,9})?", fullmatch=True))
 def test_a_shown_value_can_be_given_again(tags: str) -> None:
-    assert to_text(settings_from_context({"tags": tags}).tags) == tags
+    assert TAGS.to_text(settings_from_context({"tags": tags}).tags) == tags
+
+
+def test_what_feeds_share_is_shown_once() -> None:
+    feeds = (
+        '{"orders": {"key_prefix": "orders/"}, "vendors": {"key_prefix": "vendors/", "columns": {"a b": "date as c"}}}'
+    )
+    done = shown("-c", f"feeds={feeds}", "-c", "id_column=@line")
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("The settings of CsvIngest, with the feeds orders, vendors:\n\nstage=dev\n")
+    assert "\n\nid_column=@line  (default: id)\n    The column" in done.output
+    assert "\n\nfeeds.orders.key_prefix=orders/  (default: )\nfeeds.vendors.key_prefix=vendors/  " in done.output
+    assert '\nfeeds.orders.columns={}\nfeeds.vendors.columns={"a b":"date as c"}  (default: {})\n' in done.output

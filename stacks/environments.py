@@ -1,0 +1,68 @@
+"""What configures the functions. The values may be names that only the deployment knows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stacks.contract import METRICS_NAMESPACE, IngestEnvironment, LoggingEnvironment, SweepEnvironment
+from stacks.settings import DEFAULT_FEED, FeedSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedNames:
+    """The names of what all functions use."""
+
+    bucket: str
+    files: str
+    failures: str
+    """The URL of the queue."""
+
+
+def ingest_environment(feed: FeedSettings, shared: SharedNames, *, rows: str) -> IngestEnvironment:
+    return IngestEnvironment(
+        UPLOAD_BUCKET=shared.bucket,
+        ROWS_TABLE=rows,
+        FILES_TABLE=shared.files,
+        FAILURE_QUEUE=shared.failures,
+        ID_COLUMN=feed.id_column,
+        DELIMITER=feed.delimiter,
+        ENCODING=feed.encoding,
+        MAX_FILE_MB=str(feed.max_file_mb),
+        FEED=feed.name,
+        COLUMNS=feed.columns,
+        DECIMAL_SEPARATOR=feed.decimal_separator,
+    )
+
+
+def sweep_environment(
+    feeds: Sequence[FeedSettings],
+    shared: SharedNames,
+    *,
+    functions: Mapping[str, str],
+    to_json: Callable[[Any], str],
+) -> SweepEnvironment:
+    """`functions` holds the names of the ingest functions by feed. `to_json` has to keep them, whatever they are."""
+    return SweepEnvironment(
+        UPLOAD_BUCKET=shared.bucket,
+        FILES_TABLE=shared.files,
+        FAILURE_QUEUE=shared.failures,
+        FEEDS=to_json(
+            {
+                feed.name: {
+                    "function": functions[feed.name],
+                    "prefix": feed.key_prefix,
+                    "suffixes": list(feed.key_suffixes),
+                }
+                for feed in feeds
+            }
+        ),
+    )
+
+
+def logging_environment(service: str) -> LoggingEnvironment:
+    return LoggingEnvironment(POWERTOOLS_SERVICE_NAME=service, POWERTOOLS_METRICS_NAMESPACE=METRICS_NAMESPACE)
+
+
+def service_of(stack_name: str, feed: FeedSettings) -> str:
+    """The name under which a feed's logs and metrics are found."""
+    return stack_name if feed.name == DEFAULT_FEED else f"{stack_name}/{feed.name}"

@@ -1,0 +1,77 @@
+"""What one stack, one bucket and one function's environment can take, checked before anything is synthesized.
+
+docs/settings.md says where each limit comes from.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from stacks.environments import (
+    SharedNames,
+    ingest_environment,
+    logging_environment,
+    service_of,
+    sweep_environment,
+)
+from stacks.settings import FeedSettings, Settings
+
+MAX_FEEDS = 20
+MAX_NOTIFICATIONS = 100
+MAX_ENVIRONMENT_BYTES = 4_096
+
+# The names are not known before the deployment. CloudFormation makes those of tables from the stack's name, the
+# resource's logical id and a random part; the other lengths are the services' limits.
+_TABLE, _FUNCTION = "t" * 100, "f" * 64
+_SHARED = SharedNames(bucket="b" * 63, files=_TABLE, failures="q" * 150)
+_to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+
+
+def problems(settings: Settings) -> Iterator[str]:
+    """Each reason why these feeds cannot be deployed together, as a sentence that says what to do."""
+    feeds = settings.feeds
+    if len(feeds) > MAX_FEEDS:
+        yield f"feeds: {len(feeds)} are too many for one deployment, at most {MAX_FEEDS} are allowed: use another stage"
+    for first, second in itertools.combinations(feeds, 2):
+        yield from _problems_of_two(first, second)
+    if (count := sum(len(feed.key_suffixes) for feed in feeds)) > MAX_NOTIFICATIONS:
+        yield (
+            f"key_suffixes: the feeds have {count} in all, and S3 allows {MAX_NOTIFICATIONS} notifications for a "
+            "bucket: give feeds that need fewer their own key_suffixes"
+        )
+    yield from _too_long_environments(settings)
+
+
+def _problems_of_two(first: FeedSettings, second: FeedSettings) -> Iterator[str]:
+    if first.suffix == second.suffix:
+        yield f"feeds {first.name} and {second.name}: the outputs of both would end in {first.suffix}: rename one"
+    shorter, longer = sorted((first, second), key=lambda feed: len(feed.key_prefix))
+    if longer.key_prefix.startswith(shorter.key_prefix):
+        yield (
+            f"feeds {first.name} and {second.name}: feeds.{shorter.name}.key_prefix={shorter.key_prefix!r} is the "
+            f"beginning of feeds.{longer.name}.key_prefix={longer.key_prefix!r}, so that an upload could be of either "
+            "feed: give each feed a prefix of its own"
+        )
+
+
+def _too_long_environments(settings: Settings) -> Iterator[str]:
+    for feed in settings.feeds:
+        size = _size(ingest_environment(feed, _SHARED, rows=_TABLE), service_of(settings.stack_id, feed))
+        if size > MAX_ENVIRONMENT_BYTES:
+            yield (
+                f"feeds.{feed.name}.columns: the environment of the function would have up to {size:,} bytes, and "
+                f"Lambda allows {MAX_ENVIRONMENT_BYTES:,}: declare fewer columns; the others are stored as text"
+            )
+    functions = {feed.name: _FUNCTION for feed in settings.feeds}
+    size = _size(sweep_environment(settings.feeds, _SHARED, functions=functions, to_json=_to_json), settings.stack_id)
+    if size > MAX_ENVIRONMENT_BYTES:
+        yield (
+            f"feeds: the environment of the sweep would have up to {size:,} bytes, and Lambda allows "
+            f"{MAX_ENVIRONMENT_BYTES:,}: give the feeds shorter names and prefixes, or fewer key_suffixes"
+        )
+
+
+def _size(environment: Mapping[str, object], service: str) -> int:
+    """The bytes that Lambda measures: of the environment as JSON, so that each quote in a value counts twice."""
+    return len(_to_json({**environment, **logging_environment(service)}).encode())

@@ -1,0 +1,145 @@
+"""Two feeds in one deployment, those of the demo: each file, command and function keeps to its own feed."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from local.demo import GOOD, Example
+from local.demo import upload as upload_examples
+from local.deployment import Deployment, deploy
+from local.examples import EXAMPLES, FEEDS, expected_rows
+from local.server import LocalAws
+from ops.pipeline import wait_until
+from tests.conftest import recorded_aws
+from tests.e2e.deployed import SECONDS, ops, reported, rows_of, upload, wrong_permissions
+
+QUIET = Console(quiet=True)
+VENDOR_LINE = "3001;Krug;7,25;\n"
+VENDOR_FILE = f"no;article;price;remark\n{VENDOR_LINE}".encode("cp1252")
+ORDERS_FILE = b"id,quantity,price,ordered,gift\n1,2,3.50,2026-11-25,yes\n"
+
+
+@pytest.fixture(scope="module")
+def feed_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("recorded") / "calls.jsonl"
+
+
+@pytest.fixture(scope="module")
+def aws(feed_calls: Path) -> Iterator[LocalAws]:
+    """A MiniStack of its own: the other modules deploy the same stack without feeds."""
+    with recorded_aws(feed_calls) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def feeds(aws: LocalAws) -> Deployment:
+    return deploy(aws, feeds=json.dumps(FEEDS))
+
+
+@pytest.mark.parametrize("example", GOOD, ids=lambda example: example.lesson)
+def test_every_row_is_in_the_table_of_its_feed(feeds: Deployment, example: Example) -> None:
+    version = upload_examples(feeds, [example], QUIET)[example.key]
+    assert ("-" in version.etag) == example.multipart
+    record = feeds.pipeline.wait_until_settled(version, seconds=SECONDS).attributes
+    feed = example.key.partition("/")[0]
+    expected = expected_rows(example.content, version.etag, feed=FEEDS[feed], bad_lines=example.bad_lines)
+    assert rows_of(feeds, version) == expected
+    assert record["status"] == "COMPLETE"
+    assert (record["version_id"], record["feed"]) == (version.version_id, feed)
+    assert (record["rows_stored"], record["rows_rejected"]) == (len(expected), len(example.bad_lines))
+
+
+def test_a_row_has_the_declared_types(feeds: Deployment) -> None:
+    version = upload(feeds, "orders/typed.csv", ORDERS_FILE)
+    feeds.pipeline.wait_until_settled(version, seconds=SECONDS)
+    [item] = [item for key, item in feeds.items().items() if key.startswith(version.etag)]
+    del item["pk"], item["etag"], item["line"]
+    assert item == {
+        "data": {"S": '{"id":"1"}'},
+        "quantity": {"N": "2"},
+        "price": {"N": "3.50"},
+        "ordered": {"S": "2026-11-25"},
+        "gift": {"BOOL": True},
+    }
+
+
+def test_a_bad_value_is_named_by_its_column(feeds: Deployment) -> None:
+    version = upload(feeds, "vendors/secret.csv", VENDOR_FILE + b"3002;Topf;4711 EUR;\n")
+    feeds.pipeline.wait_until_settled(version, seconds=SECONDS)
+    assert reported("rejects", version.key, code=0) == [{"line": 3, "reason": "column price: not a decimal"}]
+    function = feeds.pipeline.feed_of(version.key).function
+    assert "4711 EUR" not in "".join(feeds.log_lines(function))
+    assert "4711 EUR" in ops("rejects", version.key, "--csv").stdout
+
+
+@pytest.mark.usefixtures("feeds")
+def test_pausing_one_feed_leaves_the_other_running(tmp_path: Path) -> None:
+    orders, vendors = tmp_path / "a.csv", tmp_path / "b.csv"
+    orders.write_bytes(ORDERS_FILE)
+    vendors.write_bytes(VENDOR_FILE)
+    assert ops("pause", "--feed", "vendors").returncode == 0
+    try:
+        refused = ops("upload", str(vendors), "--to", "vendors/")
+        assert (refused.returncode, "paused" in refused.stderr) == (1, True)
+        [record] = reported("upload", str(orders), "--to", "orders/", code=0)
+        assert record["status"] == "COMPLETE"
+    finally:
+        assert ops("resume", "--feed", "vendors").returncode == 0
+    [record] = reported("upload", str(vendors), "--to", "vendors/", code=0)
+    assert record["feed"] == "vendors"
+
+
+def test_each_failure_is_redriven_to_its_own_feed(feeds: Deployment) -> None:
+    pipeline = feeds.pipeline
+    for folder, content in (("orders", b"\xff\n1\n"), ("vendors", b"no;article\n")):
+        version = upload(feeds, f"{folder}/broken.csv", content)
+        assert pipeline.wait_until_settled(version, seconds=SECONDS).status == "REJECTED"
+    redriven = reported("redrive", "--prefix", "vendors/", code=0)
+    assert [(each["keys"], each["action"]) for each in redriven] == [("vendors/broken.csv", "delivered")]
+    [rejected, again] = [
+        record
+        for record in _wait_for_logged(feeds, "rejected", pipeline.feed_of("vendors/broken.csv").function, count=2)
+        if record["object_key"] == "vendors/broken.csv"
+    ]
+    assert rejected["object_key"] == again["object_key"]
+    orders_log = feeds.logged("rejected", function=pipeline.feed_of("orders/x.csv").function)
+    assert [each["object_key"] for each in orders_log] == ["orders/broken.csv"]
+
+
+def _wait_for_logged(feeds: Deployment, message: str, function: str, *, count: int) -> list[dict[str, object]]:
+    wait_until(lambda: len(feeds.logged(message, function=function)) >= count, f"{count} times {message!r} in the log")
+    return feeds.logged(message, function=function)
+
+
+@pytest.mark.usefixtures("feeds")
+@pytest.mark.parametrize("feed", ["orders", "vendors"])
+def test_commands_keep_to_the_feed_they_are_told(feed: str) -> None:
+    listed = reported("status", "--feed", feed, code=1)
+    assert {each["object_key"].partition("/")[0] for each in listed} == {feed}
+    audited = reported("audit", "--feed", feed, code=0)
+    both = reported("audit", code=0)
+    assert 0 < audited["files"] < both["files"]
+    done = reported("backfill", "--prefix", "", "--feed", feed, "--rate", "100", code=0)
+    assert done["delivered"] == 0
+    assert done["settled_before"] > 0
+    assert ops("status", "--feed", "nobody").returncode == 2
+
+
+@pytest.mark.usefixtures("feeds")
+def test_check_tells_what_an_upload_would_become() -> None:
+    file = str(EXAMPLES / "bad-values.csv")
+    told = reported("check", file, "--feed", "orders", code=1)
+    assert (told["rows_read"], told["rows_rejected"]) == (6, 4)
+    assert [each["line"] for each in told["rejects"]] == [3, 4, 5, 6]
+    assert "no column is named" in ops("check", file, "--feed", "vendors").stdout
+    proposed = json.loads(ops("check", str(EXAMPLES / "orders.csv"), "--feed", "orders", "--columns").stdout)
+    assert FEEDS["orders"]["columns"].items() <= proposed.items()
+
+
+def test_each_function_calls_what_its_own_policy_allows(feeds: Deployment, feed_calls: Path) -> None:
+    """Of its own feed alone: its rows table, and what is below its prefix."""
+    refused = {name: found[0] for name, found in wrong_permissions(feeds, feed_calls).items()}
+    assert refused == {name: [] for name in refused}

@@ -1,0 +1,223 @@
+"""What a user writes into `feeds`, and which feeds cannot be deployed together."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stacks.context import InvalidSetting, settings_from_context
+from stacks.settings import FeedSettings
+
+ORDERS = {"key_prefix": "orders/", "id_column": "order_id", "columns": {"price": "decimal"}}
+VENDORS = {"key_prefix": "vendors/acme/", "delimiter": "semicolon", "encoding": "cp1252"}
+
+
+def feeds_of(**context: Any) -> dict[str, FeedSettings]:
+    return {feed.name: feed for feed in settings_from_context(context).feeds}
+
+
+def message(**context: Any) -> str:
+    with pytest.raises(InvalidSetting) as error:
+        settings_from_context(context)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("written", [dict, json.dumps], ids=["cdk.json", "command line"])
+def test_each_feed_has_settings_of_its_own(written: Any) -> None:
+    assert feeds_of(feeds=written({"orders": ORDERS, "vendors": VENDORS})) == {
+        "orders": FeedSettings(
+            name="orders", key_prefix="orders/", id_column="order_id", columns='{"price":"decimal"}'
+        ),
+        "vendors": FeedSettings(name="vendors", key_prefix="vendors/acme/", delimiter=";", encoding="cp1252"),
+    }
+
+
+@pytest.mark.parametrize("feeds", [{}, {"feeds": {}}])
+def test_without_feeds_there_is_the_default(feeds: dict[str, Any]) -> None:
+    assert feeds_of(**feeds, key_prefix="in/") == {"default": FeedSettings(name="default", key_prefix="in/")}
+
+
+def test_settings_outside_of_feeds_hold_for_all() -> None:
+    feeds = feeds_of(feeds={"orders": ORDERS, "vendors": VENDORS}, delimiter="tab", memory_mb="1024")
+    assert {name: (feed.delimiter, feed.memory_mb) for name, feed in feeds.items()} == {
+        "orders": ("\t", 1024),
+        "vendors": (";", 1024),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("default", ""), ("orders", "Orders"), ("acme-eu", "AcmeEu"), ("a1-2b", "A12b")]
+)
+def test_names_of_outputs_end_in_the_suffix(name: str, suffix: str) -> None:
+    assert FeedSettings(name=name).suffix == suffix
+
+
+@pytest.mark.parametrize(
+    ("feeds", "expected"),
+    [
+        ({"Orders": {}}, "setting feeds: feed='Orders': allowed is a lower-case letter, then "),
+        ({"a" * 21: {}}, f"setting feeds: feed='{'a' * 21}': allowed is "),
+        ({"orders": {"memory_mb": 1}}, "setting feeds.orders.memory_mb=1: allowed is a whole number from 256 to "),
+        ({"default": {"key_prefix": "*"}}, "setting feeds.default.key_prefix='*': allowed is "),
+        (
+            {"orders": {"delimter": ";"}},
+            "unknown setting feeds.orders.delimter, did you mean delimiter? There are: key",
+        ),
+        (
+            {"orders": {"kms_key": "x"}},
+            "unknown setting feeds.orders.kms_key: kms_key is a setting of the deployment, ",
+        ),
+        ({"orders": "in/"}, "setting feeds.orders='in/': allowed is an object in cdk.json"),
+        ({"orders": {"feeds": {}}}, "unknown setting feeds.orders.feeds. There are: "),
+        ([], "setting feeds=[]: allowed is an object in cdk.json"),
+        ('{"orders": ', "setting feeds is not JSON: "),
+    ],
+)
+def test_an_invalid_feed_names_key_and_allowed_values(feeds: Any, expected: str) -> None:
+    assert message(feeds=feeds).startswith(expected)
+
+
+class TestPrefixes:
+    @pytest.mark.parametrize(
+        ("first", "second"), [("in/", "in/orders/"), ("in/orders/", "in/"), ("in", "in/"), ("in/", "in/"), ("", "in/")]
+    )
+    def test_that_overlap_are_refused_with_both_names(self, first: str, second: str) -> None:
+        text = message(feeds={"orders": {"key_prefix": first}, "vendors": {"key_prefix": second}})
+        assert text.startswith("feeds orders and vendors: ")
+        assert f"feeds.orders.key_prefix={first!r}" in text
+        assert f"feeds.vendors.key_prefix={second!r}" in text
+
+    def test_overlap_whatever_the_suffixes_are(self) -> None:
+        feeds = {"csv": {"key_suffixes": ".csv"}, "text": {"key_suffixes": ".txt"}}
+        assert message(feeds=feeds, key_prefix="in/").startswith("feeds csv and text: ")
+
+    def test_beside_each_other_are_allowed(self) -> None:
+        assert len(feeds_of(feeds={"a": {"key_prefix": "in/a/"}, "b": {"key_prefix": "in/b/"}})) == 2
+
+
+class TestStages:
+    def test_change_single_settings_of_a_feed(self) -> None:
+        context = {
+            "feeds": {"orders": ORDERS, "vendors": VENDORS},
+            "stages": {"prod": {"memory_mb": 1024, "feeds": {"orders": {"reserved_concurrency": 200}}}},
+        }
+        assert feeds_of(**context)["orders"].reserved_concurrency == 50
+        prod = feeds_of(**context, stage="prod")
+        assert (prod["orders"].reserved_concurrency, prod["orders"].id_column) == (200, "order_id")
+        assert {feed.memory_mb for feed in prod.values()} == {1024}
+
+    def test_may_have_a_feed_of_their_own(self) -> None:
+        context = {"feeds": {"orders": ORDERS}, "stages": {"prod": {"feeds": {"vendors": VENDORS}}}}
+        assert list(feeds_of(**context)) == ["orders"]
+        assert list(feeds_of(**context, stage="prod")) == ["orders", "vendors"]
+
+    def test_a_feeds_setting_given_twice_is_an_error(self) -> None:
+        stages = {"prod": {"feeds": {"orders": {"id_column": "id"}}}}
+        text = message(feeds={"orders": ORDERS}, stages=stages, stage="prod")
+        assert text.startswith("feeds.orders.id_column: set for the stage and outside of it")
+
+    @pytest.mark.parametrize(
+        ("feeds", "expected"),
+        [
+            ({"late": {"key_prefix": "orders/late/"}}, "stages.prod: feeds orders and late: "),
+            ({"orders": {"memory": 1}}, "unknown setting stages.prod.feeds.orders.memory, did you mean memory_mb?"),
+            ({"Late": {}}, "setting stages.prod.feeds: feed='Late': allowed is "),
+        ],
+    )
+    def test_are_checked_even_if_another_is_deployed(self, feeds: Any, expected: str) -> None:
+        assert message(feeds={"orders": ORDERS}, stages={"prod": {"feeds": feeds}}).startswith(expected)
+
+
+class TestLimits:
+    """docs/settings.md says where each comes from."""
+
+    def test_two_feeds_cannot_have_the_same_outputs(self) -> None:
+        text = message(feeds={"a-1": {"key_prefix": "x/"}, "a1": {"key_prefix": "y/"}})
+        assert text == "feeds a-1 and a1: the outputs of both would end in A1: rename one"
+
+    def test_twenty_feeds_are_allowed_and_no_more(self) -> None:
+        assert len(feeds_of(feeds=numbered(20))) == 20
+        assert message(feeds=numbered(21)).startswith("feeds: 21 are too many for one deployment, at most 20 ")
+
+    def test_a_hundred_notifications_are_allowed_and_no_more(self) -> None:
+        suffixes = ",".join(f".{number}" for number in range(20))
+        assert feeds_of(feeds=numbered(5), key_suffixes=suffixes)
+        text = message(feeds={**numbered(5), "x": {"key_prefix": "x/", "key_suffixes": ".csv"}}, key_suffixes=suffixes)
+        assert text.startswith("key_suffixes: the feeds have 101 in all, and S3 allows 100 notifications")
+
+    def test_the_sweeps_environment_must_fit(self) -> None:
+        feeds = {name: {"key_prefix": "x" * 100 + each["key_prefix"]} for name, each in numbered(20).items()}
+        assert message(feeds=feeds).startswith("feeds: the environment of the sweep would have up to 5,")
+
+    def test_the_functions_environment_must_fit(self) -> None:
+        columns = {f"column {number:03}": f"text as column_{number:03}" for number in range(86)}
+        assert feeds_of(feeds={"orders": ORDERS | {"columns": columns}}, id_column="id")
+        text = message(feeds={"orders": ORDERS | {"columns": columns, "id_column": "ü" * 255}})
+        assert text.startswith("feeds.orders.columns: the environment of the function would have up to 4,")
+
+
+def numbered(count: int) -> dict[str, dict[str, Any]]:
+    return {f"feed-{number:02}": {"key_prefix": f"feed-{number:02}/"} for number in range(count)}
+
+
+class TestColumns:
+    @pytest.mark.parametrize(
+        "columns",
+        [
+            {each: each for each in ("text", "integer", "decimal", "boolean", "date", "timestamp")},
+            {"Preis": "decimal required as price"},
+            {"Preis": "decimal as price", "price": "text as price_text"},
+            {"line": "integer as row_number", "x" * 63: "text"},
+            {"Größe (cm)": " integer  required  as  size "},
+        ],
+    )
+    def test_are_passed_on_as_compact_json(self, columns: dict[str, str]) -> None:
+        given = feeds_of(columns=columns)["default"].columns
+        assert json.loads(given) == {name: " ".join(notation.split()) for name, notation in columns.items()}
+        assert given == json.dumps(json.loads(given), ensure_ascii=False, separators=(",", ":"))
+
+    @pytest.mark.parametrize(
+        ("columns", "expected"),
+        [
+            ({"price": "number"}, "column 'price': 'number' is not a type: write one of text, integer, decimal, "),
+            ({"price": "as price"}, "column 'price': 'as price' is not a type"),
+            ({"price": "decimal as x required"}, "column 'price': 'decimal as x required' is not a type"),
+            ({"price": 5}, "column 'price': 5 is not a type"),
+            ({"price": None}, "column 'price': None is not a type"),
+            ({"": "text"}, "column '' ('text') has an empty name: write its name"),
+            (
+                {"Preis €": "decimal"},
+                "column 'Preis €' cannot be stored as 'Preis €': add \"as\" and a name of letters",
+            ),
+            ({"x" * 64: "text"}, f"column '{'x' * 64}' cannot be stored as "),
+            ({"2x": "text"}, "column '2x' cannot be stored as '2x': add "),
+            ({"price": "text as 2x"}, "column 'price' cannot be stored as '2x': add "),
+            ({"line": "integer"}, "column 'line' cannot be stored as 'line', which every row has already: add "),
+            ({"price": "text as pk"}, "column 'price' cannot be stored as 'pk', which every row has already: add "),
+            ({"etag": "text"}, "column 'etag' cannot be stored as 'etag', which "),
+            ({"data": "text"}, "column 'data' cannot be stored as 'data', which "),
+            (
+                {"Preis": "decimal as price", "price": "text"},
+                "columns 'Preis' and 'price' would both be stored as 'price': add \"as\" and another name",
+            ),
+            (
+                {f"c{number:060}": "text" for number in range(50)},
+                f"50 columns from 'c{0:060}' on have 3,551 bytes of JSON, and 3,000 are allowed: declare fewer",
+            ),
+        ],
+    )
+    def test_that_cannot_be_stored_are_refused_with_advice(self, columns: Any, expected: str) -> None:
+        assert message(feeds={"orders": {"columns": columns}}).startswith(f"setting feeds.orders.columns: {expected}")
+
+    @given(
+        st.dictionaries(st.text(max_size=9), st.from_regex(r"(text|date)( required)?( as \w{1,5})?", fullmatch=True))
+    )
+    def test_can_be_given_again_as_shown_or_are_refused(self, columns: dict[str, str]) -> None:
+        try:
+            once = feeds_of(columns=columns)["default"].columns
+        except InvalidSetting:
+            return
+        assert json.loads(once) == columns
+        assert feeds_of(columns=once)["default"].columns == once
