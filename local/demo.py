@@ -48,14 +48,14 @@ class Example:
 
 
 GOOD = [
-    Example("orders/May + June.csv", "spaces, + in the key", file="orders.csv"),
+    Example("orders/May + June.csv", "spaces and +", file="orders.csv"),
     Example("orders/REPORT.CSV", "upper-case ending", file="REPORT.CSV"),
     Example("orders/excel.csv", "BOM and CRLF", file="excel.csv"),
-    Example("orders/multipart.csv", "a multipart upload", rows=300, multipart=True),
+    Example("orders/multipart.csv", "multipart upload", rows=300, multipart=True),
     Example("orders/large.csv", "5,000 rows", rows=5_000),
     Example("orders/bad-rows.csv", "five bad rows", file="bad-rows.csv", bad_lines=(3, 4, 5, 7, 8)),
     Example("orders/bad-values.csv", "four bad values", file="bad-values.csv", bad_lines=(3, 4, 5, 6)),
-    Example("vendors/prices.csv", "semicolons, cp1252", file="vendors/prices.csv", bad_lines=(5,)),
+    Example("vendors/prices.csv", "cp1252, decimal comma", file="vendors/prices.csv", bad_lines=(5,)),
     Example("vendors/notes.csv", "quoted newlines", file="vendors/notes.csv"),
 ]
 BROKEN = Example("orders/latin1.csv", "not UTF-8", file="latin1.csv")
@@ -105,7 +105,10 @@ def upload(deployment: Deployment, examples: list[Example], console: Console) ->
 
 
 def _outcomes(deployment: Deployment, uploads: Mapping[str, ObjectVersion]) -> Table:
-    table = Table("upload", "what it shows", "status", title="The ledger", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title="The ledger", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("upload", no_wrap=True)
+    table.add_column("what it shows")
+    table.add_column("status")
     for column in ("read", "stored", "rejected"):
         table.add_column(column, justify="right")
     for example in [*GOOD, BROKEN]:
@@ -144,9 +147,11 @@ def _repeat(deployment: Deployment, uploads: Mapping[str, ObjectVersion], again:
 
 def _show_item(deployment: Deployment, console: Console) -> None:
     """Show a row as DynamoDB has it, with its types."""
-    first = min(deployment.items().values(), key=lambda item: (item["pk"]["S"].partition("#")[2], item["pk"]["S"]))
-    console.print("[bold]A row in DynamoDB")
-    console.print(json.dumps(first, indent=2, ensure_ascii=False), markup=False, highlight=False, soft_wrap=True)
+    item = next(item for key, item in deployment.items().items() if key.endswith("#A-1000"))
+    console.print("[bold]A row of orders/May + June.csv, as DynamoDB has it")
+    for name, value in item.items():
+        console.print(f"  {name}: {json.dumps(value)}", markup=False, highlight=False, soft_wrap=True)
+    console.print()
 
 
 def _operate(verb: str, console: Console) -> bool:

@@ -71,7 +71,7 @@ def wrong_permissions(deployment: Deployment, recorded_calls: Path) -> dict[str,
     """What each function called and may not, and what it may and did not call; nothing if all is exact."""
     calls = [json.loads(line) for line in recorded_calls.read_text().splitlines()]
     functions = deployment.pipeline.lambda_.list_functions()["Functions"]
-    wrong = {}
+    wrong: dict[str, tuple[list[Permission], ...]] = {}
     for function in functions:
         name = function["FunctionName"]
         did = {
