@@ -3,9 +3,10 @@
 A history is a list of steps that hypothesis makes up: uploads, uploads of changed content under the same key, of the
 same content under other keys, of other content with the same ETag, settings changed in between; events delivered twice,
 late, in another order or never, processes killed at any call, statements throttled, time running out, retries used up,
-redrives and sweeps; rows and records changed by somebody else, and operators' commands, killed at any call. The longer
-files are delivered in parts, in half of the histories. Each step runs the real handler, or the real command, on the
-real engine. `HISTORIES=2000 make test` runs more of them.
+redrives and sweeps; rows and records changed by somebody else, and operators' commands, killed at any call. There are
+two feeds, of which one always has a typed column, and the other one sometimes. The longer files are delivered in parts,
+in half of the histories. Each step runs the real handler, or the real command, on the real engine.
+`HISTORIES=2000 make test` runs more of them.
 """
 
 import gzip
@@ -23,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from csv_ingest import clients
-from csv_ingest.configuration import IngestConfig
+from csv_ingest.configuration import IngestConfig, SweptFeed
 from csv_ingest.events import Event
 from csv_ingest.model import ItemsNotRead, OutOfTime, RowsNotWritten, TableAltered, Tuning
 from local.server import LocalAws
@@ -47,11 +48,22 @@ CONTENTS = {
 COLLISIONS = {"first": FIRST + ROWS, "second": SECOND + ROWS}
 """Two contents with one ETag."""
 
-DAMAGES = ["change row", "delete row", "delete reject", "add reject"]
+DAMAGES = ["change row", "change value", "delete row", "delete reject", "add reject"]
 
-SETTINGS = [("id", "utf-8"), ("@line", "iso8859-1"), ("name", "utf-8")]
+SETTINGS = [
+    ("id", "utf-8", "{}"),
+    ("@line", "iso8859-1", "{}"),
+    ("name", "utf-8", "{}"),
+    ("id", "utf-8", '{"name": "integer as number"}'),
+]
+"""Of the default feed: id column, encoding, declared columns."""
 
-keys = st.sampled_from(["a.csv", "b c+.csv", "z.csv.gz"])
+FEEDS = {
+    "default": SweptFeed("ingest", "orders/", [".csv", ".csv.gz"]),
+    "typed": SweptFeed("ingest-typed", "typed/", [".csv", ".csv.gz"]),
+}
+
+keys = st.sampled_from(["orders/a.csv", "orders/b c+.csv", "orders/z.csv.gz", "typed/a.csv", "typed/z.csv.gz"])
 names = st.sampled_from(sorted(CONTENTS)) | st.sampled_from(sorted(COLLISIONS))
 uploads = st.tuples(st.just("upload"), keys, names)
 ingested = st.tuples(st.just("ingest"), keys, names)
@@ -124,7 +136,9 @@ class Lambda:
     def operate(self, command: str, die_before: int | None) -> None:
         self.operator_calls.names.clear()
         self.operator_calls.die_before = die_before
-        self.pipeline.feeds[0].__dict__["config"] = IngestConfig.from_environment()
+        for feed in self.pipeline.feeds:
+            with self.world.configured(feed.triggers[0][0]):
+                feed.__dict__["config"] = IngestConfig.from_environment()
         with suppress(Killed):
             if command == "repair":
                 repair(self.pipeline, audit(self.pipeline).findings)
@@ -136,20 +150,24 @@ class Lambda:
 
     def damage(self, kind: str, index: int) -> None:
         """Somebody else changes or deletes a row, or a rejected row, or rejects a row that is none."""
-        rows, files = self.world.tables()
+        rows = {(table, pk): item for table in self.world.rows_tables for pk, item in self.world.items(table).items()}
+        _, files = self.world.tables()
         rejects = [key for key in files if "#reject#" in key[1]]
         uploads = [key for key, item in files.items() if "status" in item and "#" not in key[1]]
         found: list[Any] = {"delete reject": rejects, "add reject": uploads}.get(kind, list(rows))
         if not found:
             return
         chosen = sorted(found)[index % len(found)]
-        rows_table, files_table = self.world.rows_table, self.world.files_table
+        files_table = self.world.files_table
         match kind:
             case "change row":
                 changed = rows[chosen] | {"data": {"S": "{}"}, "line": {"N": "2"}}
-                self.world.dynamodb.put_item(TableName=rows_table, Item=changed)
+                self.world.dynamodb.put_item(TableName=chosen[0], Item=changed)
+            case "change value":
+                changed = rows[chosen] | {"number": {"N": "-1"}}
+                self.world.dynamodb.put_item(TableName=chosen[0], Item=changed)
             case "delete row":
-                self.world.dynamodb.delete_item(TableName=rows_table, Key={"pk": {"S": chosen}})
+                self.world.dynamodb.delete_item(TableName=chosen[0], Key={"pk": {"S": chosen[1]}})
             case "delete reject":
                 self.world.dynamodb.delete_item(TableName=files_table, Key=entry_key(*chosen))
             case "add reject":
@@ -163,7 +181,7 @@ class Lambda:
 
     def sweep(self) -> None:
         invocations = Invocations()
-        run_sweep(self.world, invocations, age=timedelta(hours=-6))
+        run_sweep(self.world, invocations, age=timedelta(hours=-6), feeds=FEEDS)
         self.waiting += [(event, 1) for event in invocations.events]
 
 
@@ -188,8 +206,8 @@ def play(lambda_: Lambda, step: tuple[Any, ...]) -> None:
             lambda_.redrive()
         case ("sweep",):
             lambda_.sweep()
-        case ("settings", (id_column, encoding)):
-            os.environ.update(ID_COLUMN=id_column, ENCODING=encoding)
+        case ("settings", (id_column, encoding, columns)):
+            os.environ.update(ID_COLUMN=id_column, ENCODING=encoding, COLUMNS=columns)
         case ("repair" | "backfill" as command, die_before):
             lambda_.operate(command, die_before)
         case (kind, index):
@@ -218,6 +236,7 @@ def server(aws: LocalAws) -> LocalAws:
 @given(history=histories, in_parts=st.booleans())
 def test_every_row_is_accounted_for_after_any_history(history: list[tuple[Any, ...]], in_parts: bool) -> None:
     with fresh_world(IN_PARTS if in_parts else None) as world:
+        world.add_feed("typed", "typed/", COLUMNS='{"name": "decimal as number"}')
         lambda_ = Lambda(world)
         for step in history:
             play(lambda_, step)
@@ -231,18 +250,22 @@ def test_every_row_is_accounted_for_after_any_history(history: list[tuple[Any, .
                 lambda_.deliver_all()
         assert not lambda_.waiting, "the sweep found something that is not settled"
         assert audit(lambda_.pipeline).findings == []
-        check_records(*world.tables())
+        check_records(world)
 
 
-def check_records(rows: dict[str, Any], files: dict[tuple[str, str], Any]) -> None:
-    """Each complete file adds up, and no row is of rejected files alone."""
-    complete: set[str] = set()
+def check_records(world: World) -> None:
+    """Each complete file adds up, and no row is of rejected files alone, or of files of another feed."""
+    _, files = world.tables()
+    complete: dict[str, set[str]] = {"default": set(), "typed": set()}
     for (key, entry), record in files.items():
         if "#" in entry or record["status"]["S"] == "REJECTED":
             continue
         assert record["status"]["S"] == "COMPLETE"
-        complete.add(entry)
+        feed = record.get("feed", {"S": "default"})["S"]
+        assert key.startswith(FEEDS[feed].prefix)
+        complete[feed].add(entry)
         read, stored, rejected = (int(record[f"rows_{n}"]["N"]) for n in ("read", "stored", "rejected"))
         assert read == stored + rejected
         assert rejected == sum(e.startswith(f"{entry}#reject#") for k, e in files if k == key)
-    assert {pk.partition("#")[0] for pk in rows} <= complete
+    for table, etags in zip(world.rows_tables, complete.values(), strict=True):
+        assert {pk.partition("#")[0] for pk in world.items(table)} <= etags

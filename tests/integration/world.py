@@ -178,6 +178,11 @@ class World:
         }
         return rows, files
 
+    @property
+    def rows_tables(self) -> list[str]:
+        """Of the default feed, and of the others."""
+        return [self.rows_table, *(feed.rows_table for feed in self.feeds)]
+
     def items(self, table: str) -> dict[str, Any]:
         """All items of a rows table, by key."""
         return {item["pk"]["S"]: item for item in self._scan(table)}
@@ -221,7 +226,7 @@ class World:
 
     def empty(self) -> None:
         """Forget everything but the uploads."""
-        for table in (self.rows_table, *(feed.rows_table for feed in self.feeds)):
+        for table in self.rows_tables:
             for pk in self.items(table):
                 self.dynamodb.delete_item(TableName=table, Key={"pk": {"S": pk}})
         for key, entry in self._files():
@@ -302,7 +307,7 @@ def fresh_world(tuning: Tuning | None = None) -> Iterator[World]:
             _create_table(world.dynamodb, table, keys)
         refuse_repeated_keys(world.dynamodb)
         yield world
-        for table in (world.rows_table, world.files_table, *(feed.rows_table for feed in world.feeds)):
+        for table in (world.files_table, *world.rows_tables):
             world.dynamodb.delete_table(TableName=table)
         forget_clients()
 
