@@ -59,7 +59,7 @@ def test_rejects_are_a_csv_file_to_send_back(deployment: Deployment) -> None:
     deployment.pipeline.wait_until_settled(version, seconds=SECONDS)
     done = ops("rejects", "send-back.csv", "--csv")
     header, *rows = csv.reader(io.StringIO(done.stdout))
-    assert header == ["id", "customer", "item", "quantity", "price"]
+    assert header == ["id", "customer", "item", "quantity", "price", "ordered", "gift"]
     assert (len(rows), rows[1]) == (5, ["B-3", "customer 3", "Saucer"])
     assert done.stderr.splitlines()[1] == "line 4: 3 fields, expected 7"
     assert reported("rejects", "send-back.csv", code=0)[0] == {"line": 3, "reason": "no id"}
