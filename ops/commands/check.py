@@ -59,8 +59,9 @@ def _feed(pipeline: Pipeline, name: str | None) -> Feed:
 def _propose(feed: Feed, file: Path) -> None:
     with display.working(f"reading {file.name}") as show:
         proposed = propose(feed.config.format, file, show)
-    display.print_json({"columns": proposed})
-    display.say("This is a proposal to look at: a file shows what is in it, not what will come.", err=True)
+    display.print_json(proposed)
+    display.say("This is a proposal for the setting `columns`. Look at it first:", err=True)
+    display.say("a file shows what is in it, not what will come.", err=True)
     if (size := len(json.dumps(proposed).encode())) > MAX_DECLARATION:
         display.say(f"It has {size:,} bytes, of {MAX_DECLARATION:,} possible: leave columns out.", err=True)
 

@@ -117,8 +117,8 @@ class TestFeeds:
 
     def test_columns_are_proposed_whatever_is_declared(self, tmp_path: Path) -> None:
         done = invoke("check", written(tmp_path, "id;cost\n1;1\n"), "--columns", code=0)
-        assert json.loads(done.stdout) == {"columns": {"cost": "integer"}}
-        assert "a proposal to look at" in done.stderr
+        assert json.loads(done.stdout) == {"cost": "integer"}
+        assert "a proposal for the setting `columns`" in done.stderr
 
 
 def test_no_column_of_a_broken_file_is_proposed(tmp_path: Path) -> None:
