@@ -47,7 +47,7 @@ $(TOOLS): requirements-dev.txt $(PACKAGES)
 demo: $(READY) ## deploy to a local AWS, upload the examples, check that every row arrived
 	@$(BIN)/python -m local demo
 
-local: $(READY) ## the same deployment, kept running for your own experiments (Ctrl-C ends it)
+local: $(READY) ## deploy your own settings to a local AWS, and keep it running (Ctrl-C ends it)
 	@$(BIN)/python -m local up
 
 unit: $(TOOLS) ## the tests that need no server, in seconds
@@ -70,6 +70,7 @@ lint: $(READY) $(TOOLS) ## ruff, mypy, and cfn-lint on the synthesized templates
 	mypy
 	cdk synth --quiet
 	cdk synth --quiet -c stage=prod -c alarm_email=oncall@example.com
+	cdk synth --quiet -c stage=feeds -c feeds="$$(tr -d '\n' < examples/feeds.json)"
 	cfn-lint cdk.out/*.template.json
 
 synth: $(READY) ## the CloudFormation template, in cdk.out (add ARGS="-c stage=prod")
