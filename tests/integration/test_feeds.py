@@ -203,7 +203,7 @@ def test_a_feed_with_many_lost_events_delays_no_other(world: World, invocations:
     assert invocations.keys()[0] == "orders/lost.csv"
 
 
-def test_the_parts_of_a_file_go_to_their_own_feed(world: World, queue: Invocations, vendors: Feed) -> None:
+def test_parts_go_to_the_feed_of_their_file(world: World, queue: Invocations, vendors: Feed) -> None:
     world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
     world.deliver(world.upload("vendors/a.csv", "id;Preis\n" + "".join(f"{n};{n}\n" for n in range(70))))
     assert len(queue.events) > 1

@@ -101,7 +101,7 @@ def test_the_same_id_is_compared_by_its_values(world: World, second: str, reject
     assert [line for line, _ in world.rejects("a.csv")] == rejected
 
 
-def test_a_file_is_finished_with_the_columns_it_began_with(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_keeps_the_columns_it_began_with(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world = world.tuned(checkpoint_rows=25)
     text = "id,quantity,price,gift,ordered,sent,note\n" + "".join(f"{n},{n},,,,,\n" for n in range(90))
     event = world.upload("a.csv", text)
