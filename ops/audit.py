@@ -1,6 +1,7 @@
 """Is everything there? The objects in the bucket, read again, against the destination and the ledger."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from csv_ingest.model import FileFormat, ObjectVersion, RejectedRow, Row, RowCou
 from ops.expectations import Expectations
 from ops.feed import Feed
 from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
-from ops.pipeline import Pipeline
+from ops.pipeline import NoFeed, Pipeline
 from ops.status import name_of
 
 
@@ -42,24 +43,32 @@ def audit(
 ) -> Audited:
     """Compare every upload below a prefix, of one feed or of all, with its destination and the ledger, row by row.
 
-    Memory does not grow with the files: what is expected goes to a temporary database on disk. The destination of each
+    Memory does not grow with the files: what is expected goes to temporary databases on disk. The destination of each
     feed is scanned once, because that is what finds rows that should not be there.
     """
     result = Audited(0, 0, 0, [])
-    for each in [feed] if feed else pipeline.feeds:
-        result = result.plus(_audit_feed(pipeline, each, prefix, progress))
+    with ExitStack() as databases:
+        runs = {
+            each.name: _Audit(pipeline, each, prefix, databases.enter_context(Expectations.on_disk()), progress)
+            for each in ([feed] if feed else pipeline.feeds)
+        }
+        for upload, record in pipeline.records(prefix, feed):
+            try:
+                owner = pipeline.owner_of(upload.version.key, record)
+            except NoFeed:
+                result.findings.append(_of_no_feed(upload.version, record))
+                continue
+            if run := runs.get(owner.name):
+                run.read_upload(upload, record)
+        for each in runs.values():
+            result = result.plus(each.compare())
     return result
 
 
-def _audit_feed(pipeline: Pipeline, feed: Feed, prefix: str, progress: Callable[[str], None]) -> Audited:
-    with Expectations.on_disk() as expected:
-        run = _Audit(pipeline, feed, prefix, expected, progress)
-        run.read_files()
-        if prefix and not run.seen:
-            return Audited(0, 0, 0, run.findings)  # without a scan of the whole table
-        rows = run.scan_rows()
-        not_compared = run.count_orphans()
-        return Audited(len(run.seen), rows, not_compared, run.findings + list(run.missing_rows()))
+def _of_no_feed(version: ObjectVersion, record: FileRecord) -> Discrepancy:
+    """A finding: the table that has the rows of an upload is not that of any feed."""
+    detail = f"etag {version.etag}: the feed {record.feed} ingested it, and is not deployed any more"
+    return Discrepancy("unaccounted", version.key, detail, version.etag, None, None, version)
 
 
 @dataclass
@@ -77,23 +86,28 @@ class _Audit:
     versions: dict[tuple[str, str], ObjectVersion] = field(default_factory=dict)
     """The version that was read of each upload, by object key and ETag."""
 
-    def read_files(self) -> None:
-        """Read every upload and note what must be in the destination."""
-        for upload, record in self.pipeline.records(self.prefix, self.feed):
-            version, name = upload.version, name_of(upload, record)
-            if record.status == REJECTED:
-                self.seen.add(name)
-            elif record.is_planned and record.feed != self.feed.name:
-                self._note_other_feed(version, name, record)
-            elif not self._has_other_content(upload, record) and name not in self.seen:
-                self.seen.add(name)
-                self.versions[version.key, version.etag] = version
-                self.progress(version.key)
-                format_ = self.pipeline.format_of(version, record)
-                self.expected.add_upload(version, format_)
-                if record.status not in SETTLED:
-                    self._find("unsettled", version, f"etag {version.etag}: {_state(record)}", Redeliver())
-                self._read_file(version, record, format_)
+    def read_upload(self, upload: Upload, record: FileRecord) -> None:
+        """Read an upload, and note what must be in the destination."""
+        version, name = upload.version, name_of(upload, record)
+        if record.status == REJECTED:
+            self.seen.add(name)
+        elif not self._has_other_content(upload, record) and name not in self.seen:
+            self.seen.add(name)
+            self.versions[version.key, version.etag] = version
+            self.progress(version.key)
+            format_ = self.pipeline.format_of(version, record)
+            self.expected.add_upload(version, format_)
+            if record.status not in SETTLED:
+                self._find_unsettled(version, record)
+            self._read_file(version, record, format_)
+
+    def compare(self) -> Audited:
+        """Compare the destination with what was noted."""
+        if self.prefix and not self.seen:
+            return Audited(0, 0, 0, self.findings)  # without a scan of the whole table
+        rows = self.scan_rows()
+        not_compared = self.count_orphans()
+        return Audited(len(self.seen), rows, not_compared, self.findings + list(self.missing_rows()))
 
     def scan_rows(self) -> int:
         """Compare everything in the destination with what is expected; returns how many rows were expected."""
@@ -126,12 +140,13 @@ class _Audit:
         for row in self.expected.missing():
             yield self._discrepancy_of_row("missing", row.object_key, row.line, row.key)
 
-    def _note_other_feed(self, version: ObjectVersion, name: tuple[str, str], record: FileRecord) -> None:
-        """Note an upload whose rows are in the table of another feed, to which its prefix belonged: a finding."""
-        if name not in self.seen:
-            self.seen.add(name)
-            detail = f"the feed {record.feed} ingested it, and its prefix is that of {self.feed.name} now"
-            self._find("unaccounted", version, f"{detail}: give the prefix back to {record.feed}", None)
+    def _find_unsettled(self, version: ObjectVersion, record: FileRecord) -> None:
+        detail = f"etag {version.etag}: {_state(record)}"
+        if (today := self.pipeline.feed_of(version.key)) == self.feed:
+            self._find("unsettled", version, detail, Redeliver())
+        else:
+            moved = f"its prefix is that of the feed {today.name} now: give it back to {self.feed.name}"
+            self._find("unsettled", version, f"{detail}, and {moved}", None)
 
     def _has_other_content(self, upload: Upload, record: FileRecord) -> bool:
         """Whether a version is not what was ingested under its ETag, and no delivery has said so yet: a finding."""

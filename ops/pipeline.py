@@ -118,6 +118,13 @@ class Pipeline:
                 return feed
         raise NoFeed(f"{key} is of no feed: only {self.rule} is ingested")
 
+    def owner_of(self, key: str, record: ledger.FileRecord) -> Feed:
+        """The feed that has the rows of an upload in its table, or will have; raises NoFeed.
+
+        That is the feed that read the file to its end, whose prefix may be that of another feed since.
+        """
+        return self.feed_named(record.feed) if record.is_planned else self.feed_of(key)
+
     def feed_named(self, name: str) -> Feed:
         """The feed with a name; raises NoFeed with the names that there are."""
         for feed in self.feeds:

@@ -69,7 +69,8 @@ def _mend(pipeline: Pipeline, version: ObjectVersion, remedy: Remedy, done: Repa
 
 def _restore_rows(pipeline: Pipeline, version: ObjectVersion, lines: set[int]) -> int:
     """Write the rows of some lines, each the first with its id, whatever the destination has; returns how many."""
-    record, feed = pipeline.files.record(version), pipeline.feed_of(version.key)
+    record = pipeline.files.record(version)
+    feed = pipeline.owner_of(version.key, record)
     if record.status != COMPLETE:
         # A row of a later line may be stored, which a part would note before it replaces the row.
         pipeline.files.mark_duplicate_ids(version.etag, feed.name)

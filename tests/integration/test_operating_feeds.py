@@ -242,21 +242,50 @@ class TestAudit:
         [finding] = audit(pipeline).findings
         assert (finding.kind, finding.detail) == ("unexpected", f"{pk} in the table of the feed vendors")
 
-    def test_an_upload_of_another_feed_is_a_finding(self, world: World, pipeline: Pipeline) -> None:
-        """The prefix was given to the vendors after the file was complete: nobody can repair this but its owner."""
+    @pytest.fixture
+    def moved(self, world: World) -> Event:
+        """A complete file of the default feed, whose prefix was then given to the vendors."""
         feeds = list(world.feeds)
         world.feeds.clear()
-        event = world.upload("vendors/a.csv", "id\n1\n")
+        event = world.upload("vendors/a.csv", "id\n1\n2\n")
         world.deliver(event)
         world.feeds.extend(feeds)
-        result = audit(pipeline)
-        [finding] = result.findings
-        assert (finding.kind, finding.key, finding.remedy) == ("unaccounted", "vendors/a.csv", None)
-        assert finding.detail == (
-            "the feed default ingested it, and its prefix is that of vendors now: give the prefix back to default"
+        return event
+
+    def test_a_complete_file_stays_with_its_feed(self, world: World, pipeline: Pipeline, moved: Event) -> None:
+        assert audit(pipeline) == (1, 2, 0, [])
+        pk = f"{version_of(moved).etag}#1"
+        world.dynamodb.delete_item(TableName=world.rows_table, Key={"pk": {"S": pk}})
+        found = audit(pipeline).findings
+        assert [finding.kind for finding in found] == ["missing"]
+        assert repair(pipeline, found).rows == 1
+        assert list(world.items(world.feeds[0].rows_table)) == []
+        assert audit(pipeline).findings == []
+
+    def test_a_begun_file_needs_its_prefix_back(self, world: World, pipeline: Pipeline, moved: Event) -> None:
+        about = version_of(moved)
+        world.dynamodb.update_item(
+            TableName=world.files_table,
+            Key={"object_key": {"S": about.key}, "entry": {"S": about.etag}},
+            UpdateExpression="SET #status = :processing",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":processing": {"S": "PROCESSING"}},
         )
-        assert result.not_compared == 1
-        assert repair(pipeline, result.findings).left == [finding]
+        [finding] = audit(pipeline).findings
+        assert (finding.kind, finding.remedy) == ("unsettled", None)
+        assert finding.detail.endswith("its prefix is that of the feed vendors now: give it back to default")
+
+    def test_a_feed_that_is_gone_is_named(self, world: World, pipeline: Pipeline, both: tuple[Event, Event]) -> None:
+        about = version_of(both[1])
+        world.dynamodb.update_item(
+            TableName=world.files_table,
+            Key={"object_key": {"S": about.key}, "entry": {"S": about.etag}},
+            UpdateExpression="SET feed = :feed",
+            ExpressionAttributeValues={":feed": {"S": "traders"}},
+        )
+        found = [finding for finding in audit(pipeline).findings if finding.kind == "unaccounted"]
+        assert [finding.remedy for finding in found] == [None]
+        assert "the feed traders ingested it, and is not deployed any more" in found[0].detail
 
 
 def test_a_message_of_a_part_goes_to_its_feed(world: World, invocations: Invocations) -> None:
