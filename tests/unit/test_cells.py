@@ -108,6 +108,28 @@ def test_the_reason_says_what_is_not_obvious(cell: str, type_: str, reason: str)
     assert read_cell(cell, type_) == RejectedRow(2, reason)
 
 
+@pytest.mark.parametrize(
+    ("cell", "is_stored"),
+    [
+        ("0." + "0" * 129 + "1", True),
+        ("0." + "0" * 130 + "1", False),
+        ("9" * 38 + "0" * 88, True),
+        ("9" * 38 + "0" * 89, False),
+        ("-" + "0" * 200 + "." + "0" * 200, True),
+    ],
+)
+def test_a_number_that_dynamodb_refuses_is_rejected(cell: str, is_stored: bool) -> None:
+    """1E-130 to 9.99E+125, in both directions."""
+    found = read_cell(cell, "decimal")
+    assert isinstance(found, Decimal) == is_stored
+    assert isinstance(found, Decimal | RejectedRow)
+
+
+@pytest.mark.parametrize("cell", ["-0", "-0.00", "+0"])
+def test_there_is_one_zero(cell: str) -> None:
+    assert str(read_cell(cell, "decimal")) == "0"
+
+
 @pytest.mark.parametrize("cell", ["1" + "0" * 100_000, "0" * 100_000 + "1", "." + "0" * 100_000 + "1", "9" * 100_000])
 def test_a_very_long_number_is_decided_at_once(cell: str) -> None:
     found = read_cell(cell, "decimal")
