@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from csv_ingest import clients
 from csv_ingest.configuration import SweptFeed
 from csv_ingest.model import OtherFeed, OutOfTime, RowsNotWritten
 from tests.integration.collisions import FIRST, ROWS, SECOND
-from tests.integration.faults import Calls, Killed, throttle_statements
+from tests.integration.faults import Calls, Killed, between_calls, throttle_statements
 from tests.integration.parts import deliver_all
 from tests.integration.sweeping import run_sweep
 from tests.integration.world import Feed, Invocations, World, version_of
@@ -139,6 +140,32 @@ class TestMovedPrefix:
             world.feeds[:] = feeds
             assert len(world.rows()) + len(world.items(moved.rows_table)) == 70, number
             assert world.file("moved/a.csv")["rows_stored"] == 70
+
+    # The second delivery, inside the first, takes the first one's metrics with it.
+    @pytest.mark.filterwarnings("ignore:No application metrics to publish")
+    def test_a_feed_that_is_overtaken_stores_nothing(self, world: World) -> None:
+        moved = world.add_feed("moved", "moved/")
+        event = world.upload("moved/a.csv", LONG)
+
+        def overtake() -> None:
+            with pytest.MonkeyPatch.context() as patch, suppress(OtherFeed):
+                patch.setenv("FEED", "default")
+                patch.setenv("ROWS_TABLE", world.rows_table)
+                world.feeds.clear()
+                world.deliver(event)
+            world.feeds.append(moved)
+
+        calls = Calls(world.s3, world.dynamodb)
+        world.deliver(event)
+        winners = set()
+        for number in range(1, len(calls.names) + 1):
+            world.empty()
+            with between_calls(number, overtake, world.s3, world.dynamodb), suppress(OtherFeed):
+                world.deliver(event)
+            stored = [len(world.items(table)) for table in (world.rows_table, moved.rows_table)]
+            assert sorted(stored) == [0, 70], number
+            winners.add(stored.index(70))
+        assert winners == {0, 1}
 
 
 class TestThrottledFeed:
