@@ -105,3 +105,13 @@ def test_a_load_out_of_time_records_what_is_confirmed() -> None:
     with pytest.raises(OutOfTime, match="out of time after 2 requests"):
         sink.load([Row(n, str(n), "{}") for n in range(9)], deadline=Deadline(lambda: next(seconds)))
     assert sink.checkpoints[-1] == RowCounts(6, 6, 0)
+
+
+@pytest.mark.parametrize("is_declared", [False, True])
+def test_large_rows_are_few_in_one_request(is_declared: bool) -> None:
+    """Whether the text is in `data` or in a declared column."""
+    text = "x" * 300_000
+    rows = [Row(n, str(n), "{}", {"note": text}) if is_declared else Row(n, str(n), text) for n in range(10)]
+    sink = Sink()
+    sink.load(list(rows), size=25)
+    assert sorted(map(len, sink.batches)) == [1, 3, 3, 3]
