@@ -35,9 +35,7 @@ _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, 
 
 def converter(type_: str, *, decimal_separator: str) -> Convert:
     """The function that converts the cells of a column; raises KeyError for a type that there is not."""
-    if type_ == "decimal" and decimal_separator == ",":
-        return _decimal_with_comma
-    return CONVERTERS[type_]
+    return _decimal_with_comma if type_ == "decimal" and decimal_separator == "," else CONVERTERS[type_]
 
 
 def _text(cell: str) -> str:

@@ -117,14 +117,12 @@ def _item(etag: str, row: Row) -> Item:
         "data": {"S": row.data},
     }
     for name, value in row.values.items():
-        if value is None:
-            continue
         if isinstance(value, str):
             item[name] = {"S": value}
-        elif isinstance(value, bool):
-            item[name] = {"BOOL": value}
-        else:
+        elif isinstance(value, Decimal):
             item[name] = {"N": str(value)}
+        elif value is not None:
+            item[name] = {"BOOL": value}
     return item
 
 
