@@ -45,12 +45,27 @@ def handler_cpu() -> Found:
     return _handler(ROWS)
 
 
-def handler_typed() -> Found:
-    """The same file, with four columns of types of their own."""
-    os.environ["COLUMNS"] = json.dumps(
-        {"quantity": "integer", "price": "decimal", "ordered": "date", "gift": "boolean"}
-    )
+def handler_answered(columns: str = "{}") -> Found:
+    """The same, with a DynamoDB that answers at once: MiniStack slows this process down, the more it has to do."""
+    from botocore.awsrequest import AWSResponse
+
+    from csv_ingest import clients
+
+    def answer(request: Any, **_: Any) -> Any:
+        if os.environ["ROWS_TABLE"].encode() not in request.body:
+            return None
+        body = json.dumps({"Responses": [{}] * request.body.count(b'"Statement":')}).encode()
+        return AWSResponse(request.url, 200, {}, SimpleNamespace(stream=lambda: [body]))
+
+    os.environ["COLUMNS"] = columns
+    clients.dynamodb().meta.events.register_last("before-send.dynamodb.BatchExecuteStatement", answer)
     return _handler(ROWS)
+
+
+def handler_typed() -> Found:
+    """The same, with four columns of types of their own."""
+    columns = {"quantity": "integer", "price": "decimal", "ordered": "date", "gift": "boolean"}
+    return handler_answered(json.dumps(columns))
 
 
 def handler_latency(in_flight: int) -> Found:
@@ -362,6 +377,7 @@ def write_quoted_file(path: Path, size: int) -> None:
 
 CASES: dict[str, Callable[..., Found]] = {
     "handler": handler_cpu,
+    "handler, answered": handler_answered,
     "handler, typed": handler_typed,
     "put_item": lambda: put_item(ROWS),
     "batch_write": batch_write,
