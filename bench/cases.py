@@ -48,6 +48,7 @@ def handler_cpu() -> Found:
 def handler_answered(columns: str = "{}") -> Found:
     """The same, with a DynamoDB that answers at once: MiniStack slows this process down, the more it has to do."""
     from botocore.awsrequest import AWSResponse
+    from botocore.compat import HTTPHeaders
 
     from csv_ingest import clients
 
@@ -55,7 +56,7 @@ def handler_answered(columns: str = "{}") -> Found:
         if os.environ["ROWS_TABLE"].encode() not in request.body:
             return None
         body = json.dumps({"Responses": [{}] * request.body.count(b'"Statement":')}).encode()
-        return AWSResponse(request.url, 200, {}, SimpleNamespace(stream=lambda: [body]))
+        return AWSResponse(request.url, 200, HTTPHeaders(), SimpleNamespace(stream=lambda: [body]))
 
     os.environ["COLUMNS"] = columns
     clients.dynamodb().meta.events.register_last("before-send.dynamodb.BatchExecuteStatement", answer)

@@ -51,12 +51,15 @@ def up() -> None:
                 pipeline = deploy(aws).pipeline
             for name, value in aws.exports.items():
                 console.print(f"export {name}={value}")
-            console.print("\n.venv/bin/python -m ops upload examples/orders.csv")
+            prefix, _ = pipeline.feeds[0].triggers[0]
+            to = f" --to {prefix}" if prefix else ""
+            console.print(f"\n.venv/bin/python -m ops upload examples/orders.csv{to}")
             console.print(".venv/bin/python -m ops --help")
             console.print(".venv/bin/python -m local generate --help   # large files, or many\n")
-            console.print(f"aws s3 cp examples/orders.csv s3://{pipeline.upload_bucket}/")
+            console.print(f"aws s3 cp examples/orders.csv s3://{pipeline.upload_bucket}/{prefix}")
             console.print(f"aws dynamodb scan --table-name {pipeline.files_table}")
-            console.print(f"aws dynamodb scan --table-name {pipeline.feeds[0].rows_table}")
+            for feed in pipeline.feeds:
+                console.print(f"aws dynamodb scan --table-name {feed.rows_table}")
             # Version 1 of the aws CLI does not find SQS by the variable.
             endpoint = "--endpoint-url $AWS_ENDPOINT_URL"
             console.print(f"aws sqs receive-message {endpoint} --queue-url {pipeline.failure_queue}")

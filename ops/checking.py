@@ -4,7 +4,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -88,6 +88,13 @@ def _check_rows(feed: Feed, version: ObjectVersion, reading: "_Reading", checked
                 checked.write_units += -(-item_size(version.etag, row) // 1024)
     of_parts = checked.parts * PART_UNITS or checked.rows // Tuning().checkpoint_rows
     checked.write_units += FILE_UNITS + of_parts + checked.rejected
+
+
+def header_of(format_: FileFormat, file: Path) -> list[str]:
+    """The names in the header of a local file; raises UnreadableFile."""
+    with _Reading(file, lambda _: None).open(0) as stream:
+        _, names = csvfile.read_header(stream, replace(format_, columns=()))
+    return names
 
 
 def names_and_cells(format_: FileFormat, file: Path, progress: Callable[[str], None]) -> Iterator[list[str]]:

@@ -58,7 +58,8 @@ def settings_from_context(context: Mapping[str, Any]) -> Settings:
         _check(_combined(outside, of_stage, name), f"stages.{name}: ")
     of_stage = stages.get(stage, _NOTHING)
     if twice := sorted(of_stage.keys() & outside.keys()):
-        raise InvalidSetting(f"{', '.join(twice)}: set for the stage and outside of it, in cdk.json or with -c")
+        names = ", ".join(twice)
+        raise InvalidSetting(f"{names}: set for the stage {stage} and outside of it, in cdk.json or with -c: keep one")
     return _check(_combined(outside, of_stage, stage))
 
 
@@ -132,8 +133,9 @@ def _parse_value(type_: SettingType, value: Any, key: str) -> Any:
 def _hint(unknown: str, allowed: Collection[str]) -> str:
     if unknown in _TYPES:
         return f": {unknown} is a setting of the deployment, not of a stage or a feed"
-    near = difflib.get_close_matches(unknown, allowed, n=1)
-    there_are = ", ".join(name for name in _TYPES if name in allowed)
+    objects = [] if allowed is FEED_SETTINGS else ["feeds"] if "stage" not in allowed else ["feeds", "stages"]
+    near = difflib.get_close_matches(unknown, [*allowed, *objects], n=1)
+    there_are = ", ".join([name for name in _TYPES if name in allowed] + objects)
     return (f", did you mean {near[0]}?" if near else ".") + f" There are: {there_are}"
 
 

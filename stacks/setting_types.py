@@ -75,7 +75,7 @@ def optional(required: SettingType) -> SettingType:
 
 
 def _parse_delimiter(text: str) -> str:
-    character = {"tab": "\t", "semicolon": ";", "pipe": "|"}.get(text, text)
+    character = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}.get(text, text)
     if len(character) != 1 or character in '"\r\n\0 ' or not character.isascii():
         raise ValueError(text)
     return character
@@ -141,7 +141,9 @@ _SEPARATORS = {"point": ".", "comma": ","}
 
 STAGE_NAME = matching(r"[a-z][a-z0-9-]{0,19}", "a lower-case letter, then such letters, digits and hyphens, at most 20")
 ID_COLUMN = matching(r"@line|[^@].{0,254}", "a column name, or @line")
-DELIMITER = SettingType("tab, semicolon, pipe, or one ASCII character other than a space or a quote", _parse_delimiter)
+DELIMITER = SettingType(
+    "comma, semicolon, tab, pipe, or one ASCII character other than a space or a quote", _parse_delimiter
+)
 ENCODING = SettingType("an encoding of text files that Python knows, such as utf-8 or cp1252", _parse_encoding)
 DECIMAL_SEPARATOR = SettingType(
     "point, or comma",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ops import display
-from ops.checking import Checked, check
+from ops.checking import Checked, check, header_of
 from ops.commands import options
 from ops.feed import Feed
 from ops.pipeline import Pipeline
@@ -60,6 +60,10 @@ def _propose(feed: Feed, file: Path) -> None:
     with display.working(f"reading {file.name}") as show:
         proposed = propose(feed.config.format, file, show)
     display.print_json(proposed)
+    with_text = [name for name in header_of(feed.config.format, file) if name not in proposed]
+    display.say(
+        f"Not proposed, since not all of their cells have one type: {', '.join(with_text) or 'none'}.", err=True
+    )
     display.say("This is a proposal for the setting `columns`. Look at it first:", err=True)
     display.say("a file shows what is in it, not what will come.", err=True)
     if (size := len(json.dumps(proposed).encode())) > MAX_DECLARATION:

@@ -116,7 +116,7 @@ class TestStages:
     def test_a_feeds_setting_given_twice_is_an_error(self) -> None:
         stages = {"prod": {"feeds": {"orders": {"id_column": "id"}}}}
         text = message(feeds={"orders": ORDERS}, stages=stages, stage="prod")
-        assert text.startswith("feeds.orders.id_column: set for the stage and outside of it")
+        assert text.startswith("feeds.orders.id_column: set for the stage prod and outside of it")
 
     @pytest.mark.parametrize(
         ("feeds", "expected"),

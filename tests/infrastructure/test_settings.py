@@ -180,7 +180,7 @@ class TestStages:
         assert str(error.value).startswith(message)
 
     def test_that_are_also_set_outside_are_an_error(self) -> None:
-        with pytest.raises(InvalidSetting, match="memory_mb: set for the stage and outside of it"):
+        with pytest.raises(InvalidSetting, match="memory_mb: set for the stage qa and outside of it"):
             settings_from_context({"stages": self.STAGES, "stage": "qa", "memory_mb": "512"})
 
 

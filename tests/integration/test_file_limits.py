@@ -96,7 +96,7 @@ def test_an_unreadable_large_file_dispatches_no_part(world: World, queue: Invoca
     record = world.file("a.csv")
     assert (record["status"], record["reason"]) == (
         "REJECTED",
-        "the record that starts on line 142: unexpected end of data",
+        "the record that starts on line 142: unexpected end of data: is a quote left open?",
     )
     assert not queue.events
     assert world.rows() == {}

@@ -30,6 +30,8 @@ REASONS = [
     for kind in ("an integer", "a decimal", "a boolean", "a date", "a timestamp")
     for more in (
         "",
+        ": it has a comma, and decimal_separator is point",
+        ": it has a point, and decimal_separator is comma",
         ": more than 250 characters",
         ": more than 38 digits",
         ": no time zone",

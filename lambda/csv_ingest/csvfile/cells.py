@@ -49,6 +49,8 @@ def _integer(cell: str) -> Decimal:
 
 
 def _decimal(cell: str) -> Decimal:
+    if "," in cell:
+        raise Unfit("it has a comma, and decimal_separator is point")
     if not _DECIMAL.fullmatch(cell):
         raise ValueError
     return _number(cell)
@@ -56,7 +58,7 @@ def _decimal(cell: str) -> Decimal:
 
 def _decimal_with_comma(cell: str) -> Decimal:
     if "." in cell:
-        raise ValueError
+        raise Unfit("it has a point, and decimal_separator is comma")
     return _decimal(cell.replace(",", "."))
 
 

@@ -121,8 +121,15 @@ def _number_of(wanted: str, numbers: Mapping[str, int], setting: str) -> int:
     if wanted in numbers:
         return numbers[wanted]
     found = ", ".join(map(repr, numbers))[:MAX_NAME_CHARACTERS]
-    advice = _other_delimiter(numbers, wanted) or f"rename a column, or set {setting}"
+    advice = _other_encoding(numbers) or _other_delimiter(numbers, wanted) or f"rename a column, or set {setting}"
     raise UnreadableFile(f"header: no column is named {wanted!r}; the columns are {found}: {advice}")
+
+
+def _other_encoding(names: Iterable[str]) -> str | None:
+    """Which encoding to set, if the file begins with the mark of UTF-8 in the letters of another encoding."""
+    if next(iter(names)).startswith("\u00ef\u00bb\u00bf"):
+        return "does the file begin with the mark of UTF-8? set encoding=utf-8"
+    return None
 
 
 def _other_delimiter(names: Iterable[str], wanted: str) -> str | None:

@@ -68,7 +68,8 @@ def read_records(
     except UnicodeError as error:  # without a place: a UTF-16 file that does not begin with a byte order mark
         raise UnreadableFile(f"not {format_.encoding}: {error}") from None
     except csv.Error as error:
-        raise UnreadableFile(f"the record that starts on line {numbered.first:,}: {error}") from error
+        advice = ": is a quote left open?" if str(error) == "unexpected end of data" else ""
+        raise UnreadableFile(f"the record that starts on line {numbered.first:,}: {error}{advice}") from error
 
 
 def _not_decoded(error: UnicodeDecodeError, position: int, line: int, encoding: str) -> str:
