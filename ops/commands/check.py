@@ -61,9 +61,8 @@ def _propose(feed: Feed, file: Path) -> None:
         proposed = propose(feed.config.format, file, show)
     display.print_json(proposed)
     with_text = [name for name in header_of(feed.config.format, file) if name not in proposed]
-    display.say(
-        f"Not proposed, since not all of their cells have one type: {', '.join(with_text) or 'none'}.", err=True
-    )
+    if with_text:
+        display.say(f"Left as text, since their cells have no type in common: {', '.join(with_text)}.", err=True)
     display.say("This is a proposal for the setting `columns`. Look at it first:", err=True)
     display.say("a file shows what is in it, not what will come.", err=True)
     if (size := len(json.dumps(proposed).encode())) > MAX_DECLARATION:
