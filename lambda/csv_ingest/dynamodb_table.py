@@ -133,7 +133,15 @@ class DynamoDbTable:
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in attributes)
         if remove:
             expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
-        names = re.findall(r"#(\w+)", f"{expression} {condition}")
+        # Short names: an expression may have 4 KB, and a row many columns.
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+        names = _aliases(r"#(\w+)", f"{expression} {condition}")
+        given = _aliases(r":(\w+)", f"{expression} {condition}")
+        expression, condition = (
+            re.sub(r"([#:])(\w+)", lambda found: found[1] + (names if found[1] == "#" else given)[found[2]], text)
+            for text in (expression, condition)
+        )
+        all_values = attributes | (values or {})
         code = ""
         for _ in self._backoff.attempts():
             try:
@@ -142,8 +150,8 @@ class DynamoDbTable:
                     Key=key,
                     UpdateExpression=expression,
                     ConditionExpression=condition,
-                    ExpressionAttributeNames={f"#{name}": name for name in names},
-                    ExpressionAttributeValues=as_values(attributes | (values or {})),
+                    ExpressionAttributeNames={f"#{alias}": name for name, alias in names.items()},
+                    ExpressionAttributeValues={f":{alias}": all_values[name] for name, alias in given.items()},
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except self._client.exceptions.ConditionalCheckFailedException as error:
@@ -232,6 +240,11 @@ class DynamoDbTable:
 def _insert(table: str, names: tuple[str, ...]) -> str:
     """The statement that inserts an item with some attributes. Rows with empty cells have fewer of them."""
     return f'INSERT INTO "{table}" VALUE {{' + ", ".join(f"'{name}': ?" for name in names) + "}"
+
+
+def _aliases(pattern: str, text: str) -> dict[str, str]:
+    """A short name for each name that a pattern finds in a text."""
+    return {name: f"a{number}" for number, name in enumerate(dict.fromkeys(re.findall(pattern, text)))}
 
 
 def as_values(attributes: Item) -> Item:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import clients, configuration, events, ledger, reporting, source
 from csv_ingest.deadline import Deadline
@@ -92,7 +92,7 @@ def sweep(
     feeds = config.swept_feeds
     random.shuffle(feeds)  # a feed with too many uploads must not always come before the others
     swept = Swept(0, 0, 0)
-    failures: list[ClientError] = []
+    failures: list[ClientError | BotoCoreError] = []
     for feed in feeds:
         uploads = source.list_uploads(s3, config.upload_bucket, prefix=feed.prefix, suffixes=feed.suffixes)
         seen, unsettled = _find_unsettled(uploads, table, before, deadline)
@@ -102,9 +102,10 @@ def sweep(
         swept = Swept(swept.uploads + seen, swept.unsettled + len(unsettled), swept.delivered + len(chosen))
         try:
             for version in chosen:
+                deadline.check(f"while {len(chosen):,} uploads were delivered")
                 payload = json.dumps(events.upload_event(version)).encode()
                 lambda_.invoke(FunctionName=feed.function, InvocationType="Event", Payload=payload)
-        except ClientError as error:
+        except (ClientError, BotoCoreError) as error:
             failures.append(error)
     if failures:
         raise failures[0]

@@ -107,6 +107,24 @@ class TestMovedPrefix:
             world.deliver(queue.events[0])
         assert world.items(moved.rows_table) == {}
 
+    @pytest.mark.parametrize("call", [7, 8, 9])
+    def test_a_plan_is_of_its_own_feed(self, world: World, queue: Invocations, call: int) -> None:
+        """The first feed dies before it records more than its plan."""
+        world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
+        event = world.upload("moved/a.csv", LONG)
+        calls = Calls(world.s3, world.dynamodb)
+        calls.die_before = call
+        with pytest.raises(Killed):
+            world.deliver(event)
+        calls.die_before = None
+        moved = world.add_feed("moved", "moved/", COLUMNS='{"name": "integer"}')
+        with suppress(OtherFeed):
+            world.deliver(event)
+        deliver_all(world, queue)
+        typed = ["name" in item for item in world.items(moved.rows_table).values()]
+        assert all(typed)
+        assert world.rows() == {}
+
     def test_a_file_that_was_complete_stays_so(self, world: World) -> None:
         event = world.upload("moved/a.csv", LONG)
         world.deliver(event)

@@ -134,6 +134,22 @@ def test_an_earlier_line_replaces_all_values(world: World, queue: Invocations) -
     assert [line for line, _ in world.rejects("a.csv")] == [37]
 
 
+def test_a_row_of_many_columns_can_be_replaced(
+    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An expression may have 4 KB, as many as the names of the columns have."""
+    names = [f"column_with_a_long_name_{n:02d}" for n in range(85)]
+    monkeypatch.setenv("COLUMNS", json.dumps(dict.fromkeys(names, "text"), separators=(",", ":")))
+    world = world.tuned(block_bytes=64, part_lines=10, whole_parts=1)
+    lines = [f"{n}{',x' * 85}\n" for n in range(40)]
+    lines[35] = f"3{',y' * 85}\n"
+    world.deliver(world.upload("a.csv", f"id,{','.join(names)}\n" + "".join(lines)))
+    queue.events.reverse()
+    deliver_all(world, queue)
+    assert world.file("a.csv")["status"] == "COMPLETE"
+    assert [line for line, _ in world.rejects("a.csv")] == [37]
+
+
 @pytest.mark.parametrize(
     ("attribute", "value", "is_altered"),
     [

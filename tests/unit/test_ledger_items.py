@@ -49,7 +49,7 @@ def test_a_format_is_read_as_it_was_recorded(format_: FileFormat) -> None:
 
 def test_a_plan_is_read_as_it_was_recorded() -> None:
     plan = Plan(SEMICOLONS, ["no", "größe"], [PartStart(0, 1), PartStart(5, 3)])
-    item = items.item_of_plan(VERSION, plan)
+    item = items.item_of_plan(VERSION, plan, "default")
     assert (item["object_key"], item["entry"]) == ({"S": "a.csv"}, {"S": "e1#plan"})
     assert items.plan_of(item) == plan
 

@@ -27,7 +27,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Python's own parser would cut off the seventh decimal place, take 24:00, and more.
 _TIMESTAMP = re.compile(
     r"""[0-9]{4}-[0-9]{2}-[0-9]{2} [T\ ] ([01][0-9]|2[0-3]) : [0-9]{2} (: [0-9]{2} (\.[0-9]{1,6}0*)?)?
-        (?P<zone> Z | [+-][0-9]{2} (:?[0-9]{2})? )?""",
+        (?P<zone> Z | [+-][0-9]{2} (:?[0-5][0-9])? )?""",
     re.VERBOSE,
 )
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

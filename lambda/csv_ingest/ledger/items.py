@@ -122,11 +122,8 @@ class FileRecord:
 
     def require_feed(self, feed: str) -> None:
         """Raise OtherFeed if another feed ingests the file, or has: its rows are in the table of that feed."""
-        if self.is_planned and self.feed != feed:
-            raise OtherFeed(
-                f"the file belongs to the feed {self.feed}, and this is the feed {feed}: give the prefix back to "
-                f"{self.feed}, or upload the file under another key"
-            )
+        if self.is_planned:
+            require_feed(self.feed, feed)
 
     def is_stuck(self, now: datetime) -> bool:
         """Whether so many deliveries made no progress that another one would not either, and none of them still runs.
@@ -150,6 +147,20 @@ class FileRecord:
         """The object version that was ingested; raises KeyError if there is no item."""
         about = self.attributes
         return ObjectVersion(bucket, about["object_key"], about["version_id"], self.etag, about["size"])
+
+
+def require_feed(owner: str, feed: str) -> None:
+    """Raise OtherFeed if what belongs to one feed is not this feed's."""
+    if owner != feed:
+        raise OtherFeed(
+            f"the file belongs to the feed {owner}, and this is the feed {feed}: give the prefix back to {owner}, or "
+            "upload the file under another key"
+        )
+
+
+def feed_of(item: "Mapping[str, AttributeValueTypeDef]") -> str:
+    """The feed that an item is about."""
+    return item["feed"]["S"] if "feed" in item else DEFAULT_FEED
 
 
 def _plain(value: Any) -> Any:
@@ -262,9 +273,9 @@ def format_of(text: str) -> FileFormat:
     return FileFormat(**value, columns=tuple(Column.parse(*each) for each in columns.items()))
 
 
-def item_of_plan(version: ObjectVersion, plan: Plan) -> Item:
+def item_of_plan(version: ObjectVersion, plan: Plan, feed: str) -> Item:
     about: Item = {
-        "format": {"S": format_as_text(plan.format)},
+        **about_plan(plan.format, feed),
         "columns": {"S": json.dumps(plan.header)},
         "parts": {"S": json.dumps(plan.parts)},
     }

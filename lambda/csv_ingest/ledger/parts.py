@@ -28,9 +28,11 @@ class PartLedger:
 
         No part is done yet, unless somebody deleted the file's record.
         """
-        self._table.insert_absent([items.item_of_plan(self._version, plan)])
+        self._table.insert_absent([items.item_of_plan(self._version, plan, self._feed)])
         # The plan that was recorded first decides how many parts there are, and how they are read.
-        recorded = self.plan()
+        recorded_item = self._table.get(items.key_of(self._version, items.PLAN))
+        items.require_feed(items.feed_of(recorded_item), self._feed)
+        recorded = items.plan_of(recorded_item)
         first = self._counted(Phase.STORE) | items.about_plan(recorded.format, self._feed)
         first["parts"] = {"N": str(len(recorded.parts))}
         # Another delivery, under other settings, may have rejected the file meanwhile.
