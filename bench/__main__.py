@@ -22,7 +22,8 @@ from rich.console import Console
 from bench.cases import Found, write_quoted_file
 from csv_ingest.events import upload_event
 from csv_ingest.model import ObjectVersion
-from local.server import PROJECT, local_aws
+from local.processes import PROJECT
+from local.server import local_aws
 from ops.progress import working
 from stacks.bundling import bundle
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import boto3
 from boto3.dynamodb.types import TypeDeserializer
 
-from local.server import LocalAws, run
+from local.processes import run
+from local.server import LocalAws
 from ops.pipeline import Pipeline, wait_until
 
 STACK = "CsvIngest"

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from local.deployment import TableRow
-from local.server import PROJECT
+from local.processes import PROJECT
 
 EXAMPLES = PROJECT / "examples"
 

@@ -6,7 +6,6 @@ parts of a large file would all run at once, and time out. On AWS they wait in L
 
 import os
 import runpy
-import signal
 import sys
 import threading
 import time
@@ -14,6 +13,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from ministack.services import lambda_svc
+
+from local.processes import end_with_parent
 
 AT_ONCE = min(4, max(2, os.cpu_count() or 1))
 """Asynchronous invocations that run at the same time; more of them would only share the same processor cores."""
@@ -62,17 +63,8 @@ def _reserved_concurrency(function: Any) -> int | None:
     return reserved
 
 
-def _end_with_parent() -> None:
-    """Read the standard input, which ends with the parent, even if the parent is killed; then end the process group.
-
-    The group includes the processes of the functions.
-    """
-    sys.stdin.read()
-    os.killpg(0, signal.SIGTERM)
-
-
 if __name__ == "__main__":
     queue_asynchronous_invocations()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     sys.argv = ["ministack"]
     runpy.run_module("ministack", run_name="__main__")

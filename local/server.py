@@ -2,9 +2,6 @@
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-PROJECT = Path(__file__).parents[1]
+from local.processes import PROJECT, Process, child, free_port
+
 START_TIMEOUT = 60  # seconds
 
 
@@ -24,7 +21,7 @@ class LocalAws:
     """A running MiniStack."""
 
     endpoint: str
-    process: "subprocess.Popen[bytes]"
+    process: Process
     run_dir: Path
     """The folder of everything that the run writes; deleted after the run."""
     exports: Mapping[str, str]
@@ -41,7 +38,7 @@ def local_aws() -> Iterator[LocalAws]:
     scratch = PROJECT / ".local"
     scratch.mkdir(exist_ok=True)
     run_dir = Path(tempfile.mkdtemp(prefix="run-", dir=scratch))
-    port = _free_port()
+    port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     exports = {
         "AWS_ENDPOINT_URL": endpoint,
@@ -62,20 +59,11 @@ def local_aws() -> Iterator[LocalAws]:
     try:
         with _environment(exports, run_dir):
             log = run_dir / "ministack.log"
-            with _child([sys.executable, "-m", "local.ministack"], log, server) as process:
+            with child([sys.executable, "-m", "local.ministack"], log, server) as process:
                 _wait_until_healthy(endpoint, process, log)
                 yield LocalAws(endpoint, process, run_dir, exports)
     finally:
         shutil.rmtree(run_dir, ignore_errors=True)
-
-
-def run(command: list[str], *, log: Path) -> None:
-    """Run a command of the project to its end; raises RuntimeError with its output if it fails."""
-    with _child(command, log, {}) as process:
-        process.communicate()  # closes its standard input: nobody is asked anything
-        code = process.returncode
-    if code:
-        raise RuntimeError(f"{' '.join(command)} failed with exit code {code}:\n{log.read_text(errors='replace')}")
 
 
 @contextmanager
@@ -103,43 +91,7 @@ def _environment(exports: Mapping[str, str], run_dir: Path) -> Iterator[None]:
         os.environ.update(before)
 
 
-@contextmanager
-def _child(command: list[str], log: Path, settings: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process in a process group of its own; the whole group ends with the block."""
-    with log.open("wb") as output:
-        process = _start(command, output, settings)
-        try:
-            yield process
-        finally:
-            # The group, because MiniStack's functions and the CDK's node are children of children.
-            for sign in (signal.SIGTERM, signal.SIGKILL):
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, sign)
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=5)
-            if process.stdin:
-                process.stdin.close()
-
-
-def _start(command: list[str], output: IO[bytes], settings: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        command,
-        cwd=PROJECT,
-        env={**os.environ, **settings},
-        stdin=subprocess.PIPE,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_until_healthy(endpoint: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def _wait_until_healthy(endpoint: str, process: Process, log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError), urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=5):  # noqa: S310

@@ -14,6 +14,7 @@ class IngestEnvironment(TypedDict):
 
     UPLOAD_BUCKET: str
     ROWS_TABLE: str
+    DATABASE: str
     FILES_TABLE: str
     FAILURE_QUEUE: str
     ID_COLUMN: str

@@ -22,6 +22,7 @@ def ingest_environment(feed: FeedSettings, shared: SharedNames, *, rows: str) ->
     return IngestEnvironment(
         UPLOAD_BUCKET=shared.bucket,
         ROWS_TABLE=rows,
+        DATABASE="{}",
         FILES_TABLE=shared.files,
         FAILURE_QUEUE=shared.failures,
         ID_COLUMN=feed.id_column,

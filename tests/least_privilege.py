@@ -15,7 +15,7 @@ import pytest
 import yaml
 from botocore.client import BaseClient
 
-from local.server import PROJECT
+from local.processes import PROJECT
 from tests.infrastructure.snapshot import SNAPSHOT
 from tests.permissions import Permission, allowed, needed, refused
 from tests.templates import statements_of

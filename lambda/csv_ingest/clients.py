@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
 # A connection that hangs must not use up the 30 seconds of an invocation. Repeating any of the function's requests is
@@ -71,3 +72,8 @@ def sqs() -> "SQSClient":
 @cache
 def lambda_() -> "LambdaClient":
     return boto3.client("lambda", config=_CONFIG)
+
+
+@cache
+def secretsmanager() -> "SecretsManagerClient":
+    return boto3.client("secretsmanager", config=_CONFIG)

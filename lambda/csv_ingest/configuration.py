@@ -35,6 +35,8 @@ class IngestConfig(_FromEnvironment):
     """Its name."""
     upload_bucket: str
     rows_table: str
+    database: str
+    """A JSON object: where the rows table is, if it is in PostgreSQL; empty if it is in DynamoDB."""
     files_table: str
     failure_queue: str
     """The URL of the queue."""
@@ -55,6 +57,25 @@ class IngestConfig(_FromEnvironment):
         """How the files of the feed are read; raises ValueError if the columns are not declared as they must be."""
         columns = tuple(Column.parse(*each) for each in json.loads(self.columns).items())
         return FileFormat(self.id_column, self.delimiter, self.encoding, self.decimal_separator, columns)
+
+    @property
+    def postgresql(self) -> "Database | None":
+        """The database that has the rows table; None if it is in DynamoDB."""
+        given = json.loads(self.database)
+        return Database(**given) if given else None
+
+
+class Database(NamedTuple):
+    """A PostgreSQL database, and how to log in."""
+
+    host: str
+    port: int
+    name: str
+    user: str
+    secret: str
+    """The ARN of the secret that has the password; empty for IAM authentication."""
+    ca: str
+    """The certificate, as PEM, of the authority that signed the server's; empty for those of RDS."""
 
 
 @dataclass(frozen=True, kw_only=True)

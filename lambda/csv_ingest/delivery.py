@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from csv_ingest import clients, configuration, csvfile, events, ledger, source
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination, RowStore
-from csv_ingest.destinations.dynamodb import DynamoDbDestination
+from csv_ingest.destinations.opening import open_destination
 from csv_ingest.dynamodb_table import DynamoDbTable
 from csv_ingest.model import ByteStream, ObjectVersion, PartJob, Tuning
 
@@ -36,22 +36,25 @@ class Delivery:
         seconds_left: Callable[[], float],
         tuning: Tuning,
     ) -> "Delivery":
-        """Connect the delivery of an object version to its tables; makes no request.
+        """Connect the delivery of an object version to its tables; makes no request. To be closed at its end.
 
         The delivery ends with OutOfTime when `seconds_left()` is 0 or less.
         """
         deadline = Deadline(seconds_left)
         files = DynamoDbTable(clients.dynamodb(), config.files_table, deadline=deadline)
-        rows = DynamoDbTable(clients.dynamodb(), config.rows_table, deadline=deadline)
         return cls(
             version=version,
             config=config,
             function=function,
             ledger=ledger.FileLedger(files, version, config.feed),
-            destination=DynamoDbDestination(rows),
+            destination=open_destination(config, clients.dynamodb(), deadline=deadline),
             deadline=deadline,
             tuning=tuning,
         )
+
+    def close(self) -> None:
+        """Let go of what must not outlive the delivery: Lambda freezes the process, and may never wake it."""
+        self.destination.close()
 
     @contextmanager
     def open(self, start: int = 0, end: int | None = None) -> Iterator[ByteStream]:

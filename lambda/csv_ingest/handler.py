@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,8 +74,11 @@ def handle_record(record: Mapping[str, Any], context: LambdaContext, tuning: Tun
         tuning=tuning,
     )
     part = {"part": job.number, "check": job.is_check} if job else {}
-    with reporting.logger.append_context_keys(
-        object_key=version.key, etag=version.etag, version_id=version.version_id, **part
+    with (
+        closing(delivery),
+        reporting.logger.append_context_keys(
+            object_key=version.key, etag=version.etag, version_id=version.version_id, **part
+        ),
     ):
         try:
             if job:

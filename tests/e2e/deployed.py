@@ -11,7 +11,8 @@ import psutil
 
 from csv_ingest.model import ObjectVersion
 from local.deployment import Deployment, TableRow
-from local.server import PROJECT, LocalAws
+from local.processes import PROJECT
+from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.permissions import Permission, allowed, needed, refused, unused
 

@@ -16,7 +16,8 @@ from csv_ingest.events import upload_event
 from csv_ingest.model import ObjectVersion
 from local.deployment import Deployment
 from local.examples import expected_rows, orders, sample_event
-from local.server import PROJECT, LocalAws
+from local.processes import PROJECT
+from local.server import LocalAws
 from ops.pipeline import wait_until
 from tests.e2e.deployed import (
     SECONDS,

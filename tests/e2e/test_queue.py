@@ -15,7 +15,8 @@ import pytest
 
 from local.deployment import Deployment
 from local.ministack import AT_ONCE
-from local.server import PROJECT, LocalAws
+from local.processes import PROJECT
+from local.server import LocalAws
 from ops.pipeline import wait_until
 from tests.e2e.deployed import reported
 

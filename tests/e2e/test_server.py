@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.server import PROJECT
+from local.processes import PROJECT
 
 HOLD = """if True:
     import local.server, signal

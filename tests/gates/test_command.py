@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gates.__main__ import main
-from local.server import PROJECT
+from local.processes import PROJECT
 from tests.gates.safe import GONE, SAFE, changed
 
 SAM = """

@@ -17,7 +17,7 @@ from constructs import Construct
 
 from gates.plugin import guard
 from gates.rules import RULES
-from local.server import PROJECT
+from local.processes import PROJECT
 from stacks.ingest_stack import IngestStack
 from stacks.settings import Settings
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from local.server import PROJECT
+from local.processes import PROJECT
 
 NOWHERE = "http://127.0.0.1:9"
 """Nobody listens there: a program with this proxy reaches no network."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from local.server import PROJECT
+from local.processes import PROJECT
 from tests.infrastructure.application import synth
 from tests.templates import readable
 

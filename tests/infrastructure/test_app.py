@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.server import PROJECT
+from local.processes import PROJECT
 from stacks.bundling import bundle
 from tests.infrastructure import snapshot
 from tests.infrastructure.application import synth

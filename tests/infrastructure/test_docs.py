@@ -7,7 +7,7 @@ import pytest
 
 from bench.__main__ import CPU_PROMISES
 from gates.rules import RULES
-from local.server import PROJECT
+from local.processes import PROJECT
 from ops.commands import main
 from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from csv_ingest import reporting
-from local.server import PROJECT
+from local.processes import PROJECT
 from tests.infrastructure.conftest import (
     ALARM,
     BUCKET,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local.server import PROJECT
+from local.processes import PROJECT
 
 GITHUB = PROJECT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.server import PROJECT
+from local.processes import PROJECT
 from ops import progress
 from ops.pipeline import wait_until
 

@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Annotations, Match
 
-from local.server import PROJECT
+from local.processes import PROJECT
 from ops.failures import HIDE_SECONDS
 from stacks import contract
 from stacks.context import settings_from_context

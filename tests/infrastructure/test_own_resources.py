@@ -11,7 +11,7 @@ from aws_cdk import App
 from aws_cdk.assertions import Annotations, Match
 
 from gates.plugin import guard
-from local.server import PROJECT
+from local.processes import PROJECT
 from stacks.context import settings_from_context
 from stacks.ingest_stack import IngestStack
 from tests.infrastructure.conftest import (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from csv_ingest.csvfile import read_header, read_rows
 from csv_ingest.model import Column, FileFormat, RejectedRow, Row, UnreadableFile, Value
-from local.server import PROJECT
+from local.processes import PROJECT
 
 REJECTED = "–"  # noqa: RUF001 - as in the documentation
 TYPES = ("text", "integer", "decimal", "boolean", "date", "timestamp")

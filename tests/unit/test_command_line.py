@@ -6,7 +6,7 @@ import tomllib
 import pytest
 from click.testing import CliRunner
 
-from local.server import PROJECT
+from local.processes import PROJECT
 from ops.commands import main
 
 

@@ -1,6 +1,6 @@
 """What a destination must do, and how rows are stored in it: put-if-absent, then the policy for duplicate ids."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from threading import Lock
 from typing import Protocol
 
@@ -19,6 +19,8 @@ class Destination(Protocol):
     """How many rows `insert_absent` takes at most."""
     max_fetch: int
     """How many rows `fetch` takes at most."""
+    reserved: Collection[str]
+    """Names that no declared column can have."""
 
     def refusal(self, etag: str, row: Row) -> str | None:
         """Why the destination can never store a row, for example because of its size; None if it can."""
@@ -37,6 +39,9 @@ class Destination(Protocol):
 
     def overwrite(self, etag: str, row: Row) -> None:
         """Store a row, whatever is stored under its key: a repair."""
+
+    def close(self) -> None:
+        """Close what is open on the other side; what is stored stays. Each other method would open it again."""
 
 
 class RowStore:

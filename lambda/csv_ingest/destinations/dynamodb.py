@@ -1,6 +1,6 @@
 """DynamoDB as a destination: one item for each row, under the key `<etag>#<id>`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ class DynamoDbDestination:
 
     max_insert = MAX_STATEMENTS
     max_fetch = MAX_KEYS
+    reserved: Collection[str] = RESERVED
 
     def __init__(self, table: DynamoDbTable) -> None:
         self._table = table
@@ -77,6 +78,9 @@ class DynamoDbDestination:
     def overwrite(self, etag: str, row: Row) -> None:
         """Store a row, whatever is stored under its key."""
         self._table.put(_item(etag, row))
+
+    def close(self) -> None:
+        """Do nothing: the connections are the client's, which outlives a delivery."""
 
 
 def item_size(etag: str, row: Row) -> int:

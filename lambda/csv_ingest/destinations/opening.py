@@ -1,0 +1,39 @@
+"""Which destination a feed has."""
+
+from typing import TYPE_CHECKING
+
+from csv_ingest import reporting
+from csv_ingest.configuration import IngestConfig
+from csv_ingest.deadline import Deadline
+from csv_ingest.destinations.base import Destination
+from csv_ingest.destinations.dynamodb import DynamoDbDestination
+from csv_ingest.dynamodb_table import DynamoDbTable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def open_destination(
+    config: IngestConfig,
+    dynamodb: "DynamoDBClient",
+    *,
+    deadline: Deadline,
+    address: tuple[str, int] | None = None,
+) -> Destination:
+    """The destination that a feed is configured with; makes no request, and no connection before it is needed.
+
+    `address` is where a database is reached, if not at its own host and port.
+    """
+    if not (database := config.postgresql):
+        return DynamoDbDestination(DynamoDbTable(dynamodb, config.rows_table, deadline=deadline))
+    # Here, because the cold start of the other feeds would take a tenth of a second longer.
+    from csv_ingest.destinations.postgresql import PostgresqlDestination  # noqa: PLC0415
+    from csv_ingest.postgresql_connection import PostgresqlConnection  # noqa: PLC0415
+
+    connection = PostgresqlConnection(
+        database,
+        deadline=deadline,
+        address=address,
+        on_failed_connection=lambda: reporting.count("ConnectionsFailed"),
+    )
+    return PostgresqlDestination(connection, config.rows_table, config.format.columns)

@@ -1,0 +1,210 @@
+"""PostgreSQL as a destination: one row of a table for each row, under the key (etag, id)."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import cached_property
+from json.encoder import encode_basestring
+from typing import Any
+
+from csv_ingest.model import Column, ForeignItem, Row, RowKey, RowsNotWritten, StoredRow, TableAltered, Value
+from csv_ingest.postgresql_connection import PostgresqlConnection
+
+MAX_KEY = 2_048
+"""Bytes. An index of PostgreSQL takes 2,704; this is what DynamoDB takes."""
+
+OWN_COLUMNS = {"etag": "text", "id": "text", "line": "bigint", "data": "json"}
+"""Those of every row, with their types. `data` is not jsonb, which would change the order of the names."""
+
+RESERVED = ("pk", *OWN_COLUMNS, "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+"""No declared column has such a name: the rows' own, and PostgreSQL's.
+https://www.postgresql.org/docs/current/ddl-system-columns.html"""
+
+TYPES = {
+    "text": "text",
+    "integer": "bigint",
+    "decimal": "numeric",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp with time zone",
+}
+"""What holds the values of a declared column exactly, by its type. A numeric with a precision would round."""
+
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
+
+_COLUMNS_OF_TABLE = """SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
+WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped"""
+
+
+class PostgresqlDestination:
+    """The rows table: a column for each declared column. Implements Destination.
+
+    Each statement is a transaction. Rows are sent sorted by key: two deliveries that insert the same rows in other
+    orders would wait for each other.
+    """
+
+    max_insert = 1_000
+    max_fetch = 1_000
+    reserved: Collection[str] = RESERVED
+
+    def __init__(self, connection: PostgresqlConnection, table: str, columns: Sequence[Column]) -> None:
+        """`table` is its name, after that of its schema and a dot if it has one; `columns` are the declared ones."""
+        self._connection = connection
+        self._table = quoted(table)
+        self._name = table
+        self._declared = columns
+        self._integers = {column.stored_as for column in columns if column.type == "integer"}
+
+    def refusal(self, etag: str, row: Row) -> str | None:
+        """Why PostgreSQL can never store a row: the size of its key, or an integer of more than 64 bits."""
+        if len(etag) + len(row.id) >= MAX_KEY // 4:  # a character has at most four bytes
+            size = len(RowKey.text(etag, row.id).encode())
+            if size > MAX_KEY:
+                return f"the id is too long: the key has {size:,} bytes, {MAX_KEY:,} are allowed"
+        for name in self._integers:
+            value = row.values.get(name)
+            if isinstance(value, Decimal) and not _MIN_INTEGER <= value <= _MAX_INTEGER:
+                return f"column {name}: an integer of more than 64 bits: declare a decimal"
+        return None
+
+    def insert_absent(self, etag: str, rows: Sequence[Row]) -> list[Row]:
+        """Store each of at most 1,000 rows whose key is not taken; return the others."""
+        if not rows:
+            return []
+        sql = f"{self._insert(tuple(rows[0].values))} ON CONFLICT (etag, id) DO NOTHING RETURNING line"
+        inserted = {line for (line,) in self._connection.write(sql, etag=etag, rows=_to_json(rows))}
+        return [row for row in rows if row.line not in inserted]
+
+    def fetch(self, etag: str, rows: Sequence[Row]) -> list[StoredRow]:
+        """Return what is stored under the keys of at most 1,000 rows.
+
+        Not the statement that inserts: it does not see what another delivery commits meanwhile.
+        """
+        if not rows:
+            return []
+        sql = f"""SELECT {self._read_columns} FROM json_array_elements_text(:ids ::json) AS n(key)
+            JOIN {self._table} ON etag = :etag AND id = n.key"""
+        ids = f"[{','.join(encode_basestring(row.id) for row in rows)}]"
+        found = {stored.key.id: stored for stored in map(self._stored, self._connection.read(sql, etag=etag, ids=ids))}
+        if missing := len(rows) - len(found):
+            were = "row was" if missing == 1 else "rows were"
+            raise TableAltered(f"{missing:,} {were} deleted during ingestion: run `python -m ops audit --repair`")
+        return [found[row.id] for row in rows]
+
+    def replace_later_line(self, etag: str, row: Row) -> None:
+        """Replace the stored row of a later line by this row; do nothing if the stored line is not later."""
+        self._upsert(etag, row, f"WHERE excluded.line < {self._table}.line")
+
+    def scan(self) -> Iterator[StoredRow | ForeignItem]:
+        """Yield every row of the table, in the order of the keys, by the index."""
+        last = RowKey("", "")
+        sql = f"""SELECT {self._read_columns} FROM {self._table} WHERE (etag, id) > (:etag, :id)
+            ORDER BY etag, id LIMIT {self.max_fetch}"""
+        while rows := [self._stored(each) for each in self._connection.read(sql, etag=last.etag, id=last.id or "")]:
+            yield from rows
+            last = rows[-1].key
+
+    def overwrite(self, etag: str, row: Row) -> None:
+        """Store a row, whatever is stored under its key."""
+        self._upsert(etag, row, "")
+
+    def close(self) -> None:
+        """Give the connection back to the server."""
+        self._connection.close()
+
+    @cached_property
+    def _types(self) -> Mapping[str, str]:
+        """The type of each column of the table. Raises RowsNotWritten if the table cannot hold the rows exactly."""
+        found = dict(self._connection.read(_COLUMNS_OF_TABLE, table=self._table))
+        if wrong := wrong_columns(found, self._declared):
+            there = f"{self._name}: {'; '.join(wrong)}" if found else f"there is no table {self._name}"
+            raise RowsNotWritten(f"{there}: run the statements that `python -m ops schema` prints")
+        return found
+
+    @cached_property
+    def _more_columns(self) -> list[str]:
+        """The names of the table's columns beside those of every row."""
+        return [name for name in self._types if name not in OWN_COLUMNS]
+
+    @cached_property
+    def _read_columns(self) -> str:
+        more = [_readable(quoted(name), self._types[name]) for name in self._more_columns]
+        return ", ".join(["etag", "id", "line", "data::text", *more])
+
+    def _insert(self, names: tuple[str, ...]) -> str:
+        """The statement that inserts rows with some declared columns."""
+        # The type of a column that the table does not have: the server then says that there is none.
+        types = [self._types.get(name, "text") for name in names]
+        given = "".join(f", c{number} {type_}" for number, type_ in enumerate(types))
+        return f"""INSERT INTO {self._table} (etag, id, line, data{"".join(f", {quoted(name)}" for name in names)})
+            SELECT :etag, id, line, data{"".join(f", c{number}" for number in range(len(names)))}
+            FROM json_to_recordset(:rows ::json) AS n(id text, line bigint, data json{given})
+            ORDER BY id COLLATE "C\""""
+
+    def _upsert(self, etag: str, row: Row, condition: str) -> None:
+        names = ["line", "data", *map(quoted, row.values)]
+        sets = ", ".join(f"{name} = excluded.{name}" for name in names)
+        sql = f"{self._insert(tuple(row.values))} ON CONFLICT (etag, id) DO UPDATE SET {sets} {condition}"
+        self._connection.write(sql, etag=etag, rows=_to_json([row]))
+
+    def _stored(self, found: Sequence[Any]) -> StoredRow:
+        etag, id_, line, data, *values = found
+        by_name = {
+            name: _VALUES.get(self._types[name], str)(value)
+            for name, value in zip(self._more_columns, values, strict=True)
+            if value is not None
+        }
+        return StoredRow(RowKey(etag, id_), etag, line, data, by_name)
+
+
+def wrong_columns(found: Mapping[str, str], declared: Sequence[Column]) -> list[str]:
+    """What keeps a table from holding rows exactly. `found` has the types of its columns by their names."""
+    needed = OWN_COLUMNS | {column.stored_as: TYPES[column.type] for column in declared}
+    return [
+        f"column {name} is {found[name]} and has to be {type_}" if name in found else f"column {name} is missing"
+        for name, type_ in needed.items()
+        if found.get(name) != type_
+    ]
+
+
+def quoted(name: str) -> str:
+    """The name of a column, or of a table in a schema, as SQL has it."""
+    return ".".join(f'"{part}"' for part in name.split("."))
+
+
+def _to_json(rows: Sequence[Row]) -> str:
+    """The rows as one parameter: an array of objects, whose keys the statement knows."""
+    return f"[{','.join(map(_row_to_json, rows))}]"
+
+
+def _row_to_json(row: Row) -> str:
+    values = "".join(
+        f',"c{number}":{_value_to_json(value)}' for number, value in enumerate(row.values.values()) if value is not None
+    )
+    return f'{{"id":{encode_basestring(row.id)},"line":{row.line},"data":{row.data}{values}}}'
+
+
+def _value_to_json(value: Value) -> str:
+    if isinstance(value, str):
+        return encode_basestring(value)
+    return str(value).lower() if isinstance(value, bool) else f"{value:f}"  # a bigint takes no exponent
+
+
+def _readable(column: str, type_: str) -> str:
+    """An expression whose text is the same whatever the settings of the session are."""
+    if type_ == "timestamp with time zone":
+        return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
+    return f"to_char({column}, 'YYYY-MM-DD')" if type_ == "date" else f"{column}::text"
+
+
+def _number(text: str) -> Value:
+    number = Decimal(text)
+    return number if number.is_finite() else text
+
+
+_VALUES: Mapping[str, Callable[[str], Value]] = {
+    "bigint": _number,
+    "numeric": _number,
+    "boolean": "true".__eq__,
+    "timestamp with time zone": lambda text: f"{text.removesuffix('.000000')}+00:00",
+}
+"""From the text of a value, by the type of its column; of other types, the value is the text."""

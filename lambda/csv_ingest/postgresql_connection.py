@@ -1,0 +1,263 @@
+"""One connection to a PostgreSQL database: over TLS, with a password or by IAM, made again when it was lost.
+
+Knows how statements are run, and nothing of what they mean. Only feeds with PostgreSQL import this module: the driver
+takes a tenth of a second of a cold start.
+"""
+
+import json
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import boto3
+from botocore.model import ServiceId
+from botocore.signers import RequestSigner
+from pg8000.exceptions import DatabaseError, InterfaceError
+from pg8000.native import Connection, PreparedStatement
+
+from csv_ingest import clients
+from csv_ingest.configuration import Database
+from csv_ingest.deadline import AdaptiveBackoff, Deadline
+from csv_ingest.model import ItemsNotRead, RowsNotWritten
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 20
+"""After them a server that says nothing, such as one whose address has moved, counts as lost."""
+
+PATIENCE = 60
+"""Seconds in which a connection is tried again and again. An invocation usually ends earlier, by its deadline."""
+
+AUTHORITIES = Path(__file__).with_name("rds-authorities.pem")
+"""The authorities of RDS in all regions, and Amazon's own for RDS Proxy; none of them expires before 2037.
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html"""
+
+_TLS_REQUEST = bytes.fromhex("0000000804d2162f")
+"""https://www.postgresql.org/docs/current/protocol-message-formats.html, SSLRequest"""
+
+_TRANSIENT = ("08", "25006", "40", "53", "55P03", "57")
+"""How SQLSTATEs of errors begin that may pass: lost connections; read-only, as the former writer is after a failover;
+deadlocks; resources; locks; shutdown. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+
+_RUN_THE_STATEMENTS = "run the statements that `python -m ops schema` prints"
+
+_ADVICE = {
+    "28": "the login was refused: see `cannot log in` in docs/runbook.md",
+    "3D000": "there is no such database: see database_name",
+    "3F000": f"there is no such schema: {_RUN_THE_STATEMENTS}",
+    "42P01": f"there is no such table: {_RUN_THE_STATEMENTS}",
+    "42703": f"a column is missing: {_RUN_THE_STATEMENTS}",
+    "42501": f"a privilege is missing: {_RUN_THE_STATEMENTS}",
+    "53100": "the disk of the server is full",
+    "53300": "the server has no connection left: see max_connections in docs/settings.md",
+    "57014": "a statement took longer than statement_timeout, or was cancelled",
+}
+"""What to do, by how the SQLSTATE begins."""
+
+
+class PostgresqlConnection:
+    """A connection that is made when it is first needed, and again when it was lost. Threads may share it.
+
+    A statement has to be repeatable: after an error that may pass it is run again, on a new connection, until no time
+    is left. An error that will not pass is raised at once. The messages have codes and names, never what the server
+    says, which can quote rows.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        deadline: Deadline,
+        address: tuple[str, int] | None = None,
+        on_failed_connection: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`address` is where to connect, if not to the database's host and port: the near end of a tunnel.
+
+        `on_failed_connection` is called for each attempt to connect that fails.
+        """
+        self._database = database
+        self._deadline = deadline
+        self._address = address or (database.host, database.port)
+        self._on_failed_connection = on_failed_connection
+        self._backoff = AdaptiveBackoff(deadline)
+        self._lock = Lock()
+        self._session: _Session | None = None
+
+    def write(self, sql: str, **parameters: str | int) -> list[list[Any]]:
+        """Run a statement that writes, each `:name` a parameter; returns its rows. Raises RowsNotWritten."""
+        return self._run(sql, parameters, RowsNotWritten)
+
+    def read(self, sql: str, **parameters: str | int) -> list[list[Any]]:
+        """Run a statement that reads, as `write`. Raises ItemsNotRead."""
+        return self._run(sql, parameters, ItemsNotRead)
+
+    def close(self) -> None:
+        """Give the connection back to the server. The next statement would make another one."""
+        with self._lock:
+            if session := self._take():
+                session.close()
+
+    def _run(self, sql: str, parameters: dict[str, str | int], error: type[Exception]) -> list[list[Any]]:
+        give_up = time.monotonic() + PATIENCE
+        reason = "no time was left"
+        for _ in self._backoff.attempts():
+            try:
+                with self._lock:
+                    rows = self._run_once(sql, parameters)
+            except ssl.SSLCertVerificationError as invalid:
+                raise error(
+                    f"the certificate of {self._database.host} is not trusted: {invalid.verify_message}: "
+                    "see database_ca in docs/settings.md"
+                ) from None
+            except DatabaseError as answer:
+                reason = _describe(answer)
+                if not _code(answer).startswith(_TRANSIENT):
+                    raise error(reason) from None
+            except (InterfaceError, OSError) as lost:
+                reason = f"the connection to {self._database.host} failed: {type(lost).__name__}"
+            else:
+                self._backoff.on_success()
+                return rows
+            self._backoff.on_throttle()
+            if time.monotonic() > give_up:
+                break
+        raise error(reason)
+
+    def _run_once(self, sql: str, parameters: dict[str, str | int]) -> list[list[Any]]:
+        session = self._take() or self._connect()
+        try:
+            rows = session.run(sql, parameters, seconds=min(STATEMENT_SECONDS, self._deadline.seconds_left()))
+        except (DatabaseError, InterfaceError, OSError):
+            session.close()
+            raise
+        # Only now: whatever else ends a statement, nobody uses a connection on which its answer is still to come.
+        self._session = session
+        return rows
+
+    def _take(self) -> "_Session | None":
+        session, self._session = self._session, None
+        return session
+
+    def _connect(self) -> "_Session":
+        seconds = min(CONNECT_SECONDS, self._deadline.seconds_left())
+        try:
+            return _Session(self._database, self._address, seconds=seconds)
+        except (DatabaseError, InterfaceError, OSError):
+            self._on_failed_connection()
+            raise
+
+
+class _Session:
+    """A session on the server, with the statements that were prepared in it."""
+
+    def __init__(self, database: Database, address: tuple[str, int], *, seconds: float) -> None:
+        password = password_of(database)
+        self._socket = _encrypted(database, address, max(seconds, 0.1))
+        try:
+            self._connection = Connection(
+                database.user,
+                database.host,
+                database.name,
+                password=password,
+                sock=self._socket,
+                ssl_context=False,  # the socket is encrypted already
+                application_name="csv-ingest",
+            )
+        except BaseException:
+            self._socket.close()
+            raise
+        self._prepared: dict[str, PreparedStatement] = {}
+
+    def run(self, sql: str, parameters: dict[str, str | int], *, seconds: float) -> list[list[Any]]:
+        """Run a statement: in one round trip, from the second time on."""
+        self._socket.settimeout(max(seconds, 0.1))
+        if sql not in self._prepared:
+            self._prepared[sql] = self._connection.prepare(sql)
+        rows: list[list[Any]] = self._prepared[sql].run(**parameters)
+        return rows
+
+    def close(self) -> None:
+        with suppress(InterfaceError, OSError):
+            self._socket.settimeout(1)
+            self._connection.close()
+        self._socket.close()
+
+
+def _encrypted(database: Database, address: tuple[str, int], seconds: float) -> ssl.SSLSocket:
+    """Connect and begin TLS; the certificate has to be the host's, whatever the address. Raises OSError."""
+    plain = socket.create_connection(address, timeout=seconds)
+    try:
+        # Otherwise a short statement waits for the acknowledgement of the one before.
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.sendall(_TLS_REQUEST)
+        if plain.recv(1) != b"S":  # also nothing, when the server ends
+            raise ConnectionError  # noqa: TRY301 - the socket is closed like after any other error
+        return _tls_context(database.ca).wrap_socket(plain, server_hostname=database.host)
+    except BaseException:
+        plain.close()
+        raise
+
+
+@cache
+def _tls_context(ca: str) -> ssl.SSLContext:
+    """Verifies the server's certificate and name against an authority, or against those of RDS."""
+    # Not create_default_context: in Python 3.13 it also demands extensions that certificates of RDS need not have.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if ca:
+        context.load_verify_locations(cadata=ca)
+    else:
+        context.load_verify_locations(AUTHORITIES)
+    return context
+
+
+def password_of(database: Database) -> str:
+    """The password of the database's user: from its secret, or a token of IAM, which is signed here.
+
+    Raises botocore's ClientError if the secret cannot be read, and RowsNotWritten if it has no password.
+    """
+    if not database.secret:
+        return iam_token(database)
+    secret = json.loads(clients.secretsmanager().get_secret_value(SecretId=database.secret)["SecretString"])
+    password: str = secret["password"]
+    return password
+
+
+def iam_token(database: Database) -> str:
+    """A password that is good for 15 minutes, as boto3's `generate_db_auth_token` makes it, without its RDS client.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+    """
+    session = boto3.Session()
+    credentials: Any = session.get_credentials()
+    signer: Any = RequestSigner(ServiceId("rds-db"), session.region_name, "rds-db", "v4", credentials, session.events)
+    request = {
+        "method": "GET",
+        "url": f"https://{database.host}:{database.port}/?Action=connect&DBUser={database.user}",
+        "body": {},
+        "headers": {},
+        "context": {},
+    }
+    url: str = signer.generate_presigned_url(
+        request_dict=request, operation_name="connect", region_name=session.region_name, expires_in=900
+    )
+    return url.removeprefix("https://")
+
+
+def _code(error: DatabaseError) -> str:
+    """The SQLSTATE of an error."""
+    fields = error.args[0] if error.args else None
+    return str(fields.get("C", "")) if isinstance(fields, dict) else ""
+
+
+def _describe(error: DatabaseError) -> str:
+    """The code of an error and what to do. Of the server's fields, only those that name parts of the schema."""
+    code = _code(error)
+    advice = next((text for start, text in _ADVICE.items() if code.startswith(start)), "")
+    fields = error.args[0] if isinstance(error.args[0], dict) else {}
+    names = [f"{kind} {fields[letter]}" for letter, kind in (("c", "column"), ("n", "constraint")) if letter in fields]
+    return ": ".join(filter(None, [f"PostgreSQL answered {code}", ", ".join(names), advice]))

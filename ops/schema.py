@@ -1,0 +1,41 @@
+"""The table that a feed with PostgreSQL needs, and the role that its function logs in with."""
+
+from csv_ingest.configuration import IngestConfig
+from csv_ingest.destinations.postgresql import OWN_COLUMNS, TYPES, quoted
+
+
+def statements(config: IngestConfig) -> list[str]:
+    """The SQL that creates the table and the role of a feed; each statement can be run again.
+
+    The role can log in, read and write this table, and nothing else: it can neither delete rows nor change the table.
+    """
+    database = config.postgresql
+    if database is None:
+        raise ValueError(f"the rows of the feed {config.feed} are in DynamoDB")
+    table, user = quoted(config.rows_table), quoted(database.user)
+    by_password = f"ALTER ROLE {user} PASSWORD '...'  -- that of the secret"
+    return [
+        f"CREATE TABLE IF NOT EXISTS {table} (\n    {_columns(config)}\n)",
+        *_schema(config, user),
+        f"CREATE ROLE {user} LOGIN",
+        by_password if database.secret else f"GRANT rds_iam TO {user}",
+        # What was confirmed has to outlive a crash of the server, and no statement a delivery.
+        f"ALTER ROLE {user} SET synchronous_commit = on",
+        f"ALTER ROLE {user} SET statement_timeout = '30s'",
+        f"GRANT SELECT, INSERT, UPDATE ON {table} TO {user}",
+    ]
+
+
+def _columns(config: IngestConfig) -> str:
+    # Of the key, so that an upgrade of the server's collations cannot damage the index.
+    own = [
+        quoted(name) + (f' {type_} COLLATE "C" NOT NULL' if type_ == "text" else f" {type_} NOT NULL")
+        for name, type_ in OWN_COLUMNS.items()
+    ]
+    declared = [f"{quoted(column.stored_as)} {TYPES[column.type]}" for column in config.format.columns]
+    return ",\n    ".join([*own, *declared, 'PRIMARY KEY ("etag", "id")'])
+
+
+def _schema(config: IngestConfig, user: str) -> list[str]:
+    schema, dot, _ = config.rows_table.rpartition(".")
+    return [f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {user}"] if dot else []
