@@ -35,6 +35,8 @@ class IngestConfig(_FromEnvironment):
     """Its name."""
     upload_bucket: str
     rows_table: str
+    database: str
+    """A JSON object: how to reach the PostgreSQL database; empty if the rows go to DynamoDB."""
     files_table: str
     failure_queue: str
     """The URL of the queue."""

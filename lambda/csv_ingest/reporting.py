@@ -11,6 +11,7 @@ logger = Logger()
 metrics = Metrics()
 
 Metric = Literal[
+    "ConnectionsFailed",
     "Deliveries",
     "DeliveriesIgnored",
     "FailuresWaiting",

@@ -22,6 +22,18 @@ LOG_GROUP = "AWS::Logs::LogGroup"
 EVENT_INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
 BUCKET_NOTIFICATIONS = "Custom::S3BucketNotifications"
 
+POSTGRESQL = {
+    "destination": "postgresql",
+    "database_host": "vendors.cluster-abcdefghijkl.eu-central-1.rds.amazonaws.com",
+    "database_name": "erp",
+    "database_user": "csv_ingest",
+    "database_table": "vendors",
+    "database_resource_id": "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "subnets": "subnet-0a1b2c3d4e5f60718,subnet-0a1b2c3d4e5f60719",
+    "security_groups": "sg-0a1b2c3d4e5f60718",
+}
+"""The settings that a PostgreSQL feed needs."""
+
 INGEST = "IngestionIngest"
 SWEEP = "IngestionSweep"
 EACH_FUNCTION = pytest.mark.parametrize("function", [INGEST, SWEEP])
@@ -65,6 +77,12 @@ def synthesize() -> Synthesize:
 def stack(synthesize: Synthesize) -> Synthesized:
     """The stack with every setting at its default."""
     return synthesize()
+
+
+@pytest.fixture(scope="session")
+def postgresql(synthesize: Synthesize) -> Synthesized:
+    """The stack whose one feed is a PostgreSQL feed, with every other setting at its default."""
+    return synthesize(**POSTGRESQL)
 
 
 def arn(id_: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stacks.context import InvalidSetting, settings_from_context
-from stacks.settings import FeedSettings
+from stacks.feed_settings import FeedSettings
 
 ORDERS = {"key_prefix": "orders/", "id_column": "order_id", "columns": {"price": "decimal"}}
 VENDORS = {"key_prefix": "vendors/acme/", "delimiter": "semicolon", "encoding": "cp1252"}

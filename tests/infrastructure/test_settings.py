@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from stacks.__main__ import main
 from stacks.context import InvalidSetting, settings_from_context
+from stacks.feed_settings import FeedSettings
 from stacks.setting_types import TAGS
-from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, FeedSettings, Settings
+from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, Settings
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Boundary"

@@ -276,6 +276,7 @@ def fresh_world(tuning: Tuning | None = None) -> Iterator[World]:
         "FEED": "default",
         "UPLOAD_BUCKET": name,
         "ROWS_TABLE": f"{name}-rows",
+        "DATABASE": "{}",
         "FILES_TABLE": f"{name}-files",
         "FAILURE_QUEUE": queue,
         "ID_COLUMN": "id",
