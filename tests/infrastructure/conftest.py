@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,10 @@ POSTGRESQL = {
     "security_groups": "sg-0a1b2c3d4e5f60718",
 }
 """The settings that a PostgreSQL feed needs."""
+
+SECRET_ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:vendors-AbCdEf"  # noqa: S105  an ARN
+CERTIFICATE = (Path(__file__).parent / "authority.pem").read_text()
+"""Of an authority that nobody has the key of."""
 
 INGEST = "IngestionIngest"
 SWEEP = "IngestionSweep"
