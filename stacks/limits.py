@@ -60,7 +60,8 @@ def _problems_of_two(first: FeedSettings, second: FeedSettings) -> Iterator[str]
 
 def _too_long_environments(settings: Settings) -> Iterator[str]:
     for feed in settings.feeds:
-        size = _size(ingest_environment(feed, _SHARED, rows=_TABLE), service_of(settings.stack_id, feed))
+        rows = (feed.is_postgresql and feed.database_table) or _TABLE
+        size = _size(ingest_environment(feed, _SHARED, rows=rows), service_of(settings.stack_id, feed))
         if size > MAX_ENVIRONMENT_BYTES:
             yield (
                 f"feeds.{feed.name}.columns: the environment of the function would have up to {size:,} bytes, and "

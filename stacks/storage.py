@@ -46,7 +46,7 @@ class Storage(Construct):
 
     def rows_name(self, feed: FeedSettings) -> str:
         """The name of a feed's rows table, wherever it is."""
-        return self.rows[feed.name].table_name if not feed.is_postgresql else str(feed.database_table)
+        return feed.database_table or "" if feed.is_postgresql else self.rows[feed.name].table_name
 
     def _new_bucket(self, settings: Settings) -> s3.Bucket:
         bucket = s3.Bucket(
