@@ -8,11 +8,11 @@ from constructs import Construct
 
 from stacks.acknowledged import acknowledge, wildcard_resource
 from stacks.feed_settings import FeedSettings
-from stacks.permissions import allow, allow_key, deny_code
+from stacks.permissions import allow, allow_key
 
 # The managed policy AWSLambdaVPCAccessExecutionRole has these, and more:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
-NETWORK_ACTIONS = (
+_NETWORK_ACTIONS = (
     "ec2:CreateNetworkInterface",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
@@ -31,7 +31,7 @@ def join_network(scope: Construct, function: lambda_.Function, role: iam.Role, f
         subnet_ids=list(feed.subnets), security_group_ids=list(feed.security_groups)
     )
     # A policy of its own, so that the acknowledgement holds for these actions and for no others of the role.
-    interfaces = iam.Policy(scope, "NetworkInterfaces", statements=[allow("*", *NETWORK_ACTIONS)], roles=[role])
+    interfaces = iam.Policy(scope, "NetworkInterfaces", statements=[allow("*", *_NETWORK_ACTIONS)], roles=[role])
     acknowledge(
         interfaces,
         "Lambda creates the network interfaces of the function in its role, and nobody knows their names before. The "
@@ -43,7 +43,12 @@ def join_network(scope: Construct, function: lambda_.Function, role: iam.Role, f
 
 def deny_network(function: lambda_.Function) -> iam.PolicyStatement:
     """Deny the function's own code what only Lambda does in the function's role."""
-    return deny_code(function.function_arn, *NETWORK_ACTIONS)
+    return iam.PolicyStatement(
+        effect=iam.Effect.DENY,
+        actions=list(_NETWORK_ACTIONS),
+        resources=["*"],
+        conditions={"ArnEquals": {"lambda:SourceFunctionArn": function.function_arn}},
+    )
 
 
 def login(scope: Construct, feed: FeedSettings, key: kms.IKey | None) -> list[iam.PolicyStatement]:

@@ -24,13 +24,12 @@ class Ingestion(Construct):
     def __init__(self, scope: Construct, id_: str, *, storage: Storage, settings: Settings) -> None:
         super().__init__(scope, id_)
         self.failures = FailureQueue(self, "Failures", key=storage.key, settings=settings)
-        self._endpoints = (
-            [VpcEndpoints(self, "Endpoints", vpc=settings.vpc_endpoints, settings=settings)]
-            if settings.vpc_endpoints
-            else []
-        )
         self.ingest = [self._create_ingest(feed, storage, settings) for feed in settings.feeds]
         storage.notifications.restrict(storage.uploads)
+        if settings.vpc_endpoints:
+            endpoints = VpcEndpoints(self, "Endpoints", vpc=settings.vpc_endpoints, settings=settings)
+            # Otherwise the first uploads could use up their retries before the endpoints are there.
+            storage.uploads.node.find_child("Notifications").node.add_dependency(endpoints)
         self.sweep = SweepFunction(
             self,
             "Sweep",
@@ -66,9 +65,7 @@ class Ingestion(Construct):
                 s3.NotificationKeyFilter(prefix=ingest.feed.key_prefix or None, suffix=suffix),
             )
         # Otherwise Lambda would retry and drop the event of an upload during the first deployment, as is its default.
-        storage.uploads.node.find_child("Notifications").node.add_dependency(
-            ingest.asynchronous_invocation, after, *self._endpoints
-        )
+        storage.uploads.node.find_child("Notifications").node.add_dependency(ingest.asynchronous_invocation, after)
 
     def _sweep_every_hour(self) -> None:
         hourly = events.Rule(

@@ -10,16 +10,6 @@ def allow(resource: str, *actions: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=list(actions), resources=[resource])
 
 
-def deny_code(function: str, *actions: str) -> iam.PolicyStatement:
-    """Deny a function's own code what Lambda itself does in the function's role."""
-    return iam.PolicyStatement(
-        effect=iam.Effect.DENY,
-        actions=list(actions),
-        resources=["*"],
-        conditions={"ArnEquals": {"lambda:SourceFunctionArn": function}},
-    )
-
-
 def allow_key(key: kms.IKey | None, service: str, *actions: str) -> list[iam.PolicyStatement]:
     """Allow the use of a KMS key through one service, such as "s3", and not by itself. Without a key: no statement."""
     if not key:
