@@ -17,7 +17,7 @@ class Permission(NamedTuple):
     resource: str
 
 
-def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permission]:  # noqa: PLR0911  a table
+def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permission]:  # noqa: C901, PLR0911  a table
     """What IAM asks for a call. Raises NotImplementedError for one that is not known here.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/
