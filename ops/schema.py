@@ -16,13 +16,13 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
     table, user = quoted(config.rows_table), quoted(database.user)
     return [
         f"CREATE TABLE IF NOT EXISTS {table} (\n    {_columns(config)}\n)",
-        *_schema(config, user),
         f"DO $$ BEGIN CREATE ROLE {user} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
         *([] if database.secret else [f"GRANT rds_iam TO {user}"]),
         *([f"ALTER ROLE {user} PASSWORD '{password}'"] if password else []),
         # What was confirmed has to outlive a crash of the server, and no statement a delivery.
         f"ALTER ROLE {user} SET synchronous_commit = on",
         f"ALTER ROLE {user} SET statement_timeout = '30s'",
+        *_schema(config, user),
         f"GRANT SELECT, INSERT, UPDATE ON {table} TO {user}",
     ]
 
