@@ -121,7 +121,7 @@ class PostgresqlDestination:
             if not self._found:
                 found = dict(self._connection.read(_COLUMNS_OF_TABLE, table=self._table))
                 if wrong := wrong_columns(found, self._declared):
-                    there = f"{self._name}: {'; '.join(wrong)}" if found else f"there is no table {self._name}"
+                    there = f"{self._name}: {'; '.join(wrong.values())}" if found else f"there is no table {self._name}"
                     raise RowsNotWritten(f"{there}: run the statements that `python -m ops schema` prints")
                 self._found = found
         return self._found
@@ -162,14 +162,14 @@ class PostgresqlDestination:
         return StoredRow(RowKey(etag, id_), etag, line, data, by_name)
 
 
-def wrong_columns(found: Mapping[str, str], declared: Sequence[Column]) -> list[str]:
-    """What keeps a table from holding rows exactly. `found` has the types of its columns by their names."""
+def wrong_columns(found: Mapping[str, str], declared: Sequence[Column]) -> dict[str, str]:
+    """What keeps a table from holding rows exactly, by column. `found` has the types of its columns by their names."""
     needed = OWN_COLUMNS | {column.stored_as: TYPES[column.type] for column in declared}
-    return [
-        f"column {name} is {found[name]} and has to be {type_}" if name in found else f"column {name} is missing"
+    return {
+        name: f"column {name} is {found[name]} and has to be {type_}" if name in found else f"column {name} is missing"
         for name, type_ in needed.items()
         if found.get(name) != type_
-    ]
+    }
 
 
 def quoted(name: str) -> str:
@@ -198,8 +198,13 @@ def _value_to_json(value: Value) -> str:
 def _readable(column: str, type_: str) -> str:
     """An expression whose text is the same whatever the settings of the session are."""
     if type_ == "timestamp with time zone":
-        return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
-    return f"to_char({column}, 'YYYY-MM-DD')" if type_ == "date" else f"{column}::text"
+        text = f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
+    elif type_ == "date":
+        text = f"to_char({column}, 'YYYY-MM-DD')"
+    else:
+        return f"{column}::text"
+    # to_char makes NULL of infinity, and of a year before Christ the same year after.
+    return f"CASE WHEN {column} >= '0001-01-01 00:00Z' AND isfinite({column}) THEN {text} ELSE {column}::text END"
 
 
 def _number(text: str) -> Value:
