@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,48 +43,66 @@ def main(folder: Path, port: int, backend: str | None, delay: float) -> None:
 
 async def serve(port: int, backend: tuple[str, int], context: ssl.SSLContext, delay: float = 0.0) -> None:
     """Accept connections on a port of 127.0.0.1, and hand what comes over TLS to a server that has none."""
+    # Python 3.11 forgets a connection whose task nobody holds.
+    connections: set[asyncio.Task[None]] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(hand_over(reader, writer))
+        connections.add(task)
+        task.add_done_callback(connections.discard)
+
+    async def hand_over(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if await reader.readexactly(len(TLS_REQUEST)) != TLS_REQUEST:
                 return
             from_server, to_server = await asyncio.open_connection(*backend)
             writer.write(b"S")
             await writer.start_tls(context)
-            await asyncio.gather(_copy(reader, to_server), _copy(from_server, writer, delay))
+            copies = [
+                asyncio.create_task(_copy(reader, to_server)),
+                asyncio.create_task(_copy(from_server, writer, delay)),
+            ]
+            await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
+            for copy in copies:
+                copy.cancel()
+            to_server.close()
         except (OSError, asyncio.IncompleteReadError):
             pass  # one of both is gone, and so is the connection
         finally:
             writer.close()
+            # The goodbye of TLS waits for an answer, which a client that waits for the server does not give.
+            asyncio.get_running_loop().call_later(0.2, writer.transport.abort)
 
     server = await asyncio.start_server(connected, "127.0.0.1", port, backlog=100)
     await server.serve_forever()
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter, delay: float = 0.0) -> None:
-    """Copy all bytes, each `delay` seconds later, and close the target."""
+    """Copy all bytes, each `delay` seconds later. Ends when one of both is gone."""
     loop = asyncio.get_running_loop()
     pieces: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 
     async def read() -> None:
         piece = b"more"
         while piece:
-            piece = await source.read(1 << 16)
+            with suppress(OSError):
+                piece = b""
+                piece = await source.read(1 << 16)
             await pieces.put((loop.time() + delay, piece))
 
     reading = asyncio.create_task(read())
     try:
-        while not reading.done() or not pieces.empty():
-            due, piece = await pieces.get()
-            if not piece:
-                break
-            if (wait := due - loop.time()) > 0:
-                await asyncio.sleep(wait)
-            target.write(piece)
-            await target.drain()
+        with suppress(OSError):
+            while True:
+                due, piece = await pieces.get()
+                if not piece:
+                    break
+                if (wait := due - loop.time()) > 0:
+                    await asyncio.sleep(wait)
+                target.write(piece)
+                await target.drain()
     finally:
         reading.cancel()
-        target.close()
 
 
 async def _with_server(folder: Path, port: int, context: ssl.SSLContext, delay: float) -> None:

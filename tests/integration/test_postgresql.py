@@ -1,0 +1,264 @@
+"""A real PostgreSQL server that dies, refuses, is slow or lies: the rows are those of the file, or somebody is told."""
+
+import json
+import os
+import random
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import count
+from typing import Any
+
+import pytest
+
+from csv_ingest.configuration import Database, IngestConfig
+from csv_ingest.deadline import Deadline
+from csv_ingest.destinations.base import RowStore
+from csv_ingest.destinations.opening import open_destination
+from csv_ingest.model import ItemsNotRead, Row, RowsNotWritten, Tuning
+from csv_ingest.postgresql_connection import PostgresqlConnection
+from local.deployment import TableRow
+from local.examples import expected_rows
+from local.postgresql import LocalPostgresql, local_postgresql
+from local.server import LocalAws
+from ops.audit import audit
+from ops.pipeline import wait_until
+from tests.integration.faults import Calls, between_calls
+from tests.integration.relay import relay_to
+from tests.integration.world import World, fresh_world, metrics_in, version_of
+
+FILE = "id,name\n" + "".join(f"{n},secret value {n}\n" for n in range(300))
+IN_SMALL_REQUESTS = Tuning(batch_rows=10, checkpoint_rows=50)
+
+
+@pytest.fixture
+def world(aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG001 - it is the server
+    with fresh_world(IN_SMALL_REQUESTS, postgresql=postgresql) as made:
+        yield made
+
+
+def database() -> Database:
+    found = IngestConfig.from_environment().postgresql
+    assert found
+    return found
+
+
+def change_database(**changes: Any) -> None:
+    """Configure the function with another database than its own."""
+    os.environ["DATABASE"] = json.dumps({**database()._asdict(), **changes})
+
+
+def assert_whole(world: World, event: Any) -> None:
+    stored = {pk: TableRow.of(item) for pk, item in world.tables()[0].items()}
+    assert stored == expected_rows(FILE.encode(), version_of(event).etag)
+    record = world.file("a.csv")
+    assert (record["status"], record["rows_read"], record["rows_stored"]) == ("COMPLETE", 300, 300)
+
+
+def test_a_server_killed_ten_times_loses_no_row(aws: LocalAws) -> None:  # noqa: ARG001 - it is the server
+    with local_postgresql() as server, fresh_world(IN_SMALL_REQUESTS, postgresql=server) as world:
+        event = world.upload("a.csv", FILE)
+        statements = count(1)
+        killed: list[int] = []
+
+        def kill(_sql: str) -> None:
+            if next(statements) % 3 == 0 and len(killed) < 10:
+                killed.append(server.server_id())
+                os.kill(killed[-1], signal.SIGKILL)
+
+        world.statements.before.append(kill)
+        world.deliver(event)
+        assert len(set(killed)) == 10
+        server.close()  # the connection that was made before
+        assert_whole(world, event)
+        assert audit(world.pipeline()).findings == []
+
+
+def test_a_connection_cut_at_any_byte_loses_no_row(world: World, postgresql: LocalPostgresql) -> None:
+    event = world.upload("a.csv", FILE)
+    with relay_to(postgresql.port) as relay:
+        change_database(port=relay.port)
+        world.deliver(event)
+        total = relay.bytes
+        for place in range(0, total, total // 25):
+            world.empty()
+            relay.bytes, relay.cut_after = 0, place
+            world.deliver(event)
+            assert relay.cut_after is None, "the connection was not cut"
+            assert_whole(world, event)
+
+
+def test_deliveries_at_once_do_not_wait_for_each_other(world: World) -> None:
+    """Four of them store the same rows, in other orders: unsorted, they would be deadlocked."""
+    rows = [Row(line, f"{line}", f'{{"id":"{line}"}}') for line in range(2, 3_002)]
+    config = IngestConfig.from_environment()
+
+    def store(seed: int) -> int:
+        shuffled = random.Random(seed).sample(rows, len(rows))  # noqa: S311
+        with closing(open_destination(config, world.dynamodb, deadline=Deadline.never())) as destination:
+            rows_of = RowStore(destination, etag="e", on_duplicate_id=lambda: None)
+            return sum(rows_of.store_unordered(shuffled[n : n + 500]).already_present for n in range(0, 3_000, 500))
+
+    with ThreadPoolExecutor(4) as pool:
+        present = list(pool.map(store, range(4)))
+    assert sum(present) == 3 * 3_000
+    assert len(world.tables()[0]) == 3_000
+
+
+def test_a_delivery_has_one_connection_and_leaves_none(world: World, postgresql: LocalPostgresql) -> None:
+    def connections() -> int:
+        [[number]] = postgresql.run("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'csv-ingest'")
+        return int(number)
+
+    seen: list[int] = []
+    world.statements.before.append(lambda _sql: seen.append(connections()))
+    world.deliver(world.upload("a.csv", FILE))
+    assert set(seen) == {1}
+    wait_until(lambda: connections() == 0, "the server has noticed")
+
+
+def test_a_redelivery_of_a_complete_file_does_not_connect(world: World) -> None:
+    event = world.upload("a.csv", FILE)
+    world.deliver(event)
+    calls = Calls(*world.engines)
+    change_database(port=9)
+    world.deliver(event)
+    assert calls.names == ["GetItem"]
+
+
+def test_requests_for_5000_rows_are_few(world: World) -> None:
+    world = world.tuned(batch_rows=1_000, checkpoint_rows=1_000)
+    calls = Calls(world.statements)
+    world.deliver(world.upload("a.csv", "id\n" + "".join(f"{n}\n" for n in range(5_000))))
+    assert calls.names == ["SELECT"] + ["INSERT"] * 5
+
+
+def run_before(world: World, number: int, sql: str, postgresql: LocalPostgresql) -> Any:
+    """Have somebody change the database before the n-th statement of a delivery."""
+    return between_calls(number, lambda: [postgresql.run(each) for each in sql.split(";")] and None, world.statements)
+
+
+REFUSALS = {
+    "REVOKE INSERT ON {table} FROM csv_ingest": "42501.*privilege.*ops schema",
+    "ALTER TABLE {table} RENAME TO {table}_gone": "42P01.*ops schema",
+    "ALTER TABLE {table} ADD CONSTRAINT short CHECK (length(data::text) < 10) NOT VALID": "23514: constraint short",
+    "ALTER TABLE {table} RENAME COLUMN line TO place": "42703.*ops schema",
+}
+
+
+@pytest.mark.parametrize(("sql", "message"), REFUSALS.items(), ids=["privilege", "table", "constraint", "column"])
+def test_what_will_not_pass_is_raised_at_once(
+    world: World, postgresql: LocalPostgresql, capsys: pytest.CaptureFixture[str], sql: str, message: str
+) -> None:
+    table = world.rows_table
+    event = world.upload("a.csv", FILE)
+    calls = Calls(world.statements)
+    with (
+        pytest.raises(RowsNotWritten, match=message) as raised,
+        run_before(world, 9, sql.format(table=table), postgresql),
+    ):
+        world.tuned(in_flight=1).deliver(event)
+    assert len(calls.names) == 9
+    record = world.file("a.csv")
+    assert record["status"] == "PROCESSING"
+    assert 0 < record["rows_read"] < 300
+    assert "secret value" not in str(raised.value) + capsys.readouterr().out + json.dumps(world.tables()[1])
+    if "gone" in sql:
+        postgresql.run(f"ALTER TABLE {table}_gone RENAME TO {table}")
+
+
+PASSING = {
+    "ALTER ROLE csv_ingest CONNECTION LIMIT 0": ("ALTER ROLE csv_ingest CONNECTION LIMIT -1", "53300"),
+    "ALTER ROLE csv_ingest SET default_transaction_read_only = on": (
+        "ALTER ROLE csv_ingest RESET default_transaction_read_only",
+        "25006",
+    ),
+    "ALTER ROLE csv_ingest SET statement_timeout = 1": ("ALTER ROLE csv_ingest SET statement_timeout = '30s'", "57014"),
+}
+
+
+@pytest.mark.parametrize("sql", PASSING, ids=["connections", "read-only", "timeout"])
+def test_what_may_pass_is_tried_again_until_it_does(
+    world: World, postgresql: LocalPostgresql, sql: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after a failover: the old connection is gone, and the new ones are refused for a while."""
+    end, code = PASSING[sql]
+    event = world.upload("a.csv", FILE)
+    if code == "57014":
+        slow(world, postgresql)
+    postgresql.run(sql)
+    try:
+        with pytest.raises((RowsNotWritten, ItemsNotRead), match=code):
+            world.deliver(event, seconds_left=1.9)
+    finally:
+        postgresql.run(end)
+    assert world.file("a.csv")["status"] == "PROCESSING"
+    assert ("ConnectionsFailed" in metrics_in(capsys.readouterr().out)) == (code == "53300")
+    world.deliver(event)
+    assert_whole(world, event)
+
+
+def slow(world: World, postgresql: LocalPostgresql) -> None:
+    """Have each statement that inserts take some milliseconds."""
+    postgresql.run("CREATE OR REPLACE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS "
+                   "$$ BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END $$")  # fmt: skip
+    postgresql.run(f"CREATE TRIGGER pause AFTER INSERT ON {world.rows_table} EXECUTE FUNCTION pause()")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"user": "nobody"}, "28P01.*login was refused"),
+        ({"name": "nothing"}, "3D000.*database_name"),
+        ({"ca": ""}, "certificate of 127.0.0.1 is not trusted"),
+        ({"host": "localhost.localdomain"}, "connection to localhost.localdomain failed|not trusted"),
+        ({"port": 9}, "connection to 127.0.0.1 failed: ConnectionRefusedError"),
+    ],
+    ids=["user", "database", "authority", "host", "port"],
+)
+def test_a_login_that_fails_says_what_to_look_at(world: World, changes: dict[str, Any], message: str) -> None:
+    event = world.upload("a.csv", FILE)
+    change_database(**changes)
+    with pytest.raises(ItemsNotRead, match=message):
+        world.deliver(event, seconds_left=1.9)
+    assert world.file("a.csv")["last_error"]
+    assert world.rows() == {}
+
+
+def test_a_certificate_of_another_host_is_refused(world: World, postgresql: LocalPostgresql) -> None:  # noqa: ARG001
+    """Also at the near end of a tunnel: who answers there has to be the database."""
+    other = database()._replace(host="db.example.com")
+    address = ("127.0.0.1", postgresql.port)
+    with closing(PostgresqlConnection(other, deadline=Deadline.never(), address=address)) as connection:
+        with pytest.raises(ItemsNotRead, match=r"certificate of db.example.com is not trusted.*mismatch"):
+            connection.read("SELECT 1")
+
+
+def test_a_server_without_tls_gets_no_password(world: World, postgresql: LocalPostgresql) -> None:  # noqa: ARG001
+    _, _, port = (postgresql.folder / "backend").read_text().partition(":")
+    plain = database()._replace(port=int(port))
+    with closing(PostgresqlConnection(plain, deadline=Deadline(lambda: 0.0))) as connection:
+        with pytest.raises(ItemsNotRead, match="connection to 127.0.0.1 failed: ConnectionError"):
+            connection.read("SELECT 1")
+
+
+def test_a_hanging_statement_ends_with_the_invocation(world: World, postgresql: LocalPostgresql) -> None:
+    """Somebody holds a lock: the delivery says how far it came, before Lambda kills it."""
+    event = world.upload("a.csv", FILE)
+    locking = postgresql.connect()
+
+    def lock() -> None:
+        locking.run("BEGIN")
+        locking.run(f"LOCK TABLE {world.rows_table}")
+
+    with (
+        pytest.raises(RowsNotWritten, match="connection to 127.0.0.1 failed: TimeoutError"),
+        between_calls(9, lock, world.statements),
+    ):
+        world.tuned(in_flight=1).deliver(event, seconds_left=3)
+    locking.run("ROLLBACK")
+    locking.close()
+    assert world.file("a.csv")["rows_read"] == 70
+    world.deliver(event)
+    assert_whole(world, event)
