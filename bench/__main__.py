@@ -8,7 +8,8 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,11 +21,14 @@ import click
 from rich.console import Console
 
 from bench.cases import Found, write_quoted_file
+from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.events import upload_event
 from csv_ingest.model import ObjectVersion
 from local.processes import PROJECT
+from local.postgresql import local_postgresql
 from local.server import local_aws
 from ops.progress import working
+from ops.schema import statements
 from stacks.bundling import bundle
 
 OUTPUT = PROJECT / "docs" / "benchmarks.md"
@@ -34,7 +38,16 @@ GIGABYTE = 1_050_000_000
 TYPED = "handler, answered", "handler, typed"
 CPU = "handler", "floor", "batch_write", "put_item"
 WALL = "handler +8 ms", "handler +8 ms, 1", "handler +8 ms, 2", "handler +8 ms, 8", "put_item +8 ms"
-COLD = "cold start", "cold start, deployed", "cold start baseline"
+POSTGRESQL = "postgresql", "postgresql, insert", "postgresql, executemany", "postgresql, copy"
+POSTGRESQL_WALL = "postgresql +3 ms", "postgresql +3 ms, insert"
+POSTGRESQL_DELAY = 0.003  # seconds
+COLD = (
+    "cold start",
+    "cold start, deployed",
+    "cold start baseline",
+    "cold start, postgresql",
+    "cold start, deployed, postgresql",
+)
 REPETITIONS = 3  # in each round: these take half a second, and vary by a fifth
 
 SYNTH = "synth", "synth, unchecked"
@@ -45,6 +58,11 @@ CPU_PROMISES = {
     "floor": ("at most 2.5 times (c)", 2.5),
 }
 """What the README promises of the CPU time of a row, by the baseline: in words, and as a share of it."""
+
+POSTGRESQL_PROMISES = {
+    "postgresql, insert": ("at most 1/8 of (d)", 1 / 8),
+    "postgresql, copy": ("at most 2 times (f)", 2.0),
+}
 
 TYPED_PROMISE = 1.25
 
@@ -82,13 +100,14 @@ def main(rounds: int, *, write: bool) -> None:
 def _resources() -> Iterator[str]:
     """A bucket and two tables, and the environment of the function; gone after the block."""
     (PROJECT / ".local").mkdir(exist_ok=True)
-    if endpoint := os.environ.get("BENCH_ENDPOINT"):
-        os.environ["AWS_ENDPOINT_URL"] = endpoint
-        with _created() as bucket:
-            yield bucket
-    else:
-        with local_aws(), _created() as bucket:
-            yield bucket
+    with ExitStack() as stack:
+        if endpoint := os.environ.get("BENCH_ENDPOINT"):
+            os.environ["AWS_ENDPOINT_URL"] = endpoint
+        else:
+            stack.enter_context(local_aws())
+        bucket = stack.enter_context(_created())
+        stack.enter_context(_postgresql_created(bucket))
+        yield bucket
 
 
 @contextmanager
@@ -99,6 +118,7 @@ def _created() -> Iterator[str]:
     os.environ.update(
         UPLOAD_BUCKET=name,
         ROWS_TABLE=f"{name}-rows",
+        DATABASE="{}",
         FILES_TABLE=f"{name}-files",
         FAILURE_QUEUE="none",
         FEED="default",
@@ -135,6 +155,28 @@ def _created() -> Iterator[str]:
             dynamodb.delete_table(TableName=table)
 
 
+@contextmanager
+def _postgresql_created(name: str) -> Iterator[None]:
+    """A PostgreSQL server with a table and a role; in the environment, how the cases reach it, at once and slowly."""
+    secrets = boto3.client("secretsmanager")
+    password = uuid.uuid4().hex
+    arn = secrets.create_secret(Name=name, SecretString=json.dumps({"password": password}))["ARN"]
+    try:
+        with local_postgresql() as server, server.slower(POSTGRESQL_DELAY) as slower:
+            for variable, each in (("BENCH_POSTGRESQL", server), ("BENCH_POSTGRESQL_SLOW", slower)):
+                database = Database("127.0.0.1", each.port, server.database, "bench", arn, server.ca)
+                os.environ[variable] = json.dumps(database._asdict())
+            config = replace(
+                IngestConfig.from_environment(), rows_table="bench", database=os.environ["BENCH_POSTGRESQL"]
+            )
+            with server.connect() as connection:
+                for sql in statements(config):
+                    connection.run(sql.replace("'...'", f"'{password}'"))
+            yield
+    finally:
+        secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+
+
 def _run(bucket: str, scratch: Path, rounds: int) -> dict[str, list[Found]]:
     """Every case, in turn, so that a machine that grows slower is slower for all of them."""
     found: dict[str, list[Found]] = {}
@@ -149,7 +191,7 @@ def _run(bucket: str, scratch: Path, rounds: int) -> dict[str, list[Found]]:
         for name in (*COLD, *SYNTH):
             _child((name,), bucket, scratch)  # for the bytecode and the caches that it leaves
     large = f"{GIGABYTE}.csv"
-    several = [*((name,) for name in (*CPU, *WALL, *SYNTH)), ("read", large), ("plan", large)]
+    several = [*((name,) for name in (*CPU, *WALL, *POSTGRESQL, *POSTGRESQL_WALL, *SYNTH)), ("read", large), ("plan", large)]
     several += [(name,) for name in (*COLD, *TYPED)] * REPETITIONS
     once = [*(("memory", f"{mb * 1_000_000}.csv") for mb in MEMORY_MB), ("same records", str(scratch / large))]
     cases = several * rounds + once
@@ -162,8 +204,11 @@ def _run(bucket: str, scratch: Path, rounds: int) -> dict[str, list[Found]]:
 
 def _child(case: tuple[str, ...], bucket: str, scratch: Path) -> Found:
     environment = dict(os.environ)
+    if "postgresql" in case[0]:
+        reached = "BENCH_POSTGRESQL_SLOW" if case[0] in POSTGRESQL_WALL else "BENCH_POSTGRESQL"
+        environment |= {"ROWS_TABLE": "bench", "DATABASE": environment[reached]}
     if case[0].startswith("cold start"):
-        if case[0] == "cold start, deployed":
+        if case[0].startswith("cold start, deployed"):
             # On Lambda, the runtime's own libraries have bytecode; the package has none, and no place to keep it.
             environment |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(scratch / "package")}
         else:
