@@ -191,7 +191,11 @@ def _run(bucket: str, scratch: Path, rounds: int) -> dict[str, list[Found]]:
         for name in (*COLD, *SYNTH):
             _child((name,), bucket, scratch)  # for the bytecode and the caches that it leaves
     large = f"{GIGABYTE}.csv"
-    several = [*((name,) for name in (*CPU, *WALL, *POSTGRESQL, *POSTGRESQL_WALL, *SYNTH)), ("read", large), ("plan", large)]
+    several = [
+        *((name,) for name in (*CPU, *WALL, *POSTGRESQL, *POSTGRESQL_WALL, *SYNTH)),
+        ("read", large),
+        ("plan", large),
+    ]
     several += [(name,) for name in (*COLD, *TYPED)] * REPETITIONS
     once = [*(("memory", f"{mb * 1_000_000}.csv") for mb in MEMORY_MB), ("same records", str(scratch / large))]
     cases = several * rounds + once

@@ -376,9 +376,7 @@ def _connected(connect: Callable[..., Any]) -> Any:
     address = database.host, database.port
     socket = postgresql_connection._encrypted(database, address, seconds=5)  # noqa: SLF001
     password = postgresql_connection.password_of(database)
-    return connect(
-        database.user, database=database.name, password=password, sock=socket, ssl_context=False
-    )
+    return connect(database.user, database=database.name, password=password, sock=socket, ssl_context=False)
 
 
 def _lines(key: str) -> Iterator[tuple[int, str, str]]:
