@@ -9,7 +9,8 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -176,8 +177,31 @@ def floor() -> Found:
 
 
 def postgresql() -> Found:
-    """The whole handler of a feed with PostgreSQL. Its ledger is in DynamoDB, so that a file has some requests there."""
+    """The whole handler of a feed with PostgreSQL. Its ledger is in DynamoDB."""
     return _handler(ROWS)
+
+
+def postgresql_rows() -> Found:
+    """Of it, what reads and stores the rows, without the ledger: the connection, the reader and RowStore."""
+    from csv_ingest.configuration import IngestConfig
+    from csv_ingest.csvfile import read_rows
+    from csv_ingest.delivery import Delivery
+    from csv_ingest.events import object_version
+    from csv_ingest.model import Row, Tuning
+
+    config = IngestConfig.from_environment()
+
+    def ingest(event: dict[str, Any]) -> None:
+        version = object_version(event["Records"][0])
+        told: Any = {"function": "bench", "seconds_left": lambda: 900.0, "tuning": Tuning()}
+        with closing(Delivery.of(version, config=config, **told)) as delivery, delivery.open() as stream:
+            store, rows = delivery.row_store(), read_rows(stream, config.format)
+            while batch := [row for row in islice(rows, delivery.destination.max_insert) if isinstance(row, Row)]:
+                store.store(batch)
+
+    ingest(_event(_upload(50)[0]))
+    event = _event(_upload(ROWS)[0])
+    return _measured(lambda: ingest(event), ROWS)
 
 
 def postgresql_insert(rows: int) -> Found:
@@ -470,6 +494,7 @@ CASES: dict[str, Callable[..., Found]] = {
     "cold start, postgresql": cold_start,
     "cold start, deployed, postgresql": cold_start,
     "postgresql": postgresql,
+    "postgresql, rows": postgresql_rows,
     "postgresql, insert": lambda: postgresql_insert(ROWS),
     "postgresql, executemany": postgresql_executemany,
     "postgresql, copy": postgresql_copy,
