@@ -10,9 +10,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.failure_queue import FailureQueue
+from stacks.feed_settings import FeedSettings
 from stacks.ingest_function import IngestFunction
 from stacks.ingestion import Ingestion
-from stacks.settings import FeedSettings
 from stacks.sweep_function import SweepFunction
 
 SLOW_SHARE_OF_TIMEOUT = 0.8
@@ -124,7 +124,8 @@ def _sweep(sweep: SweepFunction) -> list[AlarmSpec]:
 
 def _feed(ingest: IngestFunction) -> list[AlarmSpec]:
     """Of the function of one feed. docs/costs.md says what they cost."""
-    return [*_errors(ingest), *_capacity(ingest), *_lost_events(ingest)]
+    database = _database(ingest) if ingest.feed.is_postgresql else []
+    return [*_errors(ingest), *database, *_capacity(ingest), *_lost_events(ingest)]
 
 
 def _errors(ingest: IngestFunction) -> list[AlarmSpec]:
@@ -141,6 +142,17 @@ def _errors(ingest: IngestFunction) -> list[AlarmSpec]:
             metric=ingest.lambda_metric("Errors"),
             meaning="Deliveries failed.",
         ),
+    ]
+
+
+def _database(ingest: IngestFunction) -> list[AlarmSpec]:
+    return [
+        AlarmSpec(
+            name="ConnectionsFailed",
+            feed=ingest.feed,
+            metric=ingest.custom_metric("ConnectionsFailed"),
+            meaning="The function could not connect to PostgreSQL, or not log in.",
+        )
     ]
 
 

@@ -46,6 +46,11 @@ def parse(text: str) -> str:
     return compact
 
 
+def stored_names(text: str) -> dict[str, str]:
+    """The name under which each column of a checked declaration is stored."""
+    return {name: _destination_name(name, notation) for name, notation in json.loads(text).items()}
+
+
 def to_json(declared: Mapping[str, Any]) -> str:
     return json.dumps(declared, ensure_ascii=False, separators=(",", ":"))
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from stacks.columns import InvalidColumn
+from stacks.database_types import POSTGRESQL
+from stacks.feed_settings import DEFAULT_FEED, POSTGRESQL_CONCURRENCY, FeedSettings
 from stacks.limits import problems
 from stacks.setting_types import FEED_NAME, NONE, STAGE_NAME, SettingType
-from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, FeedSettings, Settings
+from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, Settings
 
 _TYPES: Mapping[str, SettingType] = {
     name: setting.metadata["type"] for name, setting in (DEPLOYMENT_SETTINGS | FEED_SETTINGS).items()
@@ -69,10 +71,17 @@ def _combined(outside: _Given, of_stage: _Given, stage: str) -> Settings:
     deployment = {key: value for key, value in values.items() if key in DEPLOYMENT_SETTINGS}
     for_all = {key: value for key, value in values.items() if key in FEED_SETTINGS}
     feeds = tuple(
-        FeedSettings(name=name, **{**for_all, **outside.feeds.get(name, {}), **of_stage.feeds.get(name, {})})
+        _feed(name, for_all, {**outside.feeds.get(name, {}), **of_stage.feeds.get(name, {})})
         for name in {**outside.feeds, **of_stage.feeds}
     )
-    return Settings(**deployment, feeds=feeds or (FeedSettings(**for_all),))
+    return Settings(**deployment, feeds=feeds or (_feed(DEFAULT_FEED, for_all, {}),))
+
+
+def _feed(name: str, for_all: Mapping[str, Any], own: Mapping[str, Any]) -> FeedSettings:
+    values = {**for_all, **own}
+    if values.get("destination") == POSTGRESQL:
+        values.setdefault("reserved_concurrency", POSTGRESQL_CONCURRENCY)
+    return FeedSettings(name=name, **values, own=frozenset(own))
 
 
 def _check(settings: Settings, where: str = "") -> Settings:

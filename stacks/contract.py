@@ -14,7 +14,10 @@ class IngestEnvironment(TypedDict):
 
     UPLOAD_BUCKET: str
     ROWS_TABLE: str
+    """Its name in DynamoDB, or in PostgreSQL with its schema, if it is given."""
     DATABASE: str
+    """A JSON object, `{}` for DynamoDB: `{"host": TEXT, "port": NUMBER, "name": TEXT, "user": TEXT, "secret": ARN,
+    "ca": PEM}`. Without a secret, the text is empty and IAM logs in; without a `ca`, the package has it."""
     FILES_TABLE: str
     FAILURE_QUEUE: str
     ID_COLUMN: str
@@ -51,6 +54,7 @@ FILES_KEY = ("object_key", "entry")
 METRICS_NAMESPACE = "CsvIngest"
 
 Metric = Literal[
+    "ConnectionsFailed",
     "Deliveries",
     "DeliveriesIgnored",
     "FailuresWaiting",

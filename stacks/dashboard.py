@@ -23,7 +23,7 @@ class Dashboard(cloudwatch.Dashboard):
 
 def _one_feed(storage: Storage, ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
     [ingest] = ingestion.ingest
-    tables = {"rows": storage.rows[ingest.feed.name], "files": storage.files}
+    tables = _rows_table(storage, ingest) | {"files": storage.files}
     return [
         [*_files_and_rows(ingest), _graph("Not settled", _not_settled(ingestion))],
         _function(ingest, failing=[ingestion.sweep.lambda_metric("Errors")]),
@@ -43,7 +43,7 @@ def _several_feeds(storage: Storage, ingestion: Ingestion) -> list[list[cloudwat
         rows += [
             _files_and_rows(ingest, title),
             _function(ingest, title=title),
-            _costs(ingest, {"rows": storage.rows[ingest.feed.name]}, title),
+            _costs(ingest, _rows_table(storage, ingest), title),
         ]
     return rows
 
@@ -86,10 +86,17 @@ def _function(
     ]
 
 
+def _rows_table(storage: Storage, ingest: IngestFunction) -> dict[str, dynamodb.Table]:
+    """The DynamoDB table of a feed by its label. A PostgreSQL feed has none."""
+    return {} if ingest.feed.is_postgresql else {"rows": storage.rows[ingest.feed.name]}
+
+
 def _costs(ingest: IngestFunction, tables: Mapping[str, dynamodb.Table], title: str = "") -> list[cloudwatch.IWidget]:
     deliveries = [*_custom_metrics(ingest, "Deliveries"), ingest.lambda_metric("Invocations")]
+    failed = _custom_metrics(ingest, "ConnectionsFailed")
     return [
-        _graph(f"{title}Write capacity consumed", _write_capacity(tables)),
+        *([_graph(f"{title}Write capacity consumed", _write_capacity(tables))] if tables else []),
+        *([_graph(f"{title}Connections that failed", failed)] if ingest.feed.is_postgresql else []),
         _graph(f"{title}Deliveries, what is paid for", deliveries),
     ]
 

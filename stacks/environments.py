@@ -1,11 +1,12 @@
 """What configures the functions. The values may be names that only the deployment knows."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stacks.contract import METRICS_NAMESPACE, IngestEnvironment, LoggingEnvironment, SweepEnvironment
-from stacks.settings import DEFAULT_FEED, FeedSettings
+from stacks.feed_settings import DEFAULT_FEED, FeedSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ def ingest_environment(feed: FeedSettings, shared: SharedNames, *, rows: str) ->
     return IngestEnvironment(
         UPLOAD_BUCKET=shared.bucket,
         ROWS_TABLE=rows,
-        DATABASE="{}",
+        DATABASE=_database(feed),
         FILES_TABLE=shared.files,
         FAILURE_QUEUE=shared.failures,
         ID_COLUMN=feed.id_column,
@@ -33,6 +34,21 @@ def ingest_environment(feed: FeedSettings, shared: SharedNames, *, rows: str) ->
         COLUMNS=feed.columns,
         DECIMAL_SEPARATOR=feed.decimal_separator,
     )
+
+
+def _database(feed: FeedSettings) -> str:
+    """The database of a PostgreSQL feed, as JSON."""
+    if not feed.is_postgresql:
+        return "{}"
+    database = {
+        "host": feed.database_host,
+        "port": feed.database_port,
+        "name": feed.database_name,
+        "user": feed.database_user,
+        "secret": feed.database_secret or "",
+        "ca": feed.database_ca or "",
+    }
+    return json.dumps(database, ensure_ascii=False, separators=(",", ":"))
 
 
 def sweep_environment(

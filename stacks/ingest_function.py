@@ -8,9 +8,11 @@ from constructs import Construct
 from stacks.acknowledged import acknowledge, wildcard_resource
 from stacks.async_function import AsyncFunction
 from stacks.contract import INGEST_HANDLER
+from stacks.database_access import deny_network, join_network, login
 from stacks.environments import ingest_environment, service_of
+from stacks.feed_settings import FeedSettings
 from stacks.permissions import allow, allow_key
-from stacks.settings import FeedSettings, Settings
+from stacks.settings import Settings
 from stacks.storage import Storage
 
 
@@ -31,14 +33,14 @@ class IngestFunction(AsyncFunction):
         settings: Settings,
     ) -> None:
         self.feed = feed
-        uploads, rows = storage.uploads.arn_for_objects(f"{feed.key_prefix}*"), storage.rows[feed.name]
+        uploads = storage.uploads.arn_for_objects(f"{feed.key_prefix}*")
         super().__init__(
             scope,
             id_,
             handler=INGEST_HANDLER,
-            description="Writes every row of an uploaded CSV file to DynamoDB exactly once.",
-            environment=ingest_environment(feed, storage.shared_names(failures), rows=rows.table_name),
-            permissions=_permissions(storage, uploads, rows.table_arn),
+            description=f"Writes every row of an uploaded CSV file to {feed.destination_name} exactly once.",
+            environment=ingest_environment(feed, storage.shared_names(failures), rows=storage.rows_name(feed)),
+            permissions=_permissions(storage, uploads, _rows_permissions(scope, storage, feed)),
             failures=failures,
             key=storage.key,
             settings=settings,
@@ -53,13 +55,28 @@ class IngestFunction(AsyncFunction):
             "below the key prefix.",
             wildcard_resource(self, uploads),
         )
+        if feed.is_postgresql:
+            join_network(self, self.function, self.role, feed)
+
+    def own_permissions(self) -> list[iam.PolicyStatement]:
+        """What names the function itself, so that it cannot be in the role that the function needs first."""
+        # The function dispatches the parts of large files to itself.
+        dispatch = allow(self.function.function_arn, "lambda:InvokeFunction")
+        return [dispatch, *([deny_network(self.function)] if self.feed.is_postgresql else [])]
 
 
-def _permissions(storage: Storage, uploads: str, rows: str) -> list[iam.PolicyStatement]:
+def _rows_permissions(scope: Construct, storage: Storage, feed: FeedSettings) -> list[iam.PolicyStatement]:
+    if feed.is_postgresql:
+        return login(scope, feed, storage.key)
+    rows = storage.rows[feed.name].table_arn
+    return [allow(rows, "dynamodb:PartiQLInsert", "dynamodb:BatchGetItem", "dynamodb:UpdateItem")]
+
+
+def _permissions(storage: Storage, uploads: str, rows: list[iam.PolicyStatement]) -> list[iam.PolicyStatement]:
     files = storage.files.table_arn
     return [
         allow(uploads, "s3:GetObjectVersion"),
-        allow(rows, "dynamodb:PartiQLInsert", "dynamodb:BatchGetItem", "dynamodb:UpdateItem"),
+        *rows,
         allow(files, "dynamodb:PartiQLInsert", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"),
         *allow_key(storage.key, "s3", "kms:Decrypt"),
         # The actions of the CDK's `Table.grant_read_write_data`, without its wildcards.

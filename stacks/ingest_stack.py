@@ -20,7 +20,7 @@ class IngestStack(Stack):
         super().__init__(
             scope,
             id_,
-            description="CSV uploads become DynamoDB rows, each exactly once.",
+            description="CSV uploads become database rows, each exactly once.",
             permissions_boundary=PermissionsBoundary.from_arn(boundary) if boundary else None,
         )
         for name, value in settings.tags:
@@ -30,7 +30,7 @@ class IngestStack(Stack):
         monitoring = Monitoring(self, "Monitoring", storage=storage, ingestion=ingestion, settings=settings)
         outputs = {
             "UploadBucketName": storage.uploads.bucket_name,
-            **{f"RowsTableName{feed.suffix}": storage.rows[feed.name].table_name for feed in settings.feeds},
+            **{f"RowsTableName{feed.suffix}": storage.rows_name(feed) for feed in settings.feeds},
             "FilesTableName": storage.files.table_name,
             "FailureQueueUrl": ingestion.failures.queue_url,
             **{f"IngestFunctionName{each.feed.suffix}": each.function.function_name for each in ingestion.ingest},

@@ -10,11 +10,12 @@ from constructs import Construct
 
 from stacks.acknowledged import acknowledge
 from stacks.failure_queue import FailureQueue
+from stacks.feed_settings import FeedSettings
 from stacks.ingest_function import IngestFunction
-from stacks.permissions import allow
-from stacks.settings import FeedSettings, Settings
+from stacks.settings import Settings
 from stacks.storage import Storage
 from stacks.sweep_function import SweepFunction
+from stacks.vpc_endpoints import VpcEndpoints
 
 
 class Ingestion(Construct):
@@ -25,6 +26,10 @@ class Ingestion(Construct):
         self.failures = FailureQueue(self, "Failures", key=storage.key, settings=settings)
         self.ingest = [self._create_ingest(feed, storage, settings) for feed in settings.feeds]
         storage.notifications.restrict(storage.uploads)
+        if settings.vpc_endpoints:
+            endpoints = VpcEndpoints(self, "Endpoints", vpc=settings.vpc_endpoints, settings=settings)
+            # Otherwise the first uploads could use up their retries before the endpoints are there.
+            storage.uploads.node.find_child("Notifications").node.add_dependency(endpoints)
         self.sweep = SweepFunction(
             self,
             "Sweep",
@@ -43,14 +48,11 @@ class Ingestion(Construct):
         return ingest
 
     def _allow_dispatch(self, ingest: IngestFunction) -> iam.Policy:
-        """Let the ingest function invoke itself, because it dispatches the parts of large files to itself.
-
-        The policy is not inline in the role: it names the function, which needs the role first.
-        """
+        """Let the ingest function invoke itself, with the other permissions that name the function."""
         return iam.Policy(
             self,
             f"DeliverParts{ingest.feed.suffix}",
-            statements=[allow(ingest.function.function_arn, "lambda:InvokeFunction")],
+            statements=ingest.own_permissions(),
             roles=[ingest.role],
         )
 

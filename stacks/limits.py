@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+from stacks import postgresql
 from stacks.environments import (
     SharedNames,
     ingest_environment,
@@ -15,7 +16,8 @@ from stacks.environments import (
     service_of,
     sweep_environment,
 )
-from stacks.settings import FeedSettings, Settings
+from stacks.feed_settings import FeedSettings
+from stacks.settings import Settings
 
 MAX_FEEDS = 20
 MAX_NOTIFICATIONS = 100
@@ -40,6 +42,7 @@ def problems(settings: Settings) -> Iterator[str]:
             f"key_suffixes: the feeds have {count} in all, and S3 allows {MAX_NOTIFICATIONS} notifications for a "
             "bucket: give feeds that need fewer their own key_suffixes"
         )
+    yield from postgresql.problems(settings)
     yield from _too_long_environments(settings)
 
 
@@ -57,11 +60,13 @@ def _problems_of_two(first: FeedSettings, second: FeedSettings) -> Iterator[str]
 
 def _too_long_environments(settings: Settings) -> Iterator[str]:
     for feed in settings.feeds:
-        size = _size(ingest_environment(feed, _SHARED, rows=_TABLE), service_of(settings.stack_id, feed))
+        rows = (feed.is_postgresql and feed.database_table) or _TABLE
+        size = _size(ingest_environment(feed, _SHARED, rows=rows), service_of(settings.stack_id, feed))
         if size > MAX_ENVIRONMENT_BYTES:
             yield (
                 f"feeds.{feed.name}.columns: the environment of the function would have up to {size:,} bytes, and "
-                f"Lambda allows {MAX_ENVIRONMENT_BYTES:,}: declare fewer columns; the others are stored as text"
+                f"Lambda allows {MAX_ENVIRONMENT_BYTES:,}: {'shorten database_ca, or ' if feed.database_ca else ''}"
+                "declare fewer columns; the others are stored as text"
             )
     functions = {feed.name: _FUNCTION for feed in settings.feeds}
     size = _size(sweep_environment(settings.feeds, _SHARED, functions=functions, to_json=_to_json), settings.stack_id)

@@ -4,7 +4,7 @@ import codecs
 import itertools
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from stacks import columns
@@ -36,6 +36,11 @@ class SettingType:
     optional: bool = False
     to_text: Callable[[Any], str] = _to_text
     object_to_text: Callable[[Mapping[str, Any]], str] | None = None
+
+
+def setting(default: Any, type_: SettingType, doc: str) -> Any:
+    """A field of a dataclass that is a context key. `doc` is its text in docs/settings.md."""
+    return field(default=default, metadata={"type": type_, "doc": doc})
 
 
 def matching(pattern: str, allowed: str) -> SettingType:

@@ -1,30 +1,24 @@
 """The settings of a deployment. stacks/setting_types.py says what is allowed, stacks/context.py reads the settings."""
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
 
+from stacks.database_types import ROUTE_TABLES, VPC_ID
+from stacks.feed_settings import DEFAULT_FEED, FeedSettings
 from stacks.setting_types import (
     BUCKET_NAME,
-    COLUMNS,
-    DECIMAL_SEPARATOR,
-    DELIMITER,
     EMAIL_ADDRESS,
-    ENCODING,
-    ID_COLUMN,
-    KEY_PREFIX,
-    KEY_SUFFIXES,
     KMS_KEY_ARN,
     POLICY_ARN,
     STAGE_NAME,
     TAGS,
-    SettingType,
     one_of,
     optional,
-    whole_number,
+    setting,
 )
 
 _LOG_RETENTION = {
@@ -39,107 +33,56 @@ _LOG_RETENTION = {
 }
 
 
-def _setting(default: Any, type_: SettingType, doc: str) -> Any:
-    return field(default=default, metadata={"type": type_, "doc": doc})
-
-
-DEFAULT_FEED = "default"
-"""The feed of a deployment without `feeds`. What belongs to it alone has no suffix in its name."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FeedSettings:
-    """How one kind of file is read and ingested.
-
-    Each field but the name is a context key: in `feeds`, for this feed; outside of it, for each feed without its own.
-    """
-
-    name: str = DEFAULT_FEED
-    key_prefix: str = _setting("", KEY_PREFIX, "Only uploads below it are ingested.")
-    key_suffixes: tuple[str, ...] = _setting(
-        (".csv", ".CSV", ".csv.gz"),
-        KEY_SUFFIXES,
-        "Only uploads with one of these endings are ingested; S3 distinguishes upper and lower case.",
-    )
-    id_column: str = _setting(
-        "id",
-        ID_COLUMN,
-        "The column that identifies a row within its file. `@line`: the line number does.",
-    )
-    delimiter: str = _setting(",", DELIMITER, "What separates the fields.")
-    encoding: str = _setting("utf-8", ENCODING, "How files are encoded.")
-    decimal_separator: str = _setting(
-        ".", DECIMAL_SEPARATOR, "What separates the whole part of a decimal from its fraction, in declared columns."
-    )
-    columns: str = _setting(
-        "{}",
-        COLUMNS,
-        "The columns that are stored with a type, [see below](#columns). All others are stored as text.",
-    )
-    """JSON, checked and compact. The function has the same text in its environment."""
-    timeout_seconds: int = _setting(30, whole_number(10, 900), "Time for one delivery of a file.")
-    max_file_mb: int = _setting(
-        1_000,
-        whole_number(1, 10_000),
-        "Maximum size of a file. Files that cannot be split (such as gzip) may have a tenth of it, uncompressed. "
-        "More than 1,000 needs a longer `timeout_seconds`.",
-    )
-    memory_mb: int = _setting(512, whole_number(256, 10_240), "Memory of the function, and with it its CPU share.")
-    reserved_concurrency: int | None = _setting(
-        50,
-        optional(whole_number(1, 10_000)),
-        "How many deliveries, of files or of parts, run at once. "
-        "`none` reserves nothing: new accounts have only 10 and cannot.",
-    )
-    max_write_units: int | None = _setting(
-        None,
-        optional(whole_number(1, 10_000_000)),
-        "Write request units a second that the rows table takes at most: a bound on what a burst can cost.",
-    )
-
-    @property
-    def suffix(self) -> str:
-        """What ends the names of this feed's outputs and resources: `AcmeEu` for acme-eu, nothing for the default."""
-        return "" if self.name == DEFAULT_FEED else "".join(word.capitalize() for word in self.name.split("-"))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The whole configuration of a deployment. Each field but the feeds is the context key of the same name."""
 
-    stage: str = _setting(
+    stage: str = setting(
         "dev",
         STAGE_NAME,
         "Name of the deployment. `dev` can be destroyed with its data, every other stage keeps it.",
     )
-    alarm_email: str | None = _setting(
+    alarm_email: str | None = setting(
         None,
         optional(EMAIL_ADDRESS),
         "Who is told when an upload failed. Without it, subscribe to the topic yourself.",
     )
-    log_retention_days: int = _setting(14, one_of(_LOG_RETENTION), "How long logs are kept.")
-    existing_bucket: str | None = _setting(
+    log_retention_days: int = setting(14, one_of(_LOG_RETENTION), "How long logs are kept.")
+    existing_bucket: str | None = setting(
         None,
         optional(BUCKET_NAME),
         "Ingest from a bucket of yours instead of a new one. It has to keep versions; its policies stay yours.",
     )
-    kms_key: str | None = _setting(
+    kms_key: str | None = setting(
         None,
         optional(KMS_KEY_ARN),
         "Key of the bucket, the tables, the failure queue, the alarm topic and the logs. Its policy needs two "
         "statements of `docs/settings.md` first, or no alarm reaches anybody. If an existing bucket has a key, name "
         "that key. With a key, uploading the same file again gives it another ETag, so that its rows are stored again.",
     )
-    permissions_boundary: str | None = _setting(
+    permissions_boundary: str | None = setting(
         None, optional(POLICY_ARN), "What every role of the stack is limited to."
     )
-    tags: tuple[tuple[str, str], ...] = _setting((), TAGS, "Tags of every resource that can have them.")
+    tags: tuple[tuple[str, str], ...] = setting((), TAGS, "Tags of every resource that can have them.")
+    vpc_endpoints: str | None = setting(
+        None,
+        optional(VPC_ID),
+        "Create the endpoints in this VPC that the functions of PostgreSQL feeds need, if it has neither them nor a "
+        "NAT. [See below](#network).",
+    )
+    route_tables: tuple[str, ...] = setting(
+        (), ROUTE_TABLES, "With `vpc_endpoints`: the route tables of the feeds' subnets."
+    )
     feeds: tuple[FeedSettings, ...] = (FeedSettings(),)
 
     @property
     def names_feeds(self) -> bool:
         """Whether there is any feed but the default, so that people have to be told which one is meant."""
         return self.feeds[0].name != DEFAULT_FEED or len(self.feeds) > 1
+
+    @property
+    def postgresql_feeds(self) -> list[FeedSettings]:
+        return [feed for feed in self.feeds if feed.is_postgresql]
 
     @property
     def stack_id(self) -> str:

@@ -1,4 +1,4 @@
-"""What keeps data: the upload bucket, the rows table of each feed, and the files table."""
+"""What keeps data: the upload bucket, the rows table of each DynamoDB feed, and the files table."""
 
 from typing import Any
 
@@ -12,12 +12,13 @@ from constructs import Construct
 from stacks.acknowledged import acknowledge
 from stacks.contract import FILES_KEY, ROWS_KEY
 from stacks.environments import SharedNames
+from stacks.feed_settings import FeedSettings
 from stacks.notifications import NotificationsHandler
 from stacks.settings import Settings
 
 
 class Storage(Construct):
-    """The upload bucket and the tables. `rows` holds the rows tables by the name of their feed."""
+    """The upload bucket and the tables. `rows` holds the tables of the DynamoDB feeds by the feed's name."""
 
     def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
         super().__init__(scope, id_)
@@ -30,6 +31,7 @@ class Storage(Construct):
                 f"Rows{feed.suffix}", settings, _keys(*ROWS_KEY), max_write_request_units=feed.max_write_units
             )
             for feed in settings.feeds
+            if not feed.is_postgresql
         }
         self.files = self._table("Files", settings, _keys(*FILES_KEY))
         if self.key:
@@ -41,6 +43,10 @@ class Storage(Construct):
     def shared_names(self, failures: sqs.Queue) -> SharedNames:
         """What the environment of each function has in common."""
         return SharedNames(bucket=self.uploads.bucket_name, files=self.files.table_name, failures=failures.queue_url)
+
+    def rows_name(self, feed: FeedSettings) -> str:
+        """The name of a feed's rows table, wherever it is."""
+        return feed.database_table or "" if feed.is_postgresql else self.rows[feed.name].table_name
 
     def _new_bucket(self, settings: Settings) -> s3.Bucket:
         bucket = s3.Bucket(

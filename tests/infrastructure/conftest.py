@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,22 @@ ROLE = "AWS::IAM::Role"
 LOG_GROUP = "AWS::Logs::LogGroup"
 EVENT_INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
 BUCKET_NOTIFICATIONS = "Custom::S3BucketNotifications"
+
+POSTGRESQL = {
+    "destination": "postgresql",
+    "database_host": "vendors.cluster-abcdefghijkl.eu-central-1.rds.amazonaws.com",
+    "database_name": "erp",
+    "database_user": "csv_ingest",
+    "database_table": "vendors",
+    "database_resource_id": "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "subnets": "subnet-0a1b2c3d4e5f60718,subnet-0a1b2c3d4e5f60719",
+    "security_groups": "sg-0a1b2c3d4e5f60718",
+}
+"""The settings that a PostgreSQL feed needs."""
+
+SECRET_ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:vendors-AbCdEf"  # noqa: S105  an ARN
+CERTIFICATE = (Path(__file__).parent / "authority.pem").read_text()
+"""Of an authority that nobody has the key of."""
 
 INGEST = "IngestionIngest"
 SWEEP = "IngestionSweep"
@@ -65,6 +82,12 @@ def synthesize() -> Synthesize:
 def stack(synthesize: Synthesize) -> Synthesized:
     """The stack with every setting at its default."""
     return synthesize()
+
+
+@pytest.fixture(scope="session")
+def postgresql(synthesize: Synthesize) -> Synthesized:
+    """The stack whose one feed is a PostgreSQL feed, with every other setting at its default."""
+    return synthesize(**POSTGRESQL)
 
 
 def arn(id_: str) -> dict[str, Any]:

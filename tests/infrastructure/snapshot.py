@@ -1,4 +1,4 @@
-"""The template of the default stage as text, for people to read in a review: `make snapshot` writes it."""
+"""Templates as text, for people to read in a review: `make snapshot` writes them."""
 
 import hashlib
 import json
@@ -12,15 +12,35 @@ import yaml
 
 from local.processes import PROJECT
 from tests.infrastructure.application import synth
+from tests.infrastructure.conftest import POSTGRESQL
 from tests.templates import readable
 
 SNAPSHOT = Path(__file__).parent / "snapshot.yaml"
+"""The whole template of the default stage."""
+
+POSTGRESQL_SNAPSHOT = Path(__file__).parent / "snapshot-postgresql.yaml"
+"""What is new or different with a PostgreSQL feed beside the default feed, and with the endpoints that it needs."""
+
+_WITH_POSTGRESQL: dict[str, Any] = {
+    "feeds": {"default": {"key_prefix": "incoming/"}, "vendors": {**POSTGRESQL, "key_prefix": "vendors/"}},
+    "vpc_endpoints": "vpc-0a1b2c3d4e5f60718",
+    "route_tables": "rtb-0a1b2c3d4e5f60718",
+}
 
 
-def snapshot(template: dict[str, Any]) -> str:
-    """YAML of the resources, references as `${Name.Attribute}`, without what changes with every package or CDK."""
+def current() -> dict[Path, str]:
+    """The snapshots as they would be written now. Raises RuntimeError if the app cannot be synthesized."""
+    default, with_postgresql = _resources(), _resources(**_WITH_POSTGRESQL)
+    different = {name: each for name, each in with_postgresql.items() if default.get(name) != each}
+    return {SNAPSHOT: _to_yaml(default), POSTGRESQL_SNAPSHOT: _to_yaml(different)}
+
+
+def _resources(**context: Any) -> dict[str, Any]:
+    """The resources, references as `${Name.Attribute}`, without what changes with every package or CDK."""
     resources = {
-        name: readable(each) for name, each in template["Resources"].items() if each["Type"] != "AWS::CDK::Metadata"
+        name: readable(each)
+        for name, each in _template(**context)["Resources"].items()
+        if each["Type"] != "AWS::CDK::Metadata"
     }
     for resource in resources.values():
         properties = resource.get("Properties", {})
@@ -29,20 +49,25 @@ def snapshot(template: dict[str, Any]) -> str:
         if "DashboardBody" in properties:
             properties["DashboardBody"] = json.loads(properties["DashboardBody"])
         resource.get("Metadata", {}).pop("aws:cdk:path", None)
+    return resources
+
+
+def _to_yaml(resources: dict[str, Any]) -> str:
     # As JSON first, or YAML would write what occurs twice as a reference to itself.
     text = yaml.safe_dump(json.loads(json.dumps(resources)), sort_keys=False, width=120, allow_unicode=True)
     return re.sub(r"\b[0-9a-f]{64}\.zip\b", "ASSET.zip", text)
 
 
-def current() -> str:
-    """The snapshot as it would be written now. Raises RuntimeError if the app cannot be synthesized."""
+def _template(**context: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        done = synth(Path(folder))
+        done = synth(Path(folder), **context)
         if done.returncode:
             raise RuntimeError(done.stderr)
-        return snapshot(json.loads((Path(folder) / "CsvIngest.template.json").read_text()))
+        template: dict[str, Any] = json.loads((Path(folder) / "CsvIngest.template.json").read_text())
+        return template
 
 
 if __name__ == "__main__":
-    SNAPSHOT.write_text(current())
-    sys.stdout.write(f"{SNAPSHOT.relative_to(PROJECT)} is written: look at its difference before you commit it\n")
+    for path, text in current().items():
+        path.write_text(text)
+        sys.stdout.write(f"{path.relative_to(PROJECT)} is written: look at its difference before you commit it\n")

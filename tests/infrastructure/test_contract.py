@@ -14,7 +14,7 @@ from csv_ingest.model import Column
 from stacks import columns
 from stacks import contract as stack_side
 from stacks.environments import SharedNames, sweep_environment
-from stacks.settings import FeedSettings
+from stacks.feed_settings import FeedSettings
 from tests.infrastructure.conftest import EACH_FUNCTION, FUNCTION, INGEST, SWEEP, TABLE, Synthesized
 
 VARIABLES = {

@@ -1,14 +1,16 @@
 """What a user writes into `feeds`, and which feeds cannot be deployed together."""
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stacks import postgresql
 from stacks.context import InvalidSetting, settings_from_context
-from stacks.settings import FeedSettings
+from stacks.feed_settings import FeedSettings
+from tests.infrastructure.conftest import CERTIFICATE, POSTGRESQL, SECRET_ARN
 
 ORDERS = {"key_prefix": "orders/", "id_column": "order_id", "columns": {"price": "decimal"}}
 VENDORS = {"key_prefix": "vendors/acme/", "delimiter": "semicolon", "encoding": "cp1252"}
@@ -156,6 +158,104 @@ class TestLimits:
         assert feeds_of(feeds={"orders": ORDERS | {"columns": columns}}, id_column="id")
         text = message(feeds={"orders": ORDERS | {"columns": columns, "id_column": "ü" * 255}})
         assert text.startswith("feeds.orders.columns: the environment of the function would have up to 4,")
+
+
+IN_POSTGRESQL: dict[str, Any] = {**POSTGRESQL, "key_prefix": "vendors/"}
+
+
+class TestPostgresql:
+    def test_has_what_is_given_for_it_or_all(self) -> None:
+        for_all = {name: value for name, value in POSTGRESQL.items() if name not in ("destination", "database_table")}
+        own = {"destination": "postgresql", "key_prefix": "vendors/", "database_table": "vendors"}
+        feeds = feeds_of(feeds={"orders": ORDERS, "vendors": own}, **for_all)
+        assert feeds["vendors"] == feeds_of(feeds={"vendors": IN_POSTGRESQL})["vendors"]
+        assert (feeds["vendors"].is_postgresql, feeds["orders"].is_postgresql) == (True, False)
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [({}, 10), ({"reserved_concurrency": 50}, 50), ({"reserved_concurrency": None}, None)],
+    )
+    def test_takes_ten_connections_unless_told_otherwise(self, given: dict[str, Any], expected: int | None) -> None:
+        assert feeds_of(feeds={"vendors": IN_POSTGRESQL | given})["vendors"].reserved_concurrency == expected
+        assert feeds_of(feeds={"vendors": IN_POSTGRESQL}, **given)["vendors"].reserved_concurrency == expected
+
+    @pytest.mark.parametrize(
+        "name",
+        ["database_host", "database_name", "database_user", "database_table", "subnets", "security_groups"],
+    )
+    def test_without_a_needed_setting_names_it(self, name: str) -> None:
+        feed = {key: value for key, value in IN_POSTGRESQL.items() if key != name}
+        assert message(feeds={"vendors": feed}).startswith(f"feeds.vendors.{name}: not set, and a PostgreSQL feed ")
+
+    def test_names_all_that_is_missing_at_once(self) -> None:
+        assert message(destination="postgresql").startswith(
+            "database_host, database_name, database_user, database_table, subnets, security_groups: not set, and "
+        )
+
+    @pytest.mark.parametrize(
+        "given", [{"database_secret": SECRET_ARN}, {"database_resource_id": None}], ids=["both", "neither"]
+    )
+    def test_has_exactly_one_login(self, given: dict[str, Any]) -> None:
+        text = message(feeds={"vendors": IN_POSTGRESQL | given})
+        assert text.startswith("feeds.vendors.database_resource_id and feeds.vendors.database_secret: set exactly one")
+
+    def test_may_refuse_the_login_of_all(self) -> None:
+        own = IN_POSTGRESQL | {"database_secret": None}
+        assert feeds_of(feeds={"vendors": own}, database_secret=SECRET_ARN)["vendors"].database_secret is None
+
+    def test_has_no_write_units_of_its_own(self) -> None:
+        expected = "max_write_units: it limits a DynamoDB table, and a PostgreSQL feed has none"
+        vendors = IN_POSTGRESQL | {"max_write_units": 5}
+        assert message(feeds={"vendors": vendors}).startswith(f"feeds.vendors.{expected}")
+        assert message(**POSTGRESQL, max_write_units=5).startswith(expected)
+        assert feeds_of(feeds={"orders": ORDERS, "vendors": IN_POSTGRESQL}, max_write_units=5)
+
+    @pytest.mark.parametrize("name", sorted(POSTGRESQL.keys() - {"destination"}))
+    def test_alone_has_its_settings(self, name: str) -> None:
+        text = message(feeds={"orders": ORDERS | {name: POSTGRESQL[name]}})
+        assert text.startswith(f"feeds.orders.{name}: only a PostgreSQL feed uses it: set feeds.orders.destination=")
+        assert feeds_of(feeds={"orders": ORDERS}, **{name: POSTGRESQL[name]})
+
+    @pytest.mark.parametrize("table", ["vendors", "public.vendors"])
+    def test_has_a_table_of_its_own(self, table: str) -> None:
+        other = IN_POSTGRESQL | {"key_prefix": "b/", "database_table": table}
+        text = message(feeds={"vendors": IN_POSTGRESQL, "b": other})
+        assert text.startswith(f"feeds vendors and b: both have the table {table} of erp on vendors.cluster-")
+        assert feeds_of(feeds={"vendors": IN_POSTGRESQL, "b": other | {"database_name": "other"}})
+
+    @pytest.mark.parametrize("name", sorted(postgresql.RESERVED))
+    def test_stores_no_column_under_a_taken_name(self, name: str) -> None:
+        columns = {"columns": {"nr": f"text as {name}"}}
+        text = message(feeds={"vendors": IN_POSTGRESQL | columns})
+        assert text.startswith(
+            f"feeds.vendors.columns: column 'nr' cannot be stored as {name!r}, which every row of a "
+        )
+        assert feeds_of(feeds={"orders": ORDERS | columns})
+
+    def test_must_fit_the_environment_with_its_certificate(self) -> None:
+        columns = {f"column {number:03}": f"text as column_{number:03}" for number in range(80)}
+        feed = IN_POSTGRESQL | {"columns": columns}
+        text = message(feeds={"vendors": feed | {"database_ca": CERTIFICATE}})
+        assert text.startswith("feeds.vendors.columns: the environment of the function would have up to 4,")
+        assert "shorten database_ca, or declare fewer columns" in text
+
+    def test_of_a_stage_is_checked_like_any_other(self) -> None:
+        stages = {"prod": {"feeds": {"orders": {"destination": "postgresql"}}}}
+        assert message(feeds={"orders": ORDERS}, stages=stages).startswith("stages.prod: feeds.orders.database_host, ")
+
+
+class TestEndpoints:
+    VPC: ClassVar = {"vpc_endpoints": "vpc-0a1b2c3d4e5f60718", "route_tables": "rtb-0a1b2c3d4e5f60718"}
+
+    def test_are_for_postgresql_feeds(self) -> None:
+        settings = settings_from_context({**POSTGRESQL, **self.VPC})
+        assert (settings.vpc_endpoints, settings.route_tables) == ("vpc-0a1b2c3d4e5f60718", ("rtb-0a1b2c3d4e5f60718",))
+        assert message(feeds={"orders": ORDERS}, **self.VPC).startswith("vpc_endpoints: only PostgreSQL feeds need ")
+
+    @pytest.mark.parametrize("name", ["vpc_endpoints", "route_tables"])
+    def test_need_both_settings(self, name: str) -> None:
+        text = message(**POSTGRESQL, **{name: self.VPC[name]})
+        assert text.startswith("vpc_endpoints and route_tables: set both or neither: ")
 
 
 def numbered(count: int) -> dict[str, dict[str, Any]]:

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from stacks.__main__ import main
 from stacks.context import InvalidSetting, settings_from_context
+from stacks.feed_settings import FeedSettings
 from stacks.setting_types import TAGS
-from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, FeedSettings, Settings
+from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, Settings
+from tests.infrastructure.conftest import CERTIFICATE, SECRET_ARN
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Boundary"
@@ -56,6 +58,18 @@ def of_one_feed(*, stage: str = "dev", **settings: Any) -> Settings:
         ("permissions_boundary", BOUNDARY, BOUNDARY),
         ("tags", "team=orders, cost centre=4/2", (("team", "orders"), ("cost centre", "4/2"))),
         ("tags", {"team": "orders", "empty": ""}, (("team", "orders"), ("empty", ""))),
+        ("database_host", "db.example.internal", "db.example.internal"),
+        ("database_port", "5433", 5433),
+        ("database_name", "ERP-2", "ERP-2"),
+        ("database_user", "csv_ingest", "csv_ingest"),
+        ("database_table", "erp.vendors", "erp.vendors"),
+        ("database_resource_id", "db-ABCDEFGHIJKL01234", "db-ABCDEFGHIJKL01234"),
+        ("database_resource_id", "prx-0a1b2c3d4e5f60718", "prx-0a1b2c3d4e5f60718"),
+        ("database_secret", SECRET_ARN, SECRET_ARN),
+        ("database_ca", CERTIFICATE, CERTIFICATE.strip()),
+        ("database_ca", CERTIFICATE.replace("\n", "\r\n") * 2, (CERTIFICATE * 2).strip()),
+        ("subnets", "subnet-0a1b2c3d, subnet-0a1b2c3d4e5f60718", ("subnet-0a1b2c3d", "subnet-0a1b2c3d4e5f60718")),
+        ("security_groups", ["sg-0a1b2c3d"], ("sg-0a1b2c3d",)),
     ],
 )
 def test_a_setting_comes_from_command_line_or_cdk_json(key: str, given: Any, meant: Any) -> None:
@@ -122,6 +136,36 @@ def test_a_setting_comes_from_command_line_or_cdk_json(key: str, given: Any, mea
         ("existing_bucket", "a..b"),
         ("existing_bucket", "192.168.1.1"),
         ("existing_bucket", "orders--use1-az4--x-s3"),
+        ("destination", "PostgreSQL"),
+        ("destination", None),
+        ("database_host", "https://db.example.com"),
+        ("database_host", "db.example.com:5432"),
+        ("database_port", "0"),
+        ("database_port", "65536"),
+        ("database_name", "a/b"),
+        ("database_user", "*"),
+        ("database_user", "a" * 64),
+        ("database_table", "Vendors"),
+        ("database_table", "a.b.c"),
+        ("database_table", 'vendors"'),
+        ("database_table", "v" * 64),
+        ("database_resource_id", "vendors"),
+        ("database_resource_id", "db-vendors-prod"),
+        ("database_resource_id", "*"),
+        ("database_secret", "vendors"),
+        ("database_secret", SECRET_ARN.removesuffix("-AbCdEf")),
+        ("database_secret", SECRET_ARN.replace("vendors", "*")),
+        ("database_ca", "/etc/ssl/ca.pem"),
+        ("database_ca", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"),
+        ("database_ca", "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n" + CERTIFICATE),
+        ("database_ca", CERTIFICATE * 4),
+        ("subnets", ""),
+        ("subnets", "vendors"),
+        ("subnets", "subnet-0a1b2c3d,subnet-0a1b2c3d"),
+        ("subnets", ",".join(f"subnet-0a1b2c{number}" for number in range(10, 27))),
+        ("security_groups", ",".join(f"sg-0a1b2c{number}" for number in range(10, 16))),
+        ("vpc_endpoints", "true"),
+        ("route_tables", "subnet-0a1b2c3d"),
     ],
 )
 def test_an_invalid_setting_names_key_and_allowed_values(key: str, given: Any) -> None:

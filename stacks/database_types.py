@@ -1,0 +1,64 @@
+"""The types of the settings that a PostgreSQL feed has: which values are allowed, and how they are parsed."""
+
+import re
+import ssl
+
+from stacks.setting_types import SettingType, matching
+
+POSTGRESQL = "postgresql"
+
+MAX_CERTIFICATE_BYTES = 2_000
+"""Of the 4 KB of the function's environment."""
+
+_IDENTIFIER = r"[a-z_][a-z0-9_]{0,62}"
+_PEM = re.compile(r"(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n?)+")
+
+
+def ids(prefix: str, what: str, *, most: int) -> SettingType:
+    """The ids of some resources of AWS, each once."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        found = tuple(each.strip() for each in text.split(","))
+        well_formed = all(re.fullmatch(rf"{prefix}-[0-9a-f]{{8,17}}", each) for each in found)
+        if not well_formed or len(found) > most or len(set(found)) < len(found):
+            raise ValueError(text)
+        return found
+
+    return SettingType(f"ids of {what} such as {prefix}-0123456789abcdef0, at most {most}", parse)
+
+
+def _parse_certificates(text: str) -> str:
+    """Certificates in PEM; nothing else, because a key beside them would be in the template. Raises ValueError."""
+    text = text.replace("\r", "").strip()
+    if not _PEM.fullmatch(text) or len(text.encode()) > MAX_CERTIFICATE_BYTES:
+        raise ValueError(text)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except ssl.SSLError as error:
+        raise ValueError(text) from error
+    return text
+
+
+DESTINATION = matching(f"dynamodb|{POSTGRESQL}", f"dynamodb, or {POSTGRESQL}")
+HOST = matching(r"(?!none$)[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", "the name of a host, in lower case")
+DATABASE_NAME = matching(r"(?!none$)[A-Za-z_][A-Za-z0-9_-]{0,62}", "a name of letters, digits, _ and -")
+DATABASE_USER = matching(r"(?!none$)[A-Za-z_][A-Za-z0-9_.-]{0,62}", "a name of letters, digits, _ . and -")
+TABLE = matching(
+    rf"(?!none$)({_IDENTIFIER}\.)?{_IDENTIFIER}",
+    "table or schema.table, each of lower-case letters, digits and _, at most 63",
+)
+RESOURCE_ID = matching(
+    r"(db|cluster)-[A-Z0-9]{10,60}|prx-[A-Za-z0-9]{10,60}",
+    "a resource id: db-ABCDEFGHIJ0123456789, cluster-... or prx-..., which is not the identifier",
+)
+SECRET_ARN = matching(
+    r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}",
+    "the whole ARN of a secret, with the six characters at its end",
+)
+CERTIFICATES = SettingType(
+    f"the text of certificates in PEM, at most {MAX_CERTIFICATE_BYTES:,} bytes", _parse_certificates
+)
+SUBNETS = ids("subnet", "subnets", most=16)
+SECURITY_GROUPS = ids("sg", "security groups", most=5)
+VPC_ID = matching(r"vpc-[0-9a-f]{8,17}", "the id of a VPC")
+ROUTE_TABLES = ids("rtb", "route tables", most=50)

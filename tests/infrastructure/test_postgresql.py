@@ -1,0 +1,269 @@
+"""A PostgreSQL feed: its function in the VPC, what it may do, and the endpoints that it needs."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App
+
+from gates.plugin import guard
+from local.server import PROJECT
+from stacks.context import settings_from_context
+from stacks.ingest_stack import IngestStack
+from tests.infrastructure.conftest import (
+    BUCKET,
+    BUCKET_NOTIFICATIONS,
+    FUNCTION,
+    INGEST,
+    LOG_GROUP,
+    POSTGRESQL,
+    QUEUE,
+    SECRET_ARN,
+    SWEEP,
+    TABLE,
+    Synthesize,
+    Synthesized,
+    arn,
+)
+from tests.permissions import Permission, allowed
+from tests.templates import readable, statements_of
+
+POLICY = "AWS::IAM::Policy"
+ENDPOINT = "AWS::EC2::VPCEndpoint"
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+BY_PASSWORD: dict[str, Any] = {**POSTGRESQL, "database_resource_id": None, "database_secret": SECRET_ARN}
+
+# https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaVPCAccessExecutionRole.html
+NETWORK = {
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+}
+
+FEEDS: dict[str, dict[str, Any]] = {
+    "orders": {"key_prefix": "orders/"},
+    "vendors": {**POSTGRESQL, "key_prefix": "vendors/"},
+    "prices": {
+        **BY_PASSWORD,
+        "key_prefix": "prices/",
+        "database_table": "prices",
+        "subnets": ["subnet-0a1b2c3d4e5f60719", "subnet-0a1b2c3d4e5f6071a"],
+        "security_groups": ["sg-0a1b2c3d4e5f60718", "sg-0a1b2c3d4e5f60719"],
+    },
+}
+VPC: dict[str, Any] = {"vpc_endpoints": "vpc-0a1b2c3d4e5f60718", "route_tables": ["rtb-0a1b2c3d4e5f60718"]}
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Synthesized:
+    """One feed in DynamoDB, two in PostgreSQL, and the endpoints of their VPC."""
+    return Synthesized(feeds=FEEDS, **VPC)
+
+
+def statements(stack: Synthesized, effect: str, role: str = f"{INGEST}Role") -> list[Any]:
+    found = statements_of(role, readable(stack.template["Resources"]))
+    return [statement for statement in found if statement["Effect"] == effect]
+
+
+class TestFunction:
+    def test_is_told_its_database_and_table(self, postgresql: Synthesized) -> None:
+        variables = postgresql.only(FUNCTION, INGEST)["Properties"]["Environment"]["Variables"]
+        assert variables["ROWS_TABLE"] == "vendors"
+        assert json.loads(variables["DATABASE"]) == {
+            "host": "vendors.cluster-abcdefghijkl.eu-central-1.rds.amazonaws.com",
+            "port": 5432,
+            "name": "erp",
+            "user": "csv_ingest",
+            "secret": "",
+            "ca": "",
+        }
+
+    def test_is_told_which_secret_has_the_password(self, synthesize: Synthesize) -> None:
+        variables = synthesize(**BY_PASSWORD).only(FUNCTION, INGEST)["Properties"]["Environment"]["Variables"]
+        assert json.loads(variables["DATABASE"])["secret"] == SECRET_ARN
+
+    def test_of_dynamodb_is_told_no_database(self, mixed: Synthesized) -> None:
+        variables = mixed.only(FUNCTION, "IngestOrders")["Properties"]["Environment"]["Variables"]
+        assert variables["DATABASE"] == "{}"
+
+    def test_says_where_the_rows_go(self, mixed: Synthesized) -> None:
+        orders, vendors = (mixed.only(FUNCTION, f"Ingest{name}")["Properties"] for name in ("Orders", "Vendors"))
+        assert orders["Description"] == "Writes every row of an uploaded CSV file to DynamoDB exactly once."
+        assert vendors["Description"] == "Writes every row of an uploaded CSV file to PostgreSQL exactly once."
+
+    def test_is_alone_in_the_vpc(self, mixed: Synthesized) -> None:
+        networks = {id_: each["Properties"].get("VpcConfig") for id_, each in mixed.all(FUNCTION).items()}
+        assert {id_: network for id_, network in networks.items() if network} == {
+            mixed.id_of(FUNCTION, "IngestVendors"): {
+                "SubnetIds": ["subnet-0a1b2c3d4e5f60718", "subnet-0a1b2c3d4e5f60719"],
+                "SecurityGroupIds": ["sg-0a1b2c3d4e5f60718"],
+            },
+            mixed.id_of(FUNCTION, "IngestPrices"): {
+                "SubnetIds": FEEDS["prices"]["subnets"],
+                "SecurityGroupIds": FEEDS["prices"]["security_groups"],
+            },
+        }
+
+    def test_is_created_after_lambda_may_join_the_vpc(self, postgresql: Synthesized) -> None:
+        assert postgresql.id_of(POLICY, "NetworkInterfaces") in postgresql.only(FUNCTION, INGEST)["DependsOn"]
+
+    def test_takes_ten_connections_unless_told_otherwise(self, mixed: Synthesized, synthesize: Synthesize) -> None:
+        def reserved(stack: Synthesized, function: str) -> int:
+            found: int = stack.only(FUNCTION, function)["Properties"]["ReservedConcurrentExecutions"]
+            return found
+
+        assert (reserved(mixed, "IngestOrders"), reserved(mixed, "IngestVendors")) == (50, 10)
+        assert reserved(synthesize(**POSTGRESQL, reserved_concurrency=50), INGEST) == 50
+
+
+class TestPermissions:
+    @pytest.mark.parametrize(
+        ("login", "expected"),
+        [
+            (
+                POSTGRESQL,
+                Permission(
+                    "rds-db:connect",
+                    "arn:${AWS::Partition}:rds-db:${AWS::Region}:${AWS::AccountId}:dbuser:"
+                    "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/csv_ingest",
+                ),
+            ),
+            (BY_PASSWORD, Permission("secretsmanager:GetSecretValue", SECRET_ARN)),
+        ],
+        ids=["IAM", "secret"],
+    )
+    def test_are_exactly_these(self, synthesize: Synthesize, login: dict[str, Any], expected: Permission) -> None:
+        stack = synthesize(**login)
+        bucket, files, ingest, failures, log_group = (
+            str(readable(arn(stack.id_of(kind, name))))
+            for kind, name in ((BUCKET, ""), (TABLE, ""), (FUNCTION, INGEST), (QUEUE, ""), (LOG_GROUP, INGEST))
+        )
+        needed = {
+            f"{bucket}/*": {"s3:GetObjectVersion"},
+            files: {"dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:Query", "dynamodb:UpdateItem"},
+            ingest: {"lambda:InvokeFunction"},
+            failures: {"sqs:SendMessage"},
+            log_group: {"logs:CreateLogStream", "logs:PutLogEvents"},
+            "*": NETWORK,
+        }
+        found = set(allowed(statements(stack, "Allow")))
+        assert found == {expected} | {Permission(action, on) for on, actions in needed.items() for action in actions}
+
+    def test_of_the_network_are_denied_to_the_code(self, postgresql: Synthesized) -> None:
+        [denied] = statements(postgresql, "Deny")
+        assert set(denied["Action"]) == NETWORK
+        assert denied["Resource"] == "*"
+        function = readable(arn(postgresql.id_of(FUNCTION, INGEST)))
+        assert denied["Condition"] == {"ArnEquals": {"lambda:SourceFunctionArn": function}}
+
+    def test_of_other_functions_stay_as_they_were(self, mixed: Synthesized) -> None:
+        for role in (f"{INGEST}OrdersRole", f"{SWEEP}Role"):
+            found = [*statements(mixed, "Allow", role), *statements(mixed, "Deny", role)]
+            assert not re.search("ec2:|rds-db:|secretsmanager:", str(found))
+
+    def test_decrypt_the_secret_through_its_service_only(self, synthesize: Synthesize) -> None:
+        found = statements(synthesize(**BY_PASSWORD, kms_key=KEY), "Allow")
+        via = [each["Condition"]["StringEquals"]["kms:ViaService"] for each in found if each["Resource"] == KEY]
+        assert "secretsmanager.${AWS::Region}.${AWS::URLSuffix}" in via
+        without = [each for each in statements(synthesize(**POSTGRESQL, kms_key=KEY), "Allow") if "kms" in str(each)]
+        assert without
+        assert "secretsmanager" not in str(without)
+
+
+class TestResources:
+    def test_have_no_rows_table_in_dynamodb(self, postgresql: Synthesized) -> None:
+        assert [id_.rstrip("0123456789ABCDEF") for id_ in postgresql.all(TABLE)] == ["StorageFiles"]
+
+    def test_outputs_name_the_table_in_postgresql(self, mixed: Synthesized, postgresql: Synthesized) -> None:
+        assert mixed.template["Outputs"]["RowsTableNamePrices"]["Value"] == "prices"
+        assert mixed.template["Outputs"]["RowsTableNameOrders"]["Value"] == {"Ref": mixed.id_of(TABLE, "RowsOrders")}
+        assert postgresql.template["Outputs"]["RowsTableName"]["Value"] == "vendors"
+
+    def test_dashboard_shows_connections_instead_of_write_units(
+        self, mixed: Synthesized, postgresql: Synthesized
+    ) -> None:
+        assert {"vendors: Connections that failed", "orders: Write capacity consumed"} <= titles(mixed)
+        assert not {"orders: Connections that failed", "vendors: Write capacity consumed"} & titles(mixed)
+        # A single feed has the ledger's write units beside its own.
+        assert {"Connections that failed", "Write capacity consumed"} <= titles(postgresql)
+
+
+class TestGates:
+    @pytest.fixture(params=[FEEDS, {"vendors": FEEDS["vendors"]}, {"prices": FEEDS["prices"]}], ids=list)
+    def checked(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+        """The folder of a synthesis that passed the checks."""
+        app = App(outdir=str(tmp_path), context={"aws:cdk:bundling-stacks": []})
+        settings = settings_from_context({"feeds": request.param, **VPC})
+        IngestStack(app, settings.stack_id, settings=settings)
+        guard(app)
+        app.synth()
+        return tmp_path
+
+    def test_find_nothing(self, checked: Path) -> None:
+        plugins = json.loads((checked / "validation-report.json").read_text())["pluginReports"]
+        assert [violation for each in plugins for violation in each["violations"]] == []
+
+    def test_accept_every_resource_in_one_policy_only(self, checked: Path) -> None:
+        resources = json.loads((checked / "CsvIngest.template.json").read_text())["Resources"]
+        accepted = {id_ for id_, each in resources.items() if "Resource::*" in json.dumps(each.get("Metadata"))}
+        assert accepted == {id_ for id_ in resources if "NetworkInterfaces" in id_}
+
+
+class TestEndpoints:
+    def test_exist_only_if_they_are_asked_for(self, postgresql: Synthesized) -> None:
+        assert not postgresql.all(ENDPOINT)
+        assert not postgresql.all("AWS::EC2::SecurityGroup")
+
+    @pytest.mark.parametrize("service", ["s3", "dynamodb"])
+    def test_of_storage_are_routes(self, mixed: Synthesized, service: str) -> None:
+        assert mixed.only(ENDPOINT, service.capitalize())["Properties"] == {
+            "ServiceName": {"Fn::Join": ["", ["com.amazonaws.", {"Ref": "AWS::Region"}, f".{service}"]]},
+            "VpcEndpointType": "Gateway",
+            "VpcId": "vpc-0a1b2c3d4e5f60718",
+            "RouteTableIds": ["rtb-0a1b2c3d4e5f60718"],
+        }
+
+    @pytest.mark.parametrize("service", ["sqs", "lambda", "secretsmanager"])
+    def test_of_services_are_in_the_feeds_subnets(self, mixed: Synthesized, service: str) -> None:
+        assert mixed.only(ENDPOINT, service.capitalize())["Properties"] == {
+            "ServiceName": {"Fn::Join": ["", ["com.amazonaws.", {"Ref": "AWS::Region"}, f".{service}"]]},
+            "VpcEndpointType": "Interface",
+            "VpcId": "vpc-0a1b2c3d4e5f60718",
+            "SubnetIds": ["subnet-0a1b2c3d4e5f60718", "subnet-0a1b2c3d4e5f60719", "subnet-0a1b2c3d4e5f6071a"],
+            "SecurityGroupIds": [{"Fn::GetAtt": [mixed.id_of("AWS::EC2::SecurityGroup"), "GroupId"]}],
+            "PrivateDnsEnabled": True,
+        }
+
+    def test_admit_the_feeds_functions_and_nobody_else(self, mixed: Synthesized) -> None:
+        group = mixed.only("AWS::EC2::SecurityGroup")["Properties"]
+        assert group["SecurityGroupIngress"] == [
+            {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "SourceSecurityGroupId": feed}
+            for feed in ("sg-0a1b2c3d4e5f60718", "sg-0a1b2c3d4e5f60719")
+        ]
+
+    def test_of_secrets_exist_only_for_a_secret(self) -> None:
+        stack = Synthesized(feeds={"vendors": FEEDS["vendors"]}, **VPC)
+        assert len(stack.all(ENDPOINT)) == 4
+        assert "secretsmanager" not in str(stack.all(ENDPOINT))
+
+    def test_are_there_before_the_first_event(self, mixed: Synthesized) -> None:
+        assert set(mixed.all(ENDPOINT)) <= set(mixed.only(BUCKET_NOTIFICATIONS)["DependsOn"])
+
+
+def test_the_documented_example_can_be_deployed() -> None:
+    page = (PROJECT / "docs" / "settings.md").read_text().partition("\n## PostgreSQL\n")[2]
+    feeds, endpoints = (json.loads(f"{{{block.strip().rstrip(',')}}}") for block in page.split("```")[1:4:2])
+    settings = settings_from_context(feeds | endpoints)
+    assert [feed.name for feed in settings.postgresql_feeds] == ["vendors"]
+    assert settings.vpc_endpoints
+
+
+def titles(stack: Synthesized) -> set[str]:
+    body = json.loads(readable(stack.only("AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"]))
+    return {widget["properties"]["title"] for widget in body["widgets"]}
