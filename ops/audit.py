@@ -1,13 +1,24 @@
 """Is everything there? The objects in the bucket, read again, against the destination and the ledger."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from csv_ingest import csvfile, source
 from csv_ingest.ledger import COMPLETE, REJECTED, SETTLED, FileRecord
-from csv_ingest.model import FileFormat, ObjectVersion, RejectedRow, Row, RowCounts, RowKey, UnreadableFile, Upload
+from csv_ingest.model import (
+    FileFormat,
+    ForeignItem,
+    ObjectVersion,
+    RejectedRow,
+    Row,
+    RowCounts,
+    RowKey,
+    StoredRow,
+    UnreadableFile,
+    Upload,
+)
 from ops.expectations import Expectations
 from ops.feed import Feed
 from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
@@ -111,8 +122,12 @@ class _Audit:
 
     def scan_rows(self) -> int:
         """Compare everything in the destination with what is expected; returns how many rows were expected."""
+        with closing(self.feed.destination) as destination:
+            return self._compare_all(destination.scan())
+
+    def _compare_all(self, stored: Iterable[StoredRow | ForeignItem]) -> int:
         rows = 0
-        for scanned, found in enumerate(self.feed.destination.scan()):
+        for scanned, found in enumerate(stored):
             key, expected = found.key, self.expected.meet(found.key)
             if expected:
                 rows += 1

@@ -40,7 +40,7 @@ class Checked:
     parts: int = 0
     """In which the file would be ingested; 0 if it would be ingested in one piece."""
     write_units: int = 0
-    """About as many as the destination and the ledger would take."""
+    """About as many as DynamoDB would take, for the rows and for the ledger; rows in PostgreSQL take none."""
 
     @property
     def stored(self) -> int:
@@ -77,6 +77,7 @@ def check(
 
 
 def _check_rows(feed: Feed, version: ObjectVersion, reading: "_Reading", checked: Checked, shown: int | None) -> None:
+    are_in_dynamodb = feed.config.postgresql is None
     with Expectations.on_disk() as expected, reading.open(0) as stream:
         for row in csvfile.read_rows(stream, feed.config.format):
             checked.rows += 1
@@ -84,7 +85,7 @@ def _check_rows(feed: Feed, version: ObjectVersion, reading: "_Reading", checked
                 checked.rejected += 1
                 if shown is None or len(checked.rejects) < shown:
                     checked.rejects.append(reject)
-            elif isinstance(row, Row):
+            elif are_in_dynamodb and isinstance(row, Row):
                 checked.write_units += -(-item_size(version.etag, row) // 1024)
     of_parts = checked.parts * PART_UNITS or checked.rows // Tuning().checkpoint_rows
     checked.write_units += FILE_UNITS + of_parts + checked.rejected

@@ -1,5 +1,6 @@
 """A feed of a deployed pipeline: its function, its rows table, and which uploads are its own."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,14 +11,17 @@ from csv_ingest import source
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination
-from csv_ingest.destinations.dynamodb import DynamoDbDestination
-from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.destinations.opening import open_destination
 from csv_ingest.model import Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+
+
+class NoPort(Exception):
+    """The near end of a tunnel has no port that is a number."""
 
 
 class Notification(NamedTuple):
@@ -52,6 +56,7 @@ class Feed:
     """Of its outputs; empty for the feed `default`."""
     function: str
     rows_table: str
+    """In DynamoDB or in PostgreSQL."""
     pipeline: Deployed = field(repr=False, compare=False)
 
     @cached_property
@@ -67,7 +72,23 @@ class Feed:
     @cached_property
     def destination(self) -> Destination:
         """Where the rows are."""
-        return DynamoDbDestination(DynamoDbTable(self.pipeline.dynamodb, self.rows_table, deadline=Deadline.never()))
+        return open_destination(
+            self.config, self.pipeline.dynamodb, deadline=Deadline.never(), address=self.database_address
+        )
+
+    @property
+    def database_address(self) -> tuple[str, int] | None:
+        """Where its database is reached; None for a feed with DynamoDB.
+
+        That is the near end of a tunnel, if libpq's variables PGHOSTADDR and PGPORT name one, as they do for psql.
+        Whatever the address, the certificate has to be that of the database's host. Raises NoPort.
+        """
+        if not (database := self.config.postgresql):
+            return None
+        port = os.environ.get("PGPORT") or str(database.port)
+        if not port.isdecimal():
+            raise NoPort(f"PGPORT is {port!r}, and has to be a number")
+        return os.environ.get("PGHOSTADDR") or database.host, int(port)
 
     @cached_property
     def triggers(self) -> list[tuple[str, str]]:

@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 from csv_ingest.csvfile import cells
-from csv_ingest.destinations.dynamodb import RESERVED
 from csv_ingest.model import FileFormat
 from ops.checking import names_and_cells
 
@@ -17,26 +17,34 @@ TYPES = ("boolean", "integer", "decimal", "date", "timestamp")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 """What a column can be called in the destination."""
 
+MAX_INTEGER = 2**63 - 1
+"""A larger number is proposed as a decimal: not every destination has larger integers."""
+
 _CODE = re.compile(r"\+|-?0[0-9]")
 """How a cell begins that has digits and is no number, such as an article number or a telephone number."""
 
 
-def propose(format_: FileFormat, file: Path, progress: Callable[[str], None] = lambda _: None) -> dict[str, str]:
+def propose(
+    format_: FileFormat, file: Path, *, reserved: Collection[str], progress: Callable[[str], None] = lambda _: None
+) -> dict[str, str]:
     """The declaration of each column of a local file whose cells all have a type other than text.
 
-    A column without a cell that is filled is left out, and the id column. Raises UnreadableFile.
+    A column without a cell that is filled is left out, and the id column. No column gets one of the names that are
+    reserved in the destination. Raises UnreadableFile.
     """
     records = names_and_cells(replace(format_, columns=()), file, progress)
-    return declarations(next(records, []), records, format_)
+    return declarations(next(records, []), records, format_, reserved=reserved)
 
 
-def declarations(names: Sequence[str], records: Iterable[Sequence[str]], format_: FileFormat) -> dict[str, str]:
+def declarations(
+    names: Sequence[str], records: Iterable[Sequence[str]], format_: FileFormat, *, reserved: Collection[str]
+) -> dict[str, str]:
     """The declaration of each column, by its name, from the records below the header."""
     candidates = [_Candidates(format_.decimal_separator) for _ in names]
     for record in records:
         for candidate, cell in zip(candidates, record, strict=True):
             candidate.look_at(cell)
-    taken = set(RESERVED)
+    taken = set(reserved)
     proposed = {}
     for name, candidate in zip(names, candidates, strict=True):
         if name != format_.id_column and (type_ := candidate.type):
@@ -72,10 +80,10 @@ def _is_of_type(type_: str, convert: cells.Convert, cell: str) -> bool:
     if (type_ == "boolean" and cell in "01") or (type_ in ("integer", "decimal") and _CODE.match(cell)):
         return False
     try:
-        convert(cell)
+        value = convert(cell)
     except ValueError:
         return False
-    return True
+    return type_ != "integer" or (isinstance(value, Decimal) and -MAX_INTEGER <= value <= MAX_INTEGER)
 
 
 def _possible_names(name: str) -> Iterator[str]:

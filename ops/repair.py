@@ -1,6 +1,7 @@
 """Mend what an audit found wrong."""
 
 from collections.abc import Collection, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from csv_ingest import csvfile, source
@@ -75,9 +76,9 @@ def _restore_rows(pipeline: Pipeline, version: ObjectVersion, lines: set[int]) -
         # A row of a later line may be stored, which a part would note before it replaces the row.
         pipeline.files.mark_duplicate_ids(version.etag, feed.name)
     restored = 0
-    with source.open_object(version, pipeline.s3) as stream:
+    with closing(feed.destination) as destination, source.open_object(version, pipeline.s3) as stream:
         for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
             if isinstance(row, Row) and row.line in lines:
-                feed.destination.overwrite(version.etag, row)
+                destination.overwrite(version.etag, row)
                 restored += 1
     return restored

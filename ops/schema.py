@@ -26,14 +26,19 @@ def statements(config: IngestConfig) -> list[str]:
     ]
 
 
-def _columns(config: IngestConfig) -> str:
+def column_types(config: IngestConfig) -> dict[str, str]:
+    """The type of each column that the table has to have, as SQL has it, by name."""
     # Of the key, so that an upgrade of the server's collations cannot damage the index.
-    own = [
-        quoted(name) + (f' {type_} COLLATE "C" NOT NULL' if type_ == "text" else f" {type_} NOT NULL")
-        for name, type_ in OWN_COLUMNS.items()
+    own = {name: f'{type_} COLLATE "C"' if type_ == "text" else type_ for name, type_ in OWN_COLUMNS.items()}
+    return own | {column.stored_as: TYPES[column.type] for column in config.format.columns}
+
+
+def _columns(config: IngestConfig) -> str:
+    columns = [
+        f"{quoted(name)} {type_}{' NOT NULL' if name in OWN_COLUMNS else ''}"
+        for name, type_ in column_types(config).items()
     ]
-    declared = [f"{quoted(column.stored_as)} {TYPES[column.type]}" for column in config.format.columns]
-    return ",\n    ".join([*own, *declared, 'PRIMARY KEY ("etag", "id")'])
+    return ",\n    ".join([*columns, 'PRIMARY KEY ("etag", "id")'])
 
 
 def _schema(config: IngestConfig, user: str) -> list[str]:

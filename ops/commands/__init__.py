@@ -4,13 +4,14 @@ Each one is: options in, a call of another module, its result shown, an exit cod
 show what several commands have to show.
 """
 
+import os
 from typing import Any
 
 import click
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest.model import UnreadableFile
+from csv_ingest.model import ItemsNotRead, RowsNotWritten, UnreadableFile
 from ops import display
 from ops.commands.audit import audit_command
 from ops.commands.backfill import backfill_command
@@ -18,8 +19,10 @@ from ops.commands.check import check_command
 from ops.commands.pause import pause_command, resume_command
 from ops.commands.redrive import redrive_command
 from ops.commands.rejects import rejects_command
+from ops.commands.schema import schema_command
 from ops.commands.status import status_command
 from ops.commands.upload import upload_command
+from ops.feed import NoPort
 from ops.pipeline import NoFeed, NotDeployed, Pipeline
 
 __all__ = ["main"]
@@ -29,18 +32,33 @@ NOT_REACHED = (ClientError, BotoCoreError, Boto3Error)
 """What AWS answered, or that it did not answer."""
 
 
+UNUSABLE = (NotDeployed, NoFeed, NoPort, UnreadableFile, PermissionError, UnicodeEncodeError)
+"""What a command cannot work with. UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8."""
+
+
 class _Group(click.Group):
-    """Says what AWS answered in one line instead of a traceback, and nothing unescaped."""
+    """Says what AWS or a database answered in one line instead of a traceback, and nothing unescaped."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        # UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8.
-        except (*NOT_REACHED, NotDeployed, NoFeed, UnreadableFile, PermissionError, UnicodeEncodeError) as error:
+        except (*NOT_REACHED, *UNUSABLE) as error:
             raise click.ClickException(display.escaped(str(error))) from error
+        except (RowsNotWritten, ItemsNotRead) as error:
+            raise click.ClickException(display.escaped(_with_way(str(error)))) from error
         except click.ClickException as error:
             error.message = display.escaped(error.message)  # type: ignore[misc] # click shows it with the usage
             raise
+
+
+def _with_way(reason: str) -> str:
+    """Why a destination did not answer; if it could not be reached, also how it can be."""
+    if not reason.startswith("the connection to "):
+        return reason
+    given = " and ".join(f"{name}={os.environ[name]}" for name in ("PGHOSTADDR", "PGPORT") if os.environ.get(name))
+    if given:
+        return f"{reason}: it was made to {given}: is the tunnel open?"
+    return f"{reason}: from outside of its network, open a tunnel, and set PGHOSTADDR and PGPORT to the near end"
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,6 +74,7 @@ def main(ctx: click.Context, stack: str) -> None:
 
 
 for verb in (
+    schema_command,
     check_command,
     upload_command,
     status_command,

@@ -58,7 +58,7 @@ def _feed(pipeline: Pipeline, name: str | None) -> Feed:
 
 def _propose(feed: Feed, file: Path) -> None:
     with display.working(f"reading {file.name}") as show:
-        proposed = propose(feed.config.format, file, show)
+        proposed = propose(feed.config.format, file, reserved=feed.destination.reserved, progress=show)
     display.print_json(proposed)
     with_text = [name for name in header_of(feed.config.format, file) if name not in proposed]
     if with_text:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csv_ingest.csvfile import cells
+from csv_ingest.destinations import postgresql
 from csv_ingest.destinations.dynamodb import RESERVED
 from csv_ingest.model import Column, FileFormat
 from ops.proposing import NAME, TYPES, declarations
@@ -35,6 +36,8 @@ some_cells = st.lists(
         (["0.5"], "decimal"),
         (["00.5"], None),
         (["1,5"], None),
+        (["9223372036854775807", "-9223372036854775807"], "integer"),
+        (["9223372036854775808"], "decimal"),
         (["9" * 39], None),
         (["2026-11-25"], "date"),
         (["2026-02-30"], None),
@@ -47,21 +50,21 @@ some_cells = st.lists(
     ],
 )
 def test_the_narrowest_type_that_fits_is_proposed(column: list[str], type_: str | None) -> None:
-    found = declarations(["x"], [[cell] for cell in column], FORMAT)
+    found = declarations(["x"], [[cell] for cell in column], FORMAT, reserved=RESERVED)
     assert found == ({} if type_ is None else {"x": type_})
 
 
 def test_decimal_commas_are_those_of_the_feed() -> None:
-    assert declarations(["x"], [["1,5"]], FileFormat("id", ",", "utf-8", ",")) == {"x": "decimal"}
+    assert declarations(["x"], [["1,5"]], FileFormat("id", ",", "utf-8", ","), reserved=RESERVED) == {"x": "decimal"}
 
 
 def test_the_id_stays_text() -> None:
-    assert declarations(["id", "x"], [["1", "1"]], FORMAT) == {"x": "integer"}
+    assert declarations(["id", "x"], [["1", "1"]], FORMAT, reserved=RESERVED) == {"x": "integer"}
 
 
 def test_names_in_the_destination_are_possible_and_different() -> None:
     names = ["line", "Größe (cm)", "Grosse cm", "Grosse_cm", "2026", "日本", "x" * 80]
-    assert declarations(names, [["1"] * len(names)], FORMAT) == {
+    assert declarations(names, [["1"] * len(names)], FORMAT, reserved=RESERVED) == {
         "line": "integer as line_2",
         "Größe (cm)": "integer as Groe_cm",
         "Grosse cm": "integer as Grosse_cm",
@@ -72,12 +75,20 @@ def test_names_in_the_destination_are_possible_and_different() -> None:
     }
 
 
+def test_names_of_the_destination_itself_are_not_proposed() -> None:
+    names = ["nr", "id", "xmin"]
+    assert declarations(names, [["1"] * 3], FileFormat("nr", ",", "utf-8"), reserved=postgresql.RESERVED) == {
+        "id": "integer as id_2",
+        "xmin": "integer as xmin_2",
+    }
+
+
 @given(st.lists(st.text(min_size=1), unique=True, max_size=4), st.lists(some_cells, max_size=4))
 def test_every_cell_fits_what_is_proposed(names: list[str], columns: list[list[str]]) -> None:
     records = [
         [column[row] if row < len(column) else "" for column in (columns + [[]] * 4)[: len(names)]] for row in range(4)
     ]
-    proposed = declarations(names, records, FORMAT)
+    proposed = declarations(names, records, FORMAT, reserved=RESERVED)
     assert json.loads(json.dumps(proposed)) == proposed
     parsed = [Column.parse(*each) for each in proposed.items()]
     stored_as = [column.stored_as for column in parsed]

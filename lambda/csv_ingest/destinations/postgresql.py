@@ -121,7 +121,7 @@ class PostgresqlDestination:
         """The type of each column of the table. Raises RowsNotWritten if the table cannot hold the rows exactly."""
         found = dict(self._connection.read(_COLUMNS_OF_TABLE, table=self._table))
         if wrong := wrong_columns(found, self._declared):
-            there = f"{self._name}: {'; '.join(wrong)}" if found else f"there is no table {self._name}"
+            there = f"{self._name}: {'; '.join(wrong.values())}" if found else f"there is no table {self._name}"
             raise RowsNotWritten(f"{there}: run the statements that `python -m ops schema` prints")
         return found
 
@@ -165,14 +165,14 @@ class PostgresqlDestination:
         return StoredRow(RowKey(etag, id_), etag, line, data, by_name)
 
 
-def wrong_columns(found: Mapping[str, str], declared: Sequence[Column]) -> list[str]:
-    """What keeps a table from holding rows exactly. `found` has the types of its columns by their names."""
+def wrong_columns(found: Mapping[str, str], declared: Sequence[Column]) -> dict[str, str]:
+    """What keeps a table from holding rows exactly, by column. `found` has the types of its columns by their names."""
     needed = OWN_COLUMNS | {column.stored_as: TYPES[column.type] for column in declared}
-    return [
-        f"column {name} is {found[name]} and has to be {type_}" if name in found else f"column {name} is missing"
+    return {
+        name: f"column {name} is {found[name]} and has to be {type_}" if name in found else f"column {name} is missing"
         for name, type_ in needed.items()
         if found.get(name) != type_
-    ]
+    }
 
 
 def quoted(name: str) -> str:

@@ -1,0 +1,82 @@
+"""`schema`."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from ops import display
+from ops.commands import options
+from ops.feed import Feed
+from ops.pipeline import Pipeline
+from ops.schema import statements
+from ops.schema_check import CheckedSchema, check_schema
+
+
+@click.command(name="schema", epilog="Example: python -m ops schema --feed vendors --check")
+@click.option("--feed", metavar="NAME", help="Only this feed; without it, all with PostgreSQL.")
+@click.option("--check", "check_", is_flag=True, help="Compare with what is there instead.")
+@options.as_json
+@click.pass_obj
+def schema_command(find: options.Find, *, feed: str | None, check_: bool, json_: bool) -> None:
+    """Print the SQL that a feed with PostgreSQL needs.
+
+    It creates the table, and the role of the function; the owner of the tables runs it. With --check, logs in as the
+    function does, and says what is not as it has to be: exit code 1 if rows could not be stored. PGHOSTADDR and PGPORT
+    are the near end of a tunnel, if there is one.
+    """
+    feeds = _feeds(find(), feed)
+    if check_:
+        _check(feeds, json_=json_)
+    elif json_:
+        display.print_json([_about(each) | {"statements": statements(each.config)} for each in feeds])
+    else:
+        _print(feeds)
+
+
+def _feeds(pipeline: Pipeline, name: str | None) -> Sequence[Feed]:
+    found = [each for each in options.feeds_named(pipeline, name) if each.config.postgresql]
+    if not found:
+        of_feed = f"the feed {name} has" if name else "all feeds have"
+        raise click.UsageError(f"{of_feed} DynamoDB as destination, which needs no schema")
+    return found
+
+
+def _about(feed: Feed) -> dict[str, object]:
+    return {"feed": feed.name, "table": feed.config.rows_table}
+
+
+def _print(feeds: Sequence[Feed]) -> None:
+    for feed in feeds:
+        if database := feed.config.postgresql:
+            display.say(f"-- The feed {feed.name}: in the database {database.name} of {database.host}")
+            for statement in statements(feed.config):
+                for line in f"{statement};".split("\n"):
+                    display.say(line)
+            if database.secret:
+                display.say(f'\\password "{database.user}"')
+    display.say("Run this in psql as the owner of the tables, who needs CREATEROLE for the role.", err=True)
+    if any(feed.config.postgresql and feed.config.postgresql.secret for feed in feeds):
+        display.say("\\password asks for a password: give it that of the secret.", err=True)
+    chosen = ["--feed", feeds[0].name] if len(feeds) == 1 else []
+    display.say(f"Then look whether all is there: {display.command('schema', *chosen, '--check')}", err=True)
+
+
+def _check(feeds: Sequence[Feed], *, json_: bool) -> None:
+    with display.working("looking at the tables"):
+        checked = [(feed, check_schema(feed.config, feed.database_address)) for feed in feeds]
+    if json_:
+        display.print_json([_about(feed) | vars(found) for feed, found in checked])
+    else:
+        for feed, found in checked:
+            _print_checked(feed, found)
+    sys.exit(1 if any(found.problems for _, found in checked) else 0)
+
+
+def _print_checked(feed: Feed, found: CheckedSchema) -> None:
+    for problem in found.problems:
+        display.say(f"{feed.name}: {problem}")
+    for warning in found.warnings:
+        display.say(f"{feed.name}: warning: {warning}")
+    if not found.problems:
+        display.say(f"{feed.name}: the table {feed.config.rows_table} is as it has to be.")
