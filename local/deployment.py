@@ -70,11 +70,11 @@ class Deployment:
                 rows |= self._rows_in_postgresql(feed)
         return rows
 
-    def select(self, sql: str, feed: Feed) -> list[list[Any]]:
-        """What the server of a PostgreSQL feed answers its administrator."""
+    def select(self, sql: str, feed: Feed, **parameters: str) -> list[list[Any]]:
+        """What the server of a PostgreSQL feed answers its administrator, each `:name` a parameter."""
         assert self.postgresql and feed.config.postgresql  # noqa: S101, PT018
         with replace(self.postgresql, database=feed.config.postgresql.name).connect() as connection:
-            rows: list[list[Any]] = connection.run(sql)
+            rows: list[list[Any]] = connection.run(sql, **parameters)
         return rows
 
     def _rows_in_postgresql(self, feed: Feed) -> dict[str, TableRow]:

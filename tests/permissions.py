@@ -17,7 +17,7 @@ class Permission(NamedTuple):
     resource: str
 
 
-def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permission]:  # noqa: PLR0911  a table
+def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permission]:  # noqa: C901, PLR0911  a table
     """What IAM asks for a call. Raises NotImplementedError for one that is not known here.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/
@@ -46,6 +46,8 @@ def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permi
         case "sqs", "SendMessage" | "GetQueueAttributes":
             name = params["QueueUrl"].rpartition("/")[2]
             return {Permission(f"sqs:{operation}", f"arn:aws:sqs:{_REGION}:{name}")}
+        case "secretsmanager", "GetSecretValue":
+            return {Permission("secretsmanager:GetSecretValue", params["SecretId"])}
         case "lambda", "Invoke":
             return {Permission("lambda:InvokeFunction", f"arn:aws:lambda:{_REGION}:function:{params['FunctionName']}")}
     raise NotImplementedError(f"{service}.{operation}: which action does it need?")
