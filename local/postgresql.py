@@ -8,9 +8,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import trustme
@@ -36,6 +37,8 @@ class LocalPostgresql:
     folder: Path
     """Of everything that the run writes; deleted after the run."""
     process: Process
+    idle: list[Connection] = field(default_factory=list, repr=False)
+    """Connections that `run` uses again."""
 
     def connect(self) -> Connection:
         """A new connection of the administrator. Raises pg8000's errors."""
@@ -48,14 +51,33 @@ class LocalPostgresql:
         """The process id of the server itself, of which the others are children."""
         return int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
 
+    def run(self, sql: str, **parameters: Any) -> list[list[Any]]:
+        """Run a statement as the administrator. Raises pg8000's errors."""
+        connection = self.idle.pop() if self.idle else self.connect()
+        try:
+            rows: list[list[Any]] = connection.run(sql, **parameters)
+        except BaseException:
+            with suppress(InterfaceError, OSError):
+                connection.close()  # the server may be gone
+            raise
+        self.idle.append(connection)
+        return rows
+
+    def close(self) -> None:
+        """Close the connections of `run`."""
+        while self.idle:
+            with suppress(InterfaceError, OSError):
+                self.idle.pop().close()
+
     @contextmanager
     def slower(self, delay: float) -> Iterator["LocalPostgresql"]:
         """The same server, whose answers are `delay` seconds late."""
         backend = (self.folder / "backend").read_text()
         with _served(self.folder, backend=backend, delay=delay) as (port, process):
-            server = replace(self, port=port, process=process)
+            server = replace(self, port=port, process=process, idle=[])
             _wait_until_it_answers(server)
-            yield server
+            with closing(server):
+                yield server
 
 
 @contextmanager
@@ -80,7 +102,8 @@ def local_postgresql() -> Iterator[LocalPostgresql]:
         with _served(folder, backend=backend) as (port, process):
             server = LocalPostgresql(port, user, password, dsn.path.strip("/") or "postgres", ca, folder, process)
             _wait_until_it_answers(server)
-            yield server
+            with closing(server):
+                yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

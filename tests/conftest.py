@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from local.postgresql import LocalPostgresql, local_postgresql
 from local.server import LocalAws, local_aws
 
 pytest_plugins = ["tests.least_privilege"]
@@ -29,6 +30,13 @@ def recorded_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def aws(recorded_calls: Path) -> Iterator[LocalAws]:
     with recorded_aws(recorded_calls) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[LocalPostgresql]:
+    """Fails, and says why, if the server does not start: no test is skipped."""
+    with local_postgresql() as running:
         yield running
 
 

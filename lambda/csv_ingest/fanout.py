@@ -50,13 +50,14 @@ def run_part(delivery: Delivery, job: PartJob, counted: RowCounts) -> loader.Loa
     start = plan.parts[job.number]
     end = plan.parts[job.number + 1].byte if job.number + 1 < len(plan.parts) else None
     store = delivery.row_store()
+    most = delivery.destination.max_fetch if job.is_check else delivery.destination.max_insert
     with delivery.open(start.byte, end) as stream:
         header = plan.header if job.number else None  # the first part has the header itself
         return loader.load_rows(
             csvfile.read_rows(stream, plan.format, header=header, start=start),
             counted,
             write=store.check if job.is_check else store.store_unordered,
-            batch_rows=delivery.destination.max_fetch if job.is_check else delivery.destination.max_insert,
+            batch_rows=min(most, delivery.tuning.batch_rows),
             reject=delivery.ledger.reject_rows,
             checkpoint=partial(delivery.ledger.parts.checkpoint, job),
             deadline=delivery.deadline,

@@ -110,7 +110,7 @@ def _load(delivery: Delivery, record: ledger.FileRecord) -> Outcome:
             csvfile.read_rows(stream, record.format or delivery.config.format),
             record.counts or NOTHING_YET,
             write=delivery.row_store().store,
-            batch_rows=delivery.destination.max_insert,
+            batch_rows=min(delivery.destination.max_insert, delivery.tuning.batch_rows),
             reject=delivery.ledger.reject_rows,
             checkpoint=delivery.ledger.checkpoint,
             deadline=delivery.deadline,

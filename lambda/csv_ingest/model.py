@@ -294,6 +294,9 @@ class Tuning:
     max_parts: int = 10_000
     """How many parts a file may have: 10 GB. Their plan, with the column names, fits into one item of 400 KB."""
 
+    batch_rows: int = 1_000
+    """Rows in one request to a destination, if it takes as many."""
+
     checkpoint_rows: int = 1_000
     """Rows between two checkpoints. The retry of a killed delivery repeats at most so many, and what was in flight. A
     checkpoint is one request."""

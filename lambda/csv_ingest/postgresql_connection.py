@@ -132,10 +132,10 @@ class PostgresqlConnection:
         session = self._take() or self._connect()
         try:
             rows = session.run(sql, parameters, seconds=min(STATEMENT_SECONDS, self._deadline.seconds_left()))
-        except (DatabaseError, InterfaceError, OSError):
+        except BaseException:
+            # Whatever ended the statement: its answer may still come, and would be taken for that of the next one.
             session.close()
             raise
-        # Only now: whatever else ends a statement, nobody uses a connection on which its answer is still to come.
         self._session = session
         return rows
 

@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import App
 
 from gates.plugin import guard
-from local.server import PROJECT
+from local.processes import PROJECT
 from stacks.context import settings_from_context
 from stacks.ingest_stack import IngestStack
 from tests.infrastructure.conftest import (

@@ -1,6 +1,7 @@
 """What the integration tests share: the handler in this process, on MiniStack's engines."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,9 +32,15 @@ def tuning() -> Tuning:
 
 
 @pytest.fixture
-def world(aws: LocalAws, tuning: Tuning) -> Iterator[World]:  # noqa: ARG001 - it is the server
-    with fresh_world(tuning) as made:
-        yield made
+def world(request: pytest.FixtureRequest, aws: LocalAws, tuning: Tuning) -> Iterator[World]:  # noqa: ARG001 - it is the server
+    """With DynamoDB; tests that have BOTH_DESTINATIONS run once more with PostgreSQL."""
+    if getattr(request, "param", "dynamodb") == "dynamodb":
+        with fresh_world(tuning) as made:
+            yield made
+    else:
+        # As many rows in a request as DynamoDB takes, so that a file of a test has as many requests.
+        with fresh_world(replace(tuning, batch_rows=25), postgresql=request.getfixturevalue("postgresql")) as made:
+            yield made
 
 
 @pytest.fixture

@@ -1,24 +1,49 @@
 """Faults between the function and a real engine, at the place where they happen: in botocore, on each request."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
+from pg8000.exceptions import DatabaseError, InterfaceError
+from pg8000.native import PreparedStatement
 
 
 class Killed(BaseException):
     """The process is gone: unlike an Exception, nothing can catch it on the way."""
 
 
+class Statements:
+    """What is run on PostgreSQL: like the events of a botocore client, the place where faults happen."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.before: list[Callable[[str], None]] = []
+        """Called with the SQL of each statement before it is sent."""
+        self.after: list[Callable[[], None]] = []
+        """Called when a statement was answered."""
+        run = PreparedStatement.run
+
+        def run_between(prepared: Any, **parameters: Any) -> Any:
+            for hook in list(self.before):
+                hook(prepared.statement)
+            rows = run(prepared, **parameters)
+            for answered in list(self.after):
+                answered()
+            return rows
+
+        patch.setattr(PreparedStatement, "run", run_between)
+
+
 class Calls:
     """The operations that clients called, in order; each one can be made the last."""
 
-    def __init__(self, *clients: BaseClient) -> None:
+    def __init__(self, *clients: BaseClient | Statements) -> None:
         self.names: list[str] = []
         self.die_before: int | None = None
         """Number of the call that is never sent, nor is any after it: other threads die with the process."""
@@ -28,31 +53,50 @@ class Calls:
         """Number of the call that is refused, for a reason that botocore does not retry."""
         self.lose_answer_of: int | None = None
         """Number of the call that takes effect, but whose answer does not arrive: botocore sends it again."""
+        self._current = threading.local()
         for client in clients:
-            client.meta.events.register("before-send", self._before_send)
-            client.meta.events.register("after-call", self._after_call)
+            if isinstance(client, Statements):
+                client.before.append(self._before_statement)
+                client.after.append(self._after_statement)
+            else:
+                client.meta.events.register("before-send", self._before_send)
+                client.meta.events.register("after-call", self._after_call)
 
     def _before_send(self, request: Any, **_: Any) -> None:
         target = request.headers.get("X-Amz-Target", b"s3.GetObject")
-        self.names.append((target.decode() if isinstance(target, bytes) else target).rpartition(".")[2])
-        number = len(self.names)
-        if self.die_before and number >= self.die_before:
-            raise Killed
-        if self.die_after and number > self.die_after:
-            raise Killed
+        number = self._count((target.decode() if isinstance(target, bytes) else target).rpartition(".")[2])
         if number == self.fail_at:
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "made up"}}, self.names[-1])
         if number == self.lose_answer_of:
             URLLib3Session().send(request)
             raise ReadTimeoutError(endpoint_url=request.url)
 
+    def _before_statement(self, sql: str) -> None:
+        number = self._current.number = self._count(sql.split(maxsplit=1)[0])
+        if number == self.fail_at:
+            raise DatabaseError({"C": "42501", "M": "made up"})
+
+    def _count(self, name: str) -> int:
+        self.names.append(name)
+        number = len(self.names)
+        if self.die_before and number >= self.die_before:
+            raise Killed
+        if self.die_after and number > self.die_after:
+            raise Killed
+        return number
+
     def _after_call(self, **_: Any) -> None:
         if self.die_after and len(self.names) >= self.die_after:
             raise Killed
 
+    def _after_statement(self) -> None:
+        if self._current.number == self.lose_answer_of:
+            raise InterfaceError("made up")
+        self._after_call()
+
 
 @contextmanager
-def between_calls(number: int, action: Callable[[], None], *clients: BaseClient) -> Iterator[None]:
+def between_calls(number: int, action: Callable[[], None], *clients: BaseClient | Statements) -> Iterator[None]:
     """Do something just before the n-th call that these clients make from now on is sent."""
     calls = count(1)
 
@@ -60,13 +104,22 @@ def between_calls(number: int, action: Callable[[], None], *clients: BaseClient)
         if next(calls) == number:
             action()
 
+    def act_before_statement(_sql: str) -> None:
+        act()
+
     for client in clients:
-        client.meta.events.register("before-send", act, unique_id="between")
+        if isinstance(client, Statements):
+            client.before.append(act_before_statement)
+        else:
+            client.meta.events.register("before-send", act, unique_id="between")
     try:
         yield
     finally:
         for client in clients:
-            client.meta.events.unregister("before-send", act, unique_id="between")
+            if isinstance(client, Statements):
+                client.before.remove(act_before_statement)
+            else:
+                client.meta.events.unregister("before-send", act, unique_id="between")
 
 
 def throttle_statements(client: BaseClient, code: str, throttled: Callable[[Mapping[str, Any]], bool]) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from csv_ingest.model import ItemsNotRead, RowsNotWritten
 from tests.integration.faults import (
     Calls,
     Killed,
     between_calls,
 )
-from tests.integration.world import World
+from tests.integration.world import BOTH_DESTINATIONS, World
 
 BROKEN_UP = "id,name\n" + "".join(f"{n % 97},{n // 97}\n" for n in range(115)) + ",no id\n1\n2\n7,0\n98,x\n"
 """120 rows: good ones, ids used again with the same and with other values, and rejects of each other kind."""
@@ -21,27 +22,42 @@ def deliver_until_it_succeeds(world: World, event: dict[str, Any], calls: Calls)
     """Lambda's view of a fault: the process is gone or has raised, the event is delivered again."""
     try:
         world.deliver(event)
-    except (Killed, ClientError):
+    except (Killed, ClientError, RowsNotWritten, ItemsNotRead):
         calls.die_before = calls.die_after = calls.fail_at = None
         world.deliver(event)
     calls.lose_answer_of = None
 
 
-@pytest.fixture(params=["default", "orders"])
-def _feed(world: World, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:  # noqa: ARG001 - it has the other variables
+UNREADABLE = "id,name\n1,1\n\0"
+
+EACH_CASE = pytest.mark.parametrize(
+    ("world", "_feed", "content"),
+    [
+        ("dynamodb", "default", BROKEN_UP),
+        ("dynamodb", "default", UNREADABLE),
+        ("dynamodb", "orders", BROKEN_UP),
+        ("postgresql", "orders", BROKEN_UP),
+    ],
+    ids=["text", "unreadable", "typed", "postgresql"],
+    indirect=["world", "_feed"],
+)
+
+
+@pytest.fixture
+def _feed(world: World, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """The only feed, whose columns are text; or one of several, with a typed column."""
     if request.param == "orders":
         monkeypatch.setenv("FEED", "orders")
-        monkeypatch.setenv("COLUMNS", '{"name": "integer"}')
+        world.declare({"name": "integer"})
 
 
+@EACH_CASE
 @pytest.mark.usefixtures("_feed")
-@pytest.mark.parametrize("content", [BROKEN_UP, "id,name\n1,1\n\0"], ids=["120 rows", "unreadable"])
 @pytest.mark.parametrize("fault", ["die_before", "die_after", "fail_at", "lose_answer_of"])
 def test_a_fault_at_any_call_leaves_no_trace(world: World, content: str, fault: str) -> None:
     world = world.tuned(checkpoint_rows=50)
     event = world.upload("a.csv", content)
-    calls = Calls(world.s3, world.dynamodb, world.sqs)
+    calls = Calls(*world.engines)
     world.deliver(event)
     total = len(calls.names)
     assert total >= 5
@@ -57,25 +73,26 @@ def test_a_fault_at_any_call_leaves_no_trace(world: World, content: str, fault: 
         assert set(told) == ({"Rejected"} if content != BROKEN_UP else set()), f"{fault} {number}"
 
 
+@EACH_CASE
 @pytest.mark.usefixtures("_feed")
-@pytest.mark.parametrize("content", [BROKEN_UP, "id,name\n1,1\n\0"], ids=["120 rows", "unreadable"])
 def test_overlapping_deliveries_end_in_the_tables_of_one(world: World, content: str) -> None:
     event = world.upload("a.csv", content)
-    calls = Calls(world.s3, world.dynamodb)
+    calls = Calls(*world.engines)
     world.deliver(event)
     expected = world.tables()
     for number in range(1, len(calls.names) + 1):
         world.empty()
-        with between_calls(number, lambda: world.deliver(event), world.s3, world.dynamodb):
+        with between_calls(number, lambda: world.deliver(event), *world.engines):
             world.deliver(event)
         assert world.tables() == expected, f"overtaken before call {number}"
 
 
 # The second delivery, inside the first, takes the first one's metrics with it: there is one Powertools in a process.
 @pytest.mark.filterwarnings("ignore:No application metrics to publish")
+@BOTH_DESTINATIONS
 def test_a_late_delivery_leaves_a_complete_file_alone(world: World) -> None:
     event = world.upload("a.csv", BROKEN_UP)
-    calls = Calls(world.s3, world.dynamodb)
+    calls = Calls(*world.engines)
     world.deliver(event)
     expected = world.tables()
     for number in range(2, len(calls.names) + 1):
@@ -86,7 +103,7 @@ def test_a_late_delivery_leaves_a_complete_file_alone(world: World) -> None:
             world.deliver(event)
             calls.die_before = len(calls.names) + 1  # the first delivery still makes the call that it was about to make
 
-        with between_calls(number, overtake, world.s3, world.dynamodb), suppress(Killed):
+        with between_calls(number, overtake, *world.engines), suppress(Killed):
             world.deliver(event)
         calls.die_before = None
         assert world.tables() == expected, f"overtaken before call {number}"

@@ -31,7 +31,7 @@ def test_each_feed_reads_its_files_its_own_way(world: World, vendors: Feed) -> N
     world.deliver(world.upload("orders/a.csv", "id,name\n1,Müller\n"))
     world.deliver(world.upload("vendors/a.csv", "id;Preis\nä;1.50\n".encode("cp1252")))
     assert world.rows() == {"1": '{"id":"1","name":"Müller"}'}
-    [item] = world.items(vendors.rows_table).values()
+    [item] = vendors.rows.items().values()
     assert (item["data"], item["price"]) == ({"S": '{"id":"ä"}'}, {"N": "1.50"})
     assert world.file("vendors/a.csv")["feed"] == "vendors"
     assert "feed" not in world.file("orders/a.csv")
@@ -46,7 +46,7 @@ def test_the_same_content_is_stored_in_each_feed(world: World, vendors: Feed) ->
     assert world.file("vendors/a.csv")["status"] == "COMPLETE"
     entries = {entry for _, entry in world.tables()[1]}
     assert {"#content", "#content#vendors"} <= entries
-    assert len(world.items(vendors.rows_table)) == 1
+    assert len(vendors.rows.items()) == 1
 
 
 def test_an_etag_can_be_another_content_in_another_feed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,8 +56,8 @@ def test_an_etag_can_be_another_content_in_another_feed(world: World, monkeypatc
     world.deliver(world.upload("a.csv", FIRST + ROWS))
     world.deliver(world.upload("other/a.csv", SECOND + ROWS))
     assert (world.file("a.csv")["status"], world.file("other/a.csv")["status"]) == ("COMPLETE", "COMPLETE")
-    assert world.items(world.rows_table).keys() == world.items(other.rows_table).keys()
-    assert world.items(world.rows_table) != world.items(other.rows_table)
+    assert world.default_rows.items().keys() == other.rows.items().keys()
+    assert world.default_rows.items() != other.rows.items()
 
 
 def test_duplicate_ids_are_noted_for_their_own_feed(world: World, queue: Invocations) -> None:
@@ -92,7 +92,7 @@ class TestMovedPrefix:
         moved = world.add_feed("moved", "moved/")
         with pytest.raises(OtherFeed, match="belongs to the feed default"):
             world.deliver(begun)
-        assert world.items(moved.rows_table) == {}
+        assert moved.rows.items() == {}
         assert "give the prefix back" in world.file("moved/a.csv")["last_error"]
         world.feeds.clear()
         world.deliver(begun)
@@ -105,7 +105,7 @@ class TestMovedPrefix:
         moved = world.add_feed("moved", "moved/")
         with pytest.raises(OtherFeed):
             world.deliver(queue.events[0])
-        assert world.items(moved.rows_table) == {}
+        assert moved.rows.items() == {}
 
     @pytest.mark.parametrize("call", [7, 8, 9])
     def test_a_plan_is_of_its_own_feed(self, world: World, queue: Invocations, call: int) -> None:
@@ -121,7 +121,7 @@ class TestMovedPrefix:
         with suppress(OtherFeed):
             world.deliver(event)
         deliver_all(world, queue)
-        typed = ["name" in item for item in world.items(moved.rows_table).values()]
+        typed = ["name" in item for item in moved.rows.items().values()]
         assert all(typed)
         assert world.rows() == {}
 
@@ -132,7 +132,7 @@ class TestMovedPrefix:
         world.deliver(event)
         with pytest.raises(OtherFeed):
             world.deliver(world.upload("moved/a.csv", LONG))
-        assert (world.file("moved/a.csv")["status"], world.items(moved.rows_table)) == ("COMPLETE", {})
+        assert (world.file("moved/a.csv")["status"], moved.rows.items()) == ("COMPLETE", {})
 
     def test_two_feeds_at_once_are_one_winner(self, world: World) -> None:
         """The event was taken by the old function and, after the deployment, by the new one."""
@@ -156,7 +156,7 @@ class TestMovedPrefix:
                 world.feeds.extend(feeds)
                 world.deliver(event)
             world.feeds[:] = feeds
-            assert len(world.rows()) + len(world.items(moved.rows_table)) == 70, number
+            assert len(world.rows()) + len(moved.rows.items()) == 70, number
             assert world.file("moved/a.csv")["rows_stored"] == 70
 
     # The second delivery, inside the first, takes the first one's metrics with it.
@@ -190,7 +190,7 @@ class TestMovedPrefix:
                 world.deliver(event)
             deliver_by_default()
             winner = world.file("moved/a.csv").get("feed", "default")
-            stored = {"default": len(world.rows()), "moved": len(world.items(moved.rows_table))}
+            stored = {"default": len(world.rows()), "moved": len(moved.rows.items())}
             assert stored == {"default": 0, "moved": 0} | {winner: 70}, number
             winners.add(winner)
         assert winners == {"default", "moved"}
@@ -263,5 +263,5 @@ def test_parts_go_to_the_feed_of_their_file(world: World, queue: Invocations, ve
     world.deliver(world.upload("vendors/a.csv", "id;Preis\n" + "".join(f"{n};{n}\n" for n in range(70))))
     assert len(queue.events) > 1
     deliver_all(world, queue)
-    assert len(world.items(vendors.rows_table)) == 70
+    assert len(vendors.rows.items()) == 70
     assert clients.lambda_() is queue.client

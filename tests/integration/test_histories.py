@@ -27,6 +27,7 @@ from csv_ingest import clients
 from csv_ingest.configuration import IngestConfig, SweptFeed
 from csv_ingest.events import Event
 from csv_ingest.model import ItemsNotRead, OutOfTime, RowsNotWritten, TableAltered, Tuning
+from local.postgresql import LocalPostgresql
 from local.server import LocalAws
 from ops.audit import audit
 from ops.backfill import backfill
@@ -83,8 +84,12 @@ steps = st.one_of(uploads, deliveries, deliveries, deliveries, others, settings_
 beginnings = st.lists(ingested | settings_, max_size=3)  # something to change and to repair
 histories = st.builds(operator.add, beginnings, st.lists(steps, min_size=3, max_size=14))
 
+destinations = st.tuples(*[st.sampled_from(["dynamodb", "postgresql"])] * 2)
+"""Of the default feed, and of the typed one."""
+
 MAX_ATTEMPTS = 3
-IN_PARTS = Tuning(block_bytes=32, part_lines=15, whole_parts=1)
+IN_ONE_PIECE = Tuning(batch_rows=25)
+IN_PARTS = Tuning(block_bytes=32, part_lines=15, whole_parts=1, batch_rows=25)
 
 
 class Lambda:
@@ -94,7 +99,7 @@ class Lambda:
         self.world = world
         self.waiting: list[tuple[Event, int]] = []
         self.exhausted: list[Event] = []
-        self.calls = Calls(world.s3, world.dynamodb, world.sqs, clients.lambda_())
+        self.calls = Calls(*world.engines, clients.lambda_())
         self.parts = Invocations(clients.lambda_())
         self.pipeline = world.pipeline()
         self.operator = Invocations()
@@ -150,7 +155,8 @@ class Lambda:
 
     def damage(self, kind: str, index: int) -> None:
         """Somebody else changes or deletes a row, or a rejected row, or rejects a row that is none."""
-        rows = {(table, pk): item for table in self.world.rows_tables for pk, item in self.world.items(table).items()}
+        tables = self.world.rows_tables
+        rows = {(n, pk): item for n, table in enumerate(tables) for pk, item in table.items().items()}
         _, files = self.world.tables()
         rejects = [key for key in files if "#reject#" in key[1]]
         uploads = [key for key, item in files.items() if "status" in item and "#" not in key[1]]
@@ -161,13 +167,11 @@ class Lambda:
         files_table = self.world.files_table
         match kind:
             case "change row":
-                changed = rows[chosen] | {"data": {"S": "{}"}, "line": {"N": "2"}}
-                self.world.dynamodb.put_item(TableName=chosen[0], Item=changed)
+                tables[chosen[0]].put(rows[chosen] | {"data": {"S": "{}"}, "line": {"N": "2"}})
             case "change value":
-                changed = rows[chosen] | {"number": {"N": "-1"}}
-                self.world.dynamodb.put_item(TableName=chosen[0], Item=changed)
+                tables[chosen[0]].put(rows[chosen] | {"number": {"N": "-1"}})
             case "delete row":
-                self.world.dynamodb.delete_item(TableName=chosen[0], Key={"pk": {"S": chosen[1]}})
+                tables[chosen[0]].delete(chosen[1])
             case "delete reject":
                 self.world.dynamodb.delete_item(TableName=files_table, Key=entry_key(*chosen))
             case "add reject":
@@ -233,10 +237,18 @@ def server(aws: LocalAws) -> LocalAws:
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(history=histories, in_parts=st.booleans())
-def test_every_row_is_accounted_for_after_any_history(history: list[tuple[Any, ...]], in_parts: bool) -> None:
-    with fresh_world(IN_PARTS if in_parts else None) as world:
-        world.add_feed("typed", "typed/", COLUMNS='{"name": "decimal as number"}')
+@given(history=histories, in_parts=st.booleans(), destinations=destinations)
+def test_every_row_is_accounted_for_after_any_history(
+    postgresql: LocalPostgresql, history: list[tuple[Any, ...]], in_parts: bool, destinations: tuple[str, str]
+) -> None:
+    default, typed = (postgresql if destination == "postgresql" else None for destination in destinations)
+    with fresh_world(IN_PARTS if in_parts else IN_ONE_PIECE, postgresql=default) as world:
+        world.default_rows.declare("number", "integer")
+        columns = '{"name": "decimal as number"}'
+        if typed:
+            world.add_postgresql_feed(typed, "typed", "typed/", COLUMNS=columns)
+        else:
+            world.add_feed("typed", "typed/", COLUMNS=columns)
         lambda_ = Lambda(world)
         for step in history:
             play(lambda_, step)
@@ -268,4 +280,4 @@ def check_records(world: World) -> None:
         assert read == stored + rejected
         assert rejected == sum(e.startswith(f"{entry}#reject#") for k, e in files if k == key)
     for table, etags in zip(world.rows_tables, complete.values(), strict=True):
-        assert {pk.partition("#")[0] for pk in world.items(table)} <= etags
+        assert {pk.partition("#")[0] for pk in table.items()} <= etags

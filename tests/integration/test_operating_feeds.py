@@ -225,7 +225,7 @@ class TestAudit:
             change_row(world, pk, price=value)
             assert kinds(pipeline) == [("different", "vendors/a.csv")]
             assert repair(pipeline, audit(pipeline).findings).rows == 1
-            [item] = world.items(world.feeds[0].rows_table).values()
+            [item] = world.feeds[0].rows.items().values()
             assert Decimal(item["price"]["N"]) == Decimal("5.5")
             assert audit(pipeline).findings == []
 
@@ -259,7 +259,7 @@ class TestAudit:
         found = audit(pipeline).findings
         assert [finding.kind for finding in found] == ["missing"]
         assert repair(pipeline, found).rows == 1
-        assert list(world.items(world.feeds[0].rows_table)) == []
+        assert list(world.feeds[0].rows.items()) == []
         assert audit(pipeline).findings == []
 
     def test_a_begun_file_needs_its_prefix_back(self, world: World, pipeline: Pipeline, moved: Event) -> None:

@@ -17,13 +17,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from csv_ingest import clients, ledger
-from csv_ingest.configuration import IngestConfig
-from csv_ingest.destinations import dynamodb as rows
+from csv_ingest.configuration import Database, IngestConfig
+from csv_ingest.destinations import dynamodb
 from csv_ingest.events import Event, object_version, upload_event
 from csv_ingest.handler import handler
-from csv_ingest.model import ObjectVersion, Tuning
+from csv_ingest.model import Column, ObjectVersion, Tuning
+from local.postgresql import LocalPostgresql
 from ops.pipeline import Pipeline
-from tests.integration.faults import refuse_repeated_keys
+from tests.integration.faults import Statements, refuse_repeated_keys
+from tests.integration.rows import DynamoDbRows, PostgresqlRows, Rows
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -113,9 +115,13 @@ class Feed:
 
     name: str
     prefix: str
-    rows_table: str
+    rows: Rows
     settings: Mapping[str, str]
     """Variables that its function has other values of."""
+
+    @property
+    def rows_table(self) -> str:
+        return self.settings["ROWS_TABLE"]
 
 
 @dataclass(frozen=True)
@@ -123,13 +129,15 @@ class World:
     """A bucket, the tables and a queue, and the function's own clients."""
 
     bucket: str
-    rows_table: str
+    default_rows: Rows
     """Of the default feed."""
     files_table: str
     failure_queue: str
     s3: "S3Client"
     dynamodb: "DynamoDBClient"
     sqs: "SQSClient"
+    statements: Statements
+    """What is run on PostgreSQL, in any feed."""
     tuning: Tuning = field(default_factory=Tuning)
     """How the handler divides files, unless a delivery says otherwise."""
     feeds: list[Feed] = field(default_factory=list)
@@ -154,8 +162,17 @@ class World:
 
     def add_feed(self, name: str, prefix: str, **settings: str) -> Feed:
         """Another feed: its deliveries have a rows table of their own, and other values of some variables."""
-        feed = Feed(name, prefix, f"{self.bucket}-rows-{name}", settings)
-        _create_table(self.dynamodb, feed.rows_table, rows.KEY)
+        table = f"{self.bucket}-rows-{name}"
+        _create_table(self.dynamodb, table, dynamodb.KEY)
+        return self._add(name, prefix, DynamoDbRows(self.dynamodb, table), {"ROWS_TABLE": table, **settings})
+
+    def add_postgresql_feed(self, server: LocalPostgresql, name: str, prefix: str, **settings: str) -> Feed:
+        """Another feed, whose rows go to a table in PostgreSQL."""
+        given = {"ROWS_TABLE": f"{self.bucket}_rows_{name}", **_database(server), **settings}
+        return self._add(name, prefix, _postgresql_rows(server, given), given)
+
+    def _add(self, name: str, prefix: str, rows: Rows, settings: Mapping[str, str]) -> Feed:
+        feed = Feed(name, prefix, rows, settings)
         self.feeds.append(feed)
         return feed
 
@@ -165,13 +182,13 @@ class World:
         with pytest.MonkeyPatch.context() as patch:
             for feed in self.feeds:
                 if key.startswith(feed.prefix):
-                    for name, value in {"FEED": feed.name, "ROWS_TABLE": feed.rows_table, **feed.settings}.items():
+                    for name, value in {"FEED": feed.name, "DATABASE": "{}", **feed.settings}.items():
                         patch.setenv(name, value)
             yield
 
     def tables(self) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
         """The rows of the default feed and the whole ledger, by key, without the times."""
-        rows = self.items(self.rows_table)
+        rows = self.default_rows.items()
         files = {
             key: {name: value for name, value in item.items() if not name.endswith("_at")}
             for key, item in self._files().items()
@@ -179,13 +196,26 @@ class World:
         return rows, files
 
     @property
-    def rows_tables(self) -> list[str]:
+    def rows_tables(self) -> list[Rows]:
         """Of the default feed, and of the others."""
-        return [self.rows_table, *(feed.rows_table for feed in self.feeds)]
+        return [self.default_rows, *(feed.rows for feed in self.feeds)]
 
-    def items(self, table: str) -> dict[str, Any]:
-        """All items of a rows table, by key."""
-        return {item["pk"]["S"]: item for item in self._scan(table)}
+    @property
+    def rows_table(self) -> str:
+        """The name of the default feed's."""
+        return os.environ["ROWS_TABLE"]
+
+    @property
+    def engines(self) -> "tuple[S3Client, DynamoDBClient, SQSClient, Statements]":
+        """Whose calls a delivery makes."""
+        return self.s3, self.dynamodb, self.sqs, self.statements
+
+    def declare(self, columns: Mapping[str, str]) -> None:
+        """Declare the columns of the default feed, after its table has them."""
+        for name, declaration in columns.items():
+            column = Column.parse(name, declaration)
+            self.default_rows.declare(column.stored_as, column.type)
+        os.environ["COLUMNS"] = json.dumps(columns)
 
     def _files(self) -> dict[tuple[str, str], Any]:
         return {(item["object_key"]["S"], item["entry"]["S"]): item for item in self._scan(self.files_table)}
@@ -226,9 +256,8 @@ class World:
 
     def empty(self) -> None:
         """Forget everything but the uploads."""
-        for table in self.rows_tables:
-            for pk in self.items(table):
-                self.dynamodb.delete_item(TableName=table, Key={"pk": {"S": pk}})
+        for rows in self.rows_tables:
+            rows.empty()
         for key, entry in self._files():
             self.dynamodb.delete_item(TableName=self.files_table, Key={"object_key": {"S": key}, "entry": {"S": entry}})
         self.failures()
@@ -263,19 +292,23 @@ def forget_clients() -> None:
         clients.dynamodb,
         clients.sqs,
         clients.lambda_,
+        clients.secretsmanager,
     ):
         cached.cache_clear()
 
 
 @contextmanager
-def fresh_world(tuning: Tuning | None = None) -> Iterator[World]:
-    """A world of its own. The tables are at DYNAMODB_ENDPOINT, if that is set; the rest is MiniStack's."""
+def fresh_world(tuning: Tuning | None = None, *, postgresql: LocalPostgresql | None = None) -> Iterator[World]:
+    """A world of its own. The tables are at DYNAMODB_ENDPOINT, if that is set; the rest is MiniStack's.
+
+    The rows table of the default feed is in PostgreSQL, if a server is given.
+    """
     name = f"w{uuid.uuid4().hex}"
     queue = boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"]
     environment = {
         "FEED": "default",
         "UPLOAD_BUCKET": name,
-        "ROWS_TABLE": f"{name}-rows",
+        "ROWS_TABLE": f"{name}_rows" if postgresql else f"{name}-rows",
         "DATABASE": "{}",
         "FILES_TABLE": f"{name}-files",
         "FAILURE_QUEUE": queue,
@@ -286,31 +319,61 @@ def fresh_world(tuning: Tuning | None = None) -> Iterator[World]:
         "COLUMNS": "{}",
         "MAX_FILE_MB": "1000",
     }
+    if postgresql:
+        environment |= _database(postgresql)
     with pytest.MonkeyPatch.context() as patch:
         for variable, value in environment.items():
             patch.setenv(variable, value)
         if endpoint := os.environ.get("DYNAMODB_ENDPOINT"):
             patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
         forget_clients()
+        dynamodb_client = clients.dynamodb()
+        if not postgresql:
+            _create_table(dynamodb_client, environment["ROWS_TABLE"], dynamodb.KEY)
         world = World(
             bucket=name,
-            rows_table=f"{name}-rows",
-            files_table=f"{name}-files",
+            default_rows=_postgresql_rows(postgresql, environment)
+            if postgresql
+            else DynamoDbRows(dynamodb_client, environment["ROWS_TABLE"]),
+            files_table=environment["FILES_TABLE"],
             failure_queue=queue,
             s3=clients.s3(),
-            dynamodb=clients.dynamodb(),
+            dynamodb=dynamodb_client,
             sqs=clients.sqs(),
+            statements=Statements(patch),
             tuning=tuning or Tuning(),
         )
         world.s3.create_bucket(Bucket=world.bucket)
         world.s3.put_bucket_versioning(Bucket=world.bucket, VersioningConfiguration={"Status": "Enabled"})
-        for table, keys in ((world.rows_table, rows.KEY), (world.files_table, ledger.KEY)):
-            _create_table(world.dynamodb, table, keys)
+        _create_table(world.dynamodb, world.files_table, ledger.KEY)
         refuse_repeated_keys(world.dynamodb)
         yield world
-        for table in (world.files_table, *world.rows_tables):
-            world.dynamodb.delete_table(TableName=table)
+        world.dynamodb.delete_table(TableName=world.files_table)
+        for rows in world.rows_tables:
+            rows.drop()
         forget_clients()
+
+
+BOTH_DESTINATIONS = pytest.mark.parametrize("world", ["dynamodb", "postgresql"], indirect=True)
+"""A test, or a module, that runs with each destination."""
+
+ROLE, PASSWORD = "csv_ingest", "a password of the tests"
+
+
+def _database(server: LocalPostgresql) -> dict[str, str]:
+    """The variable that leads to a server. The password is in a secret, as on AWS."""
+    secret = boto3.client("secretsmanager").create_secret(
+        Name=uuid.uuid4().hex, SecretString=json.dumps({"username": ROLE, "password": PASSWORD})
+    )["ARN"]
+    database = Database("127.0.0.1", server.port, server.database, ROLE, secret, server.ca)
+    return {"DATABASE": json.dumps(database._asdict())}
+
+
+def _postgresql_rows(server: LocalPostgresql, variables: Mapping[str, str]) -> PostgresqlRows:
+    config = IngestConfig.from_environment(
+        {**dict.fromkeys(IngestConfig.variables(), ""), "COLUMNS": "{}", **variables}
+    )
+    return PostgresqlRows.create(server, config, PASSWORD)
 
 
 def _create_table(dynamodb: "DynamoDBClient", table: str, keys: Sequence[str]) -> None:

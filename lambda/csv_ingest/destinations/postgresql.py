@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import cached_property
 from json.encoder import encode_basestring
+from threading import Lock
 from typing import Any
 
 from csv_ingest.model import Column, ForeignItem, Row, RowKey, RowsNotWritten, StoredRow, TableAltered, Value
@@ -52,6 +52,8 @@ class PostgresqlDestination:
         self._table = quoted(table)
         self._name = table
         self._declared = columns
+        self._found: Mapping[str, str] = {}
+        self._asking = Lock()
         self._integers = {column.stored_as for column in columns if column.type == "integer"}
 
     def refusal(self, etag: str, row: Row) -> str | None:
@@ -116,23 +118,27 @@ class PostgresqlDestination:
         """Give the connection back to the server."""
         self._connection.close()
 
-    @cached_property
+    @property
     def _types(self) -> Mapping[str, str]:
         """The type of each column of the table. Raises RowsNotWritten if the table cannot hold the rows exactly."""
-        found = dict(self._connection.read(_COLUMNS_OF_TABLE, table=self._table))
-        if wrong := wrong_columns(found, self._declared):
-            there = f"{self._name}: {'; '.join(wrong.values())}" if found else f"there is no table {self._name}"
-            raise RowsNotWritten(f"{there}: run the statements that `python -m ops schema` prints")
-        return found
+        # Not a cached_property: that of Python 3.11 has all destinations wait for the one that asks.
+        with self._asking:
+            if not self._found:
+                found = dict(self._connection.read(_COLUMNS_OF_TABLE, table=self._table))
+                if wrong := wrong_columns(found, self._declared):
+                    there = f"{self._name}: {'; '.join(wrong.values())}" if found else f"there is no table {self._name}"
+                    raise RowsNotWritten(f"{there}: run the statements that `python -m ops schema` prints")
+                self._found = found
+        return self._found
 
-    @cached_property
-    def _more_columns(self) -> list[str]:
-        """The names of the table's columns beside those of every row."""
-        return [name for name in self._types if name not in OWN_COLUMNS]
+    @property
+    def _more_columns(self) -> list[tuple[str, str]]:
+        """The table's columns beside those of every row, with their types."""
+        return [each for each in self._types.items() if each[0] not in OWN_COLUMNS]
 
-    @cached_property
+    @property
     def _read_columns(self) -> str:
-        more = [_readable(quoted(name), self._types[name]) for name in self._more_columns]
+        more = [_readable(quoted(name), type_) for name, type_ in self._more_columns]
         return ", ".join(["etag", "id", "line", "data::text", *more])
 
     def _given(self, names: tuple[str, ...]) -> str:
@@ -158,8 +164,8 @@ class PostgresqlDestination:
     def _stored(self, found: Sequence[Any]) -> StoredRow:
         etag, id_, line, data, *values = found
         by_name = {
-            name: _VALUES.get(self._types[name], str)(value)
-            for name, value in zip(self._more_columns, values, strict=True)
+            name: _VALUES.get(type_, str)(value)
+            for (name, type_), value in zip(self._more_columns, values, strict=True)
             if value is not None
         }
         return StoredRow(RowKey(etag, id_), etag, line, data, by_name)

@@ -1,0 +1,119 @@
+"""The rows tables as the tests look at them, and damage them: in both destinations by the same keys, in one shape."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol
+
+from csv_ingest.configuration import IngestConfig
+from csv_ingest.destinations.postgresql import OWN_COLUMNS, TYPES, quoted
+from local.postgresql import LocalPostgresql
+from ops.schema import statements
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+"""A row as DynamoDB's JSON has it, with the key `pk`."""
+
+
+class Rows(Protocol):
+    """A rows table, reached by its owner and not by the function."""
+
+    def items(self) -> dict[str, Item]: ...
+    def put(self, item: Item) -> None: ...
+    def delete(self, pk: str) -> None: ...
+    def empty(self) -> None: ...
+    def declare(self, name: str, type_: str) -> None: ...
+    def drop(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class DynamoDbRows:
+    """A table of DynamoDB."""
+
+    client: "DynamoDBClient"
+    table: str
+
+    def items(self) -> dict[str, Item]:
+        pages = self.client.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
+        return {item["pk"]["S"]: dict(item) for page in pages for item in page["Items"]}
+
+    def put(self, item: Item) -> None:
+        self.client.put_item(TableName=self.table, Item=item)
+
+    def delete(self, pk: str) -> None:
+        self.client.delete_item(TableName=self.table, Key={"pk": {"S": pk}})
+
+    def empty(self) -> None:
+        for pk in self.items():
+            self.delete(pk)
+
+    def declare(self, name: str, type_: str) -> None:
+        """Items have whatever attributes they have."""
+
+    def drop(self) -> None:
+        self.client.delete_table(TableName=self.table)
+
+
+@dataclass(frozen=True)
+class PostgresqlRows:
+    """A table of PostgreSQL."""
+
+    server: LocalPostgresql
+    table: str
+
+    @classmethod
+    def create(cls, server: LocalPostgresql, config: IngestConfig, password: str) -> "PostgresqlRows":
+        """Create the table, and the role of the function, by the statements that operators are shown."""
+        for sql in statements(config, password=password):
+            server.run(sql)
+        return cls(server, config.rows_table)
+
+    def items(self) -> dict[str, Item]:
+        columns = "SELECT attname::text FROM pg_attribute WHERE attrelid = :table ::regclass AND attnum > 0"
+        names = [name for (name,) in self.server.run(columns, table=quoted(self.table)) if name not in OWN_COLUMNS]
+        more = "".join(f", {quoted(name)}" for name in names)
+        found = self.server.run(f"SELECT etag, id, line, data::text{more} FROM {quoted(self.table)}")
+        return {f"{etag}#{id_}": _item(etag, id_, line, data, dict(zip(names, values, strict=True)))
+                for etag, id_, line, data, *values in found}  # fmt: skip
+
+    def put(self, item: Item) -> None:
+        etag, _, id_ = item["pk"]["S"].partition("#")
+        given = {name: next(iter(value.values())) for name, value in item.items() if name != "pk"}
+        given = {"line": 0, "data": "null"} | given | {"etag": etag, "id": id_}
+        names = ", ".join(map(quoted, given))
+        values = ", ".join(f":p{number}" for number in range(len(given)))
+        sets = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in given)
+        sql = (
+            f"INSERT INTO {quoted(self.table)} ({names}) VALUES ({values}) ON CONFLICT (etag, id) DO UPDATE SET {sets}"
+        )
+        self.server.run(sql, **{f"p{number}": value for number, value in enumerate(given.values())})
+
+    def delete(self, pk: str) -> None:
+        etag, _, id_ = pk.partition("#")
+        self.server.run(f"DELETE FROM {quoted(self.table)} WHERE etag = :etag AND id = :id", etag=etag, id=id_)
+
+    def empty(self) -> None:
+        self.server.run(f"DELETE FROM {quoted(self.table)}")
+
+    def declare(self, name: str, type_: str) -> None:
+        """What an owner does before a new column is deployed."""
+        self.server.run(f"ALTER TABLE {quoted(self.table)} ADD COLUMN IF NOT EXISTS {quoted(name)} {TYPES[type_]}")
+
+    def drop(self) -> None:
+        self.server.run(f"DROP TABLE {quoted(self.table)}")
+
+
+def _item(etag: str, id_: str, line: int, data: str, values: Mapping[str, Any]) -> Item:
+    own = {"pk": {"S": f"{etag}#{id_}"}, "etag": {"S": etag}, "line": {"N": str(line)}, "data": {"S": data}}
+    return own | {name: _attribute(value) for name, value in values.items() if value is not None}
+
+
+def _attribute(value: Any) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int | Decimal):
+        return {"N": str(value)}
+    return {"S": value.isoformat() if isinstance(value, date | datetime) else value}
