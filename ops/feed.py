@@ -73,7 +73,11 @@ class Feed:
     def destination(self) -> Destination:
         """Where the rows are."""
         return open_destination(
-            self.config, self.pipeline.dynamodb, deadline=Deadline.never(), address=self.database_address
+            self.config,
+            self.pipeline.dynamodb,
+            deadline=Deadline.never(),
+            address=self.database_address,
+            on_failed_connection=lambda: None,  # the metric is the function's
         )
 
     @property

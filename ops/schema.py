@@ -4,24 +4,25 @@ from csv_ingest.configuration import IngestConfig
 from csv_ingest.destinations.postgresql import OWN_COLUMNS, TYPES, quoted
 
 
-def statements(config: IngestConfig, *, password: str = "...") -> list[str]:  # noqa: S107 - it stands for one
-    """The SQL that creates the table and the role of a feed; each statement can be run again.
+def statements(config: IngestConfig, *, password: str | None = None) -> list[str]:
+    r"""The SQL that creates the table and the role of a feed; each statement can be run again.
 
     The role can log in, read and write this table, and nothing else: it can neither delete rows nor change the table.
+    Without the password of the feed's secret, the role has none: a person gives it, by psql's \password.
     """
     database = config.postgresql
     if database is None:
         raise ValueError(f"the rows of the feed {config.feed} are in DynamoDB")
     table, user = quoted(config.rows_table), quoted(database.user)
-    by_password = f"ALTER ROLE {user} PASSWORD '{password}'"  # that of the secret
     return [
         f"CREATE TABLE IF NOT EXISTS {table} (\n    {_columns(config)}\n)",
-        *_schema(config, user),
         f"DO $$ BEGIN CREATE ROLE {user} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
-        by_password if database.secret else f"GRANT rds_iam TO {user}",
+        *([] if database.secret else [f"GRANT rds_iam TO {user}"]),
+        *([f"ALTER ROLE {user} PASSWORD '{password}'"] if password else []),
         # What was confirmed has to outlive a crash of the server, and no statement a delivery.
         f"ALTER ROLE {user} SET synchronous_commit = on",
         f"ALTER ROLE {user} SET statement_timeout = '30s'",
+        *_schema(config, user),
         f"GRANT SELECT, INSERT, UPDATE ON {table} TO {user}",
     ]
 

@@ -1,5 +1,6 @@
 """Compare the table of a feed with PostgreSQL, the role and the database with what its deliveries need."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from csv_ingest.destinations.postgresql import OWN_COLUMNS, quoted, wrong_column
 from csv_ingest.model import Column
 from csv_ingest.postgresql_connection import PostgresqlConnection
 from ops.schema import column_types
+
+SECONDS = 10
+"""How long a look takes at most. A delivery waits longer for a database that does not answer; a person need not."""
 
 _KEY = ["etag", "id"]
 
@@ -40,7 +44,8 @@ _PRIMARY_KEY = """SELECT attname::text FROM pg_index
     JOIN pg_attribute ON attrelid = indrelid AND attnum = number
     WHERE indrelid = :table ::oid AND indisprimary AND indimmediate AND place <= indnkeyatts ORDER BY place"""
 
-# tgtype has 4 for INSERT and 16 for UPDATE. What is enabled is O or A: https://www.postgresql.org/docs/current/catalogs.html
+# tgtype has 4 for INSERT and 16 for UPDATE; what is enabled is O or A.
+# https://www.postgresql.org/docs/current/catalog-pg-trigger.html
 _HINDRANCES = """SELECT 'constraint', quote_ident(conname) FROM pg_constraint
     WHERE conrelid = :table ::oid AND contype IN ('c', 'f', 'u', 'x')
     UNION ALL SELECT 'unique index', indexrelid::regclass::text FROM pg_index
@@ -98,7 +103,9 @@ def check_schema(config: IngestConfig, address: tuple[str, int] | None) -> Check
     """
     if not (database := config.postgresql):
         raise ValueError(f"the rows of the feed {config.feed} are in DynamoDB")
-    with closing(PostgresqlConnection(database, deadline=Deadline.never(), address=address)) as connection:
+    end = time.monotonic() + SECONDS
+    deadline = Deadline(lambda: end - time.monotonic())
+    with closing(PostgresqlConnection(database, deadline=deadline, address=address)) as connection:
         return _Check(connection, config).run()
 
 

@@ -222,8 +222,12 @@ def password_of(database: Database) -> str:
     """
     if not database.secret:
         return iam_token(database)
-    secret = json.loads(clients.secretsmanager().get_secret_value(SecretId=database.secret)["SecretString"])
-    password: str = secret["password"]
+    secret = clients.secretsmanager().get_secret_value(SecretId=database.secret)
+    try:
+        password: str = json.loads(secret["SecretString"])["password"]
+    except (KeyError, TypeError, ValueError):
+        # Not the error itself: it can quote the secret.
+        raise RowsNotWritten(f"the secret {database.secret} is no JSON object with a password") from None
     return password
 
 

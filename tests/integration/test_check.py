@@ -2,13 +2,17 @@
 
 import gzip
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from local.postgresql import LocalPostgresql
+from local.processes import free_port
+from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run
-from tests.integration.world import World, forget_clients
+from tests.integration.world import World, forget_clients, fresh_world
 
 pytestmark = pytest.mark.usefixtures("commanded")
 
@@ -123,3 +127,39 @@ class TestFeeds:
 
 def test_no_column_of_a_broken_file_is_proposed(tmp_path: Path) -> None:
     assert "line 2 has a NUL byte" in invoke("check", written(tmp_path, "id\n\0"), "--columns", code=1).stderr
+
+
+class TestPostgresql:
+    """The database says nothing of a file: no connection is made."""
+
+    @pytest.fixture
+    def world(self, aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it is the server
+        with fresh_world() as made:
+            made.add_postgresql_feed(postgresql, "vendors", "vendors/", ID_COLUMN="nr", COLUMNS='{"n": "integer"}')
+            yield made
+
+    @pytest.fixture(autouse=True)
+    def _nobody_answers(self, monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline) -> None:  # noqa: ARG002 - it is made before
+        monkeypatch.setenv("PGPORT", str(free_port()))
+
+    def test_only_the_ledger_has_write_units(self, tmp_path: Path) -> None:
+        output = run("check", written(tmp_path, "nr,n\n1,1\n2,2\n,3\n"), "--feed", "vendors", code=1)
+        assert "about 4 write units, 0.000003 dollars" in output
+
+    def test_the_pipeline_does_what_the_check_said(self, world: World, tmp_path: Path) -> None:
+        content = f"nr,n\n1,{2**63 - 1}\n2,{2**63}\n3,{-(2**63)}\n4,{-(2**63) - 1}\n{'x' * 2_048},1\n1,1\n"
+        checked = reported("check", written(tmp_path, content), "--feed", "vendors", code=1)
+        world.deliver(world.upload("vendors/a.csv", content))
+        rejects = [(each["line"], each["reason"]) for each in checked["rejects"]]
+        assert rejects == world.rejects("vendors/a.csv")
+        assert [line for line, _ in rejects] == [3, 5, 6, 7]
+        assert rejects[0][1] == "column n: an integer of more than 64 bits: declare a decimal"
+        assert [checked[name] for name in SUMS] == [world.file("vendors/a.csv")[name] for name in SUMS]
+
+    def test_names_of_the_database_are_not_proposed(self, tmp_path: Path) -> None:
+        file = written(tmp_path, f"nr,id,xmin,large\n1,1,1,{2**63}\n")
+        assert json.loads(run("check", file, "--feed", "vendors", "--columns", code=0)) == {
+            "id": "integer as id_2",
+            "xmin": "integer as xmin_2",
+            "large": "decimal",
+        }

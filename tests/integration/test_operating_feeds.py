@@ -1,31 +1,59 @@
 """The operators' commands on a deployment with several feeds: each finds the feed of a key, and touches no other."""
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from csv_ingest.events import Event, upload_event
-from csv_ingest.model import PartJob, Tuning
+from csv_ingest.model import PartJob, RowsNotWritten, Tuning
+from local.postgresql import LocalPostgresql
 from local.server import LocalAws
 from ops import brake
 from ops.audit import audit
-from ops.pipeline import Pipeline
+from ops.pipeline import Pipeline, wait_until
 from ops.repair import repair
 from tests.integration.commands import fail, invoke, reported, run
 from tests.integration.world import Invocations, World, fresh_world, version_of
 
 pytestmark = pytest.mark.usefixtures("commanded")
 
+Owner = Callable[..., list[list[Any]]]
+"""Runs SQL as the owner of a table, whose name replaces each T."""
+
 COLUMNS = '{"Preis": "decimal as price"}'
 
 
+WRONG_PRICES: dict[str, list[Any]] = {
+    "dynamodb": [{"N": "5.51"}, {"S": "5.50"}, {"BOOL": True}],
+    "postgresql": [{"N": "5.51"}, {"N": "NaN"}],
+}
+"""By destination: what is there instead of 5.50."""
+
+
+@pytest.fixture(params=["dynamodb", "postgresql"])
+def destination(request: pytest.FixtureRequest) -> str:
+    """Of the vendors."""
+    return str(request.param)
+
+
 @pytest.fixture
-def world(aws: LocalAws, tuning: Tuning) -> Iterator[World]:  # noqa: ARG001 - it is the server
+def world(
+    request: pytest.FixtureRequest,
+    aws: LocalAws,  # noqa: ARG001 - it is the server
+    tuning: Tuning,
+    destination: str,
+) -> Iterator[World]:
     """Two feeds: `default` below orders/, and `vendors` with semicolons and decimal commas."""
+    settings = {"DELIMITER": ";", "DECIMAL_SEPARATOR": ",", "COLUMNS": COLUMNS}
     with fresh_world(tuning) as made:
-        made.add_feed("vendors", "vendors/", DELIMITER=";", DECIMAL_SEPARATOR=",", COLUMNS=COLUMNS)
+        if destination == "dynamodb":
+            made.add_feed("vendors", "vendors/", **settings)
+        else:
+            made.add_postgresql_feed(request.getfixturevalue("postgresql"), "vendors", "vendors/", **settings)
         yield made
 
 
@@ -42,14 +70,9 @@ def both(world: World) -> tuple[Event, Event]:
 
 
 def change_row(world: World, pk: str, **values: Any) -> None:
-    """Set attributes of a row of the vendors."""
-    world.dynamodb.update_item(
-        TableName=world.feeds[0].rows_table,
-        Key={"pk": {"S": pk}},
-        UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
-        ExpressionAttributeNames={f"#{name}": name for name in values},
-        ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
-    )
+    """Set values of a row of the vendors."""
+    rows = world.feeds[0].rows
+    rows.put(rows.items()[pk] | values)
 
 
 def kinds(pipeline: Pipeline) -> list[tuple[str, str]]:
@@ -218,10 +241,10 @@ class TestAudit:
         assert (of_vendors.files, of_vendors.rows) == (1, 1)
 
     def test_a_changed_value_is_found_and_mended(
-        self, world: World, pipeline: Pipeline, both: tuple[Event, Event]
+        self, world: World, pipeline: Pipeline, both: tuple[Event, Event], destination: str
     ) -> None:
         pk = f"{version_of(both[1]).etag}#1"
-        for value in ({"N": "5.51"}, {"S": "5.50"}, {"BOOL": True}):
+        for value in WRONG_PRICES[destination]:
             change_row(world, pk, price=value)
             assert kinds(pipeline) == [("different", "vendors/a.csv")]
             assert repair(pipeline, audit(pipeline).findings).rows == 1
@@ -231,6 +254,7 @@ class TestAudit:
 
     def test_the_same_number_is_no_finding(self, world: World, pipeline: Pipeline, both: tuple[Event, Event]) -> None:
         """What others add under names that are not declared makes no difference either."""
+        world.feeds[0].rows.declare("added", "text")
         change_row(world, f"{version_of(both[1]).etag}#1", price={"N": "5.50"}, added={"S": "by another"})
         assert audit(pipeline).findings == []
 
@@ -238,7 +262,7 @@ class TestAudit:
         self, world: World, pipeline: Pipeline, both: tuple[Event, Event]
     ) -> None:
         pk = f"{version_of(both[0]).etag}#1"
-        world.dynamodb.put_item(TableName=world.feeds[0].rows_table, Item={"pk": {"S": pk}})
+        world.feeds[0].rows.put({"pk": {"S": pk}})
         [finding] = audit(pipeline).findings
         assert (finding.kind, finding.detail) == ("unexpected", f"{pk} in the table of the feed vendors")
 
@@ -255,7 +279,7 @@ class TestAudit:
     def test_a_complete_file_stays_with_its_feed(self, world: World, pipeline: Pipeline, moved: Event) -> None:
         assert audit(pipeline) == (1, 2, 0, [])
         pk = f"{version_of(moved).etag}#1"
-        world.dynamodb.delete_item(TableName=world.rows_table, Key={"pk": {"S": pk}})
+        world.default_rows.delete(pk)
         found = audit(pipeline).findings
         assert [finding.kind for finding in found] == ["missing"]
         assert repair(pipeline, found).rows == 1
@@ -293,3 +317,124 @@ def test_a_message_of_a_part_goes_to_its_feed(world: World, invocations: Invocat
     fail(world, upload_event(version, PartJob(3)))
     run("redrive", code=0)
     assert invocations.functions == ["none-vendors"]
+
+
+class TestPostgresql:
+    """Whatever somebody does to the table is found, and mended from the files."""
+
+    TYPED = "id;Preis;am;um;ok;rest\n1;5,50;2026-11-25;2026-11-25T10:00:00Z;yes;x\n2;;;;;\n3;;;;;y\n"
+
+    @pytest.fixture
+    def world(self, aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it is the server
+        columns = {"Preis": "decimal as price", "am": "date as day", "um": "timestamp as time", "ok": "boolean"}
+        settings = {"DELIMITER": ";", "DECIMAL_SEPARATOR": ",", "COLUMNS": json.dumps(columns)}
+        with fresh_world() as made:
+            made.add_postgresql_feed(postgresql, "vendors", "vendors/", **settings)
+            yield made
+
+    @pytest.fixture
+    def owner(self, world: World, postgresql: LocalPostgresql) -> Owner:
+        """The owner of the table, which has the rows of a file."""
+        world.deliver(world.upload("orders/a.csv", "id\n1\n"))
+        world.deliver(world.upload("vendors/a.csv", self.TYPED))
+        table = world.feeds[0].rows_table
+        return lambda sql, **values: postgresql.run(re.sub(r"\bT\b", table, sql), **values)
+
+    @pytest.mark.parametrize(
+        ("damage", "kind"),
+        [
+            ("DELETE FROM T WHERE id = '1'", "missing"),
+            ("UPDATE T SET id = '9' WHERE id = '1'", "missing"),
+            ("UPDATE T SET line = 9 WHERE id = '1'", "different"),
+            ("""UPDATE T SET data = '{"id": "1"}' WHERE id = '1'""", "different"),
+            ("UPDATE T SET price = 'NaN' WHERE id = '1'", "different"),
+            ("UPDATE T SET price = 'Infinity' WHERE id = '2'", "different"),
+            ("UPDATE T SET price = NULL WHERE id = '1'", "different"),
+            ("UPDATE T SET price = 0 WHERE id = '2'", "different"),
+            ("UPDATE T SET day = 'infinity' WHERE id = '1'", "different"),
+            ("UPDATE T SET day = '-infinity' WHERE id = '2'", "different"),
+            ("UPDATE T SET day = '2026-11-25 BC' WHERE id = '1'", "different"),
+            ("UPDATE T SET time = 'infinity' WHERE id = '2'", "different"),
+            ("UPDATE T SET time = '2026-11-25 10:00:00+00 BC' WHERE id = '1'", "different"),
+            ("UPDATE T SET time = '2026-11-25 10:00:00.000001+00' WHERE id = '1'", "different"),
+            ("UPDATE T SET ok = NOT ok", "different"),
+            ("UPDATE T SET ok = false WHERE id = '3'", "different"),
+        ],
+    )
+    def test_each_damage_is_found_and_mended(
+        self, world: World, pipeline: Pipeline, owner: Owner, damage: str, kind: str
+    ) -> None:
+        before = world.feeds[0].rows.items()
+        owner(damage)
+        findings = audit(pipeline).findings
+        assert (kind, "vendors/a.csv") in [(finding.kind, finding.key) for finding in findings]
+        assert {finding.kind for finding in findings} <= {kind, "unexpected"}
+        assert repair(pipeline, findings).rows == 1
+        owner("DELETE FROM T WHERE id = '9'")
+        assert world.feeds[0].rows.items() == before
+        assert audit(pipeline).findings == []
+
+    @pytest.mark.parametrize(
+        "harmless",
+        [
+            "UPDATE T SET price = 5.500 WHERE id = '1'",
+            "UPDATE T SET time = '2026-11-25 15:30:00+05:30' WHERE id = '1'",
+            "ALTER TABLE T ADD remark text DEFAULT 'mine'",
+            "ALTER TABLE T ADD day_2 date DEFAULT 'infinity', ADD b bytea DEFAULT 'x', ADD c integer[] DEFAULT '{1}'",
+        ],
+    )
+    def test_the_same_value_is_no_finding(self, pipeline: Pipeline, owner: Owner, harmless: str) -> None:
+        owner(harmless)
+        assert audit(pipeline).findings == []
+
+    def test_rows_of_no_file_are_left_alone(self, world: World, pipeline: Pipeline, owner: Owner) -> None:
+        [etag] = {pk.partition("#")[0] for pk in world.feeds[0].rows.items()}
+        for each in (etag, "an ERP's"):
+            owner("INSERT INTO T (etag, id, line, data) VALUES (:etag, '7', 1, 'null')", etag=each)
+        before = world.feeds[0].rows.items()
+        findings = audit(pipeline).findings
+        assert [(finding.kind, finding.key, finding.detail) for finding in findings] == [
+            ("unexpected", "vendors/a.csv", f"{etag}#7"),
+            ("unexpected", "", "an ERP's#7 in the table of the feed vendors"),
+        ]
+        assert (repair(pipeline, findings).rows, world.feeds[0].rows.items()) == (0, before)
+
+    def test_the_session_settings_of_a_role_change_nothing(
+        self, world: World, pipeline: Pipeline, owner: Owner
+    ) -> None:
+        settings = {"datestyle": "'German, DMY'", "timezone": "'Asia/Kolkata'", "extra_float_digits": "0"}
+        try:
+            for name, value in settings.items():
+                owner(f"ALTER ROLE csv_ingest SET {name} = {value}")
+            assert audit(pipeline).findings == []
+            owner("DELETE FROM T")
+            world.deliver(world.upload("vendors/b.csv", self.TYPED + "4;1;2026-01-02;2026-01-02T00:00:00Z;no;z\n"))
+            assert repair(pipeline, audit(pipeline).findings).rows == 3
+            assert audit(pipeline).findings == []
+        finally:
+            for name in settings:
+                owner(f"ALTER ROLE csv_ingest RESET {name}")
+
+    def test_no_connection_is_left_open(self, pipeline: Pipeline, owner: Owner) -> None:
+        open_ = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'csv_ingest'"
+        owner("DELETE FROM T")
+        repair(pipeline, audit(pipeline).findings)
+        run("audit", code=0)
+        run("schema", "--check", code=0)
+        wait_until(lambda: owner(open_) == [[0]], "every connection is closed")
+
+    def test_a_missing_column_is_added_and_the_file_redriven(
+        self, world: World, invocations: Invocations, owner: Owner
+    ) -> None:
+        owner("ALTER TABLE T DROP COLUMN price")
+        event = world.upload("vendors/b.csv", self.TYPED + "4;6,50;;;;\n")
+        with pytest.raises(RowsNotWritten) as refused:
+            world.deliver(event)
+        fail(world, event, reason=str(refused.value), name="none-vendors")
+        assert "column price is missing: run the statements that `python -m ops schema`" in run("status", code=1)
+        [checked] = reported("schema", "--check", code=1)
+        owner(checked["problems"][0].partition(": ")[2])
+        invocations.at_once = world.deliver
+        run("redrive", "--wait", code=0)
+        assert "repaired: 1 rows written" in run("audit", "--repair", code=0)
+        assert run("status", code=0) == "Every upload is complete, and no row was rejected.\n"

@@ -1,5 +1,6 @@
 """Which destination a feed has."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from csv_ingest import reporting
@@ -19,10 +20,12 @@ def open_destination(
     *,
     deadline: Deadline,
     address: tuple[str, int] | None = None,
+    on_failed_connection: Callable[[], None] = lambda: reporting.count("ConnectionsFailed"),
 ) -> Destination:
     """The destination that a feed is configured with; makes no request, and no connection before it is needed.
 
-    `address` is where a database is reached, if not at its own host and port.
+    `address` is where a database is reached, if not at its own host and port. `on_failed_connection` is called for each
+    attempt to connect that fails.
     """
     if not (database := config.postgresql):
         return DynamoDbDestination(DynamoDbTable(dynamodb, config.rows_table, deadline=deadline))
@@ -34,6 +37,6 @@ def open_destination(
         database,
         deadline=deadline,
         address=address,
-        on_failed_connection=lambda: reporting.count("ConnectionsFailed"),
+        on_failed_connection=on_failed_connection,
     )
     return PostgresqlDestination(connection, config.rows_table, config.format.columns)

@@ -207,8 +207,13 @@ def _value_to_json(value: Value) -> str:
 def _readable(column: str, type_: str) -> str:
     """An expression whose text is the same whatever the settings of the session are."""
     if type_ == "timestamp with time zone":
-        return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
-    return f"to_char({column}, 'YYYY-MM-DD')" if type_ == "date" else f"{column}::text"
+        text = f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
+    elif type_ == "date":
+        text = f"to_char({column}, 'YYYY-MM-DD')"
+    else:
+        return f"{column}::text"
+    # to_char makes NULL of infinity, and of a year before Christ the same year after.
+    return f"CASE WHEN {column} >= '0001-01-01 00:00Z' AND isfinite({column}) THEN {text} ELSE {column}::text END"
 
 
 def _number(text: str) -> Value:

@@ -1,0 +1,301 @@
+"""`schema` prints what a feed with PostgreSQL needs, and says what keeps its table from holding rows."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+
+from local.postgresql import LocalPostgresql
+from local.processes import free_port
+from local.server import LocalAws
+from ops.pipeline import Pipeline
+from tests.integration.commands import invoke, reported, run
+from tests.integration.world import PASSWORD, World, fresh_world
+
+pytestmark = pytest.mark.usefixtures("commanded")
+
+Owner = Callable[[str], object]
+"""Runs SQL as the owner of the table, whose name replaces each T."""
+
+COLUMNS = '{"Preis": "decimal as price", "nr": "integer required"}'
+
+
+@pytest.fixture
+def world(aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG001 - it is the server
+    """Two feeds: `default` with DynamoDB, and `vendors` with PostgreSQL."""
+    with fresh_world() as made:
+        made.add_postgresql_feed(postgresql, "vendors", "vendors/", COLUMNS=COLUMNS)
+        yield made
+
+
+@pytest.fixture
+def owner(world: World, postgresql: LocalPostgresql) -> Owner:
+    table = world.feeds[0].rows_table
+    return lambda sql: postgresql.run(re.sub(r"\bT(?![A-Za-z])", table, sql))
+
+
+def configure(pipeline: Pipeline, **changes: Any) -> None:
+    """Have another database of the vendors."""
+    feed = pipeline.feed_named("vendors")
+    database = json.loads(feed.config.database) | changes
+    feed.__dict__["config"] = replace(feed.config, database=json.dumps(database))
+
+
+def only_problem() -> str:
+    [found] = reported("schema", "--check", code=1)
+    [problem] = found["problems"]
+    return str(problem)
+
+
+def sql_of(printed: str) -> str:
+    """What is printed, without the command of psql."""
+    return "\n".join(line for line in printed.splitlines() if not line.startswith("\\"))
+
+
+def test_a_table_by_the_statements_is_as_it_has_to_be(world: World, owner: Owner) -> None:
+    owner("DROP TABLE T")
+    assert only_problem() == (
+        f"there is no table {world.feeds[0].rows_table}: run the statements that "
+        "`python -m ops schema --feed vendors` prints"
+    )
+    owner(sql_of(run("schema", code=0)))
+    table = world.feeds[0].rows_table
+    assert run("schema", "--check", code=0) == f"vendors: the table {table} is as it has to be.\n"
+    assert reported("schema", "--check", code=0) == [
+        {"feed": "vendors", "table": table, "problems": [], "warnings": []}
+    ]
+    world.deliver(world.upload("vendors/a.csv", "id,Preis,nr\n1,5.50,1\n"))
+    assert world.file("vendors/a.csv")["status"] == "COMPLETE"
+
+
+def test_the_printed_sql_says_where_it_belongs(postgresql: LocalPostgresql) -> None:
+    done = invoke("schema", "--feed", "vendors", code=0)
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"-- The feed vendors: in the database {postgresql.database} of 127.0.0.1"
+    assert lines[1].startswith("CREATE TABLE IF NOT EXISTS ")
+    assert lines[-1] == '\\password "csv_ingest"'
+    assert "PASSWORD '" not in done.stdout
+    assert "Run this in psql as the owner of the tables" in done.stderr
+    assert "Then look whether all is there: python -m ops schema --feed vendors --check" in done.stderr
+
+
+def test_the_sql_of_iam_needs_no_password(pipeline: Pipeline) -> None:
+    configure(pipeline, secret="")
+    done = invoke("schema", code=0)
+    assert 'GRANT rds_iam TO "csv_ingest";' in done.stdout
+    assert "password" not in done.output
+
+
+def test_scripts_get_the_statements_as_json(world: World) -> None:
+    [found] = reported("schema", code=0)
+    assert (found["feed"], found["table"]) == ("vendors", world.feeds[0].rows_table)
+    assert found["statements"][0].startswith("CREATE TABLE")
+
+
+def test_a_feed_with_dynamodb_has_no_schema(pipeline: Pipeline) -> None:
+    for arguments in ([], ["--check"]):
+        done = invoke("schema", "--feed", "default", *arguments, code=2)
+        assert "the feed default has DynamoDB as destination, which needs no schema" in done.stderr
+    feed = pipeline.feed_named("vendors")
+    feed.__dict__["config"] = replace(feed.config, database="{}")
+    assert "all feeds have DynamoDB as destination" in invoke("schema", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        ("ALTER TABLE T DROP COLUMN price", "column price is missing"),
+        ("ALTER TABLE T ALTER price TYPE text", "column price is text and has to be numeric"),
+        ("ALTER TABLE T ALTER price TYPE numeric(10,2)", "column price is numeric(10,2) and has to be numeric"),
+        ("ALTER TABLE T ALTER price SET NOT NULL", "column price has to have a value, and a cell of a file can be"),
+        ("ALTER TABLE T ALTER data TYPE jsonb USING data::jsonb", "column data is jsonb and has to be json"),
+        ("ALTER TABLE T ALTER line DROP NOT NULL", "column line can be NULL"),
+        ("ALTER TABLE T ADD more integer NOT NULL", "column more has to have a value, and no row will have one"),
+        ('ALTER TABLE T ALTER id TYPE text COLLATE "POSIX"', "column id has the collation POSIX"),
+        ("ALTER TABLE T DROP CONSTRAINT T_pkey", "the primary key (etag, id) is missing"),
+        ("ALTER TABLE T ADD CONSTRAINT positive CHECK (price > 0)", "constraint positive can refuse or change rows"),
+        ('ALTER TABLE T ADD CONSTRAINT "Mine" UNIQUE (nr)', 'constraint "Mine" can refuse'),
+        ("ALTER TABLE T ADD CONSTRAINT f FOREIGN KEY (etag, id) REFERENCES T", "constraint f can refuse"),
+        ("CREATE UNIQUE INDEX T_i ON T (nr)", "unique index "),
+        ("CREATE RULE r AS ON INSERT TO T DO INSTEAD NOTHING", "rule r can refuse"),
+        (
+            "CREATE TRIGGER t BEFORE UPDATE ON T FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+            "trigger t can refuse",
+        ),
+        ("ALTER TABLE T SET UNLOGGED", "a crash of the server empties the table, which is unlogged"),
+        ("ALTER TABLE T ENABLE ROW LEVEL SECURITY", "row-level security can hide rows"),
+        ("REVOKE INSERT, UPDATE ON T FROM csv_ingest", "the role may not INSERT, UPDATE"),
+        ("ALTER ROLE csv_ingest SET synchronous_commit = off", "a crash of the server loses rows that were confirmed"),
+    ],
+)
+def test_each_damage_is_mended_by_the_advice(owner: Owner, damage: str, problem: str) -> None:
+    owner(damage)
+    found = only_problem()
+    assert found.startswith(problem)
+    advice = re.search(r"(ALTER|DROP|GRANT) .*", found)
+    assert advice
+    owner(advice[0])
+    assert reported("schema", "--check", code=0)[0]["problems"] == []
+
+
+def test_another_primary_key_is_named(owner: Owner) -> None:
+    owner("ALTER TABLE T DROP CONSTRAINT T_pkey, ADD PRIMARY KEY (id, etag)")
+    assert only_problem().startswith("the primary key is (id, etag), and has to be (etag, id): drop it, then ALTER")
+
+
+def test_a_generated_column_cannot_be_written(owner: Owner) -> None:
+    owner("ALTER TABLE T DROP COLUMN price, ADD price numeric GENERATED ALWAYS AS (line) STORED")
+    assert only_problem() == "column price is generated by the server: make it an ordinary column"
+
+
+def test_a_view_is_no_table(world: World, owner: Owner) -> None:
+    owner("ALTER TABLE T RENAME TO T_2")
+    owner("CREATE VIEW T AS SELECT * FROM T_2")
+    assert only_problem() == f"{world.feeds[0].rows_table} is not a table: name a table in database_table"
+    owner("DROP VIEW T")
+    owner("ALTER TABLE T_2 RENAME TO T")
+
+
+def test_a_table_of_something_else_is_one_problem(owner: Owner) -> None:
+    owner("ALTER TABLE T DROP COLUMN etag, DROP COLUMN line")
+    assert " has no column etag, line: is it the table of something else?" in only_problem()
+
+
+def test_a_table_in_a_schema_needs_its_use(world: World, pipeline: Pipeline, postgresql: LocalPostgresql) -> None:
+    name = f"s{world.bucket}"
+    configure(pipeline, user=name)
+    feed = pipeline.feed_named("vendors")
+    feed.__dict__["config"] = replace(feed.config, rows_table=f"{name}.vendors")
+    postgresql.run(f"CREATE SCHEMA {name}")
+    try:
+        postgresql.run(sql_of(run("schema", code=0)))
+        postgresql.run(f"ALTER ROLE {name} PASSWORD '{PASSWORD}'")
+        run("schema", "--check", code=0)
+        postgresql.run(f"REVOKE USAGE ON SCHEMA {name} FROM {name}")
+        problem = only_problem()
+        assert problem == f'the role may not use the schema: GRANT USAGE ON SCHEMA "{name}" TO "{name}"'
+        postgresql.run(problem.partition(": ")[2])
+        run("schema", "--check", code=0)
+    finally:
+        postgresql.run(f"DROP SCHEMA {name} CASCADE")
+        postgresql.run(f"DROP ROLE IF EXISTS {name}")
+
+
+def test_columns_of_others_are_no_problem(owner: Owner) -> None:
+    owner("ALTER TABLE T ADD stamped timestamp NOT NULL DEFAULT now(), ADD remark text")
+    owner("ALTER TABLE T ADD number integer NOT NULL GENERATED ALWAYS AS IDENTITY")
+    run("schema", "--check", code=0)
+
+
+@pytest.mark.parametrize(
+    ("superfluous", "warning"),
+    [
+        ("GRANT DELETE, TRUNCATE ON T TO csv_ingest", "the role may DELETE, TRUNCATE, which no delivery does: REVOKE "),
+        ("ALTER TABLE T OWNER TO csv_ingest", "the role owns the table, and can change and drop it: ALTER TABLE "),
+    ],
+)
+def test_more_privileges_than_needed_are_a_warning(owner: Owner, superfluous: str, warning: str) -> None:
+    owner(superfluous)
+    assert f"vendors: warning: {warning}" in run("schema", "--check", code=0)
+    [found] = reported("schema", "--check", code=0)
+    assert [each.startswith(warning) for each in found["warnings"]] == [True]
+
+
+def test_a_superuser_is_one_warning(owner: Owner) -> None:
+    owner("ALTER ROLE csv_ingest SUPERUSER")
+    try:
+        assert '"csv_ingest" is a superuser' in run("schema", "--check", code=0)
+    finally:
+        owner("ALTER ROLE csv_ingest NOSUPERUSER")
+
+
+def test_a_reader_is_named(owner: Owner) -> None:
+    owner("ALTER ROLE csv_ingest SET default_transaction_read_only = on")
+    try:
+        assert only_problem() == "the database is read-only: database_host has to be the endpoint of the writer"
+    finally:
+        owner("ALTER ROLE csv_ingest RESET default_transaction_read_only")
+
+
+def test_another_encoding_is_named(pipeline: Pipeline, postgresql: LocalPostgresql) -> None:
+    postgresql.run("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+    configure(pipeline, name="latin")
+    [found] = reported("schema", "--check", code=1)
+    assert found["problems"][0].startswith("the database has the encoding LATIN1, and not every text fits")
+    postgresql.run("DROP DATABASE latin WITH (FORCE)")
+
+
+class TestLogin:
+    """A database that does not let the operator in is one sentence, and no traceback."""
+
+    @pytest.fixture(autouse=True)
+    def _no_patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("csv_ingest.postgresql_connection.PATIENCE", 0)
+
+    @pytest.fixture(params=["audit", "schema"])
+    def error(self, request: pytest.FixtureRequest, world: World) -> Callable[[], str]:
+        """What a command says on standard error, without what it shows of its progress."""
+        world.deliver(world.upload("vendors/a.csv", "id,Preis,nr\n1,5.50,1\n"))
+        arguments = {"audit": ["audit"], "schema": ["schema", "--check"]}[request.param]
+        return lambda: invoke(*arguments, code=1).stderr.partition("Error: ")[2]
+
+    def test_a_wrong_password_is_named(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
+        secret = json.loads(pipeline.feed_named("vendors").config.database)["secret"]
+        boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString='{"password": "another"}')
+        assert error() == ("PostgreSQL answered 28P01: the login was refused: see `cannot log in` in docs/runbook.md\n")
+
+    @pytest.mark.parametrize("content", ["hunter2", '"hunter2"', '{"user": "hunter2"}', "[]"])
+    def test_a_secret_without_a_password_is_named(
+        self, pipeline: Pipeline, error: Callable[[], str], content: str
+    ) -> None:
+        secret = json.loads(pipeline.feed_named("vendors").config.database)["secret"]
+        boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=content)
+        assert error() == f"the secret {secret} is no JSON object with a password\n"
+
+    def test_a_secret_that_is_gone_is_named(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
+        gone = "arn:aws:secretsmanager:us-east-1:000000000000:secret:gone"
+        configure(pipeline, secret=gone)
+        assert "when calling the GetSecretValue operation" in error()
+
+    def test_a_missing_network_names_the_tunnel(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
+        configure(pipeline, port=free_port())
+        assert error() == (
+            "the connection to 127.0.0.1 failed: ConnectionRefusedError: from outside of its network, open a tunnel, "
+            "and set PGHOSTADDR and PGPORT to the near end\n"
+        )
+
+    def test_a_closed_tunnel_is_named(self, error: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PGPORT", str(port := free_port()))
+        assert error().endswith(f"ConnectionRefusedError: it was made to PGPORT={port}: is the tunnel open?\n")
+
+    def test_a_port_is_a_number(self, error: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PGPORT", "\x1b[31m")
+        assert error() == r"PGPORT is '\x1b[31m', and has to be a number" + "\n"
+
+    def test_the_certificate_of_another_host_is_refused(
+        self, pipeline: Pipeline, error: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        configure(pipeline, host="vendors.example")
+        monkeypatch.setenv("PGHOSTADDR", "127.0.0.1")
+        assert error().startswith("the certificate of vendors.example is not trusted: Hostname mismatch")
+
+
+def test_an_audit_without_a_table_says_what_to_do(world: World, owner: Owner) -> None:
+    world.deliver(world.upload("vendors/a.csv", "id,Preis,nr\n1,5.50,1\n"))
+    owner("ALTER TABLE T RENAME TO T_2")
+    problem = f"there is no table {world.feeds[0].rows_table}: run the statements that `python -m ops schema` prints"
+    assert problem in invoke("audit", code=1).stderr
+    owner("ALTER TABLE T_2 RENAME TO T")
+
+
+def test_a_tunnel_leads_to_the_database(
+    pipeline: Pipeline, postgresql: LocalPostgresql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(pipeline, host="localhost", port=1)
+    monkeypatch.setenv("PGHOSTADDR", "127.0.0.1")
+    monkeypatch.setenv("PGPORT", str(postgresql.port))
+    run("schema", "--check", code=0)
