@@ -173,9 +173,8 @@ def _postgresql_created(name: str) -> Iterator[None]:
             config = replace(
                 IngestConfig.from_environment(), rows_table="bench", database=os.environ["BENCH_POSTGRESQL"]
             )
-            with server.connect() as connection:
-                for sql in statements(config):
-                    connection.run(sql.replace("'...'", f"'{password}'"))
+            for sql in statements(config, password=password):
+                server.run(sql)
             yield
     finally:
         secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import boto3
 from pg8000.exceptions import DatabaseError
-from pg8000.native import Connection, literal
 
 from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.destinations.postgresql import quoted
@@ -15,8 +14,8 @@ from local.postgresql import HOST, LocalPostgresql
 from ops.pipeline import Pipeline
 from ops.schema import statements
 
-THERE_ALREADY = ("42710", "42P04", "42P06")
-"""SQLSTATEs: the role, the database or the schema exists."""
+DUPLICATE_DATABASE = "42P04"
+"""A SQLSTATE: the database exists already."""
 
 
 def use_local_databases(pipeline: Pipeline, server: LocalPostgresql) -> Pipeline:
@@ -40,20 +39,15 @@ def use_local_databases(pipeline: Pipeline, server: LocalPostgresql) -> Pipeline
 
 def _create_table(config: IngestConfig, server: LocalPostgresql, *, database: str, password: str) -> None:
     with server.connect() as connection:
-        _create(connection, f"CREATE DATABASE {quoted(database)}")
+        try:
+            connection.run(f"CREATE DATABASE {quoted(database)}")
+        except DatabaseError as error:
+            if error.args[0]["C"] != DUPLICATE_DATABASE:
+                raise
     schema = config.rows_table.rpartition(".")[0] or "public"
     with replace(server, database=database).connect() as connection:
-        for sql in (f"CREATE SCHEMA {quoted(schema)}", *statements(config)):
-            _create(connection, sql.replace("'...'", literal(password)))
-
-
-def _create(connection: Connection, sql: str) -> None:
-    """Create something, if it is not there already."""
-    try:
-        connection.run(sql)
-    except DatabaseError as error:
-        if error.args[0]["C"] not in THERE_ALREADY:
-            raise
+        for sql in (f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}", *statements(config, password=password)):
+            connection.run(sql)
 
 
 def _secret_of(database: Database) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from local.demo import GOOD, Example
 from local.demo import upload as upload_examples
 from local.deployment import Deployment, deploy
 from local.examples import EXAMPLES, FEEDS, expected_rows
-from local.postgresql import HOST, LocalPostgresql, local_postgresql
+from local.postgresql import HOST, LocalPostgresql
 from local.server import LocalAws
 from ops.pipeline import wait_until
 from tests.conftest import recorded_aws
@@ -44,22 +44,16 @@ def aws(feed_calls: Path) -> Iterator[LocalAws]:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[LocalPostgresql]:
-    with local_postgresql() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def feeds(aws: LocalAws, server: LocalPostgresql) -> Deployment:
+def feeds(aws: LocalAws, postgresql: LocalPostgresql) -> Deployment:
     """The settings of the vendors lead to the local server."""
-    secret = boto3.client("secretsmanager").create_secret(Name="vendors", SecretString='{"password": "it\'s secret"}')
-    here = {"database_host": HOST, "database_port": server.port, "database_ca": server.ca}
+    secret = boto3.client("secretsmanager").create_secret(Name="vendors", SecretString='{"password": "s3cret"}')
+    here = {"database_host": HOST, "database_port": postgresql.port, "database_ca": postgresql.ca}
     by_password = {"database_resource_id": None, "database_secret": secret["ARN"]}
     settings = FEEDS | {"vendors": FEEDS["vendors"] | here | by_password}
     deployed = deploy(aws, feeds=json.dumps(settings))
-    database = Database(HOST, server.port, "erp", "csv_ingest", secret["ARN"], server.ca.strip())
+    database = Database(HOST, postgresql.port, "erp", "csv_ingest", secret["ARN"], postgresql.ca.strip())
     assert deployed.pipeline.feed_named("vendors").config.postgresql == database
-    return deployed.with_databases(server)
+    return deployed.with_databases(postgresql)
 
 
 @pytest.mark.parametrize("example", GOOD, ids=lambda example: example.lesson)
@@ -194,11 +188,13 @@ def test_audit_repairs_the_table_of_the_vendors(feeds: Deployment) -> None:
     assert rows_of(feeds, version) == expected_rows(_vendors(60), version.etag, feed=FEEDS["vendors"])
 
 
-def test_a_killed_function_leaves_each_vendor_once(feeds: Deployment, aws: LocalAws, server: LocalPostgresql) -> None:
+def test_a_killed_function_leaves_each_vendor_once(
+    feeds: Deployment, aws: LocalAws, postgresql: LocalPostgresql
+) -> None:
     """It is killed while a batch waits for a row that another transaction has not committed."""
     content = _vendors(12_000)
     etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    with replace(server, database="erp").connect() as other:
+    with replace(postgresql, database="erp").connect() as other:
         other.run("START TRANSACTION")
         other.run("INSERT INTO vendors (etag, id, line, data) VALUES (:etag, '7000', 1, '{}')", etag=etag)
         version = upload(feeds, "vendors/killed.csv", content)
