@@ -447,10 +447,10 @@ What is promised, and whether this run kept it:
 CPU and memory are those of the function's process alone; the engine's do not count. Machines are noisy: the ratios of
 a run tell more than figures of different runs. Baselines (b) and (c) do less: (b) overwrites what is there; (c),
 which is botocore's signer and HTTP session without its client, reads no file and keeps no ledger. Baselines (d), (e)
-and (f) read the file with Python's csv module, write its rows through pg8000 and TLS, and keep no ledger; (e) parses
-the statement for each row. Peak memory is that
-of a process that ingests the file with a DynamoDB that answers at once: the whole file up to 4 MB; of a larger one
-the plan and ten of its parts. Where the planning pass is as fast as reading, both wait for the server: then its CPU
+and (f) read the file with Python's csv module and write to PostgreSQL through pg8000 and TLS, as the function does,
+but they keep no ledger. (e) parses the statement for each row; (f) fails if one row is there already. Peak memory is
+that of a process that ingests the file with a DynamoDB that answers at once: the whole file up to 4 MB; of a larger
+one the plan and ten of its parts. Where the planning pass is as fast as reading, both wait for the server: then its CPU
 time is what tells. A cold start is the median of {rounds * REPETITIONS} runs, and its ratio the median of the
 ratios of each run to the baseline right after it. Single runs vary by a fifth; six medians of fifteen pairs, on a busy
 machine with two cores, were between 1.17 and 1.22.

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+MAX_PORT = 65_535
+
+
 class NoPort(Exception):
-    """The near end of a tunnel has no port that is a number."""
+    """The near end of a tunnel has no port that is one."""
 
 
 class Notification(NamedTuple):
@@ -90,8 +93,8 @@ class Feed:
         if not (database := self.config.postgresql):
             return None
         port = os.environ.get("PGPORT") or str(database.port)
-        if not port.isdecimal():
-            raise NoPort(f"PGPORT is {port!r}, and has to be a number")
+        if not port.isdecimal() or int(port) > MAX_PORT:
+            raise NoPort(f"PGPORT is {port!r}, and has to be the number of a port")
         return os.environ.get("PGHOSTADDR") or database.host, int(port)
 
     @cached_property

@@ -13,7 +13,7 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
     database = config.postgresql
     if database is None:
         raise ValueError(f"the rows of the feed {config.feed} are in DynamoDB")
-    table, user = quoted(config.rows_table), quoted(database.user)
+    table, user = quoted(config.rows_table), f'"{database.user}"'  # a dot in the name of a user separates nothing
     return [
         f"CREATE TABLE IF NOT EXISTS {table} (\n    {_columns(config)}\n)",
         f"DO $$ BEGIN CREATE ROLE {user} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",

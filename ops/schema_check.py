@@ -122,7 +122,7 @@ class _Check:
 
     def run(self) -> CheckedSchema:
         [[user, encoding, synchronous_commit, is_read_only, is_superuser]] = self._connection.read(_SESSION)
-        role = quoted(user)
+        role = f'"{user}"'  # a dot in it separates nothing
         problems = list(_of_session(role, encoding, synchronous_commit, is_read_only=is_read_only))
         schema, _, name = self._name.rpartition(".")
         found = self._connection.read(_TABLE, schema=schema, name=name)

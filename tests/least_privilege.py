@@ -17,17 +17,19 @@ import yaml
 from botocore.client import BaseClient
 
 from local.processes import PROJECT
-from tests.infrastructure.snapshot import SNAPSHOT
+from tests.infrastructure.snapshot import POSTGRESQL_SNAPSHOT, SNAPSHOT
 from tests.permissions import Permission, allowed, needed, refused
 from tests.templates import statements_of
 
-ROLES = ("IngestRole", "SweepRole")
+ROLES = ("IngestRole", "SweepRole", "IngestVendorsRole")
+"""The last one is that of a PostgreSQL feed."""
 ARNS = {
-    r"arn:aws:s3:::w[0-9a-f]{32}|\$\{StorageUploads\w+\.Arn\}": "uploads",
+    r"arn:aws:s3:::w[0-9a-f]{32}|\$\{StorageUploads\w+\.Arn\}(/vendors)?": "uploads",
     r"arn:aws:dynamodb:.*-rows(-\w+)?|\$\{StorageRows\w+\.Arn\}": "rows",
     r"arn:aws:dynamodb:.*-files|\$\{StorageFiles\w+\.Arn\}": "files",
     r"arn:aws:sqs:.*|\$\{IngestionFailures\w+\.Arn\}": "failures",
-    r"arn:aws:lambda:.*:ingest(-\w+)?|\$\{IngestionIngestFunction\w+\.Arn\}": "ingest",
+    r"arn:aws:lambda:.*:ingest(-\w+)?|\$\{IngestionIngest(Vendors)?Function\w+\.Arn\}": "ingest",
+    r"arn:aws:secretsmanager:.*": "secret",
 }
 """Resources of the integration tests, and of the stack: the same word stands for what is the same to a policy."""
 
@@ -39,7 +41,7 @@ def least_privilege(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     original = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def recording(self: Any, operation: str, params: dict[str, Any]) -> Any:
-        if os.environ.get("DATABASE", "{}") == "{}" and (role := _role_of_caller()):
+        if role := _role_of_caller():
             called[role] |= set(map(_in_words, needed(self.meta.service_model.service_name, operation, params)))
         return original(self, operation, params)
 
@@ -57,7 +59,9 @@ def _role_of_caller() -> str | None:
         return "SweepRole"
     by_operator = any(file.startswith("ops/") or file == "lambda/csv_ingest/ledger/table.py" for file in files)
     # No file of this project is on the stack of the threads in which boto3 uploads a file.
-    return "IngestRole" if files and files[0].startswith("lambda/csv_ingest/") and not by_operator else None
+    if not files or not files[0].startswith("lambda/csv_ingest/") or by_operator:
+        return None
+    return "IngestRole" if os.environ["DATABASE"] == "{}" else "IngestVendorsRole"
 
 
 def _callers() -> Iterator[str]:
@@ -89,4 +93,9 @@ def _in_words(permission: Permission) -> Permission:
 def _policy_of(role: str) -> frozenset[Permission]:
     """What a role of the stack may do."""
     resources = yaml.safe_load(SNAPSHOT.read_text())
-    return frozenset(_in_words(permission) for permission in allowed(statements_of(role, resources)))
+    if role == "IngestVendorsRole":
+        resources |= yaml.safe_load(POSTGRESQL_SNAPSHOT.read_text())
+    statements = [each for each in statements_of(role, resources) if each["Effect"] == "Allow"]
+    # Those feeds log in by IAM in the snapshot, and by a secret here.
+    login = {Permission("secretsmanager:GetSecretValue", "secret")} if role == "IngestVendorsRole" else set()
+    return frozenset({_in_words(permission) for permission in allowed(statements)} | login)

@@ -17,7 +17,7 @@ from local.examples import expected_rows
 from ops.audit import audit
 from tests.integration.faults import Calls, between_calls
 from tests.integration.parts import CONTENT, DUPLICATE_IDS, deliver_all, number_of, without_parts
-from tests.integration.world import Invocations, World
+from tests.integration.world import BOTH_DESTINATIONS, Invocations, World
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
@@ -85,6 +85,7 @@ def test_a_part_delivered_twice_counts_once(world: World, queue: Invocations) ->
     assert world.file("a.csv")["rows_read"] == 122
 
 
+@BOTH_DESTINATIONS
 @pytest.mark.parametrize("content", [CONTENT, DUPLICATE_IDS], ids=["different ids", "repeated ids"])
 @pytest.mark.parametrize("seed", range(3))
 def test_parts_in_any_order_lead_to_the_same_tables(world: World, queue: Invocations, content: str, seed: int) -> None:
@@ -103,6 +104,7 @@ rows_of_few_ids = st.lists(
 )
 
 
+@BOTH_DESTINATIONS
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=rows_of_few_ids, order=st.randoms(use_true_random=False))
 def test_the_first_line_wins_whichever_part_comes_first(
@@ -119,6 +121,7 @@ def test_the_first_line_wins_whichever_part_comes_first(
     assert without_parts(world) == expected
 
 
+@BOTH_DESTINATIONS
 def test_two_keys_sharing_duplicate_ids_are_both_accounted_for(world: World, queue: Invocations) -> None:
     """Their parts write the same rows: what one of them moves, the other one has counted as its own."""
     content = "id,name\n" + "".join(f"{n},{n}\n" for n in range(100)) + "0,again\n"

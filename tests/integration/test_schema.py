@@ -167,22 +167,23 @@ def test_a_table_of_something_else_is_one_problem(owner: Owner) -> None:
 
 def test_a_table_in_a_schema_needs_its_use(world: World, pipeline: Pipeline, postgresql: LocalPostgresql) -> None:
     name = f"s{world.bucket}"
-    configure(pipeline, user=name)
+    role = f'"{name}.e-r"'
+    configure(pipeline, user=role.strip('"'))
     feed = pipeline.feed_named("vendors")
     feed.__dict__["config"] = replace(feed.config, rows_table=f"{name}.vendors")
     postgresql.run(f"CREATE SCHEMA {name}")
     try:
         postgresql.run(sql_of(run("schema", code=0)))
-        postgresql.run(f"ALTER ROLE {name} PASSWORD '{PASSWORD}'")
+        postgresql.run(f"ALTER ROLE {role} PASSWORD '{PASSWORD}'")
         run("schema", "--check", code=0)
-        postgresql.run(f"REVOKE USAGE ON SCHEMA {name} FROM {name}")
+        postgresql.run(f"REVOKE USAGE ON SCHEMA {name} FROM {role}")
         problem = only_problem()
-        assert problem == f'the role may not use the schema: GRANT USAGE ON SCHEMA "{name}" TO "{name}"'
+        assert problem == f'the role may not use the schema: GRANT USAGE ON SCHEMA "{name}" TO {role}'
         postgresql.run(problem.partition(": ")[2])
         run("schema", "--check", code=0)
     finally:
         postgresql.run(f"DROP SCHEMA {name} CASCADE")
-        postgresql.run(f"DROP ROLE IF EXISTS {name}")
+        postgresql.run(f"DROP ROLE IF EXISTS {role}")
 
 
 def test_columns_of_others_are_no_problem(owner: Owner) -> None:
@@ -272,9 +273,12 @@ class TestLogin:
         monkeypatch.setenv("PGPORT", str(port := free_port()))
         assert error().endswith(f"ConnectionRefusedError: it was made to PGPORT={port}: is the tunnel open?\n")
 
-    def test_a_port_is_a_number(self, error: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("PGPORT", "\x1b[31m")
-        assert error() == r"PGPORT is '\x1b[31m', and has to be a number" + "\n"
+    @pytest.mark.parametrize(("port", "shown"), [("\x1b[31m", r"\x1b[31m"), ("65536", "65536"), ("-1", "-1")])
+    def test_a_port_is_a_number(
+        self, error: Callable[[], str], monkeypatch: pytest.MonkeyPatch, port: str, shown: str
+    ) -> None:
+        monkeypatch.setenv("PGPORT", port)
+        assert error() == f"PGPORT is '{shown}', and has to be the number of a port\n"
 
     def test_the_certificate_of_another_host_is_refused(
         self, pipeline: Pipeline, error: Callable[[], str], monkeypatch: pytest.MonkeyPatch

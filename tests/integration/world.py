@@ -210,6 +210,11 @@ class World:
         """Whose calls a delivery makes."""
         return self.s3, self.dynamodb, self.sqs, self.statements
 
+    @property
+    def in_dynamodb(self) -> bool:
+        """Whether the default feed's rows are."""
+        return os.environ["DATABASE"] == "{}"
+
     def declare(self, columns: Mapping[str, str]) -> None:
         """Declare the columns of the default feed, after its table has them."""
         for name, declaration in columns.items():

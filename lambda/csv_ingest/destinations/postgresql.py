@@ -88,10 +88,11 @@ class PostgresqlDestination:
         """
         if not rows:
             return []
-        sql = f"""SELECT {self._read_columns} FROM json_array_elements_text(:ids ::json) AS n(key)
-            JOIN {self._table} ON etag = :etag AND id = n.key"""
+        columns, stored = self._reading()
+        sql = f"""SELECT {columns} FROM json_array_elements_text(:ids ::json) AS n(key)
+            JOIN {self._table} AS t ON t.etag = :etag AND t.id = n.key"""
         ids = f"[{','.join(encode_basestring(row.id) for row in rows)}]"
-        found = {stored.key.id: stored for stored in map(self._stored, self._connection.read(sql, etag=etag, ids=ids))}
+        found = {each.key.id: each for each in map(stored, self._connection.read(sql, etag=etag, ids=ids))}
         if missing := len(rows) - len(found):
             were = "row was" if missing == 1 else "rows were"
             raise TableAltered(f"{missing:,} {were} deleted during ingestion: run `python -m ops audit --repair`")
@@ -99,16 +100,17 @@ class PostgresqlDestination:
 
     def replace_later_line(self, etag: str, row: Row) -> None:
         """Replace the stored row of a later line by this row; do nothing if the stored line is not later."""
-        self._upsert(etag, row, f"WHERE excluded.line < {self._table}.line")
+        self._upsert(etag, row, "WHERE excluded.line < t.line")
 
     def scan(self) -> Iterator[StoredRow | ForeignItem]:
         """Yield every row of the table, in the order of the keys, by the index."""
-        last = RowKey("", "")
-        sql = f"""SELECT {self._read_columns} FROM {self._table} WHERE (etag, id) > (:etag, :id)
-            ORDER BY etag, id LIMIT {self.max_fetch}"""
-        while rows := [self._stored(each) for each in self._connection.read(sql, etag=last.etag, id=last.id or "")]:
-            yield from rows
-            last = rows[-1].key
+        columns, stored = self._reading()
+        sql = f"""SELECT {columns} FROM {self._table} AS t WHERE (t.etag, t.id) > (:etag, :id)
+            ORDER BY t.etag, t.id LIMIT {self.max_fetch}"""
+        etag = id_ = ""
+        while rows := self._connection.read(sql, etag=etag, id=id_):
+            yield from map(stored, rows)
+            etag, id_, *_ = rows[-1]
 
     def overwrite(self, etag: str, row: Row) -> None:
         """Store a row, whatever is stored under its key."""
@@ -131,15 +133,20 @@ class PostgresqlDestination:
                 self._found = found
         return self._found
 
-    @property
-    def _more_columns(self) -> list[tuple[str, str]]:
-        """The table's columns beside those of every row, with their types."""
-        return [each for each in self._types.items() if each[0] not in OWN_COLUMNS]
+    def _reading(self) -> tuple[str, Callable[[Sequence[Any]], StoredRow]]:
+        """What to select of the table, named `t`, and the function that makes a row of what was selected."""
+        more = [(name, type_) for name, type_ in self._types.items() if name not in OWN_COLUMNS]
+        expressions = [_readable(f"t.{quoted(name)}", type_) for name, type_ in more]
+        readers = [(name, _VALUES.get(type_, str)) for name, type_ in more]
 
-    @property
-    def _read_columns(self) -> str:
-        more = [_readable(quoted(name), type_) for name, type_ in self._more_columns]
-        return ", ".join(["etag", "id", "line", "data::text", *more])
+        def stored(found: Sequence[Any]) -> StoredRow:
+            etag, id_, line, data, *values = found
+            by_name = {
+                name: read(value) for (name, read), value in zip(readers, values, strict=True) if value is not None
+            }
+            return StoredRow(RowKey(etag, id_), etag, line, data, by_name)
+
+        return ", ".join(["t.etag", "t.id", "t.line", "t.data::text", *expressions]), stored
 
     def _given(self, names: tuple[str, ...]) -> str:
         """The rows of the parameter, with some declared columns, as a table."""
@@ -150,7 +157,7 @@ class PostgresqlDestination:
 
     def _insert(self, names: tuple[str, ...], given: str) -> str:
         """The statement that inserts the rows that are given, with some declared columns."""
-        return f"""INSERT INTO {self._table} (etag, id, line, data{"".join(f", {quoted(name)}" for name in names)})
+        return f"""INSERT INTO {self._table} AS t (etag, id, line, data{"".join(f", {quoted(name)}" for name in names)})
             SELECT :etag, id, line, data{"".join(f", c{number}" for number in range(len(names)))}
             FROM {given} ORDER BY id COLLATE "C\""""
 
@@ -160,15 +167,6 @@ class PostgresqlDestination:
         insert = self._insert(tuple(row.values), self._given(tuple(row.values)))
         sql = f"{insert} ON CONFLICT (etag, id) DO UPDATE SET {sets} {condition}"
         self._connection.write(sql, etag=etag, rows=_to_json([row]))
-
-    def _stored(self, found: Sequence[Any]) -> StoredRow:
-        etag, id_, line, data, *values = found
-        by_name = {
-            name: _VALUES.get(type_, str)(value)
-            for (name, type_), value in zip(self._more_columns, values, strict=True)
-            if value is not None
-        }
-        return StoredRow(RowKey(etag, id_), etag, line, data, by_name)
 
 
 def wrong_columns(found: Mapping[str, str], declared: Sequence[Column]) -> dict[str, str]:
