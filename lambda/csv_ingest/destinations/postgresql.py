@@ -73,11 +73,11 @@ class PostgresqlDestination:
         if not rows:
             return []
         # Answers with the lines of the others, of which there are seldom any: to receive a line costs as much as to
-        # send a row.
+        # send a row. No table can be named as the two here: a name of the settings has no space.
         names = tuple(rows[0].values)
-        sql = f"""WITH given AS (SELECT * FROM {self._given(names)}), inserted AS (
-            {self._insert(names, "given")} ON CONFLICT (etag, id) DO NOTHING RETURNING line)
-            SELECT line FROM given EXCEPT SELECT line FROM inserted"""
+        sql = f"""WITH "given rows" AS (SELECT * FROM {self._given(names)}), "new rows" AS (
+            {self._insert(names, '"given rows"')} ON CONFLICT (etag, id) DO NOTHING RETURNING line)
+            SELECT line FROM "given rows" EXCEPT SELECT line FROM "new rows\""""
         taken = {line for (line,) in self._connection.write(sql, etag=etag, rows=_to_json(rows))}
         return [row for row in rows if row.line in taken]
 
