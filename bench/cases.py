@@ -8,8 +8,9 @@ import re
 import sys
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import closing, nullcontext
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -175,6 +176,83 @@ def floor() -> Found:
     return _measured(send, ROWS)
 
 
+def postgresql() -> Found:
+    """The whole handler of a feed with PostgreSQL. Its ledger is in DynamoDB."""
+    return _handler(ROWS)
+
+
+def postgresql_rows() -> Found:
+    """Of it, what reads and stores the rows, without the ledger: the connection, the reader and RowStore."""
+    from csv_ingest.configuration import IngestConfig
+    from csv_ingest.csvfile import read_rows
+    from csv_ingest.delivery import Delivery
+    from csv_ingest.events import object_version
+    from csv_ingest.model import Row, Tuning
+
+    config = IngestConfig.from_environment()
+
+    def ingest(event: dict[str, Any]) -> None:
+        version = object_version(event["Records"][0])
+        told: Any = {"function": "bench", "seconds_left": lambda: 900.0, "tuning": Tuning()}
+        with closing(Delivery.of(version, config=config, **told)) as delivery, delivery.open() as stream:
+            store, rows = delivery.row_store(), read_rows(stream, config.format)
+            while batch := [row for row in islice(rows, delivery.destination.max_insert) if isinstance(row, Row)]:
+                store.store(batch)
+
+    ingest(_event(_upload(50)[0]))
+    event = _event(_upload(ROWS)[0])
+    return _measured(lambda: ingest(event), ROWS)
+
+
+def postgresql_insert(rows: int) -> Found:
+    """The obvious handler: one INSERT a row, each a transaction; the statement is prepared once."""
+    from pg8000.native import Connection
+
+    connection = _connected(Connection)
+    statement = connection.prepare("INSERT INTO bench VALUES (:etag, :id, :line, :data) ON CONFLICT DO NOTHING")
+
+    def ingest(key: str, etag: str) -> None:
+        for line, id_, data in _lines(key):
+            statement.run(etag=etag, id=id_, line=line, data=data)
+
+    ingest(*_upload(50))
+    key, etag = _upload(rows)
+    return _measured(lambda: ingest(key, etag), rows)
+
+
+def postgresql_executemany() -> Found:
+    """The DB-API's executemany, in one transaction."""
+    from pg8000.dbapi import connect
+
+    connection = _connected(connect)
+    sql = "INSERT INTO bench VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
+
+    def ingest(key: str, etag: str) -> None:
+        connection.cursor().executemany(sql, ((etag, id_, line, data) for line, id_, data in _lines(key)))
+        connection.commit()
+
+    ingest(*_upload(50))
+    key, etag = _upload(ROWS)
+    return _measured(lambda: ingest(key, etag), ROWS)
+
+
+def postgresql_copy() -> Found:
+    """COPY: fails if one row is there already."""
+    from pg8000.native import Connection
+
+    connection = _connected(Connection)
+
+    def ingest(key: str, etag: str) -> None:
+        text = io.StringIO()
+        csv.writer(text).writerows((etag, id_, line, data) for line, id_, data in _lines(key))
+        text.seek(0)
+        connection.run("COPY bench FROM STDIN (FORMAT csv)", stream=text)
+
+    ingest(*_upload(50))
+    key, etag = _upload(ROWS)
+    return _measured(lambda: ingest(key, etag), ROWS)
+
+
 def memory(key: str) -> Found:
     """The peak of a process that ingests a file: if in parts, then the plan and ten of them.
 
@@ -312,6 +390,28 @@ def _measured(work: Callable[[], None], rows: int) -> Found:
     return {"cpu_us": (time.process_time() - cpu) / rows * 1e6, "wall": time.perf_counter() - wall}
 
 
+def _connected(connect: Callable[..., Any]) -> Any:
+    """A connection of pg8000 through a socket like the function's: TLS, and nothing waits for an acknowledgement."""
+    from csv_ingest import postgresql_connection
+    from csv_ingest.configuration import IngestConfig
+
+    database = IngestConfig.from_environment().postgresql
+    assert database  # noqa: S101
+    address = database.host, database.port
+    socket = postgresql_connection._encrypted(database, address, seconds=5)  # noqa: SLF001
+    password = postgresql_connection.password_of(database)
+    return connect(database.user, database=database.name, password=password, sock=socket, ssl_context=False)
+
+
+def _lines(key: str) -> Iterator[tuple[int, str, str]]:
+    """The line, the id and the JSON of each row of an upload, as the csv module reads it."""
+    import boto3
+
+    body = boto3.client("s3").get_object(Bucket=os.environ["UPLOAD_BUCKET"], Key=key)["Body"].read()
+    for line, row in enumerate(csv.DictReader(io.StringIO(body.decode(), newline="")), start=2):
+        yield line, row["id"], json.dumps(row)
+
+
 def _since_start() -> Found:
     cpu, wall = time.process_time() - CPU_BEFORE_IMPORTS, time.perf_counter() - WALL_BEFORE_IMPORTS
     return {"cpu_ms": cpu * 1e3, "wall_ms": wall * 1e3}
@@ -391,6 +491,15 @@ CASES: dict[str, Callable[..., Found]] = {
     "cold start": cold_start,
     "cold start, deployed": cold_start,
     "cold start baseline": cold_start_baseline,
+    "cold start, postgresql": cold_start,
+    "cold start, deployed, postgresql": cold_start,
+    "postgresql": postgresql,
+    "postgresql, rows": postgresql_rows,
+    "postgresql, insert": lambda: postgresql_insert(ROWS),
+    "postgresql, executemany": postgresql_executemany,
+    "postgresql, copy": postgresql_copy,
+    "postgresql +3 ms": postgresql,
+    "postgresql +3 ms, insert": lambda: postgresql_insert(ROWS // 10),
     "memory": memory,
     "read": read_object,
     "plan": plan_object,

@@ -2,15 +2,18 @@
 
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
 import click
 from rich.console import Console
 
+from local.databases import use_local_databases
 from local.demo import demo as run_demo
 from local.deployment import deploy
 from local.examples import orders
+from local.postgresql import HOST, local_postgresql
 from local.server import local_aws
 from ops.progress import working
 
@@ -42,13 +45,20 @@ def demo() -> None:
 def up() -> None:
     """Deploy and keep running until Ctrl-C; prints the exports for your own aws or boto3 session.
 
+    Feeds with PostgreSQL write to a local server, not to the database of their settings.
+
     Exit code 0 after Ctrl-C, 1 if it could not be started or ended by itself.
     """
     console = Console(highlight=False, soft_wrap=True)
     try:
-        with local_aws() as aws:
+        with ExitStack() as running:
+            aws = running.enter_context(local_aws())
             with working("cdk bootstrap, cdk deploy"):
                 pipeline = deploy(aws).pipeline
+            server = None
+            if any(feed.config.postgresql for feed in pipeline.feeds):
+                server = running.enter_context(local_postgresql())
+                pipeline = use_local_databases(pipeline, server)
             for name, value in aws.exports.items():
                 console.print(f"export {name}={value}")
             prefix, _ = pipeline.feeds[0].triggers[0]
@@ -59,7 +69,11 @@ def up() -> None:
             console.print(f"aws s3 cp examples/orders.csv s3://{pipeline.upload_bucket}/{prefix}")
             console.print(f"aws dynamodb scan --table-name {pipeline.files_table}")
             for feed in pipeline.feeds:
-                console.print(f"aws dynamodb scan --table-name {feed.rows_table}")
+                if server and (database := feed.config.postgresql):
+                    where = f"postgresql://{server.user}:{server.password}@{HOST}:{server.port}/{database.name}"
+                    console.print(f"psql '{where}?sslmode=require'   # the table {feed.rows_table}")
+                else:
+                    console.print(f"aws dynamodb scan --table-name {feed.rows_table}")
             # Version 1 of the aws CLI does not find SQS by the variable.
             endpoint = "--endpoint-url $AWS_ENDPOINT_URL"
             console.print(f"aws sqs receive-message {endpoint} --queue-url {pipeline.failure_queue}")

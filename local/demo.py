@@ -16,12 +16,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from csv_ingest.events import upload_event
 from csv_ingest.ledger import REJECTED
 from csv_ingest.model import ObjectVersion
 from local.deployment import Deployment, TableRow, deploy
 from local.examples import EXAMPLES, FEEDS, expected_rows, orders, sample_event
+from local.postgresql import HOST, local_postgresql
 from local.server import local_aws
 from ops.pipeline import wait_until
 from ops.progress import working
@@ -63,11 +65,12 @@ BROKEN = Example("orders/latin1.csv", "not UTF-8", file="latin1.csv")
 
 def demo(console: Console) -> bool:
     """Deploy, upload, deliver, look; returns whether the tables hold exactly what the files say."""
-    with local_aws() as aws:
+    with local_aws() as aws, local_postgresql() as postgresql:
         started = time.monotonic()
         with working(f"cdk bootstrap, cdk deploy to MiniStack on {aws.endpoint}"):
-            deployment = deploy(aws, feeds=json.dumps(FEEDS))
-        console.print(f"Deployed two feeds by the CDK CLI to MiniStack in {time.monotonic() - started:.0f} s.\n")
+            deployment = deploy(aws, feeds=json.dumps(FEEDS)).with_databases(postgresql)
+        console.print(f"Deployed two feeds by the CDK CLI to MiniStack in {time.monotonic() - started:.0f} s:")
+        console.print(f"orders/ to DynamoDB, vendors/ to PostgreSQL on {HOST}:{postgresql.port}.\n", highlight=False)
         uploads = upload(deployment, [*GOOD, BROKEN], console)
         again = upload(deployment, GOOD[:1], console)[GOOD[0].key]
         with working("waiting for the function"):
@@ -80,6 +83,7 @@ def demo(console: Console) -> bool:
         console.print(outcomes)
         console.print(repeated)
         _show_item(deployment, console)
+        console.print(_selected(deployment))
         for verb in ("status", "rejects orders/bad-values.csv", "redrive --dry-run", "audit"):
             audited = _operate(verb, console)
         return _compare(deployment, uploads, console) and audited
@@ -154,6 +158,16 @@ def _show_item(deployment: Deployment, console: Console) -> None:
     console.print()
 
 
+def _selected(deployment: Deployment) -> Table:
+    """Some rows as PostgreSQL has them."""
+    sql = "SELECT line, id, unit_price, data::text FROM vendors ORDER BY id LIMIT 3"
+    table = Table("line", "id", "unit_price", title=sql, title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("data", overflow="fold")
+    for row in deployment.select(sql, deployment.pipeline.feed_named("vendors")):
+        table.add_row(*(Text(str(value)) for value in row))
+    return table
+
+
 def _operate(verb: str, console: Console) -> bool:
     """Show a verb of the operator's command line; whether it found all well."""
     console.print(f"[bold]$ python -m ops {verb}", highlight=False)
@@ -174,7 +188,7 @@ def _compare(deployment: Deployment, uploads: Mapping[str, ObjectVersion], conso
     unexpected = stored.keys() - expected.keys()
     different = {key for key in expected.keys() & stored.keys() if expected[key] != stored[key]}
     console.print(
-        f"In the rows tables: {len(stored):,} of {len(expected):,} rows:"
+        f"In both rows tables: {len(stored):,} of {len(expected):,} rows:"
         f" {len(missing)} missing, {len(unexpected)} unexpected, {len(different)} different."
     )
     return not (missing or unexpected or different)

@@ -2,14 +2,20 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, NamedTuple
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer
 
+from csv_ingest.destinations.postgresql import quoted
+from csv_ingest.model import RowKey
+from local.databases import use_local_databases
+from local.postgresql import LocalPostgresql
 from local.processes import run
 from local.server import LocalAws
+from ops.feed import Feed
 from ops.pipeline import Pipeline, wait_until
 
 STACK = "CsvIngest"
@@ -23,7 +29,7 @@ class TableRow(NamedTuple):
     line: int
     data: str
     values: Mapping[str, Any]
-    """Of the declared columns, as boto3's resources have them."""
+    """Of the declared columns, without empty ones: numbers are Decimal or int, dates and timestamps are text."""
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> "TableRow":
@@ -38,20 +44,51 @@ class Deployment:
     """A pipeline, with what only a demonstration or a test wants to know of it."""
 
     pipeline: Pipeline
+    postgresql: LocalPostgresql | None = None
+    """The server that has the rows tables of PostgreSQL feeds."""
+
+    def with_databases(self, server: LocalPostgresql) -> "Deployment":
+        """The same deployment, whose PostgreSQL feeds write to a local server."""
+        return Deployment(use_local_databases(self.pipeline, server), server)
 
     def items(self) -> dict[str, dict[str, Any]]:
-        """Everything in the rows tables of all feeds, by key, in DynamoDB's JSON."""
+        """Everything in the rows tables of all feeds with DynamoDB, by key, in DynamoDB's JSON."""
         scans = self.pipeline.dynamodb.get_paginator("scan")
         return {
             item["pk"]["S"]: dict(item)
             for feed in self.pipeline.feeds
+            if not feed.config.postgresql
             for page in scans.paginate(TableName=feed.rows_table, ConsistentRead=True)
             for item in page["Items"]
         }
 
     def rows(self) -> dict[str, TableRow]:
         """Everything in the rows tables of all feeds, by key."""
-        return {key: TableRow.of(item) for key, item in self.items().items()}
+        rows = {key: TableRow.of(item) for key, item in self.items().items()}
+        for feed in self.pipeline.feeds:
+            if feed.config.postgresql:
+                rows |= self._rows_in_postgresql(feed)
+        return rows
+
+    def select(self, sql: str, feed: Feed, **parameters: str) -> list[list[Any]]:
+        """What the server of a PostgreSQL feed answers its administrator, each `:name` a parameter."""
+        assert self.postgresql and feed.config.postgresql  # noqa: S101, PT018
+        with replace(self.postgresql, database=feed.config.postgresql.name).connect() as connection:
+            rows: list[list[Any]] = connection.run(sql, **parameters)
+        return rows
+
+    def _rows_in_postgresql(self, feed: Feed) -> dict[str, TableRow]:
+        names = [column.stored_as for column in feed.config.format.columns]
+        more = "".join(f", {quoted(name)}" for name in names)
+        rows = {}
+        for etag, id_, line, data, *values in self.select(
+            f"SELECT etag, id, line, data::text{more} FROM {quoted(feed.rows_table)}",  # noqa: S608 - names are quoted
+            feed,
+        ):
+            plain = (value.isoformat() if isinstance(value, date) else value for value in values)
+            by_name = {name: value for name, value in zip(names, plain, strict=True) if value is not None}
+            rows[RowKey.text(etag, id_)] = TableRow(line, data, by_name)
+        return rows
 
     def invoke(self, event: Mapping[str, Any]) -> str | None:
         """Invoke the function of the first feed with an event and wait for its end: None, or how it failed."""

@@ -14,6 +14,7 @@ from local.deployment import Deployment, TableRow
 from local.processes import PROJECT
 from local.server import LocalAws
 from ops.pipeline import Pipeline
+from stacks.database_access import _NETWORK_ACTIONS
 from tests.permissions import Permission, allowed, needed, refused, unused
 
 SECONDS = 60
@@ -48,24 +49,28 @@ def functions_of(aws: LocalAws) -> list[psutil.Process]:
 
 
 def done_by_lambda(deployment: Deployment, function: Any) -> set[Permission]:
-    """What Lambda does with a function's role, around its code: it writes the logs, and delivers the failures."""
+    """What Lambda does with a function's role, around its code: logs, failures, and network interfaces in a VPC."""
     group = f"arn:aws:logs:us-east-1:000000000000:log-group:{function['LoggingConfig']['LogGroup']}:log-stream:x"
     done = {Permission(f"logs:{action}", group) for action in ("CreateLogStream", "PutLogEvents")}
     name = function["FunctionName"]
     configs = deployment.pipeline.lambda_.list_function_event_invoke_configs(FunctionName=name)
     destinations = [each["DestinationConfig"]["OnFailure"] for each in configs["FunctionEventInvokeConfigs"]]
-    return done | {Permission("sqs:SendMessage", each["Destination"]) for each in destinations}
+    done |= {Permission("sqs:SendMessage", each["Destination"]) for each in destinations}
+    # MiniStack forgets which functions are in a VPC.
+    in_vpc = function["Environment"]["Variables"].get("DATABASE", "{}") != "{}"
+    return done | {Permission(action, "*") for action in _NETWORK_ACTIONS if in_vpc}
 
 
 def policy_of(role: str) -> set[Permission]:
-    """All that a role may do, as it is deployed."""
+    """All that a role may do, as it is deployed. What is denied to its code is tested with the infrastructure."""
     iam = boto3.client("iam")
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
     documents: list[Any] = [
         iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
     ]
-    return {permission for document in documents for permission in allowed(document["Statement"])}
+    statements = [each for document in documents for each in document["Statement"] if each["Effect"] == "Allow"]
+    return set(allowed(statements))
 
 
 def wrong_permissions(deployment: Deployment, recorded_calls: Path) -> dict[str, tuple[list[Permission], ...]]:

@@ -1,20 +1,29 @@
-"""Two feeds in one deployment, those of the demo: each file, command and function keeps to its own feed."""
+"""Two feeds in one deployment, those of the demo: each file, command and function keeps to its own feed.
 
+The rows of the orders go to DynamoDB, and those of the vendors to PostgreSQL.
+"""
+
+import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 from rich.console import Console
 
+from csv_ingest.configuration import Database
 from local.demo import GOOD, Example
 from local.demo import upload as upload_examples
 from local.deployment import Deployment, deploy
 from local.examples import EXAMPLES, FEEDS, expected_rows
+from local.postgresql import HOST, LocalPostgresql
 from local.server import LocalAws
 from ops.pipeline import wait_until
 from tests.conftest import recorded_aws
-from tests.e2e.deployed import SECONDS, ops, reported, rows_of, upload, wrong_permissions
+from tests.e2e.deployed import SECONDS, functions_of, ops, reported, rows_of, upload, wrong_permissions
 
 QUIET = Console(quiet=True)
 VENDOR_LINE = "3001;Krug;7,25;\n"
@@ -35,8 +44,16 @@ def aws(feed_calls: Path) -> Iterator[LocalAws]:
 
 
 @pytest.fixture(scope="module")
-def feeds(aws: LocalAws) -> Deployment:
-    return deploy(aws, feeds=json.dumps(FEEDS))
+def feeds(aws: LocalAws, postgresql: LocalPostgresql) -> Deployment:
+    """The settings of the vendors lead to the local server."""
+    secret = boto3.client("secretsmanager").create_secret(Name="vendors", SecretString='{"password": "s3cret"}')
+    here = {"database_host": HOST, "database_port": postgresql.port, "database_ca": postgresql.ca}
+    by_password = {"database_resource_id": None, "database_secret": secret["ARN"]}
+    settings = FEEDS | {"vendors": FEEDS["vendors"] | here | by_password}
+    deployed = deploy(aws, feeds=json.dumps(settings))
+    database = Database(HOST, postgresql.port, "erp", "csv_ingest", secret["ARN"], postgresql.ca.strip())
+    assert deployed.pipeline.feed_named("vendors").config.postgresql == database
+    return deployed.with_databases(postgresql)
 
 
 @pytest.mark.parametrize("example", GOOD, ids=lambda example: example.lesson)
@@ -137,6 +154,80 @@ def test_check_tells_what_an_upload_would_become() -> None:
     assert "no column is named" in ops("check", file, "--feed", "vendors").stdout
     proposed = json.loads(ops("check", str(EXAMPLES / "orders.csv"), "--feed", "orders", "--columns").stdout)
     assert FEEDS["orders"]["columns"].items() <= proposed.items()
+
+
+def _run(feeds: Deployment, sql: str, **parameters: str) -> list[list[Any]]:
+    """What the administrator of the vendors' database can do."""
+    return feeds.select(sql, feeds.pipeline.feed_named("vendors"), **parameters)
+
+
+def _vendors(count: int) -> bytes:
+    lines = [f"{number};Töpfe;{number % 1000},{number % 90 + 10};\n" for number in range(count)]
+    return "".join(["no;article;price;remark\n", *lines]).encode("cp1252")
+
+
+def test_audit_repairs_the_table_of_the_vendors(feeds: Deployment) -> None:
+    version = upload(feeds, "vendors/audited.csv", _vendors(60))
+    feeds.pipeline.wait_until_settled(version, seconds=SECONDS)
+    for damage in (
+        "DELETE FROM vendors WHERE etag = :etag AND id = '7'",
+        "UPDATE vendors SET unit_price = 'NaN' WHERE etag = :etag AND id = '9'",
+        "INSERT INTO vendors (etag, id, line, data) VALUES (:etag, 'x', 1, '{}')",
+    ):
+        _run(feeds, damage, etag=version.etag)
+    arguments = ("audit", "--prefix", version.key)
+    findings = reported(*arguments, code=1)["findings"]
+    assert sorted((each["kind"], each["detail"]) for each in findings) == [
+        ("different", f"line 11: {version.etag}#9"),
+        ("missing", f"line 9: {version.etag}#7"),
+        ("unexpected", f"{version.etag}#x"),
+    ]
+    assert "repaired: 2 rows written" in ops(*arguments, "--repair").stdout
+    _run(feeds, "DELETE FROM vendors WHERE etag = :etag AND id = 'x'", etag=version.etag)
+    assert reported(*arguments, code=0)["findings"] == []
+    assert rows_of(feeds, version) == expected_rows(_vendors(60), version.etag, feed=FEEDS["vendors"])
+
+
+def test_a_killed_function_leaves_each_vendor_once(
+    feeds: Deployment, aws: LocalAws, postgresql: LocalPostgresql
+) -> None:
+    """It is killed while a batch waits for a row that another transaction has not committed."""
+    content = _vendors(12_000)
+    etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    with replace(postgresql, database="erp").connect() as other:
+        other.run("START TRANSACTION")
+        other.run("INSERT INTO vendors (etag, id, line, data) VALUES (:etag, '7000', 1, '{}')", etag=etag)
+        version = upload(feeds, "vendors/killed.csv", content)
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE usename = 'csv_ingest' AND wait_event_type = 'Lock'"
+        wait_until(lambda: bool(_run(feeds, waiting)), "the function waits")
+        for process in functions_of(aws):
+            process.kill()
+        assert 0 < len(rows_of(feeds, version)) < 12_000
+        assert feeds.pipeline.files.record(version).status == "PROCESSING"
+        other.run("ROLLBACK")
+    record = feeds.pipeline.wait_until_settled(version, seconds=SECONDS).attributes
+    assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (12_000, 12_000, 0)
+    assert rows_of(feeds, version) == expected_rows(content, etag, feed=FEEDS["vendors"])
+
+
+def test_a_large_file_of_vendors_is_stored_in_parts(feeds: Deployment) -> None:
+    content = _vendors(40_000) + b"7;Topf;1,00;\n"
+    version = upload(feeds, "vendors/large.csv", content)
+    record = feeds.pipeline.wait_until_settled(version, seconds=SECONDS).attributes
+    assert record["parts_done"] == record["parts"]
+    assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (40_001, 40_000, 1)
+    expected = expected_rows(content, version.etag, feed=FEEDS["vendors"], bad_lines={40_002})
+    assert rows_of(feeds, version) == expected
+
+
+@pytest.mark.usefixtures("feeds")
+def test_the_printed_statements_make_the_table_needed() -> None:
+    assert ops("schema", "--feed", "vendors", "--check").returncode == 0
+
+
+def test_the_vendors_policy_is_what_their_function_called(feeds: Deployment, feed_calls: Path) -> None:
+    wrong = wrong_permissions(feeds, feed_calls).get(feeds.pipeline.feed_named("vendors").function)
+    assert wrong is None, "this test needs those before it"
 
 
 def test_each_function_calls_what_its_own_policy_allows(feeds: Deployment, feed_calls: Path) -> None:

@@ -72,9 +72,14 @@ class PostgresqlDestination:
         """Store each of at most 1,000 rows whose key is not taken; return the others."""
         if not rows:
             return []
-        sql = f"{self._insert(tuple(rows[0].values))} ON CONFLICT (etag, id) DO NOTHING RETURNING line"
-        inserted = {line for (line,) in self._connection.write(sql, etag=etag, rows=_to_json(rows))}
-        return [row for row in rows if row.line not in inserted]
+        # Answers with the lines of the others, of which there are seldom any: to receive a line costs as much as to
+        # send a row. No table can be named as the two here: a name of the settings has no space.
+        names = tuple(rows[0].values)
+        sql = f"""WITH "given rows" AS (SELECT * FROM {self._given(names)}), "new rows" AS (
+            {self._insert(names, '"given rows"')} ON CONFLICT (etag, id) DO NOTHING RETURNING line)
+            SELECT line FROM "given rows" EXCEPT SELECT line FROM "new rows\""""
+        taken = {line for (line,) in self._connection.write(sql, etag=etag, rows=_to_json(rows))}
+        return [row for row in rows if row.line in taken]
 
     def fetch(self, etag: str, rows: Sequence[Row]) -> list[StoredRow]:
         """Return what is stored under the keys of at most 1,000 rows.
@@ -143,20 +148,24 @@ class PostgresqlDestination:
 
         return ", ".join(["t.etag", "t.id", "t.line", "t.data::text", *expressions]), stored
 
-    def _insert(self, names: tuple[str, ...]) -> str:
-        """The statement that inserts rows with some declared columns."""
+    def _given(self, names: tuple[str, ...]) -> str:
+        """The rows of the parameter, with some declared columns, as a table."""
         # The type of a column that the table does not have: the server then says that there is none.
         types = [self._types.get(name, "text") for name in names]
-        given = "".join(f", c{number} {type_}" for number, type_ in enumerate(types))
+        columns = "".join(f", c{number} {type_}" for number, type_ in enumerate(types))
+        return f"json_to_recordset(:rows ::json) AS n(id text, line bigint, data json{columns})"
+
+    def _insert(self, names: tuple[str, ...], given: str) -> str:
+        """The statement that inserts the rows that are given, with some declared columns."""
         return f"""INSERT INTO {self._table} AS t (etag, id, line, data{"".join(f", {quoted(name)}" for name in names)})
             SELECT :etag, id, line, data{"".join(f", c{number}" for number in range(len(names)))}
-            FROM json_to_recordset(:rows ::json) AS n(id text, line bigint, data json{given})
-            ORDER BY id COLLATE "C\""""
+            FROM {given} ORDER BY id COLLATE "C\""""
 
     def _upsert(self, etag: str, row: Row, condition: str) -> None:
         names = ["line", "data", *map(quoted, row.values)]
         sets = ", ".join(f"{name} = excluded.{name}" for name in names)
-        sql = f"{self._insert(tuple(row.values))} ON CONFLICT (etag, id) DO UPDATE SET {sets} {condition}"
+        insert = self._insert(tuple(row.values), self._given(tuple(row.values)))
+        sql = f"{insert} ON CONFLICT (etag, id) DO UPDATE SET {sets} {condition}"
         self._connection.write(sql, etag=etag, rows=_to_json([row]))
 
 

@@ -1,0 +1,62 @@
+"""Has the PostgreSQL feeds of a local deployment write to a local server, instead of the database of their settings."""
+
+import json
+import secrets
+from contextlib import suppress
+from dataclasses import replace
+
+import boto3
+from pg8000.exceptions import DatabaseError
+
+from csv_ingest.configuration import Database, IngestConfig
+from csv_ingest.destinations.postgresql import quoted
+from local.postgresql import HOST, LocalPostgresql
+from ops.pipeline import Pipeline
+from ops.schema import statements
+
+DUPLICATE_DATABASE = "42P04"
+"""A SQLSTATE: the database exists already."""
+
+
+def use_local_databases(pipeline: Pipeline, server: LocalPostgresql) -> Pipeline:
+    """Create the databases, tables and roles of all PostgreSQL feeds, and have the functions log in there.
+
+    Of what was deployed, only the functions' variable DATABASE is changed. Returns the pipeline as it is then.
+    """
+    for feed in pipeline.feeds:
+        if wanted := feed.config.postgresql:
+            secret, password = _secret_of(wanted)
+            here = Database(HOST, server.port, wanted.name, wanted.user, secret, server.ca)
+            config = replace(feed.config, database=json.dumps(here._asdict()))
+            _create_table(config, server, database=here.name, password=password)
+            deployed = pipeline.lambda_.get_function_configuration(FunctionName=feed.function)
+            variables = {**deployed["Environment"]["Variables"], "DATABASE": config.database}
+            pipeline.lambda_.update_function_configuration(
+                FunctionName=feed.function, Environment={"Variables": variables}
+            )
+    return Pipeline.find(pipeline.stack)
+
+
+def _create_table(config: IngestConfig, server: LocalPostgresql, *, database: str, password: str) -> None:
+    with server.connect() as connection:
+        try:
+            connection.run(f"CREATE DATABASE {quoted(database)}")
+        except DatabaseError as error:
+            if error.args[0]["C"] != DUPLICATE_DATABASE:
+                raise
+    schema = config.rows_table.rpartition(".")[0] or "public"
+    with replace(server, database=database).connect() as connection:
+        for sql in (f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}", *statements(config, password=password)):
+            connection.run(sql)
+
+
+def _secret_of(database: Database) -> tuple[str, str]:
+    """The ARN and the password of a secret: that of the settings if the local AWS has it, else one for the user."""
+    client, own = boto3.client("secretsmanager"), f"local-{database.user}"
+    for name in filter(None, (database.secret, own)):
+        with suppress(client.exceptions.ResourceNotFoundException):
+            found = client.get_secret_value(SecretId=name)
+            return found["ARN"], json.loads(found["SecretString"])["password"]
+    password = secrets.token_hex()
+    created = client.create_secret(Name=own, SecretString=json.dumps({"password": password}))
+    return created["ARN"], password
