@@ -96,7 +96,7 @@ class Calls:
 
 
 @contextmanager
-def between_calls(number: int, action: Callable[[], None], *clients: BaseClient | Statements) -> Iterator[None]:
+def between_calls(number: int, action: Callable[[], object], *clients: BaseClient | Statements) -> Iterator[None]:
     """Do something just before the n-th call that these clients make from now on is sent."""
     calls = count(1)
 

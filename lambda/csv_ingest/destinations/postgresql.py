@@ -150,8 +150,9 @@ class PostgresqlDestination:
 
     def _given(self, names: tuple[str, ...]) -> str:
         """The rows of the parameter, with some declared columns, as a table."""
+        found = self._types  # also without declared columns: no row is written to a table that was not looked at
         # The type of a column that the table does not have: the server then says that there is none.
-        types = [self._types.get(name, "text") for name in names]
+        types = [found.get(name, "text") for name in names]
         columns = "".join(f", c{number} {type_}" for number, type_ in enumerate(types))
         return f"json_to_recordset(:rows ::json) AS n(id text, line bigint, data json{columns})"
 
