@@ -7,15 +7,17 @@ from typing import get_args
 import pytest
 
 from csv_ingest import ledger, reporting
-from csv_ingest.configuration import LOGGING_VARIABLES, IngestConfig, SweepConfig, SweptFeed
+from csv_ingest.configuration import LOGGING_VARIABLES, Database, IngestConfig, SweepConfig, SweptFeed
 from csv_ingest.csvfile import cells
 from csv_ingest.destinations import dynamodb as rows
+from csv_ingest.destinations import postgresql
 from csv_ingest.model import Column
 from stacks import columns
 from stacks import contract as stack_side
-from stacks.environments import SharedNames, sweep_environment
+from stacks.context import InvalidSetting, settings_from_context
+from stacks.environments import SharedNames, ingest_environment, sweep_environment
 from stacks.feed_settings import FeedSettings
-from tests.infrastructure.conftest import EACH_FUNCTION, FUNCTION, INGEST, SWEEP, TABLE, Synthesized
+from tests.infrastructure.conftest import EACH_FUNCTION, FUNCTION, INGEST, POSTGRESQL, SWEEP, TABLE, Synthesized
 
 VARIABLES = {
     "csv_ingest.handler.handler": {*IngestConfig.variables(), *LOGGING_VARIABLES},
@@ -74,6 +76,24 @@ def test_no_column_can_take_the_place_of_an_attribute() -> None:
     for name in rows.RESERVED:
         with pytest.raises(columns.InvalidColumn, match=name):
             columns.parse(json.dumps({name: "text"}))
+
+
+@pytest.mark.parametrize("name", postgresql.RESERVED)
+def test_no_column_can_take_the_place_of_one_in_postgresql(name: str) -> None:
+    with pytest.raises(InvalidSetting, match=name):
+        settings_from_context({**POSTGRESQL, "columns": {"Preis": f"decimal as {name}"}})
+
+
+def test_the_function_reads_the_database_it_is_given() -> None:
+    settings = settings_from_context({"feeds": {"vendors": POSTGRESQL}})
+    shared = SharedNames(bucket="b", files="t", failures="q")
+    [feed] = settings.feeds
+    given = ingest_environment(feed, shared, rows="vendors")
+    read = IngestConfig.from_environment({name: str(value) for name, value in given.items()})
+    assert (read.rows_table, read.postgresql) == (
+        "vendors",
+        Database(POSTGRESQL["database_host"], 5432, POSTGRESQL["database_name"], POSTGRESQL["database_user"], "", ""),
+    )
 
 
 def test_the_sweep_reads_the_feeds_it_is_given() -> None:
