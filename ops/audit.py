@@ -69,7 +69,9 @@ def audit(
             except NoFeed:
                 result.findings.append(_of_no_feed(upload.version, record))
                 continue
-            if run := runs.get(owner.name):
+            if record.is_planned and record.owner.place != owner.config.owner.place:
+                result.findings.append(_of_other_table(upload.version, record))
+            elif run := runs.get(owner.name):
                 run.read_upload(upload, record)
         for each in runs.values():
             result = result.plus(each.compare())
@@ -78,7 +80,14 @@ def audit(
 
 def _of_no_feed(version: ObjectVersion, record: FileRecord) -> Discrepancy:
     """A finding: the table that has the rows of an upload is not that of any feed."""
-    detail = f"etag {version.etag}: the feed {record.feed} ingested it, and is not deployed any more"
+    detail = f"etag {version.etag}: the feed {record.owner.feed} ingested it, and is not deployed any more"
+    return Discrepancy("unaccounted", version.key, detail, version.etag, None, None, version)
+
+
+def _of_other_table(version: ObjectVersion, record: FileRecord) -> Discrepancy:
+    """A finding: the feed has had another destination since it read an upload."""
+    place = record.owner.place or "DynamoDB"
+    detail = f"etag {version.etag}: its rows went to {place}, and those of the feed go somewhere else now"
     return Discrepancy("unaccounted", version.key, detail, version.etag, None, None, version)
 
 

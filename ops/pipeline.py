@@ -123,7 +123,7 @@ class Pipeline:
 
         That is the feed that read the file to its end, whose prefix may be that of another feed since.
         """
-        return self.feed_named(record.feed) if record.is_planned else self.feed_of(key)
+        return self.feed_named(record.owner.feed) if record.is_planned else self.feed_of(key)
 
     def feed_named(self, name: str) -> Feed:
         """The feed with a name; raises NoFeed with the names that there are."""

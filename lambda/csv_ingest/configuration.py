@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import NamedTuple, Self
 
-from csv_ingest.model import Column, FileFormat
+from csv_ingest.model import Column, FileFormat, Owner
 
 LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
 """What Powertools reads by itself: the names under which logs and metrics are found."""
@@ -57,6 +57,12 @@ class IngestConfig(_FromEnvironment):
         """How the files of the feed are read; raises ValueError if the columns are not declared as they must be."""
         columns = tuple(Column.parse(*each) for each in json.loads(self.columns).items())
         return FileFormat(self.id_column, self.delimiter, self.encoding, self.decimal_separator, columns)
+
+    @property
+    def owner(self) -> Owner:
+        """The feed, and where its rows are."""
+        database = self.postgresql
+        return Owner(self.feed, f"{database.name}/{self.rows_table}" if database else "")
 
     @property
     def postgresql(self) -> "Database | None":

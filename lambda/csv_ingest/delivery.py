@@ -46,7 +46,7 @@ class Delivery:
             version=version,
             config=config,
             function=function,
-            ledger=ledger.FileLedger(files, version, config.feed),
+            ledger=ledger.FileLedger(files, version, config.owner),
             destination=open_destination(config, clients.dynamodb(), deadline=deadline),
             deadline=deadline,
             tuning=tuning,

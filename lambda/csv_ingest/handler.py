@@ -14,7 +14,7 @@ from csv_ingest.model import (
     ItemsNotRead,
     MalformedEvent,
     OtherContent,
-    OtherFeed,
+    OtherTable,
     OutOfTime,
     RowsNotWritten,
     TableAltered,
@@ -27,7 +27,7 @@ TIME_TO_REPORT = 1.5
 
 TUNING = Tuning()
 
-TELLING = (ItemsNotRead, MalformedEvent, OtherFeed, OutOfTime, RowsNotWritten, TableAltered)
+TELLING = (ItemsNotRead, MalformedEvent, OtherTable, OutOfTime, RowsNotWritten, TableAltered)
 """The exceptions whose messages name places by number."""
 
 

@@ -17,8 +17,8 @@ def ingest_file(delivery: Delivery) -> Outcome:
     last checkpoint, and leads to the same tables.
 
     Raises UnreadableFile if the file can never be ingested; no row of it is stored then. Raises RowsNotWritten,
-    ItemsNotRead, TableAltered, OtherFeed, OutOfTime or botocore's errors if the delivery should be retried; stored rows
-    stay stored.
+    ItemsNotRead, TableAltered, OtherTable, OutOfTime or botocore's errors if the delivery should be retried; stored
+    rows stay stored.
     """
     record = _begin(delivery)
     if record.status == ledger.COMPLETE:
@@ -38,7 +38,7 @@ def _begin(delivery: Delivery) -> ledger.FileRecord:
         is_this_version = record.version_id == delivery.version.version_id
         if is_complete and is_this_version:
             return record
-        record.require_feed(delivery.config.feed)
+        record.require_owner(delivery.config.owner)
         if record.is_planned and not is_this_version:
             _require_same_content(delivery, record)
         if is_complete:
@@ -72,7 +72,7 @@ def _plan(delivery: Delivery, record: ledger.FileRecord) -> ledger.FileRecord:
     if claimed.format != plan.format:  # another delivery, under other settings, was first
         plan, _ = _read_to_plan(delivery, claimed, record)
     planned = delivery.ledger.parts.record_plan(plan) if plan.parts else delivery.ledger.record_readable(plan.format)
-    planned.require_feed(delivery.config.feed)
+    planned.require_owner(delivery.config.owner)
     return planned
 
 

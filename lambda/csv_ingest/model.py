@@ -18,6 +18,15 @@ MAX_RECORD = 1 << 20
 DEFAULT_FEED = "default"
 """The feed of a deployment that names none."""
 
+
+class Owner(NamedTuple):
+    """Which feed a file belongs to, and where its rows are."""
+
+    feed: str = DEFAULT_FEED
+    place: str = ""
+    """`DATABASE/TABLE` in PostgreSQL; empty for the DynamoDB table of the feed."""
+
+
 Value = str | Decimal | bool
 """What a cell of a declared column holds: text (also for dates and timestamps, in ISO 8601), a number, or a truth."""
 
@@ -336,8 +345,8 @@ class ItemsNotRead(Exception):
     """Reads were left unprocessed until the time for this invocation was used up."""
 
 
-class OtherFeed(Exception):
-    """The file was begun by another feed, so that rows of it are in the table of that feed."""
+class OtherTable(Exception):
+    """The file was begun by another feed, or with another destination: rows of it are in another table."""
 
 
 class TableAltered(Exception):

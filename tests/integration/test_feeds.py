@@ -1,7 +1,7 @@
 """Several feeds in one deployment: each has its own table, format and function, and nothing of one touches another."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -10,12 +10,16 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import clients
 from csv_ingest.configuration import SweptFeed
-from csv_ingest.model import OtherFeed, OutOfTime, RowsNotWritten
+from csv_ingest.events import Event
+from csv_ingest.model import OtherTable, OutOfTime, RowsNotWritten, Tuning
+from local.postgresql import LocalPostgresql
+from local.server import LocalAws
+from ops.audit import audit
 from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, between_calls, throttle_statements
 from tests.integration.parts import deliver_all
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import Feed, Invocations, World, version_of
+from tests.integration.world import Feed, Invocations, World, fresh_world, version_of
 
 LONG = "id,name\n" + "".join(f"{n},{n}\n" for n in range(70))
 
@@ -74,6 +78,52 @@ def test_duplicate_ids_are_noted_for_their_own_feed(world: World, queue: Invocat
     assert checks == {"a.csv"}
 
 
+class TestOtherDestination:
+    """The feed was given another destination, while files of it were on their way."""
+
+    @pytest.fixture
+    def world(self, aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it is the server
+        with fresh_world(Tuning(checkpoint_rows=25, batch_rows=25, in_flight=1), postgresql=postgresql) as made:
+            yield made
+
+    @pytest.fixture
+    def begun(self, world: World) -> Event:
+        event = world.upload("a.csv", LONG)
+        calls = Calls(*world.engines)
+        calls.die_before = 14
+        with pytest.raises(Killed):
+            world.deliver(event)
+        calls.die_before = None
+        assert 0 < world.file("a.csv")["rows_read"] < 70
+        return event
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "place"), [("DATABASE", "{}", "DynamoDB"), ("ROWS_TABLE", "another", "postgres/another")]
+    )
+    def test_a_begun_file_is_an_error(self, world: World, begun: Event, variable: str, value: str, place: str) -> None:
+        """Or its rows would be divided over two tables, and nobody would know."""
+        with pytest.MonkeyPatch.context() as changed:
+            changed.setenv(variable, value)
+            with pytest.raises(OtherTable, match=f"_rows, and they go to {place} now: set the destination back"):
+                world.deliver(begun)
+        world.deliver(begun)
+        assert len(world.rows()) == 70
+
+    def test_a_complete_file_is_a_finding(
+        self, world: World, postgresql: LocalPostgresql, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not seventy missing rows, which a repair would copy to the other table."""
+        world.deliver(world.upload("a.csv", LONG))
+        other = f"{world.rows_table}_2"
+        postgresql.run(f"CREATE TABLE {other} (LIKE {world.rows_table} INCLUDING ALL)")
+        postgresql.run(f"GRANT SELECT ON {other} TO csv_ingest")
+        monkeypatch.setenv("ROWS_TABLE", other)
+        [finding] = audit(world.pipeline()).findings
+        postgresql.run(f"DROP TABLE {other}")
+        assert (finding.kind, finding.remedy) == ("unaccounted", None)
+        assert finding.detail.endswith("_rows, and those of the feed go somewhere else now")
+
+
 class TestMovedPrefix:
     """A prefix was given to another feed, while files below it were on their way."""
 
@@ -90,7 +140,7 @@ class TestMovedPrefix:
 
     def test_a_begun_file_is_an_error(self, world: World, begun: dict[str, Any]) -> None:
         moved = world.add_feed("moved", "moved/")
-        with pytest.raises(OtherFeed, match="belongs to the feed default"):
+        with pytest.raises(OtherTable, match="belongs to the feed default"):
             world.deliver(begun)
         assert moved.rows.items() == {}
         assert "give the prefix back" in world.file("moved/a.csv")["last_error"]
@@ -103,7 +153,7 @@ class TestMovedPrefix:
         world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
         world.deliver(event)
         moved = world.add_feed("moved", "moved/")
-        with pytest.raises(OtherFeed):
+        with pytest.raises(OtherTable):
             world.deliver(queue.events[0])
         assert moved.rows.items() == {}
 
@@ -118,7 +168,7 @@ class TestMovedPrefix:
             world.deliver(event)
         calls.die_before = None
         moved = world.add_feed("moved", "moved/", COLUMNS='{"name": "integer"}')
-        with suppress(OtherFeed):
+        with suppress(OtherTable):
             world.deliver(event)
         deliver_all(world, queue)
         typed = ["name" in item for item in moved.rows.items().values()]
@@ -130,7 +180,7 @@ class TestMovedPrefix:
         world.deliver(event)
         moved = world.add_feed("moved", "moved/")
         world.deliver(event)
-        with pytest.raises(OtherFeed):
+        with pytest.raises(OtherTable):
             world.deliver(world.upload("moved/a.csv", LONG))
         assert (world.file("moved/a.csv")["status"], moved.rows.items()) == ("COMPLETE", {})
 
@@ -152,7 +202,7 @@ class TestMovedPrefix:
             world.feeds.clear()
             try:
                 world.deliver(event)
-            except OtherFeed:
+            except OtherTable:
                 world.feeds.extend(feeds)
                 world.deliver(event)
             world.feeds[:] = feeds
@@ -170,7 +220,7 @@ class TestMovedPrefix:
                 patch.setenv("FEED", "default")
                 patch.setenv("ROWS_TABLE", world.rows_table)
                 world.feeds.clear()
-                with suppress(OtherFeed, Killed):
+                with suppress(OtherTable, Killed):
                     world.deliver(event)
             world.feeds.append(moved)
 
@@ -186,7 +236,7 @@ class TestMovedPrefix:
         winners = set()
         for number in range(1, len(calls.names) + 1):
             world.empty()
-            with between_calls(number, overtake, world.s3, world.dynamodb), suppress(OtherFeed):
+            with between_calls(number, overtake, world.s3, world.dynamodb), suppress(OtherTable):
                 world.deliver(event)
             deliver_by_default()
             winner = world.file("moved/a.csv").get("feed", "default")

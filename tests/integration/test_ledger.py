@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb_table import DynamoDbTable
 from csv_ingest.ledger import FileLedger, FileRecord
-from csv_ingest.model import FileFormat, ObjectVersion, PartJob, PartStart, Phase, Plan, RowCounts
+from csv_ingest.model import FileFormat, ObjectVersion, Owner, PartJob, PartStart, Phase, Plan, RowCounts
 from tests.integration.faults import throttle_requests
 from tests.integration.world import World
 
@@ -20,9 +20,7 @@ COMMAS, SEMICOLONS = FileFormat("id", ",", "utf-8"), FileFormat("no", ";", "cp12
 @pytest.fixture
 def ledger(world: World) -> FileLedger:
     version = ObjectVersion(world.bucket, "a.csv", "v1", "e1", 10)
-    return FileLedger(
-        DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10)), version, "default"
-    )
+    return FileLedger(DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10)), version, Owner())
 
 
 def read(ledger: FileLedger) -> tuple[str | None, RowCounts | None, FileFormat | None]:
@@ -98,7 +96,7 @@ def test_a_planned_file_is_not_begun_for_another_version(ledger: FileLedger, wor
     other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
     table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
     before = world.tables()
-    assert not FileLedger(table, other, "default").begin(attempt=2)
+    assert not FileLedger(table, other, Owner()).begin(attempt=2)
     assert world.tables() == before
     assert ledger.begin(attempt=2)
 
@@ -108,7 +106,7 @@ def test_a_rejection_is_of_its_own_version_alone(ledger: FileLedger, world: Worl
     other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
     table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
     ledger.begin(attempt=1)
-    FileLedger(table, other, "default").begin(attempt=1)
+    FileLedger(table, other, Owner()).begin(attempt=1)
     ledger.reject_file("not utf-8")
     assert (ledger.read().status, ledger.read().version_id) == ("PROCESSING", "v2")
 

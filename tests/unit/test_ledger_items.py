@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from csv_ingest.ledger import FileRecord, items
-from csv_ingest.model import Column, FileFormat, ObjectVersion, PartJob, PartStart, Phase, Plan, RejectedRow, RowCounts
+from csv_ingest.model import (
+    Column,
+    FileFormat,
+    ObjectVersion,
+    Owner,
+    PartJob,
+    PartStart,
+    Phase,
+    Plan,
+    RejectedRow,
+    RowCounts,
+)
 
 VERSION = ObjectVersion("uploads", "a.csv", "v1", "e1", 10)
 SEMICOLONS = FileFormat("no", ";", "cp1252")
@@ -49,7 +60,7 @@ def test_a_format_is_read_as_it_was_recorded(format_: FileFormat) -> None:
 
 def test_a_plan_is_read_as_it_was_recorded() -> None:
     plan = Plan(SEMICOLONS, ["no", "größe"], [PartStart(0, 1), PartStart(5, 3)])
-    item = items.item_of_plan(VERSION, plan, "default")
+    item = items.item_of_plan(VERSION, plan, Owner())
     assert (item["object_key"], item["entry"]) == ({"S": "a.csv"}, {"S": "e1#plan"})
     assert items.plan_of(item) == plan
 

@@ -32,7 +32,7 @@ def test_the_token_is_the_one_that_boto3_makes(monkeypatch: pytest.MonkeyPatch) 
     moment = ""
     while True:  # until both are signed in one second
         own = iam_token(DATABASE)
-        expected = boto3.client("rds").generate_db_auth_token("db.example.com", 5433, "csv_ingest")
+        expected = boto3.Session().client("rds").generate_db_auth_token("db.example.com", 5433, "csv_ingest")
         if (moment := dict(parse_qsl(own))["X-Amz-Date"]) == dict(parse_qsl(expected))["X-Amz-Date"]:
             break
     assert moment

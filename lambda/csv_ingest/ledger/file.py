@@ -11,6 +11,7 @@ from csv_ingest.model import (
     Content,
     FileFormat,
     ObjectVersion,
+    Owner,
     RejectedRow,
     RowCounts,
     RowsNotWritten,
@@ -25,11 +26,11 @@ class FileLedger:
     the same sums. So it does not matter which delivery settles the record, and a crashed delivery blocks nobody.
     """
 
-    def __init__(self, table: DynamoDbTable, version: ObjectVersion, feed: str) -> None:
+    def __init__(self, table: DynamoDbTable, version: ObjectVersion, owner: Owner) -> None:
         self._table = table
         self._version = version
-        self._feed = feed
-        self.parts = parts.PartLedger(table, version, feed)
+        self._owner = owner
+        self.parts = parts.PartLedger(table, version, owner)
         self._key = items.key_of(version)
 
     def read(self) -> items.FileRecord:
@@ -54,11 +55,11 @@ class FileLedger:
 
     def content(self) -> Content | None:
         """What the ETag stands for, under any object key of the feed; None if no upload with it was planned yet."""
-        return items.content_of(self._table.get(items.key_of_content(self._version.etag, self._feed)))
+        return items.content_of(self._table.get(items.key_of_content(self._version.etag, self._owner.feed)))
 
     def claim_content(self, content: Content) -> Content:
         """Record what the ETag stands for, unless it is recorded; returns what is recorded."""
-        key = items.key_of_content(self._version.etag, self._feed)
+        key = items.key_of_content(self._version.etag, self._owner.feed)
         stayed = self._table.update(key, items.about_content(content), condition="attribute_not_exists(#sha256)")
         return content if stayed is None else items.content_of(stayed) or content
 
@@ -75,14 +76,14 @@ class FileLedger:
 
     def record_readable(self, format_: FileFormat) -> items.FileRecord:
         """Record how the file is read, with no row stored yet; returns the record of the first delivery to do so."""
-        first = items.sums(RowCounts()) | items.about_plan(format_, self._feed)
+        first = items.sums(RowCounts()) | items.about_plan(format_, self._owner)
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self._version)
         not_rejected = ["reason", "settled_at", "attempts"]
         unchanged = self._update(first, remove=not_rejected, unless="attribute_exists(#rows_read)")
         if unchanged is not None:
             return items.FileRecord.of(unchanged)
-        return items.FileRecord(status=items.PROCESSING, counts=RowCounts(), format=format_, feed=self._feed)
+        return items.FileRecord(status=items.PROCESSING, counts=RowCounts(), format=format_, owner=self._owner)
 
     def checkpoint(self, counts: RowCounts) -> None:
         """Record how many rows are done, for the next delivery to continue after them; the number never decreases."""

@@ -13,7 +13,8 @@ from csv_ingest.model import (
     Content,
     FileFormat,
     ObjectVersion,
-    OtherFeed,
+    OtherTable,
+    Owner,
     PartJob,
     PartStart,
     Phase,
@@ -76,8 +77,8 @@ class FileRecord:
     """Confirmed rows; None until the file was read to its end."""
     format: FileFormat | None = None
     """How the first delivery read the file. Later deliveries read it so too, whatever the settings are."""
-    feed: str = DEFAULT_FEED
-    """Which feed ingests the file, once it was read to its end: its rows are in the table of this feed."""
+    owner: Owner = Owner()  # noqa: RUF009 - it is immutable
+    """Which feed ingests the file, once it was read to its end, and where its rows are."""
     part_count: int = 0
     """How many parts the file has; 0 if one delivery ingests it whole."""
     parts_done: int = 0
@@ -104,7 +105,7 @@ class FileRecord:
             status=plain.get("status"),
             counts=RowCounts(*(plain[name] for name in SUMS)) if counted else None,
             format=format_of(plain["format"]) if "format" in plain else None,
-            feed=plain.get("feed", DEFAULT_FEED),
+            owner=owner_of(item),
             part_count=plain.get("parts", 0),
             parts_done=plain.get("parts_done", 0),
             parts_checked=plain.get("parts_checked"),
@@ -120,10 +121,10 @@ class FileRecord:
         """Whether a delivery has read the file to its end, and recorded how it is ingested."""
         return self.counts is not None
 
-    def require_feed(self, feed: str) -> None:
-        """Raise OtherFeed if another feed ingests the file, or has: its rows are in the table of that feed."""
+    def require_owner(self, owner: Owner) -> None:
+        """Raise OtherTable if the file was read to its end by another feed, or for another table."""
         if self.is_planned:
-            require_feed(self.feed, feed)
+            require_owner(self.owner, owner)
 
     def is_stuck(self, now: datetime) -> bool:
         """Whether so many deliveries made no progress that another one would not either, and none of them still runs.
@@ -149,18 +150,25 @@ class FileRecord:
         return ObjectVersion(bucket, about["object_key"], about["version_id"], self.etag, about["size"])
 
 
-def require_feed(owner: str, feed: str) -> None:
-    """Raise OtherFeed if what belongs to one feed is not this feed's."""
-    if owner != feed:
-        raise OtherFeed(
-            f"the file belongs to the feed {owner}, and this is the feed {feed}: give the prefix back to {owner}, or "
-            "upload the file under another key"
+def require_owner(recorded: Owner, owner: Owner) -> None:
+    """Raise OtherTable if what has an owner is not this owner's."""
+    if recorded.feed != owner.feed:
+        raise OtherTable(
+            f"the file belongs to the feed {recorded.feed}, and this is the feed {owner.feed}: give the prefix back to "
+            f"{recorded.feed}, or upload the file under another key"
+        )
+    if recorded.place != owner.place:
+        before, today = (each.place or "DynamoDB" for each in (recorded, owner))
+        raise OtherTable(
+            f"the file was begun when the rows of the feed went to {before}, and they go to {today} now: set the "
+            "destination back until the file is complete"
         )
 
 
-def feed_of(item: "Mapping[str, AttributeValueTypeDef]") -> str:
-    """The feed that an item is about."""
-    return item["feed"]["S"] if "feed" in item else DEFAULT_FEED
+def owner_of(item: "Mapping[str, AttributeValueTypeDef]") -> Owner:
+    """The feed that an item is about, and where its rows are."""
+    given = {name: item[name]["S"] for name in Owner._fields if name in item}
+    return Owner(**given)
 
 
 def _plain(value: Any) -> Any:
@@ -213,10 +221,15 @@ def _of_feed(feed: str) -> str:
     return "" if feed == DEFAULT_FEED else f"{MARK}{feed}"
 
 
-def about_plan(format_: FileFormat, feed: str) -> Item:
-    """The attributes that say how a file is read and, unless it is the default one, by which feed."""
-    of_feed: Item = {} if feed == DEFAULT_FEED else {"feed": {"S": feed}}
-    return {"format": {"S": format_as_text(format_)}, **of_feed}
+def about_plan(format_: FileFormat, owner: Owner) -> Item:
+    """The attributes that say how a file is read and, unless it is the default one, by which feed and for which table.
+
+    Attributes at their defaults are left out, so that the release before them can read the item, too.
+    """
+    given: Item = {
+        name: {"S": value} for name, value in owner._asdict().items() if value != Owner._field_defaults[name]
+    }
+    return {"format": {"S": format_as_text(format_)}, **given}
 
 
 def about_content(content: Content) -> Item:
@@ -273,9 +286,9 @@ def format_of(text: str) -> FileFormat:
     return FileFormat(**value, columns=tuple(Column.parse(*each) for each in columns.items()))
 
 
-def item_of_plan(version: ObjectVersion, plan: Plan, feed: str) -> Item:
+def item_of_plan(version: ObjectVersion, plan: Plan, owner: Owner) -> Item:
     about: Item = {
-        **about_plan(plan.format, feed),
+        **about_plan(plan.format, owner),
         "columns": {"S": json.dumps(plan.header)},
         "parts": {"S": json.dumps(plan.parts)},
     }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from csv_ingest.dynamodb_table import DynamoDbTable, Item, as_values
 from csv_ingest.ledger import items
-from csv_ingest.model import ObjectVersion, PartJob, Phase, Plan, RowCounts
+from csv_ingest.model import ObjectVersion, Owner, PartJob, Phase, Plan, RowCounts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
@@ -17,10 +17,10 @@ THE_FILE = -1
 class PartLedger:
     """The plan and the parts of one upload. There is no lock, as in FileLedger."""
 
-    def __init__(self, table: DynamoDbTable, version: ObjectVersion, feed: str) -> None:
+    def __init__(self, table: DynamoDbTable, version: ObjectVersion, owner: Owner) -> None:
         self._table = table
         self._version = version
-        self._feed = feed
+        self._owner = owner
         self._file = items.key_of(version)
 
     def record_plan(self, plan: Plan) -> items.FileRecord:
@@ -28,12 +28,12 @@ class PartLedger:
 
         No part is done yet, unless somebody deleted the file's record.
         """
-        self._table.insert_absent([items.item_of_plan(self._version, plan, self._feed)])
+        self._table.insert_absent([items.item_of_plan(self._version, plan, self._owner)])
         # The plan that was recorded first decides how many parts there are, and how they are read.
         recorded_item = self._table.get(items.key_of(self._version, items.PLAN))
-        items.require_feed(items.feed_of(recorded_item), self._feed)
+        items.require_owner(items.owner_of(recorded_item), self._owner)
         recorded = items.plan_of(recorded_item)
-        first = self._counted(Phase.STORE) | items.about_plan(recorded.format, self._feed)
+        first = self._counted(Phase.STORE) | items.about_plan(recorded.format, self._owner)
         first["parts"] = {"N": str(len(recorded.parts))}
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self._version)
@@ -102,11 +102,11 @@ class PartLedger:
 
     def mark_duplicate_ids(self) -> None:
         """Record that an id is on two lines of the file. Has to be called before a row of that id is replaced."""
-        self._table.insert_absent([items.key_of_duplicates(self._version.etag, self._feed)])
+        self._table.insert_absent([items.key_of_duplicates(self._version.etag, self._owner.feed)])
 
     def has_duplicate_ids(self) -> bool:
         """Whether duplicate ids were recorded for this content, under this object key or another one of the feed."""
-        return bool(self._table.get(items.key_of_duplicates(self._version.etag, self._feed)))
+        return bool(self._table.get(items.key_of_duplicates(self._version.etag, self._owner.feed)))
 
     def _update(self, key: Item, attributes: Item, *, remove: Sequence[str] = (), unless: str) -> Item | None:
         """Update an item unless it is complete or `unless` holds; returns None, or the unchanged item."""

@@ -77,7 +77,7 @@ class FilesTable:
         Of uploads that are rejected, or were not read to their end, no row is stored.
         """
         records = (items.FileRecord.of(item) for item in self._table.scan() if items.MARK not in item["entry"]["S"])
-        return (record.etag for record in records if record.feed == feed and record.status != items.REJECTED)
+        return (record.etag for record in records if record.owner.feed == feed and record.status != items.REJECTED)
 
     def record_reject(self, version: ObjectVersion, row: RejectedRow) -> None:
         """Record a rejected row of an upload, whatever is recorded for its line: a repair."""
