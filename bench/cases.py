@@ -398,7 +398,7 @@ def _connected(connect: Callable[..., Any]) -> Any:
     database = IngestConfig.from_environment().postgresql
     assert database  # noqa: S101
     address = database.host, database.port
-    socket = postgresql_connection._encrypted(database, address, seconds=5)  # noqa: SLF001
+    socket = postgresql_connection._encrypted(database, address, end=time.monotonic() + 5)  # noqa: SLF001
     password = postgresql_connection.password_of(database)
     return connect(database.user, database=database.name, password=password, sock=socket, ssl_context=False)
 

@@ -21,7 +21,7 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
         *([f"ALTER ROLE {user} PASSWORD '{password}'"] if password else []),
         # What was confirmed has to outlive a crash of the server, and no statement a delivery.
         f"ALTER ROLE {user} SET synchronous_commit = on",
-        f"ALTER ROLE {user} SET statement_timeout = '30s'",
+        f"ALTER ROLE {user} SET statement_timeout = '15s'",
         *_schema(config, user),
         f"GRANT SELECT, INSERT, UPDATE ON {table} TO {user}",
     ]

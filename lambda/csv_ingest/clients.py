@@ -76,4 +76,6 @@ def lambda_() -> "LambdaClient":
 
 @cache
 def secretsmanager() -> "SecretsManagerClient":
-    return boto3.client("secretsmanager", config=_CONFIG)
+    # Asked before each attempt to connect to a database, which is what is repeated.
+    once = Config(read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
+    return boto3.client("secretsmanager", config=_CONFIG.merge(once))

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError
 from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 from pg8000.exceptions import DatabaseError, InterfaceError
@@ -104,22 +105,19 @@ class PostgresqlConnection:
 
     def _run(self, sql: str, parameters: dict[str, str | int], error: type[Exception]) -> list[list[Any]]:
         give_up = time.monotonic() + PATIENCE
-        reason = "no time was left"
+        reason = ""
         for _ in self._backoff.attempts():
             try:
                 with self._lock:
+                    if not reason:
+                        self._deadline.check("before a statement of PostgreSQL")
                     rows = self._run_once(sql, parameters)
-            except ssl.SSLCertVerificationError as invalid:
-                raise error(
-                    f"the certificate of {self._database.host} is not trusted: {invalid.verify_message}: "
-                    "see database_ca in docs/settings.md"
-                ) from None
-            except DatabaseError as answer:
-                reason = _describe(answer)
-                if not _code(answer).startswith(_TRANSIENT):
-                    raise error(reason) from None
-            except (InterfaceError, OSError) as lost:
-                reason = f"the connection to {self._database.host} failed: {type(lost).__name__}"
+            except (BotoCoreError, DatabaseError, InterfaceError, OSError) as failed:
+                if not _may_pass(failed):
+                    raise error(self._describe(failed)) from None
+                if not reason:  # what only came too late says nothing of the connection
+                    self._deadline.check("during a statement of PostgreSQL")
+                reason = self._describe(failed)
             else:
                 self._backoff.on_success()
                 return rows
@@ -131,7 +129,7 @@ class PostgresqlConnection:
     def _run_once(self, sql: str, parameters: dict[str, str | int]) -> list[list[Any]]:
         session = self._take() or self._connect()
         try:
-            rows = session.run(sql, parameters, seconds=min(STATEMENT_SECONDS, self._deadline.seconds_left()))
+            rows = session.run(sql, parameters, end=self._end_after(STATEMENT_SECONDS))
         except BaseException:
             # Whatever ended the statement: its answer may still come, and would be taken for that of the next one.
             session.close()
@@ -139,26 +137,43 @@ class PostgresqlConnection:
         self._session = session
         return rows
 
+    def _describe(self, error: Exception) -> str:
+        """What happened and what to do, without a word of the server's that can quote a row."""
+        match error:
+            case DatabaseError():
+                return _describe_answer(error)
+            case BotoCoreError():  # some are an OSError too
+                return f"no password could be made or read for {self._database.user}: {type(error).__name__}"
+            case ssl.SSLCertVerificationError():
+                invalid = f"the certificate of {self._database.host} is not trusted: {error.verify_message}"
+                return f"{invalid}: see database_ca in docs/settings.md"
+        return f"the connection to {self._database.host} failed: {type(error).__name__}"
+
+    def _end_after(self, seconds: float) -> float:
+        """On the monotonic clock, and not after the deadline."""
+        return time.monotonic() + min(seconds, self._deadline.seconds_left())
+
     def _take(self) -> "_Session | None":
         session, self._session = self._session, None
         return session
 
     def _connect(self) -> "_Session":
-        seconds = min(CONNECT_SECONDS, self._deadline.seconds_left())
         try:
-            return _Session(self._database, self._address, seconds=seconds)
-        except (DatabaseError, InterfaceError, OSError):
-            self._on_failed_connection()
+            password = password_of(self._database)
+            return _Session(self._database, self._address, password, end=self._end_after(CONNECT_SECONDS))
+        except Exception:  # whatever it was, somebody has to be told; raised again
+            if self._deadline.seconds_left() > 0:
+                self._on_failed_connection()
             raise
 
 
 class _Session:
     """A session on the server, with the statements that were prepared in it."""
 
-    def __init__(self, database: Database, address: tuple[str, int], *, seconds: float) -> None:
-        password = password_of(database)
-        self._socket = _encrypted(database, address, max(seconds, 0.1))
+    def __init__(self, database: Database, address: tuple[str, int], password: str, *, end: float) -> None:
+        self._socket = _encrypted(database, address, end=end)
         try:
+            _wait_until(end, self._socket)
             self._connection = Connection(
                 database.user,
                 database.host,
@@ -167,17 +182,20 @@ class _Session:
                 sock=self._socket,
                 ssl_context=False,  # the socket is encrypted already
                 application_name="csv-ingest",
+                # Whatever the database or the role are set to: other encodings would change some characters.
+                startup_params={"client_encoding": "UTF8"},
             )
         except BaseException:
             self._socket.close()
             raise
         self._prepared: dict[str, PreparedStatement] = {}
 
-    def run(self, sql: str, parameters: dict[str, str | int], *, seconds: float) -> list[list[Any]]:
+    def run(self, sql: str, parameters: dict[str, str | int], *, end: float) -> list[list[Any]]:
         """Run a statement: in one round trip, from the second time on."""
-        self._socket.settimeout(max(seconds, 0.1))
         if sql not in self._prepared:
+            _wait_until(end, self._socket)
             self._prepared[sql] = self._connection.prepare(sql)
+        _wait_until(end, self._socket)
         rows: list[list[Any]] = self._prepared[sql].run(**parameters)
         return rows
 
@@ -188,15 +206,26 @@ class _Session:
         self._socket.close()
 
 
-def _encrypted(database: Database, address: tuple[str, int], seconds: float) -> ssl.SSLSocket:
+def _wait_until(end: float, connection: socket.socket) -> None:
+    """Have what is read from a connection next, and written to it, fail after a time on the monotonic clock."""
+    connection.settimeout(_seconds_until(end))
+
+
+def _seconds_until(end: float) -> float:
+    return max(end - time.monotonic(), 0.1)  # 0 would mean: do not wait, and fail otherwise
+
+
+def _encrypted(database: Database, address: tuple[str, int], *, end: float) -> ssl.SSLSocket:
     """Connect and begin TLS; the certificate has to be the host's, whatever the address. Raises OSError."""
-    plain = socket.create_connection(address, timeout=seconds)
+    plain = socket.create_connection(address, timeout=_seconds_until(end))
     try:
         # Otherwise a short statement waits for the acknowledgement of the one before.
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _wait_until(end, plain)
         plain.sendall(_TLS_REQUEST)
         if plain.recv(1) != b"S":  # also nothing, when the server ends
             raise ConnectionError  # noqa: TRY301 - the socket is closed like after any other error
+        _wait_until(end, plain)
         return _tls_context(database.ca).wrap_socket(plain, server_hostname=database.host)
     except BaseException:
         plain.close()
@@ -218,14 +247,15 @@ def _tls_context(ca: str) -> ssl.SSLContext:
 def password_of(database: Database) -> str:
     """The password of the database's user: from its secret, or a token of IAM, which is signed here.
 
-    Raises botocore's ClientError if the secret cannot be read, and RowsNotWritten if it has no password.
+    Raises botocore's errors if the secret cannot be read, and RowsNotWritten if it has no password.
     """
     if not database.secret:
         return iam_token(database)
     secret = clients.secretsmanager().get_secret_value(SecretId=database.secret)
     try:
         password: str = json.loads(secret["SecretString"])["password"]
-    except (KeyError, TypeError, ValueError):
+        password.encode()
+    except (AttributeError, KeyError, TypeError, ValueError):
         # Not the error itself: it can quote the secret.
         raise RowsNotWritten(f"the secret {database.secret} is no JSON object with a password") from None
     return password
@@ -258,13 +288,19 @@ def _session() -> boto3.Session:
     return boto3.Session()
 
 
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, DatabaseError):
+        return _code(error).startswith(_TRANSIENT)
+    return not isinstance(error, ssl.SSLCertVerificationError)
+
+
 def _code(error: DatabaseError) -> str:
     """The SQLSTATE of an error."""
     fields = error.args[0] if error.args else None
     return str(fields.get("C", "")) if isinstance(fields, dict) else ""
 
 
-def _describe(error: DatabaseError) -> str:
+def _describe_answer(error: DatabaseError) -> str:
     """The code of an error and what to do. Of the server's fields, only those that name parts of the schema."""
     code = _code(error)
     advice = next((text for start, text in _ADVICE.items() if code.startswith(start)), "")

@@ -11,7 +11,7 @@ import click
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest.model import ItemsNotRead, RowsNotWritten, UnreadableFile
+from csv_ingest.model import ItemsNotRead, OutOfTime, RowsNotWritten, UnreadableFile
 from ops import display
 from ops.commands.audit import audit_command
 from ops.commands.backfill import backfill_command
@@ -44,7 +44,7 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except (*NOT_REACHED, *UNUSABLE) as error:
             raise click.ClickException(display.escaped(str(error))) from error
-        except (RowsNotWritten, ItemsNotRead) as error:
+        except (RowsNotWritten, ItemsNotRead, OutOfTime) as error:
             raise click.ClickException(display.escaped(_with_way(str(error)))) from error
         except click.ClickException as error:
             error.message = display.escaped(error.message)  # type: ignore[misc] # click shows it with the usage

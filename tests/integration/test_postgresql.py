@@ -8,17 +8,19 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
 
 import pytest
 
+from csv_ingest import clients
 from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import RowStore
 from csv_ingest.destinations.opening import open_destination
-from csv_ingest.model import ItemsNotRead, Row, RowsNotWritten, Tuning
+from csv_ingest.model import ItemsNotRead, OutOfTime, Row, RowsNotWritten, Tuning
 from csv_ingest.postgresql_connection import PostgresqlConnection
 from local.deployment import TableRow
 from local.examples import expected_rows
@@ -32,6 +34,13 @@ from tests.integration.world import World, fresh_world, metrics_in, version_of
 
 FILE = "id,name\n" + "".join(f"{n},secret value {n}\n" for n in range(300))
 IN_SMALL_REQUESTS = Tuning(batch_rows=10, checkpoint_rows=50)
+
+
+def countdown(seconds: float) -> Iterator[float]:
+    """The time that Lambda says is left."""
+    end = time.monotonic() + seconds
+    while True:
+        yield end - time.monotonic()
 
 
 @pytest.fixture
@@ -202,7 +211,7 @@ PASSING = {
         "ALTER ROLE csv_ingest RESET default_transaction_read_only",
         "25006",
     ),
-    "ALTER ROLE csv_ingest SET statement_timeout = 1": ("ALTER ROLE csv_ingest SET statement_timeout = '30s'", "57014"),
+    "ALTER ROLE csv_ingest SET statement_timeout = 1": ("ALTER ROLE csv_ingest SET statement_timeout = '15s'", "57014"),
 }
 
 
@@ -266,19 +275,14 @@ def test_a_certificate_of_another_host_is_refused(world: World, postgresql: Loca
 def test_a_server_without_tls_gets_no_password(world: World, postgresql: LocalPostgresql) -> None:  # noqa: ARG001
     _, _, port = (postgresql.folder / "backend").read_text().partition(":")
     plain = database()._replace(port=int(port))
-    connection = PostgresqlConnection(plain, deadline=Deadline(lambda: 0.0))
+    connection = PostgresqlConnection(plain, deadline=Deadline(partial(next, countdown(1))))
     with pytest.raises(ItemsNotRead, match=r"connection to 127.0.0.1 failed: ConnectionError"):
         connection.read("SELECT 1")
 
 
-def countdown(seconds: float) -> Iterator[float]:
-    """The time that Lambda says is left."""
-    end = time.monotonic() + seconds
-    while True:
-        yield end - time.monotonic()
-
-
-def test_a_hanging_statement_ends_with_the_invocation(world: World, postgresql: LocalPostgresql) -> None:
+def test_a_hanging_statement_ends_with_the_invocation(
+    world: World, postgresql: LocalPostgresql, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Somebody holds a lock: the delivery says how far it came, before Lambda kills it."""
     event = world.upload("a.csv", FILE)
     locking = postgresql.connect()
@@ -288,12 +292,45 @@ def test_a_hanging_statement_ends_with_the_invocation(world: World, postgresql: 
         locking.run(f"LOCK TABLE {world.rows_table}")
 
     with (
-        pytest.raises(RowsNotWritten, match=r"connection to 127.0.0.1 failed: TimeoutError"),
+        pytest.raises(OutOfTime, match="during a statement of PostgreSQL"),
         between_calls(9, lock, world.statements),
     ):
         world.tuned(in_flight=1).deliver(event, seconds_left=countdown(3))
     locking.run("ROLLBACK")
     locking.close()
+    assert "ConnectionsFailed" not in metrics_in(capsys.readouterr().out)
     assert world.file("a.csv")["rows_read"] == 70
     world.deliver(event)
     assert_whole(world, event)
+
+
+@pytest.mark.parametrize("encoding", ["SJIS", "EUC_JP", "LATIN1"])
+def test_no_setting_of_the_role_changes_a_character(world: World, postgresql: LocalPostgresql, encoding: str) -> None:
+    """In the two Japanese ones, the bytes of a yen sign are those of a backslash: "\u00a5t" would be a tab."""
+    postgresql.run(f"ALTER ROLE csv_ingest SET client_encoding = '{encoding}'")
+    try:
+        world.deliver(world.upload("a.csv", "id,name\n1,\u00a5ten \u203e \u20ac \U0001f600\n"))
+    finally:
+        postgresql.run("ALTER ROLE csv_ingest RESET client_encoding")
+    assert [json.loads(data)["name"] for data in world.rows().values()] == ["\u00a5ten \u203e \u20ac \U0001f600"]
+    assert audit(world.pipeline()).findings == []
+
+
+def test_a_database_without_utf8_is_refused(aws: LocalAws, postgresql: LocalPostgresql) -> None:  # noqa: ARG001 - it is the server
+    postgresql.run("CREATE DATABASE latin1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    with closing(replace(postgresql, database="latin1", idle=[])) as latin1, fresh_world(postgresql=latin1) as world:
+        event = world.upload("a.csv", FILE)
+        with pytest.raises(RowsNotWritten, match="the database has the encoding LATIN1: create a database with UTF8"):
+            world.deliver(event)
+        assert world.rows() == {}
+    postgresql.run("DROP DATABASE latin1")
+
+
+def test_a_secret_that_cannot_be_read_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a network without an endpoint for it."""
+    event = world.upload("a.csv", FILE)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9")
+    clients.secretsmanager.cache_clear()
+    with pytest.raises(ItemsNotRead, match="no password could be made or read for csv_ingest: EndpointConnectionError"):
+        world.deliver(event, seconds_left=countdown(2.5))
+    clients.secretsmanager.cache_clear()

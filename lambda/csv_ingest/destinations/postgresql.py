@@ -31,7 +31,8 @@ TYPES = {
 
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
-_COLUMNS_OF_TABLE = """SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
+_COLUMNS_OF_TABLE = """SELECT attname::text, format_type(atttypid, atttypmod), current_setting('server_encoding')
+FROM pg_attribute
 WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped"""
 
 
@@ -126,7 +127,10 @@ class PostgresqlDestination:
         # Not a cached_property: that of Python 3.11 has all destinations wait for the one that asks.
         with self._asking:
             if not self._found:
-                found = dict(self._connection.read(_COLUMNS_OF_TABLE, table=self._table))
+                rows = self._connection.read(_COLUMNS_OF_TABLE, table=self._table)
+                found = {name: type_ for name, type_, _ in rows}
+                if other := {encoding for *_, encoding in rows} - {"UTF8"}:
+                    raise RowsNotWritten(f"the database has the encoding {other.pop()}: create a database with UTF8")
                 if wrong := wrong_columns(found, self._declared):
                     there = f"{self._name}: {'; '.join(wrong.values())}" if found else f"there is no table {self._name}"
                     raise RowsNotWritten(f"{there}: run the statements that `python -m ops schema` prints")
