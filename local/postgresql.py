@@ -47,6 +47,10 @@ class LocalPostgresql:
             self.user, HOST, self.database, self.port, self.password, ssl_context=context, timeout=START_TIMEOUT
         )
 
+    def in_database(self, name: str) -> "LocalPostgresql":
+        """The same server, with another database."""
+        return replace(self, database=name, idle=[])
+
     def server_id(self) -> int:
         """The process id of the server itself, of which the others are children."""
         return int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])

@@ -13,12 +13,13 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
     database = config.postgresql
     if database is None:
         raise ValueError(f"the rows of the feed {config.feed} are in DynamoDB")
+    literal = (password or "").replace("'", "''")
     table, user = quoted(config.rows_table), f'"{database.user}"'  # a dot in the name of a user separates nothing
     return [
         f"CREATE TABLE IF NOT EXISTS {table} (\n    {_columns(config)}\n)",
         f"DO $$ BEGIN CREATE ROLE {user} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
         *([] if database.secret else [f"GRANT rds_iam TO {user}"]),
-        *([f"ALTER ROLE {user} PASSWORD '{password}'"] if password else []),
+        *([f"ALTER ROLE {user} PASSWORD '{literal}'"] if password else []),
         # What was confirmed has to outlive a crash of the server, and no statement a delivery.
         f"ALTER ROLE {user} SET synchronous_commit = on",
         f"ALTER ROLE {user} SET statement_timeout = '15s'",

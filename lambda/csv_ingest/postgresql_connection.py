@@ -50,7 +50,7 @@ _RUN_THE_STATEMENTS = "run the statements that `python -m ops schema` prints"
 _ADVICE = {
     "28": "the login was refused: see `cannot log in` in docs/runbook.md",
     "3D000": "there is no such database: see database_name",
-    "3F000": f"there is no such schema: {_RUN_THE_STATEMENTS}",
+    "3F000": f"there is no such schema: create it, and {_RUN_THE_STATEMENTS}",
     "42P01": f"there is no such table: {_RUN_THE_STATEMENTS}",
     "42703": f"a column is missing: {_RUN_THE_STATEMENTS}",
     "42501": f"a privilege is missing: {_RUN_THE_STATEMENTS}",

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -318,7 +317,7 @@ def test_no_setting_of_the_role_changes_a_character(world: World, postgresql: Lo
 
 def test_a_database_without_utf8_is_refused(aws: LocalAws, postgresql: LocalPostgresql) -> None:  # noqa: ARG001 - it is the server
     postgresql.run("CREATE DATABASE latin1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
-    with closing(replace(postgresql, database="latin1", idle=[])) as latin1, fresh_world(postgresql=latin1) as world:
+    with closing(postgresql.in_database("latin1")) as latin1, fresh_world(postgresql=latin1) as world:
         event = world.upload("a.csv", FILE)
         with pytest.raises(RowsNotWritten, match="the database has the encoding LATIN1: create a database with UTF8"):
             world.deliver(event)
