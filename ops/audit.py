@@ -154,7 +154,8 @@ class _Audit:
         """Find the rows of no upload; returns how many others there are of uploads that only the ledger knows."""
         if not self.expected.has_strays():
             return 0
-        orphans = sum(map(self.expected.forget_strays, self.pipeline.files.etags(self.feed.name)))
+        uploads = self.pipeline.files.uploads(self.feed.name)
+        orphans = sum(self.expected.forget_strays(record.etag) for record in uploads)
         where = "" if len(self.pipeline.feeds) == 1 else f" in the table of the feed {self.feed.name}"
         self.findings += [Discrepancy("unexpected", "", f"{key}{where}", "", key) for key in self.expected.strays()]
         return orphans

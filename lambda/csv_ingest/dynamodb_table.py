@@ -190,13 +190,17 @@ class DynamoDbTable:
                 return True
         raise RowsNotWritten(f"{self._name} did not take a transaction: {', '.join(codes)}")
 
-    def query(self, condition: str, values: Item, **more: Any) -> Iterator[Item]:
-        """The items that a key condition finds, in the order of their sort key, strongly consistent."""
+    def query(self, condition: str, values: Item, *, index: str | None = None, **more: Any) -> Iterator[Item]:
+        """The items that a key condition finds, in the order of their sort key, strongly consistent.
+
+        With the name of an index: what the index has of them, which may be what the table had a moment ago.
+        """
+        where: dict[str, Any] = {"IndexName": index} if index else {"ConsistentRead": True}
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression=condition,
             ExpressionAttributeValues=as_values(values),
-            ConsistentRead=True,
+            **where,
             **more,
         )
         for page in pages:
@@ -206,6 +210,11 @@ class DynamoDbTable:
         """Every item of the table, strongly consistent, in any order."""
         for page in self._client.get_paginator("scan").paginate(TableName=self._name, ConsistentRead=True):
             yield from page["Items"]
+
+    def has_index(self, name: str) -> bool:
+        """Whether the table has an index that can be asked: not one that is still being filled, or deleted."""
+        found = self._client.describe_table(TableName=self._name)["Table"].get("GlobalSecondaryIndexes", [])
+        return any(each["IndexName"] == name and each["IndexStatus"] in ("ACTIVE", "UPDATING") for each in found)
 
     def put(self, item: Item) -> None:
         """Write an item, whatever is stored under its key."""

@@ -20,7 +20,7 @@ from csv_ingest.destinations.base import Destination, RowStore
 from csv_ingest.destinations.dynamodb import MAX_ITEM, DynamoDbDestination
 from csv_ingest.destinations.opening import open_destination
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.model import Row, TableAltered, Value, fingerprint
+from csv_ingest.model import Row, RowKey, StoredRow, TableAltered, Value, fingerprint
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
 from tests.integration.world import BOTH_DESTINATIONS, Invocations, World
@@ -237,7 +237,11 @@ def assert_read_back(destination: Destination, rows: Sequence[Row]) -> None:
         result = store.store(rows)
         assert (result.already_present, [row.line for row in result.rejected]) == (present, refused)
     kept = [row for row in rows if row.line not in refused]
-    for row, stored in zip(kept, destination.fetch(etag, kept), strict=True):
+    found = {each.key.id: each for each in destination.find([RowKey(etag, row.id) for row in kept])}
+    assert len(found) == len(kept)
+    for row in kept:
+        stored = found[row.id]
+        assert isinstance(stored, StoredRow)
         names = list(row.values)
         assert fingerprint(row, names) == fingerprint(stored, names)
         assert {name: value for name, value in row.values.items() if value is not None} == stored.values

@@ -5,7 +5,7 @@ from threading import Lock
 from typing import Protocol
 
 from csv_ingest.destinations.duplicates import Verdict, compare, resolve
-from csv_ingest.model import BatchResult, ForeignItem, RejectedRow, Row, StoredRow, TableAltered
+from csv_ingest.model import BatchResult, ForeignItem, RejectedRow, Row, RowKey, StoredRow, TableAltered
 
 
 class Destination(Protocol):
@@ -18,7 +18,7 @@ class Destination(Protocol):
     max_insert: int
     """How many rows `insert_absent` takes at most."""
     max_fetch: int
-    """How many rows `fetch` takes at most."""
+    """How many keys `find` takes at most."""
     reserved: Collection[str]
     """Names that no declared column can have."""
 
@@ -28,8 +28,14 @@ class Destination(Protocol):
     def insert_absent(self, etag: str, rows: Sequence[Row]) -> list[Row]:
         """Store each row whose key is not taken; return the others, in their order. No id may occur twice."""
 
-    def fetch(self, etag: str, rows: Sequence[Row]) -> list[StoredRow]:
-        """Return what is stored under the keys of rows, in their order; raises TableAltered if a row is missing."""
+    def find(self, keys: Sequence[RowKey]) -> list[StoredRow | ForeignItem]:
+        """Return what is stored under different keys of rows, in any order. A key may have nothing."""
+
+    def count(self, etag: str) -> int | None:
+        """How many rows of an ETag are stored; None if the destination has no index that finds them."""
+
+    def rows_of(self, etag: str) -> Iterator[StoredRow]:
+        """Yield the rows of an ETag, by line. Only a destination that can count them can."""
 
     def replace_later_line(self, etag: str, row: Row) -> None:
         """Replace the stored row of a later line by this row; do nothing if the stored line is not later."""
@@ -79,7 +85,7 @@ class RowStore:
         Raises TableAltered if no row is stored for an id, or one that cannot come from this content.
         """
         accepted, rejected = self._divide(rows)
-        for row, stored in zip(accepted, self._destination.fetch(self._etag, accepted), strict=True):
+        for row, stored in self._stored(accepted):
             verdict = compare(row, stored)
             if isinstance(verdict, RejectedRow):
                 rejected.append(verdict)
@@ -91,7 +97,7 @@ class RowStore:
         accepted, rejected = self._divide(rows)
         taken = self._destination.insert_absent(self._etag, accepted)
         present = len(taken)
-        for row, stored in zip(taken, self._destination.fetch(self._etag, taken), strict=True):
+        for row, stored in self._stored(taken):
             verdict = resolve(row, stored, earlier_lines_stored=earlier_lines_stored)
             if isinstance(verdict, RejectedRow):
                 rejected.append(verdict)
@@ -103,6 +109,23 @@ class RowStore:
                 if verdict is Verdict.REPLACE:
                     self._destination.replace_later_line(self._etag, row)
         return BatchResult(present, rejected)
+
+    def _stored(self, rows: Sequence[Row]) -> Iterator[tuple[Row, StoredRow]]:
+        """Pair rows that are known to be stored with what is stored; raises TableAltered if anything else is there."""
+        if not rows:
+            return
+        keys = [RowKey(self._etag, row.id) for row in rows]
+        found = {each.key: each for each in self._destination.find(keys)}
+        if missing := len(keys) - len(found):
+            were = "row was" if missing == 1 else "rows were"
+            raise TableAltered(f"{missing:,} {were} deleted during ingestion: run `python -m ops audit --repair`")
+        if foreign := sum(isinstance(each, ForeignItem) for each in found.values()):
+            raise TableAltered(
+                f"the keys of {foreign:,} rows hold items that are no rows: run `python -m ops audit --repair`"
+            )
+        for row, key in zip(rows, keys, strict=True):
+            if isinstance(stored := found[key], StoredRow):
+                yield row, stored
 
     def _divide(self, rows: Sequence[Row]) -> tuple[list[Row], list[RejectedRow]]:
         """Divide rows into those that the destination can store, and the others, rejected."""

@@ -2,16 +2,21 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from csv_ingest.dynamodb_table import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item
-from csv_ingest.model import ForeignItem, Row, RowKey, StoredRow, TableAltered, Value
+from csv_ingest.model import ForeignItem, Row, RowKey, StoredRow, Value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 KEY = ("pk",)
 """The name of the rows table's partition key, which is text: `<etag>#<id>`."""
+
+INDEX = "etag-line"
+"""The index of the keys by ETag and line, which the table of a feed with `file_index` has. No delivery uses it."""
 
 MAX_KEY, MAX_ITEM = 2_048, 400 * 1024
 """Bytes. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
@@ -48,21 +53,32 @@ class DynamoDbDestination:
         """Store each of at most 25 rows whose key is not taken; return the others."""
         return [rows[i] for i in self._table.insert_absent([_item(etag, row) for row in rows])]
 
-    def fetch(self, etag: str, rows: Sequence[Row]) -> list[StoredRow]:
-        """Return what is stored under the keys of at most 100 rows. INSERT itself does not tell what it found."""
-        if not rows:
+    def find(self, keys: Sequence[RowKey]) -> list[StoredRow | ForeignItem]:
+        """Return what is stored under at most 100 keys; a read unit for each 4 KB of a row, and for each empty key."""
+        # DynamoDB refuses a request with a longer key, which no row has.
+        possible = [text for text in map(str, keys) if len(text.encode()) <= MAX_KEY]
+        if not possible:
             return []
-        found = {item["pk"]["S"]: item for item in self._table.get_many([_key(etag, row.id) for row in rows])}
-        if missing := len(rows) - len(found):
-            were = "row was" if missing == 1 else "rows were"
-            raise TableAltered(f"{missing:,} {were} deleted during ingestion: run `python -m ops audit --repair`")
-        stored = [_found(found[RowKey.text(etag, row.id)]) for row in rows]
-        kept = [each for each in stored if isinstance(each, StoredRow)]
-        if foreign := len(stored) - len(kept):
-            raise TableAltered(
-                f"the keys of {foreign:,} rows hold items that are no rows: run `python -m ops audit --repair`"
-            )
-        return kept
+        return [_found(item) for item in self._table.get_many([{"pk": {"S": text}} for text in possible])]
+
+    def count(self, etag: str) -> int | None:
+        """How many rows of an ETag the index has; None if the table does not have the index.
+
+        What was written a moment ago may be missing: the index follows the table.
+        """
+        return sum(1 for _ in self._keys_of(etag)) if self._table.has_index(INDEX) else None
+
+    def rows_of(self, etag: str) -> Iterator[StoredRow]:
+        """Yield the rows that the index has of an ETag, by line, each as the table has it now."""
+        keys = self._keys_of(etag)
+        while some := list(islice(keys, self.max_fetch)):
+            rows = [each for each in self.find(some) if isinstance(each, StoredRow)]
+            yield from sorted(rows, key=attrgetter("line"))
+
+    def _keys_of(self, etag: str) -> Iterator[RowKey]:
+        entries = self._table.query("etag = :etag", {"etag": {"S": etag}}, index=INDEX)
+        # What others have written can have the ETag beside another key.
+        return (key for item in entries if (key := RowKey.parse(item["pk"]["S"])).etag == etag)
 
     def replace_later_line(self, etag: str, row: Row) -> None:
         """Replace the stored row of a later line by this row; do nothing if the stored line is not later."""

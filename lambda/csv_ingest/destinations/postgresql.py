@@ -6,7 +6,7 @@ from json.encoder import encode_basestring
 from threading import Lock
 from typing import Any
 
-from csv_ingest.model import Column, ForeignItem, Row, RowKey, RowsNotWritten, StoredRow, TableAltered, Value
+from csv_ingest.model import Column, ForeignItem, Row, RowKey, RowsNotWritten, StoredRow, Value
 from csv_ingest.postgresql_connection import PostgresqlConnection
 
 MAX_KEY = 2_048
@@ -28,6 +28,9 @@ TYPES = {
     "timestamp": "timestamp with time zone",
 }
 """What holds the values of a declared column exactly, by its type. A numeric with a precision would round."""
+
+_PAGE = 10_000
+"""Rows of a file that are read together: the more they are, the less often those that are left are sorted again."""
 
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
@@ -82,22 +85,32 @@ class PostgresqlDestination:
         taken = {line for (line,) in self._connection.write(sql, etag=etag, rows=_to_json(rows))}
         return [row for row in rows if row.line in taken]
 
-    def fetch(self, etag: str, rows: Sequence[Row]) -> list[StoredRow]:
-        """Return what is stored under the keys of at most 1,000 rows.
+    def find(self, keys: Sequence[RowKey]) -> list[StoredRow | ForeignItem]:
+        """Return what is stored under at most 1,000 keys.
 
-        Not the statement that inserts: it does not see what another delivery commits meanwhile.
+        Not by the statement that inserts: it does not see what another delivery commits meanwhile.
         """
-        if not rows:
+        if not keys:
             return []
         columns, stored = self._reading()
-        sql = f"""SELECT {columns} FROM json_array_elements_text(:ids ::json) AS n(key)
-            JOIN {self._table} AS t ON t.etag = :etag AND t.id = n.key"""
-        ids = f"[{','.join(encode_basestring(row.id) for row in rows)}]"
-        found = {each.key.id: each for each in map(stored, self._connection.read(sql, etag=etag, ids=ids))}
-        if missing := len(rows) - len(found):
-            were = "row was" if missing == 1 else "rows were"
-            raise TableAltered(f"{missing:,} {were} deleted during ingestion: run `python -m ops audit --repair`")
-        return [found[row.id] for row in rows]
+        sql = f"""SELECT {columns} FROM json_to_recordset(:keys ::json) AS n(etag text, id text)
+            JOIN {self._table} AS t ON t.etag = n.etag AND t.id = n.id"""
+        return list(map(stored, self._connection.read(sql, keys=_keys_to_json(keys))))
+
+    def count(self, etag: str) -> int:
+        """How many rows of an ETag are stored: the primary key finds them."""
+        [[number]] = self._connection.read(f"SELECT count(*) FROM {self._table} WHERE etag = :etag", etag=etag)
+        return int(number)
+
+    def rows_of(self, etag: str) -> Iterator[StoredRow]:
+        """Yield the rows of an ETag by line. For each page, those that are left are sorted again."""
+        columns, stored = self._reading()
+        sql = f"""SELECT {columns} FROM {self._table} AS t WHERE t.etag = :etag AND (t.line, t.id) > (:line, :id)
+            ORDER BY t.line, t.id LIMIT {_PAGE}"""
+        line, id_ = _MIN_INTEGER, ""
+        while rows := self._connection.read(sql, etag=etag, line=line, id=id_):
+            yield from map(stored, rows)
+            _, id_, line, *_ = rows[-1]
 
     def replace_later_line(self, etag: str, row: Row) -> None:
         """Replace the stored row of a later line by this row; do nothing if the stored line is not later."""
@@ -192,6 +205,11 @@ def quoted(name: str) -> str:
 def _to_json(rows: Sequence[Row]) -> str:
     """The rows as one parameter: an array of objects, whose keys the statement knows."""
     return f"[{','.join(map(_row_to_json, rows))}]"
+
+
+def _keys_to_json(keys: Sequence[RowKey]) -> str:
+    pairs = (f'{{"etag":{encode_basestring(key.etag)},"id":{encode_basestring(key.id or "")}}}' for key in keys)
+    return f"[{','.join(pairs)}]"
 
 
 def _row_to_json(row: Row) -> str:

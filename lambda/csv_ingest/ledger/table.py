@@ -71,13 +71,13 @@ class FilesTable:
         """What an ETag stands for in a feed; None if no upload with it was planned yet."""
         return items.content_of(self._table.get(items.key_of_content(etag, feed)))
 
-    def etags(self, feed: str) -> Iterator[str]:
-        """The ETag of every upload that a feed ingests, or has; an ETag occurs once for each object key.
+    def uploads(self, feed: str) -> Iterator[items.FileRecord]:
+        """The record of every upload that a feed ingests, or has: one for each object key and ETag, in any order.
 
         Of uploads that are rejected, or were not read to their end, no row is stored.
         """
         records = (items.FileRecord.of(item) for item in self._table.scan() if items.MARK not in item["entry"]["S"])
-        return (record.etag for record in records if record.owner.feed == feed and record.status != items.REJECTED)
+        return (record for record in records if record.owner.feed == feed and record.status != items.REJECTED)
 
     def record_reject(self, version: ObjectVersion, row: RejectedRow) -> None:
         """Record a rejected row of an upload, whatever is recorded for its line: a repair."""
