@@ -3,7 +3,7 @@
 import json
 import shlex
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -41,6 +41,17 @@ def print_json(value: Any) -> None:
     # Only the line ends between the values are left as they are: within texts, json.dumps has escaped them.
     for line in json.dumps(value, ensure_ascii=False, indent=2).split("\n"):
         say(line)
+
+
+def print_json_list(values: Iterable[Any]) -> None:
+    """Print a list as `print_json` does, and each value as soon as it is there."""
+    separator = "["
+    for value in values:
+        click.echo(separator)
+        lines = json.dumps(value, ensure_ascii=False, indent=2).split("\n")
+        click.echo("\n".join(f"  {escaped(line)}" for line in lines), nl=False)
+        separator = ","
+    click.echo("\n]" if separator == "," else "[]")
 
 
 def command(*words: str) -> str:

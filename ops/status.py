@@ -46,7 +46,7 @@ class UploadStatus:
 def status_of(upload: Upload, record: FileRecord) -> UploadStatus:
     """The status of an upload that the bucket lists."""
     version = upload.version
-    since = _settled_at(record) or record.started_at or upload.modified
+    since = last_change(record) or upload.modified
     return UploadStatus(key=version.key, etag=version.etag, size=version.size, since=since, record=record)
 
 
@@ -106,14 +106,14 @@ def progress_in_parts(pipeline: Pipeline, record: FileRecord) -> str:
 
 
 def _status_of_record(key: str, record: FileRecord) -> UploadStatus:
-    since = _settled_at(record) or record.started_at
     size = record.attributes.get("size")
-    return UploadStatus(key=key, etag=record.etag, size=size, since=since, record=record)
+    return UploadStatus(key=key, etag=record.etag, size=size, since=last_change(record), record=record)
 
 
-def _settled_at(record: FileRecord) -> datetime | None:
+def last_change(record: FileRecord) -> datetime | None:
+    """When an upload was settled; before that, when it was last delivered."""
     settled = record.attributes.get("settled_at")
-    return datetime.fromisoformat(settled) if settled else None
+    return datetime.fromisoformat(settled) if settled else record.started_at
 
 
 def _latest_first(statuses: Iterable[UploadStatus]) -> list[UploadStatus]:

@@ -1,7 +1,7 @@
 """The commands of `python -m ops`, one module a verb: `pause.py` also has `resume`.
 
-Each one is: options in, a call of another module, its result shown, an exit code out. `messages.py` and `uploads.py`
-show what several commands have to show.
+Each one is: options in, a call of another module, its result shown, an exit code out. `messages.py`, `uploads.py`
+and `stored.py` show what several commands have to show.
 """
 
 import os
@@ -16,9 +16,11 @@ from ops import display
 from ops.commands.audit import audit_command
 from ops.commands.backfill import backfill_command
 from ops.commands.check import check_command
+from ops.commands.find import find_command
 from ops.commands.pause import pause_command, resume_command
 from ops.commands.redrive import redrive_command
 from ops.commands.rejects import rejects_command
+from ops.commands.rows import rows_command
 from ops.commands.schema import schema_command
 from ops.commands.status import status_command
 from ops.commands.upload import upload_command
@@ -79,6 +81,8 @@ for verb in (
     upload_command,
     status_command,
     rejects_command,
+    rows_command,
+    find_command,
     redrive_command,
     backfill_command,
     audit_command,

@@ -10,7 +10,6 @@ from ops import display
 from ops.checking import Checked, check, header_of
 from ops.commands import options
 from ops.feed import Feed
-from ops.pipeline import Pipeline
 from ops.proposing import propose
 
 SHOWN_REJECTS = 20
@@ -33,7 +32,7 @@ def check_command(find: options.Find, *, file: Path, feed: str | None, columns: 
     The file is read here, with the settings of the deployed feed. Exit code 1 unless every row would be stored. With
     --columns, the types of its columns are proposed, as JSON to paste into cdk.json.
     """
-    chosen = _feed(find(), feed)
+    chosen = options.one_feed(find(), feed)
     if columns:
         _propose(chosen, file)
         return
@@ -47,13 +46,6 @@ def check_command(find: options.Find, *, file: Path, feed: str | None, columns: 
     else:
         _print(checked)
     sys.exit(0 if checked.is_good else 1)
-
-
-def _feed(pipeline: Pipeline, name: str | None) -> Feed:
-    feeds = options.feeds_named(pipeline, name)
-    if len(feeds) > 1:
-        raise click.UsageError(f"--feed is needed; the feeds are: {', '.join(each.name for each in feeds)}")
-    return feeds[0]
 
 
 def _propose(feed: Feed, file: Path) -> None:

@@ -42,6 +42,14 @@ def feeds_named(pipeline: Pipeline, name: str | None) -> Sequence[Feed]:
     return [named] if named else pipeline.feeds
 
 
+def one_feed(pipeline: Pipeline, name: str | None) -> Feed:
+    """The feed that was named, as `feed_named`, or the only one; ends the command if none of several was named."""
+    feeds = feeds_named(pipeline, name)
+    if len(feeds) > 1:
+        raise click.UsageError(f"--feed is needed; the feeds are: {', '.join(each.name for each in feeds)}")
+    return feeds[0]
+
+
 def refuse_if_paused(pipeline: Pipeline, feeds: Iterable[Feed]) -> None:
     """End the command if one of the feeds is paused: what it delivers would go straight to the failure queue."""
     for each in paused(feeds):

@@ -9,7 +9,7 @@ import click
 from csv_ingest.ledger import REJECTED, FileRecord
 from ops import display
 from ops.commands import options
-from ops.commands.status import why_unknown
+from ops.commands.status import latest_record
 from ops.pipeline import Pipeline
 from ops.rejects import as_text, rows_to_send_back
 
@@ -30,7 +30,7 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
     if (csv_ and json_) or (spreadsheet and not csv_):
         raise click.UsageError("--csv and --json exclude each other, and --spreadsheet needs --csv")
     pipeline = find()
-    record = _latest_record(pipeline, key)
+    record = latest_record(pipeline, key)
     if record.status == REJECTED:
         raise click.ClickException(f"{key}: no row of it was stored: {record.reason}")
     if csv_:
@@ -47,12 +47,6 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
         display.say(f"For the rows themselves: {display.command('rejects', key, '--csv')}", err=True)
     else:
         display.say(f"No row of {key} was rejected.")
-
-
-def _latest_record(pipeline: Pipeline, key: str) -> FileRecord:
-    if records := pipeline.files.records_of_key(key):
-        return records[0]
-    raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}, or no delivery of it so far")
 
 
 def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet: bool) -> None:

@@ -6,6 +6,7 @@ from itertools import islice
 
 import click
 
+from csv_ingest.ledger import FileRecord
 from ops import display
 from ops import status as uploads
 from ops.commands import options
@@ -60,6 +61,13 @@ def _looked_at(pipeline: Pipeline, key: str | None, only: Feed | None) -> Sequen
 def why_unknown(pipeline: Pipeline, key: str) -> str:
     """Why nothing is known of uploads under a key."""
     return "there is no such upload" if pipeline.is_ingested(key) else "such keys are not ingested"
+
+
+def latest_record(pipeline: Pipeline, key: str) -> FileRecord:
+    """The record of the latest upload under a key; ends the command if there is none."""
+    if records := pipeline.files.records_of_key(key):
+        return records[0]
+    raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}, or no delivery of it so far")
 
 
 def _print_with_rejects(pipeline: Pipeline, statuses: list[UploadStatus], *, json_: bool) -> None:

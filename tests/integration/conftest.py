@@ -33,9 +33,9 @@ def tuning() -> Tuning:
 
 @pytest.fixture
 def world(request: pytest.FixtureRequest, aws: LocalAws, tuning: Tuning) -> Iterator[World]:  # noqa: ARG001 - it is the server
-    """With DynamoDB; tests that have BOTH_DESTINATIONS run once more with PostgreSQL."""
-    if getattr(request, "param", "dynamodb") == "dynamodb":
-        with fresh_world(tuning) as made:
+    """With DynamoDB; tests that have BOTH_DESTINATIONS run once more with PostgreSQL, or say `indexed`."""
+    if (param := getattr(request, "param", "dynamodb")) != "postgresql":
+        with fresh_world(tuning, file_index=param == "indexed") as made:
             yield made
     else:
         # As many rows in a request as DynamoDB takes, so that a file of a test has as many requests.

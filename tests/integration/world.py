@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import clients, ledger
 from csv_ingest.configuration import Database, IngestConfig
-from csv_ingest.destinations import dynamodb
+from csv_ingest.destinations.dynamodb import INDEX, KEY
 from csv_ingest.events import Event, object_version, upload_event
 from csv_ingest.handler import handler
 from csv_ingest.model import Column, ObjectVersion, Tuning
@@ -163,7 +163,7 @@ class World:
     def add_feed(self, name: str, prefix: str, **settings: str) -> Feed:
         """Another feed: its deliveries have a rows table of their own, and other values of some variables."""
         table = f"{self.bucket}-rows-{name}"
-        _create_table(self.dynamodb, table, dynamodb.KEY)
+        _create_table(self.dynamodb, table, KEY)
         return self._add(name, prefix, DynamoDbRows(self.dynamodb, table), {"ROWS_TABLE": table, **settings})
 
     def add_postgresql_feed(self, server: LocalPostgresql, name: str, prefix: str, **settings: str) -> Feed:
@@ -303,10 +303,12 @@ def forget_clients() -> None:
 
 
 @contextmanager
-def fresh_world(tuning: Tuning | None = None, *, postgresql: LocalPostgresql | None = None) -> Iterator[World]:
+def fresh_world(
+    tuning: Tuning | None = None, *, postgresql: LocalPostgresql | None = None, file_index: bool = False
+) -> Iterator[World]:
     """A world of its own. The tables are at DYNAMODB_ENDPOINT, if that is set; the rest is MiniStack's.
 
-    The rows table of the default feed is in PostgreSQL, if a server is given.
+    The rows table of the default feed is in PostgreSQL, if a server is given; otherwise it can have the index by file.
     """
     name = f"w{uuid.uuid4().hex}"
     queue = boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"]
@@ -334,7 +336,7 @@ def fresh_world(tuning: Tuning | None = None, *, postgresql: LocalPostgresql | N
         forget_clients()
         dynamodb_client = clients.dynamodb()
         if not postgresql:
-            _create_table(dynamodb_client, environment["ROWS_TABLE"], dynamodb.KEY)
+            _create_table(dynamodb_client, environment["ROWS_TABLE"], KEY, file_index=file_index)
         world = World(
             bucket=name,
             default_rows=_postgresql_rows(postgresql, environment)
@@ -381,11 +383,23 @@ def _postgresql_rows(server: LocalPostgresql, variables: Mapping[str, str]) -> P
     return PostgresqlRows.create(server, config, PASSWORD)
 
 
-def _create_table(dynamodb: "DynamoDBClient", table: str, keys: Sequence[str]) -> None:
+def _create_table(dynamodb: "DynamoDBClient", table: str, keys: Sequence[str], *, file_index: bool = False) -> None:
+    kinds = dict.fromkeys(keys, "S")
+    more: Any = {}
+    if file_index:
+        kinds |= {"etag": "S", "line": "N"}
+        index = {"KeySchema": _key_schema(("etag", "line")), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+        more = {"GlobalSecondaryIndexes": [{"IndexName": INDEX, **index}]}
+    definitions: Any = [{"AttributeName": name, "AttributeType": kind} for name, kind in kinds.items()]
     dynamodb.create_table(
         TableName=table,
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        KeySchema=[{"AttributeName": key, "KeyType": "RANGE" if number else "HASH"} for number, key in enumerate(keys)],
+        AttributeDefinitions=definitions,
+        KeySchema=_key_schema(keys),
         BillingMode="PAY_PER_REQUEST",
+        **more,
     )
     dynamodb.get_waiter("table_exists").wait(TableName=table)
+
+
+def _key_schema(names: Sequence[str]) -> Any:
+    return [{"AttributeName": name, "KeyType": "RANGE" if number else "HASH"} for number, name in enumerate(names)]

@@ -1,0 +1,74 @@
+"""`find`."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from csv_ingest.ledger import FileRecord
+from ops import display
+from ops.commands import options, stored
+from ops.find import FoundRow, Looked, find
+from ops.status import last_change
+
+
+@click.command(name="find", epilog="Example: python -m ops find A-1000 --feed orders")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--feed", metavar="NAME", help="The feed that has the rows; needed if there are several.")
+@options.as_json
+@click.pass_obj
+def find_command(pipeline_of: options.Find, *, ids: Sequence[str], feed: str | None, json_: bool) -> None:
+    """Find every row that has this ID, in all uploads of a feed.
+
+    With the uploads that it came from, the newest last. There is no index of the ids: the ledger is read whole, and
+    each upload costs a read of each ID. Exit code 1 if there is no row of an ID. Write -- before an ID that begins
+    with a hyphen.
+    """
+    pipeline = pipeline_of()
+    chosen = options.one_feed(pipeline, feed)
+    with display.working(f"looking for {len(ids):,} ids in the feed {chosen.name}") as show:
+        looked = find(pipeline, chosen, ids, progress=show)
+    if json_:
+        display.print_json([_as_json(each) for each in looked.found])
+    else:
+        for each in looked.found:
+            _print(each)
+    absent = _absent(ids, looked)
+    for id_ in absent:
+        display.say(f"There is no row with the id {stored.quoted(id_)}.", err=True)
+    display.say(f"{len(looked.found):,} rows, in {looked.uploads:,} uploads of the feed {chosen.name}", err=True)
+    if looked.elsewhere:
+        display.say(
+            f"Not looked at: {looked.elsewhere:,} uploads whose rows went to another table, before the destination of "
+            "the feed was changed",
+            err=True,
+        )
+    sys.exit(1 if absent else 0)
+
+
+def _absent(ids: Sequence[str], looked: Looked) -> list[str]:
+    found = {each.row.key.id for each in looked.found}
+    return [id_ for id_ in dict.fromkeys(ids) if id_ not in found]
+
+
+def _as_json(found: FoundRow) -> dict[str, Any]:
+    return {**stored.as_json(found.row), "etag": found.row.key.etag, "uploads": list(map(_about, found.uploads))}
+
+
+def _about(record: FileRecord) -> dict[str, Any]:
+    since = last_change(record)
+    return {
+        "object_key": record.attributes["object_key"],
+        "version_id": record.version_id,
+        "status": record.status,
+        "since": since and since.isoformat(),
+    }
+
+
+def _print(found: FoundRow) -> None:
+    display.say(stored.as_text(found.row))
+    for record in found.uploads:
+        about = f"{record.status} since {display.when(last_change(record))} UTC, version {record.version_id}"
+        display.say(f"  line {found.row.line:,} of {record.attributes['object_key']}")
+        display.say(f"  {about}")

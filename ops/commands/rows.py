@@ -1,0 +1,115 @@
+"""`rows`."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import click
+
+from csv_ingest.ledger import COMPLETE, REJECTED, FileRecord
+from csv_ingest.model import StoredRow
+from ops import display
+from ops.commands import options, stored
+from ops.commands.status import latest_record
+from ops.rows import Missing, ObjectGone, feed_with_rows, rows_of
+
+
+@click.command(name="rows", epilog="Example: python -m ops rows incoming/orders.csv --limit 20")
+@click.argument("key")
+@click.option("--limit", type=click.IntRange(min=1), help="Read no more than so many rows.")
+@options.as_json
+@click.pass_obj
+def rows_command(find: options.Find, *, key: str, limit: int | None, json_: bool) -> None:
+    """Print the rows of KEY as the destination has them.
+
+    Those of the latest upload under KEY, in the order of the lines: line, id, data, and declared columns. Exit code 1
+    if the upload is not complete, or a row is missing. Rejected rows are not stored: `rejects` prints them.
+    """
+    pipeline = find()
+    record = latest_record(pipeline, key)
+    if record.status == REJECTED:
+        raise click.ClickException(f"{key}: no row of it was stored: {record.reason}")
+    feed = feed_with_rows(pipeline, key, record)
+    seen = _Seen()
+    with closing(rows_of(pipeline, feed, record)) as found:
+        rows = seen.until_gone(found)
+        shown = seen.counted(islice(rows, limit))
+        if json_:
+            display.print_json_list(map(_as_json, shown))
+        else:
+            for each in shown:
+                display.say(_as_text(each))
+        more = seen.all == limit and next(rows, None) is not None
+    if seen.gone:
+        raise click.ClickException(f"{seen.gone}: {_without_object(seen, record)}")
+    display.say(_sum(seen, record, more=more), err=True)
+    if seen.missing:
+        display.say(f"To write what is missing: {display.command('audit', '--repair', '--prefix', key)}", err=True)
+    sys.exit(0 if record.status == COMPLETE and not seen.missing else 1)
+
+
+@dataclass
+class _Seen:
+    """What was met so far."""
+
+    stored: int = 0
+    missing: int = 0
+    gone: ObjectGone | None = None
+    """Why the rest is not known."""
+
+    @property
+    def all(self) -> int:
+        return self.stored + self.missing
+
+    def until_gone(self, rows: Iterator[StoredRow | Missing]) -> Iterator[StoredRow | Missing]:
+        """The same rows; they end where the file is needed and gone, so that what is printed has an end, too."""
+        try:
+            yield from rows
+        except ObjectGone as error:
+            self.gone = error
+
+    def counted(self, rows: Iterator[StoredRow | Missing]) -> Iterator[StoredRow | Missing]:
+        for each in rows:
+            if isinstance(each, Missing):
+                self.missing += 1
+            else:
+                self.stored += 1
+            yield each
+
+
+def _as_text(found: StoredRow | Missing) -> str:
+    if isinstance(found, Missing):
+        return f"line {found.line:,}: {stored.quoted(found.id)} is missing: {found.why}"
+    return f"line {found.line:,}: {stored.as_text(found)}"
+
+
+def _as_json(found: StoredRow | Missing) -> dict[str, Any]:
+    if isinstance(found, Missing):
+        return {"line": found.line, "id": found.id, "missing": found.why}
+    return stored.as_json(found)
+
+
+def _sum(seen: _Seen, record: FileRecord, *, more: bool) -> str:
+    """How many rows there are, and what of the file's rows is known."""
+    rows = f"{'the first ' if more else ''}{seen.stored:,} rows, {seen.missing:,} missing"
+    if record.status != COMPLETE:
+        return f"{rows} so far: the upload is not complete, and its rows may still change"
+    counts = record.counts
+    return (
+        f"{rows}. The ledger: {counts.read:,} read, {counts.stored:,} stored, {counts.rejected:,} rejected"
+        if counts
+        else rows
+    )
+
+
+def _without_object(seen: _Seen, record: FileRecord) -> str:
+    if seen.stored:
+        counted = record.counts.stored if record.counts else 0
+        return (
+            f"the table has {seen.stored:,} rows, the ledger counts {counted:,}, and only the file could tell whether "
+            "rows are missing or on two lines"
+        )
+    return "without an index the ids are read there: set file_index=true and deploy, or look for single ids with `find`"

@@ -1,0 +1,83 @@
+"""The rows that have some ids, in all uploads of a feed."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+
+from csv_ingest.ledger import FileRecord
+from csv_ingest.model import RowKey, StoredRow
+from ops.feed import Feed
+from ops.pipeline import Pipeline
+from ops.status import last_change
+
+
+@dataclass(frozen=True)
+class FoundRow:
+    """A row, and the uploads that it came from."""
+
+    row: StoredRow
+    uploads: list[FileRecord]
+    """One for each object key, the newest last. At least one."""
+
+    @property
+    def time(self) -> float:
+        """Of the newest upload."""
+        return _time(self.uploads[-1])
+
+
+@dataclass
+class Looked:
+    """What a look for rows has seen."""
+
+    found: list[FoundRow] = field(default_factory=list)
+    """By id, in the order in which the ids were given; of each id, the row of the newest upload last."""
+    uploads: int = 0
+    """How many uploads were looked at."""
+    elsewhere: int = 0
+    """How many were not, because their rows went to another table: the feed had another destination."""
+
+
+def find(
+    pipeline: Pipeline, feed: Feed, ids: Iterable[str], *, progress: Callable[[str], None] = lambda _: None
+) -> Looked:
+    """Find every row of a feed that has one of the ids.
+
+    No index has the ids: the ETag of each upload comes from the ledger, which is read whole, and the destination is
+    asked for each id under each ETag.
+    """
+    wanted = list(dict.fromkeys(ids))
+    looked = Looked()
+    rows: dict[RowKey, FoundRow] = {}
+    records = _planned_here(pipeline, feed, looked)
+    with closing(feed.destination) as destination:
+        while some := list(islice(records, max(1, destination.max_fetch // len(wanted)))):
+            keys = iter(dict.fromkeys(RowKey(record.etag, id_) for record in some for id_ in wanted))
+            while asked := list(islice(keys, destination.max_fetch)):
+                for each in destination.find(asked):
+                    if isinstance(each, StoredRow):
+                        rows.setdefault(each.key, FoundRow(each, [])).uploads.extend(_of_etag(some, each.key.etag))
+            looked.uploads += len(some)
+            progress(f"{looked.uploads:,} uploads, {len(rows):,} rows found")
+    for row in rows.values():
+        row.uploads.sort(key=_time)
+    looked.found = sorted(rows.values(), key=lambda row: (wanted.index(str(row.row.key.id)), row.time))
+    return looked
+
+
+def _planned_here(pipeline: Pipeline, feed: Feed, looked: Looked) -> Iterator[FileRecord]:
+    """The uploads that have rows in today's table of the feed; the others are counted."""
+    for record in pipeline.files.uploads(feed.name):
+        if record.is_planned and record.owner.place == feed.config.owner.place:
+            yield record
+        elif record.is_planned:
+            looked.elsewhere += 1
+
+
+def _of_etag(records: Sequence[FileRecord], etag: str) -> Iterator[FileRecord]:
+    return (record for record in records if record.etag == etag)
+
+
+def _time(record: FileRecord) -> float:
+    time = last_change(record)
+    return time.timestamp() if time else 0

@@ -1,0 +1,90 @@
+"""The rows of an upload, as its destination has them."""
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import islice
+from typing import NamedTuple
+
+from botocore.exceptions import ClientError
+
+from csv_ingest import csvfile, source
+from csv_ingest.ledger import COMPLETE, FileRecord
+from csv_ingest.model import Row, RowKey, StoredRow
+from ops.expectations import Expectations
+from ops.feed import Feed
+from ops.pipeline import NoFeed, Pipeline
+
+
+class Missing(NamedTuple):
+    """A row that the file has and the destination has not."""
+
+    line: int
+    id: str
+    why: str
+
+
+class ObjectGone(Exception):
+    """The object is not in the bucket, or this version of it is not."""
+
+
+def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> Feed:
+    """The feed whose destination has the rows of an upload; raises NoFeed if they are in no table of today's feeds."""
+    feed = pipeline.owner_of(key, record)
+    if record.is_planned and record.owner.place != feed.config.owner.place:
+        before = record.owner.place or "DynamoDB"
+        raise NoFeed(f"{key}: its rows went to {before}, and those of the feed {feed.name} go somewhere else now")
+    return feed
+
+
+def rows_of(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Generator[StoredRow | Missing]:
+    """Yield the rows of an upload by line, as they are stored; in their places, the rows that are missing.
+
+    If the destination finds as many rows by their ETag as the ledger has counted, those are the rows. Otherwise the ids
+    are read in the file: the ledger counts a row that is on two lines twice, so that only the file can tell what is
+    missing. Of an upload that is not complete, no row is missing yet. Raises ObjectGone, after the rows that can be
+    found without the file, if the file is needed and gone.
+    """
+    with closing(feed.destination) as destination:
+        number = destination.count(record.etag)
+        if number is not None and (record.status != COMPLETE or number >= _counted(record)):
+            yield from destination.rows_of(record.etag)
+            return
+        try:
+            yield from _by_file(pipeline, feed, record)
+        except ObjectGone:
+            if number is not None:
+                yield from destination.rows_of(record.etag)
+            raise
+
+
+def _counted(record: FileRecord) -> int:
+    return record.counts.stored if record.counts else 0
+
+
+def _by_file(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Iterator[StoredRow | Missing]:
+    """Yield what the destination has under the ids that are in the file, in the order of its lines."""
+    rows = _rows_to_store(pipeline, feed, record)
+    while some := list(islice(rows, feed.destination.max_fetch)):
+        found = {each.key.id: each for each in feed.destination.find([RowKey(record.etag, row.id) for row in some])}
+        for row in some:
+            stored = found.get(row.id)
+            if isinstance(stored, StoredRow):
+                yield stored
+            elif record.status == COMPLETE:
+                yield Missing(row.line, row.id, "what is under its key is no row" if stored else "not in the table")
+
+
+def _rows_to_store(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Iterator[Row]:
+    """The rows of the file that have to be in the destination: of each id, the first line. Ids are kept on disk."""
+    version = record.object_version(pipeline.upload_bucket)
+    try:
+        with Expectations.on_disk() as expected, source.open_object(version, pipeline.s3) as stream:
+            for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
+                if isinstance(row, Row) and not feed.destination.refusal(version.etag, row):
+                    first = expected.add_row(version, row, required=True)
+                    if first.line == row.line:
+                        yield row
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion"):
+            raise ObjectGone(f"version {version.version_id} of {version.key} is not in the bucket any more") from error
+        raise
