@@ -77,7 +77,7 @@ def check(
 
 
 def _check_rows(feed: Feed, version: ObjectVersion, reading: "_Reading", checked: Checked, shown: int | None) -> None:
-    are_in_dynamodb = feed.config.postgresql is None
+    are_in_dynamodb, of_index = feed.config.postgresql is None, int(feed.has_file_index)
     with Expectations.on_disk() as expected, reading.open(0) as stream:
         for row in csvfile.read_rows(stream, feed.config.format):
             checked.rows += 1
@@ -86,7 +86,7 @@ def _check_rows(feed: Feed, version: ObjectVersion, reading: "_Reading", checked
                 if shown is None or len(checked.rejects) < shown:
                     checked.rejects.append(reject)
             elif are_in_dynamodb and isinstance(row, Row):
-                checked.write_units += -(-item_size(version.etag, row) // 1024)
+                checked.write_units += -(-item_size(version.etag, row) // 1024) + of_index
     of_parts = checked.parts * PART_UNITS or checked.rows // Tuning().checkpoint_rows
     checked.write_units += FILE_UNITS + of_parts + checked.rejected
 

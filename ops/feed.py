@@ -11,7 +11,9 @@ from csv_ingest import source
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination
+from csv_ingest.destinations.dynamodb import INDEX
 from csv_ingest.destinations.opening import open_destination
+from csv_ingest.dynamodb_table import DynamoDbTable
 from csv_ingest.model import Upload
 
 if TYPE_CHECKING:
@@ -82,6 +84,12 @@ class Feed:
             address=self.database_address,
             on_failed_connection=lambda: None,  # the metric is the function's
         )
+
+    @property
+    def has_file_index(self) -> bool:
+        """Whether its table in DynamoDB has the index of `file_index`."""
+        table = DynamoDbTable(self.pipeline.dynamodb, self.rows_table, deadline=Deadline.never())
+        return self.config.postgresql is None and table.has_index(INDEX)
 
     @property
     def database_address(self) -> tuple[str, int] | None:

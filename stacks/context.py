@@ -11,7 +11,7 @@ from typing import Any
 
 from stacks.columns import InvalidColumn
 from stacks.database_types import POSTGRESQL
-from stacks.feed_settings import DEFAULT_FEED, POSTGRESQL_CONCURRENCY, FeedSettings
+from stacks.feed_settings import DEFAULT_FEED, LOW_CONCURRENCY, FeedSettings
 from stacks.limits import problems
 from stacks.setting_types import FEED_NAME, NONE, STAGE_NAME, SettingType
 from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, Settings
@@ -79,8 +79,8 @@ def _combined(outside: _Given, of_stage: _Given, stage: str) -> Settings:
 
 def _feed(name: str, for_all: Mapping[str, Any], own: Mapping[str, Any]) -> FeedSettings:
     values = {**for_all, **own}
-    if values.get("destination") == POSTGRESQL:
-        values.setdefault("reserved_concurrency", POSTGRESQL_CONCURRENCY)
+    if values.get("destination") == POSTGRESQL or values.get("file_index"):
+        values.setdefault("reserved_concurrency", LOW_CONCURRENCY)
     return FeedSettings(name=name, **values, own=frozenset(own))
 
 

@@ -49,6 +49,7 @@ class LoggingEnvironment(TypedDict):
 
 
 ROWS_KEY = ("pk",)
+ROWS_INDEX = "etag-line"
 FILES_KEY = ("object_key", "entry")
 
 METRICS_NAMESPACE = "CsvIngest"

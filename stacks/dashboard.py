@@ -7,7 +7,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from stacks.contract import Metric
+from stacks.contract import ROWS_INDEX, Metric
 from stacks.ingest_function import IngestFunction
 from stacks.ingestion import Ingestion
 from stacks.storage import Storage
@@ -23,11 +23,11 @@ class Dashboard(cloudwatch.Dashboard):
 
 def _one_feed(storage: Storage, ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
     [ingest] = ingestion.ingest
-    tables = _rows_table(storage, ingest) | {"files": storage.files}
+    capacity = [*_rows_capacity(storage, ingest), _write_capacity(storage.files, "files")]
     return [
         [*_files_and_rows(ingest), _graph("Not settled", _not_settled(ingestion))],
         _function(ingest, failing=[ingestion.sweep.lambda_metric("Errors")]),
-        _costs(ingest, tables),
+        _costs(ingest, capacity),
     ]
 
 
@@ -35,7 +35,7 @@ def _several_feeds(storage: Storage, ingestion: Ingestion) -> list[list[cloudwat
     shared: list[cloudwatch.IWidget] = [
         _graph("Not settled", _not_settled(ingestion)),
         _graph("Failing sweeps", [ingestion.sweep.lambda_metric("Errors")]),
-        _graph("Write capacity consumed by the ledger", _write_capacity({"files": storage.files})),
+        _graph("Write capacity consumed by the ledger", [_write_capacity(storage.files, "files")]),
     ]
     rows = [shared]
     for ingest in ingestion.ingest:
@@ -43,7 +43,7 @@ def _several_feeds(storage: Storage, ingestion: Ingestion) -> list[list[cloudwat
         rows += [
             _files_and_rows(ingest, title),
             _function(ingest, title=title),
-            _costs(ingest, _rows_table(storage, ingest), title),
+            _costs(ingest, _rows_capacity(storage, ingest), title),
         ]
     return rows
 
@@ -86,27 +86,28 @@ def _function(
     ]
 
 
-def _rows_table(storage: Storage, ingest: IngestFunction) -> dict[str, dynamodb.Table]:
-    """The DynamoDB table of a feed by its label. A PostgreSQL feed has none."""
-    return {} if ingest.feed.is_postgresql else {"rows": storage.rows[ingest.feed.name]}
+def _rows_capacity(storage: Storage, ingest: IngestFunction) -> list[cloudwatch.IMetric]:
+    """Of the DynamoDB table of a feed, and of its index, if it has one. A PostgreSQL feed has neither."""
+    if ingest.feed.is_postgresql:
+        return []
+    table = storage.rows[ingest.feed.name]
+    rows = _write_capacity(table, "rows")
+    of_index = {"TableName": table.table_name, "GlobalSecondaryIndexName": ROWS_INDEX}
+    return [rows, *([rows.with_(dimensions_map=of_index, label="index")] if ingest.feed.file_index else [])]
 
 
-def _costs(ingest: IngestFunction, tables: Mapping[str, dynamodb.Table], title: str = "") -> list[cloudwatch.IWidget]:
+def _costs(ingest: IngestFunction, capacity: Sequence[cloudwatch.IMetric], title: str = "") -> list[cloudwatch.IWidget]:
     deliveries = [*_custom_metrics(ingest, "Deliveries"), ingest.lambda_metric("Invocations")]
     failed = _custom_metrics(ingest, "ConnectionsFailed")
     return [
-        *([_graph(f"{title}Write capacity consumed", _write_capacity(tables))] if tables else []),
+        *([_graph(f"{title}Write capacity consumed", capacity)] if capacity else []),
         *([_graph(f"{title}Connections that failed", failed)] if ingest.feed.is_postgresql else []),
         _graph(f"{title}Deliveries, what is paid for", deliveries),
     ]
 
 
-def _write_capacity(tables: Mapping[str, dynamodb.Table]) -> list[cloudwatch.IMetric]:
-    """`tables` by their labels."""
-    return [
-        table.metric_consumed_write_capacity_units(period=Duration.minutes(5), label=label)
-        for label, table in tables.items()
-    ]
+def _write_capacity(table: dynamodb.Table, label: str) -> cloudwatch.Metric:
+    return table.metric_consumed_write_capacity_units(period=Duration.minutes(5), label=label)
 
 
 def _custom_metrics(ingest: IngestFunction, *names: Metric) -> list[cloudwatch.Metric]:

@@ -23,6 +23,7 @@ from stacks.setting_types import (
     ID_COLUMN,
     KEY_PREFIX,
     KEY_SUFFIXES,
+    TRUE_OR_FALSE,
     optional,
     setting,
     whole_number,
@@ -32,8 +33,9 @@ DEFAULT_FEED = "default"
 """The feed of a deployment without `feeds`. What belongs to it alone has no suffix in its name."""
 
 
-POSTGRESQL_CONCURRENCY = 10
-"""The default of `reserved_concurrency` for a PostgreSQL feed: each delivery holds one of the server's connections."""
+LOW_CONCURRENCY = 10
+"""The default of `reserved_concurrency` for a PostgreSQL feed, of which each delivery holds one of the server's
+connections, and with `file_index`: all parts of a file write to one partition of the index."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +79,22 @@ class FeedSettings:
     reserved_concurrency: int | None = setting(
         50,
         optional(whole_number(1, 10_000)),
-        "How many deliveries, of files or of parts, run at once; for a PostgreSQL feed 10 unless it is set. "
+        "How many deliveries, of files or of parts, run at once; for a PostgreSQL feed, and with `file_index`, 10 "
+        "unless it is set. "
         "`none` reserves nothing: new accounts have only 10 and cannot.",
     )
     max_write_units: int | None = setting(
         None,
         optional(whole_number(1, 10_000_000)),
-        "Write request units a second that the rows table takes at most: a bound on what a burst can cost.",
+        "Write request units a second that the rows table takes at most, and as many its index: a bound on what a "
+        "burst can cost.",
+    )
+    file_index: bool = setting(
+        False,  # noqa: FBT003 - it is the value
+        TRUE_OR_FALSE,
+        "Whether the rows of a file can be [read by its ETag](reading.md#every-row-of-a-file): an index of the rows "
+        "table. Doubles the write units, and limits a file to some 1,000 rows a second. "
+        "[See below](#index-of-the-files).",
     )
     destination: str = setting(
         "dynamodb", DESTINATION, "Where the rows go: to a new DynamoDB table, or to your [PostgreSQL](#postgresql)."

@@ -45,6 +45,8 @@ def _of_postgresql(feed: FeedSettings, where: str) -> Iterator[str]:
     # For several feeds, a limit that is given outside of `feeds` is that of the others.
     if feed.max_write_units and ("max_write_units" in feed.own or not where):
         yield f"{where}max_write_units: it limits a DynamoDB table, and a PostgreSQL feed has none: remove it"
+    if feed.file_index and ("file_index" in feed.own or not where):
+        yield f"{where}file_index: the primary key of a PostgreSQL table finds the rows of a file: remove it"
     for column, stored_as in columns.stored_names(feed.columns).items():
         if stored_as in RESERVED:
             yield (

@@ -16,6 +16,8 @@ NONE = "none"
 def _to_text(value: Any) -> str:
     if value is None:
         return NONE
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return ",".join(each if isinstance(each, str) else "=".join(each) for each in value)
     return "tab" if value == "\t" else str(value)
@@ -141,11 +143,13 @@ def _tags_to_text(tags: Mapping[str, Any]) -> str:
     return ",".join(f"{name}={each}" for name, each in tags.items())
 
 
+_TRUTHS = {"true": True, "false": False}
 _SEPARATORS = {"point": ".", "comma": ","}
 
 
 STAGE_NAME = matching(r"[a-z][a-z0-9-]{0,19}", "a lower-case letter, then such letters, digits and hyphens, at most 20")
 ID_COLUMN = matching(r"@line|[^@].{0,254}", "a column name, or @line")
+TRUE_OR_FALSE = SettingType("true, or false", lambda text: _TRUTHS[text.lower()])
 DELIMITER = SettingType(
     "comma, semicolon, tab, pipe, or one ASCII character other than a space or a quote", _parse_delimiter
 )

@@ -10,7 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.acknowledged import acknowledge
-from stacks.contract import FILES_KEY, ROWS_KEY
+from stacks.contract import FILES_KEY, ROWS_INDEX, ROWS_KEY
 from stacks.environments import SharedNames
 from stacks.feed_settings import FeedSettings
 from stacks.notifications import NotificationsHandler
@@ -26,13 +26,7 @@ class Storage(Construct):
         self.notifications = NotificationsHandler(self, "Notifications", key=self.key, settings=settings)
         self.uploads = self._existing_bucket(settings) if settings.existing_bucket else self._new_bucket(settings)
         # docs/architecture.md describes the keys and the attributes.
-        self.rows = {
-            feed.name: self._table(
-                f"Rows{feed.suffix}", settings, _keys(*ROWS_KEY), max_write_request_units=feed.max_write_units
-            )
-            for feed in settings.feeds
-            if not feed.is_postgresql
-        }
+        self.rows = {feed.name: self._rows(feed, settings) for feed in settings.feeds if not feed.is_postgresql}
         self.files = self._table("Files", settings, _keys(*FILES_KEY))
         if self.key:
             Annotations.of(self).add_warning_v2(
@@ -82,6 +76,20 @@ class Storage(Construct):
             bucket_name=settings.existing_bucket,
             notifications_handler_role=self.notifications.role,
         )
+
+    def _rows(self, feed: FeedSettings, settings: Settings) -> dynamodb.Table:
+        most = feed.max_write_units
+        table = self._table(f"Rows{feed.suffix}", settings, _keys(*ROWS_KEY), max_write_request_units=most)
+        if feed.file_index:
+            table.add_global_secondary_index(
+                index_name=ROWS_INDEX,
+                partition_key=dynamodb.Attribute(name="etag", type=dynamodb.AttributeType.STRING),
+                sort_key=dynamodb.Attribute(name="line", type=dynamodb.AttributeType.NUMBER),
+                # Who reads a row fetches it from the table, which is consistent, and the index is not.
+                projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+                max_write_request_units=most,
+            )
+        return table
 
     def _table(self, id_: str, settings: Settings, keys: dict[str, Any], **properties: Any) -> dynamodb.Table:
         return dynamodb.Table(

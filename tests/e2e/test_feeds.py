@@ -45,11 +45,12 @@ def aws(feed_calls: Path) -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="module")
 def feeds(aws: LocalAws, postgresql: LocalPostgresql) -> Deployment:
-    """The settings of the vendors lead to the local server."""
+    """The settings of the vendors lead to the local server; the table of the orders has the index of its files."""
     secret = boto3.client("secretsmanager").create_secret(Name="vendors", SecretString='{"password": "s3cret"}')
     here = {"database_host": HOST, "database_port": postgresql.port, "database_ca": postgresql.ca}
     by_password = {"database_resource_id": None, "database_secret": secret["ARN"]}
-    settings = FEEDS | {"vendors": FEEDS["vendors"] | here | by_password}
+    vendors, orders = FEEDS["vendors"] | here | by_password, FEEDS["orders"] | {"file_index": True}
+    settings = FEEDS | {"vendors": vendors, "orders": orders}
     deployed = deploy(aws, feeds=json.dumps(settings))
     database = Database(HOST, postgresql.port, "erp", "csv_ingest", secret["ARN"], postgresql.ca.strip())
     assert deployed.pipeline.feed_named("vendors").config.postgresql == database
@@ -67,6 +68,24 @@ def test_every_row_is_in_the_table_of_its_feed(feeds: Deployment, example: Examp
     assert record["status"] == "COMPLETE"
     assert (record["version_id"], record["feed"]) == (version.version_id, feed)
     assert (record["rows_stored"], record["rows_rejected"]) == (len(expected), len(example.bad_lines))
+
+
+def test_rows_are_read_by_file_and_by_id(feeds: Deployment) -> None:
+    version = upload(feeds, "orders/gone é.csv", ORDERS_FILE.replace(b"\n1,", b"\nL-1,") + b"L-2,,,,\n")
+    feeds.pipeline.wait_until_settled(version, seconds=SECONDS)
+    feeds.pipeline.s3.delete_object(Bucket=version.bucket, Key=version.key, VersionId=version.version_id)
+    first, second = reported("rows", version.key, code=0)
+    assert first == {
+        "line": 2,
+        "id": "L-1",
+        "data": {"id": "L-1"},
+        "columns": {"quantity": "2", "price": "3.50", "ordered": "2026-11-25", "gift": True},
+    }
+    assert (second["line"], second["columns"]) == (3, {})
+    [found] = reported("find", "L-2", "--feed", "orders", code=0)
+    [about] = found["uploads"]
+    assert (about["object_key"], about["version_id"], found["line"]) == (version.key, version.version_id, 3)
+    assert ops("find", "nobody's", "--feed", "orders").returncode == 1
 
 
 def test_a_row_has_the_declared_types(feeds: Deployment) -> None:

@@ -49,6 +49,7 @@ def test_each_function_is_deployed_with_its_variables(stack: Synthesized, functi
 def test_the_tables_have_the_functions_keys(stack: Synthesized) -> None:
     keys = (stack_side.ROWS_KEY, stack_side.FILES_KEY)
     assert keys == (rows.KEY, ledger.KEY)
+    assert stack_side.ROWS_INDEX == rows.INDEX
     deployed = [table["Properties"]["KeySchema"] for table in stack.all(TABLE).values()]
     assert [tuple(key["AttributeName"] for key in schema) for schema in deployed] == list(keys)
 

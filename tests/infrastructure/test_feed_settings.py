@@ -160,6 +160,19 @@ class TestLimits:
         assert text.startswith("feeds.orders.columns: the environment of the function would have up to 4,")
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"), [({}, 10), ({"reserved_concurrency": 50}, 50), ({"reserved_concurrency": None}, None)]
+)
+@pytest.mark.parametrize("value", [True, "true", "True"])
+def test_an_index_has_ten_deliveries_unless_told_otherwise(
+    given: dict[str, Any], expected: int | None, value: Any
+) -> None:
+    """All parts of a file write to one partition of the index."""
+    feeds = feeds_of(feeds={"orders": ORDERS | {"file_index": value} | given, "others": {"key_prefix": "others/"}})
+    assert (feeds["orders"].file_index, feeds["orders"].reserved_concurrency) == (True, expected)
+    assert (feeds["others"].file_index, feeds["others"].reserved_concurrency) == (False, 50)
+
+
 IN_POSTGRESQL: dict[str, Any] = {**POSTGRESQL, "key_prefix": "vendors/"}
 
 
@@ -209,6 +222,12 @@ class TestPostgresql:
         assert message(feeds={"vendors": vendors}).startswith(f"feeds.vendors.{expected}")
         assert message(**POSTGRESQL, max_write_units=5).startswith(expected)
         assert feeds_of(feeds={"orders": ORDERS, "vendors": IN_POSTGRESQL}, max_write_units=5)
+
+    def test_has_no_index_of_its_own(self) -> None:
+        expected = "file_index: the primary key of a PostgreSQL table finds the rows of a file: remove it"
+        assert message(feeds={"vendors": IN_POSTGRESQL | {"file_index": True}}) == f"feeds.vendors.{expected}"
+        assert message(**POSTGRESQL, file_index="true") == expected
+        assert feeds_of(feeds={"orders": ORDERS, "vendors": IN_POSTGRESQL}, file_index=True)
 
     @pytest.mark.parametrize("name", sorted(POSTGRESQL.keys() - {"destination"}))
     def test_alone_has_its_settings(self, name: str) -> None:

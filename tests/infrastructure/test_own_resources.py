@@ -155,7 +155,7 @@ def test_everything_that_costs_or_keeps_is_tagged(synthesize: Synthesize) -> Non
     [
         {"kms_key": KEY, "permissions_boundary": BOUNDARY, "tags": "team=orders"},
         {"existing_bucket": "orders-in", "key_prefix": "in/", "kms_key": KEY, "reserved_concurrency": "none"},
-        {"stage": "prod", "alarm_email": "oncall@example.com"},
+        {"stage": "prod", "alarm_email": "oncall@example.com", "file_index": True, "max_write_units": 1_000},
         {"feeds": {f"feed-{number:02}": {"key_prefix": f"feed-{number:02}/"} for number in range(20)}, "kms_key": KEY},
     ],
 )

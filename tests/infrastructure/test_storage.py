@@ -79,6 +79,45 @@ def test_max_write_units_limit_the_rows_table(synthesize: Synthesize) -> None:
     assert limited.only(TABLE, "Rows")["Properties"]["OnDemandThroughput"] == {"MaxWriteRequestUnits": 2_000}
 
 
+class TestFileIndex:
+    @pytest.fixture
+    def indexed(self, synthesize: Synthesize) -> Synthesized:
+        return synthesize(file_index=True, reserved_concurrency=50)
+
+    def test_has_the_keys_by_etag_and_line(self, indexed: Synthesized) -> None:
+        table = indexed.only(TABLE, "Rows")["Properties"]
+        assert table["GlobalSecondaryIndexes"] == [
+            {
+                "IndexName": "etag-line",
+                "KeySchema": [
+                    {"AttributeName": "etag", "KeyType": "HASH"},
+                    {"AttributeName": "line", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ]
+        types = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
+        assert types == {"pk": "S", "etag": "S", "line": "N"}
+
+    def test_takes_no_more_write_units_than_the_table(self, synthesize: Synthesize) -> None:
+        limited = synthesize(max_write_units=2_000, file_index=True).only(TABLE, "Rows")["Properties"]
+        [index] = limited["GlobalSecondaryIndexes"]
+        assert index["OnDemandThroughput"] == limited["OnDemandThroughput"] == {"MaxWriteRequestUnits": 2_000}
+
+    def test_changes_nothing_but_table_and_dashboard(self, stack: Synthesized, indexed: Synthesized) -> None:
+        """The function's role gets nothing new."""
+        without, with_ = stack.template["Resources"], indexed.template["Resources"]
+        assert without.keys() == with_.keys()
+        changed = {with_[name]["Type"] for name in with_ if with_[name] != without[name]}
+        assert changed == {TABLE, "AWS::CloudWatch::Dashboard"}
+
+    def test_is_a_table_of_no_other_feed(self, synthesize: Synthesize) -> None:
+        feeds = '{"orders": {"key_prefix": "orders/", "file_index": true}, "others": {"key_prefix": "others/"}}'
+        two = synthesize(feeds=feeds)
+        assert [len(two.only(TABLE, name)["Properties"].get("GlobalSecondaryIndexes", []))
+                for name in ("RowsOrders", "RowsOthers", "Files")] == [1, 0, 0]  # fmt: skip
+
+
 class TestFailureQueue:
     def test_keeps_a_message_for_two_weeks_encrypted(self, stack: Synthesized) -> None:
         properties = stack.only(QUEUE)["Properties"]

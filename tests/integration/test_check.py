@@ -80,6 +80,12 @@ def test_a_large_file_has_parts(tmp_path: Path) -> None:
     assert "in 8 parts" in run("check", written(tmp_path, content), code=0)
 
 
+@pytest.mark.parametrize("world", ["indexed"], indirect=True)
+def test_an_index_takes_a_write_unit_a_row(tmp_path: Path) -> None:
+    checked = reported("check", written(tmp_path, "id,name\n1,a\n2,b\n,c\n"), code=1)
+    assert checked["write_units"] == 2 * 2 + 3 + 1
+
+
 def test_a_compressed_file_is_unpacked(tmp_path: Path) -> None:
     packed = gzip.compress(BAD.encode())
     checked = reported("check", written(tmp_path, packed, "a.csv.gz"), code=1)

@@ -1,5 +1,7 @@
 """`find` lists the rows that have an id, in all uploads of a feed, and which upload each one came from."""
 
+import json
+
 import pytest
 
 from local.postgresql import LocalPostgresql
@@ -87,7 +89,7 @@ def test_odd_ids_are_found_and_escaped(world: World) -> None:
     world.deliver(world.upload("a.csv", "id\n" + "".join(f"{cell}\n" for cell in quoted)))
     stored = set(world.rows())
     assert set(ODD) - stored == {" ", "x" * 2_100}
-    rows = reported("find", "--", *ODD, code=1)
+    rows = json.loads(run("find", "--json", "--", *ODD, code=1))
     assert [row["id"] for row in rows] == [id_ for id_ in ODD if id_ in stored]
     shown = run("find", "--", ODD[3], ODD[7], code=0)
     assert r'"é\u202e\u001b]0;x\u0007"' in shown

@@ -1,0 +1,109 @@
+"""The examples of docs/reading.md run, on the engines, and say what the page says."""
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from csv_ingest.destinations.postgresql import quoted
+from local.postgresql import LocalPostgresql
+from local.processes import PROJECT
+from tests.integration.world import World, version_of
+
+PAGE = (PROJECT / "docs" / "reading.md").read_text()
+FILE = "id,article,price\n1,Löffel,0.75\n2,Gabel,\n,nobody,1\n"
+NEWER = "id,article,price\n2,Messer,9.90\n"
+
+
+def examples(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+
+
+def deliver(world: World, key: str, content: str) -> str:
+    """Ingest a file; returns its ETag."""
+    event = world.upload(key, content)
+    world.deliver(event)
+    return version_of(event).etag
+
+
+class TestPython:
+    """All of its examples, one after the other, in one module."""
+
+    @pytest.fixture
+    def page(self, world: World) -> SimpleNamespace:
+        """What the examples define."""
+        world.declare({"price": "decimal as unit_price"})
+        names: dict[str, Any] = {
+            "ROWS_TABLE": world.rows_table,
+            "FILES_TABLE": world.files_table,
+            "BUCKET": world.bucket,
+        }
+        for example in examples("python"):
+            exec(example, names)  # noqa: S102 - it is the documentation
+        return SimpleNamespace(**names)
+
+    def test_a_row_is_read_by_its_id(self, world: World, page: SimpleNamespace) -> None:
+        etag = deliver(world, "a.csv", FILE)
+        row = page.row_of(etag, "1")
+        assert (row["line"], row["unit_price"]) == (Decimal(2), Decimal("0.75"))
+        assert json.loads(row["data"]) == {"id": "1", "article": "Löffel"}
+        assert "unit_price" not in page.row_of(etag, "2")
+        assert page.row_of(etag, "3") is None
+
+    def test_a_file_is_complete_when_the_ledger_says_so(self, world: World, page: SimpleNamespace) -> None:
+        event = world.upload("a.csv", FILE)
+        etag = page.etag_of("a.csv")
+        assert etag == version_of(event).etag
+        assert (page.record_of("a.csv", etag), page.is_complete("a.csv", etag)) == ({}, False)
+        world.deliver(event)
+        assert page.is_complete("a.csv", etag)
+        record = page.record_of("a.csv", etag)
+        assert (record["rows_stored"], record["rows_rejected"]) == (2, 1)
+
+    @pytest.mark.parametrize("world", ["indexed"], indirect=True)
+    def test_every_row_of_a_file_comes_by_line(self, world: World, page: SimpleNamespace) -> None:
+        deliver(world, "a.csv", FILE)
+        ids = [str(number * 7 % 251) for number in range(1, 251)]
+        etag = deliver(world, "b.csv", "id,price\n" + "".join(f"{id_},1\n" for id_ in ids))
+        found = list(page.rows_of(etag))
+        assert [row["pk"] for row in found] == [f"{etag}#{id_}" for id_ in ids]
+        assert len(found) == page.record_of("b.csv", etag)["rows_stored"]
+
+    def test_the_newest_row_is_that_of_the_current_version(self, world: World, page: SimpleNamespace) -> None:
+        deliver(world, "a.csv", FILE)
+        assert "unit_price" not in page.newest_row("a.csv", "2")
+        event = world.upload("a.csv", NEWER)
+        with pytest.raises(LookupError, match=r"a\.csv is not complete"):
+            page.newest_row("a.csv", "2")
+        world.deliver(event)
+        assert page.newest_row("a.csv", "2")["unit_price"] == Decimal("9.90")
+
+
+@pytest.mark.parametrize("world", ["postgresql"], indirect=True)
+def test_sql_has_rows_files_and_the_newest(world: World, postgresql: LocalPostgresql) -> None:
+    world.declare({"price": "decimal as unit_price"})
+    one, all_, create, insert, newest = (
+        re.sub(r"\bvendors\b", quoted(world.rows_table), sql).replace("complete_files", f"{world.rows_table}_files")
+        for sql in examples("sql")
+    )
+    old, new = deliver(world, "a.csv", FILE), deliver(world, "b.csv", NEWER)
+    assert postgresql.run(one, etag=old, id="1") == [[2, "1", Decimal("0.75"), "Löffel"]]
+    assert [row[:3] for row in postgresql.run(all_, etag=old)] == [[2, "1", Decimal("0.75")], [3, "2", None]]
+    postgresql.run(create)
+    try:
+        postgresql.run(insert, etag=old, uploaded=datetime(2026, 11, 1, tzinfo=UTC))
+        assert [row[:3] for row in postgresql.run(newest)] == [["1", 2, Decimal("0.75")], ["2", 3, None]]
+        for _ in range(2):
+            postgresql.run(insert, etag=new, uploaded=datetime(2026, 11, 2, tzinfo=UTC))
+        assert [row[:3] for row in postgresql.run(newest)] == [["1", 2, Decimal("0.75")], ["2", 2, Decimal("9.90")]]
+    finally:
+        postgresql.run(f"DROP TABLE {world.rows_table}_files")
+
+
+def test_every_example_is_run() -> None:
+    assert (len(examples("python")), len(examples("sql"))) == (5, 5)
+    assert PAGE.count("```") == 2 * 10
