@@ -214,7 +214,8 @@ class DynamoDbTable:
     def has_index(self, name: str) -> bool:
         """Whether the table has an index that can be asked: not one that is still being filled, or deleted."""
         found = self._client.describe_table(TableName=self._name)["Table"].get("GlobalSecondaryIndexes", [])
-        return any(each["IndexName"] == name and each["IndexStatus"] in ("ACTIVE", "UPDATING") for each in found)
+        not_ready = ("CREATING", "DELETING")
+        return any(each["IndexName"] == name and each.get("IndexStatus") not in not_ready for each in found)
 
     def put(self, item: Item) -> None:
         """Write an item, whatever is stored under its key."""

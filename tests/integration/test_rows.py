@@ -174,6 +174,21 @@ def test_contents_cannot_steer_the_terminal(world: World) -> None:
     )
 
 
+@pytest.mark.parametrize("world", ["indexed"], indirect=True)
+@pytest.mark.parametrize(("status", "is_asked"), [("CREATING", False), ("UPDATING", True), ("DELETING", False)])
+@pytest.mark.usefixtures("stored")
+def test_an_index_that_is_not_ready_is_not_asked(pipeline: Pipeline, status: str, is_asked: bool) -> None:
+    def change(parsed: Any, **_: Any) -> None:
+        parsed["Table"]["GlobalSecondaryIndexes"][0]["IndexStatus"] = status
+
+    events: Any = pipeline.dynamodb.meta.events
+    events.register("after-call.dynamodb.DescribeTable", change)
+    calls: list[str] = []
+    events.register("provide-client-params.dynamodb.Query", lambda params, **_: calls.append(params.get("IndexName")))
+    assert len(run("rows", "a.csv", code=0).splitlines()) == 3
+    assert ("etag-line" in calls) == is_asked
+
+
 class TestPages:
     """A file with more rows than one request takes."""
 
