@@ -16,6 +16,7 @@ from ops import display
 from ops.commands.audit import audit_command
 from ops.commands.backfill import backfill_command
 from ops.commands.check import check_command
+from ops.commands.erasing import forget_command, reload_command
 from ops.commands.pause import pause_command, resume_command
 from ops.commands.redrive import redrive_command
 from ops.commands.rejects import rejects_command
@@ -82,6 +83,8 @@ for verb in (
     redrive_command,
     backfill_command,
     audit_command,
+    reload_command,
+    forget_command,
     pause_command,
     resume_command,
 ):

@@ -40,6 +40,12 @@ class Destination(Protocol):
     def overwrite(self, etag: str, row: Row) -> None:
         """Store a row, whatever is stored under its key: a repair."""
 
+    def delete(self, etag: str, ids: Sequence[str]) -> int:
+        """Delete what is stored under at most `max_insert` keys; on return nothing is; returns how many there were.
+
+        Raises OwnerNeeded with the SQL to run if something is there, and only the owner of the table may delete it.
+        """
+
     def close(self) -> None:
         """Close what is open on the other side; what is stored stays. Each other method would open it again."""
 

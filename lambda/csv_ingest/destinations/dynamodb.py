@@ -79,6 +79,16 @@ class DynamoDbDestination:
         """Store a row, whatever is stored under its key."""
         self._table.put(_item(etag, row))
 
+    def delete(self, etag: str, ids: Sequence[str]) -> int:
+        """Delete the items under at most 25 keys, and see that they are gone; returns how many there were."""
+        keys = [_key(etag, id_) for id_ in ids]
+        found = [{"pk": item["pk"]} for item in self._table.get_many(keys)]
+        if found:
+            self._table.delete_many(found)
+        if left := self._table.get_many(found) if found else []:
+            raise TableAltered(f"{len(left):,} rows were written while they were deleted: run the command again")
+        return len(found)
+
     def close(self) -> None:
         """Do nothing: the connections are the client's, which outlives a delivery."""
 

@@ -6,7 +6,17 @@ from json.encoder import encode_basestring
 from threading import Lock
 from typing import Any
 
-from csv_ingest.model import Column, ForeignItem, Row, RowKey, RowsNotWritten, StoredRow, TableAltered, Value
+from csv_ingest.model import (
+    Column,
+    ForeignItem,
+    OwnerNeeded,
+    Row,
+    RowKey,
+    RowsNotWritten,
+    StoredRow,
+    TableAltered,
+    Value,
+)
 from csv_ingest.postgresql_connection import PostgresqlConnection
 
 MAX_KEY = 2_048
@@ -116,6 +126,13 @@ class PostgresqlDestination:
     def overwrite(self, etag: str, row: Row) -> None:
         """Store a row, whatever is stored under its key."""
         self._upsert(etag, row, "")
+
+    def delete(self, etag: str, ids: Sequence[str]) -> int:  # noqa: ARG002 - of an upload, all rows have to be gone
+        """Return 0 if no row of an upload is stored; the function's role, which asks, can delete none."""
+        sql = f"SELECT EXISTS (SELECT FROM {self._table} WHERE etag = :etag)"
+        if self._connection.read(sql, etag=etag) == [[True]]:
+            raise OwnerNeeded(f"DELETE FROM {self._table} WHERE etag = '{etag}'")
+        return 0
 
     def close(self) -> None:
         """Give the connection back to the server."""
