@@ -236,8 +236,8 @@ def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Fo
     done = Forgotten(versions=len(forgetting.objects))
     begun: list[datetime] = []
     for erasure in forgetting.erasures:
-        begun.append(erasure.begin())
         files.mark_erasing(key, erasure.etag, FORGET)
+        begun.append(erasure.begin())
     for since, erasure in zip(begun, forgetting.erasures, strict=True):
         _wait(since, erasure.feed.timeout + CLOCKS, progress)
         erasure.look()
@@ -272,5 +272,5 @@ def _delete_objects(forgetting: Forgetting, progress: Progress) -> None:
 def _wait(since: datetime, seconds: float, progress: Progress) -> None:
     """Wait until the deliveries have ended that began before a time."""
     while (left := (since + timedelta(seconds=seconds) - datetime.now(UTC)).total_seconds()) > 0:
-        progress(f"{left:.0f} s until the last delivery has ended that may be running")
+        progress(f"{left:.0f} s left for running deliveries")
         time.sleep(min(left, 1))

@@ -68,7 +68,7 @@ def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
     _ask(yes=yes)
     with display.working(f"forgetting {key}") as show:
         done = _tell(key, lambda: forget(forgetting, progress=show))
-    display.say(f"Deleted: {done.versions:,} versions, {done.rows:,} rows. Looked again: nothing of {key} is left.")
+    display.say(f"Deleted: {_versions(done.versions)}, {done.rows:,} rows. Looked again: nothing of {key} is left.")
     if failures.count(pipeline).visible:
         discard = display.command("redrive", "--discard", "--prefix", key)
         display.say(f"Messages in the failure queue can name it: {discard}", err=True)
@@ -111,13 +111,16 @@ def _say_what_is_reloaded(pipeline: Pipeline, key: str, record: FileRecord, eras
 
 
 def _say_what_is_forgotten(forgetting: Forgetting) -> None:
-    number = len(forgetting.objects)
     _say(
         [
-            f"{forgetting.key}: {number:,} versions are deleted, with their rows, rejected rows and records.",
+            f"{forgetting.key}: to be deleted: {_versions(len(forgetting.objects))}, rows, rejected rows, records.",
             *(f"{other} has the same bytes and the same rows: these rows stay." for other in forgetting.others),
         ]
     )
+
+
+def _versions(number: int) -> str:
+    return "1 version" if number == 1 else f"{number:,} versions"
 
 
 def _say(lines: Iterable[str]) -> None:

@@ -290,7 +290,7 @@ def test_the_commands_say_what_becomes_of_a_file(world: World, operator: Operato
     assert "b.csv has the same bytes and the same rows: these rows stay" in invoke("forget", "a.csv", code=1).stderr
     run("forget", "a.csv", "--yes", code=0)
     out = run("forget", "b.csv", "--yes", code=0)
-    assert "1 versions, 11 rows. Looked again: nothing of b.csv is left." in out
+    assert "1 version, 11 rows. Looked again: nothing of b.csv is left." in out
     assert invoke("forget", "b.csv", code=1).stderr.endswith("b.csv: there is nothing of it\n")
     assert "there is no such upload" in invoke("reload", "b.csv", code=1).stderr
 
