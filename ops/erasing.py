@@ -75,24 +75,22 @@ class Erasure:
 
     def delete_rows(self, progress: Progress) -> int:
         """Delete all rows of the ETag; returns how many there were. Raises OwnerNeeded."""
-        content = self.pipeline.files.content(self.etag, self.feed.name)
-        if not content or not self.records:
+        if not self.records:
             return 0  # no delivery came so far as to store a row, or the records were deleted after the rows
         deleted = 0
         with closing(self.feed.destination) as destination:
-            ids = self._ids_of_file(content.format) or self._ids_of_table()
+            ids = self._ids_of_file() or self._ids_of_table()
             while some := list(dict.fromkeys(islice(ids, destination.max_insert))):
                 deleted += destination.delete(self.etag, some)
                 progress(f"{deleted:,} rows deleted")
         return deleted
 
-    def _ids_of_file(self, format_: FileFormat) -> Iterator[str] | None:
+    def _ids_of_file(self) -> Iterator[str] | None:
         """The ids of the rows, as a file in the bucket has them; None if none has these bytes any more."""
-        bucket = self.pipeline.upload_bucket
         for record in self.records:
-            version = record.object_version(bucket)
-            if self._is_there(version):
-                return self._ids_in(version, format_)
+            version = record.object_version(self.pipeline.upload_bucket)
+            if record.format and self._is_there(version):
+                return self._ids_in(version, record.format)
         return None
 
     def _is_there(self, version: ObjectVersion) -> bool:

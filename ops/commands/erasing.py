@@ -8,7 +8,7 @@ import click
 from botocore.exceptions import ClientError
 
 from csv_ingest.ledger import FileRecord
-from csv_ingest.model import FileFormat, ObjectVersion, OtherTable, OwnerNeeded
+from csv_ingest.model import FileFormat, ObjectVersion, OtherTable, OwnerNeeded, TableAltered
 from ops import display, failures, waiting
 from ops.commands import options
 from ops.commands.status import why_unknown
@@ -87,7 +87,7 @@ def _tell(key: str, work: Callable[[], T]) -> T:
     """The result of some work on a key; ends the command with what keeps it from being done."""
     try:
         return work()
-    except (NotErasable, OtherTable) as reason:
+    except (NotErasable, OtherTable, TableAltered) as reason:
         raise click.ClickException(f"{key}: {reason}") from reason
     except OwnerNeeded as statement:
         raise click.ClickException(

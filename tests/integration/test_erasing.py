@@ -140,6 +140,20 @@ def test_a_reloaded_file_is_read_by_the_settings_of_now(world: World, operator: 
     assert audit(operator.pipeline).findings == []
 
 
+def test_a_file_without_content_record_is_reloaded(world: World, operator: Operator) -> None:
+    """As an earlier release left it."""
+    event = world.upload("a.csv", FILE)
+    expected = tables_read_by(operator, "name", "a.csv")
+    operator.read_by("id")
+    operator.deliver(event)
+    [[etag, entry]] = [key for key in world.tables()[1] if key[1] == "#content"]
+    world.dynamodb.delete_item(TableName=world.files_table, Key={"object_key": {"S": etag}, "entry": {"S": entry}})
+    operator.read_by("name")
+    operator.reload("a.csv")
+    operator.retry()
+    assert world.tables() == expected
+
+
 @pytest.mark.parametrize(("tuning", "fault"), EITHER_WAY, indirect=["tuning"])
 def test_a_reload_killed_at_any_call_is_resumed(world: World, operator: Operator, fault: str) -> None:
     event = world.upload("a.csv", FILE)
