@@ -59,6 +59,8 @@ def _with_way(reason: str) -> str:
     given = " and ".join(f"{name}={os.environ[name]}" for name in ("PGHOSTADDR", "PGPORT") if os.environ.get(name))
     if given:
         return f"{reason}: it was made to {given}: is the tunnel open?"
+    if reason.endswith("ConnectionRefusedError"):
+        return f"{reason}: no server listens there: see `cannot connect` in docs/runbook.md"
     return f"{reason}: from outside of its network, open a tunnel, and set PGHOSTADDR and PGPORT to the near end"
 
 

@@ -17,7 +17,7 @@ from csv_ingest.model import (
     TableAltered,
     Value,
 )
-from csv_ingest.postgresql_connection import PostgresqlConnection
+from csv_ingest.postgresql_connection import CHECK, PostgresqlConnection
 
 MAX_KEY = 2_048
 """Bytes. An index of PostgreSQL takes 2,704; this is what DynamoDB takes."""
@@ -105,8 +105,10 @@ class PostgresqlDestination:
         ids = f"[{','.join(encode_basestring(row.id) for row in rows)}]"
         found = {each.key.id: each for each in map(stored, self._connection.read(sql, etag=etag, ids=ids))}
         if missing := len(rows) - len(found):
-            were = "row was" if missing == 1 else "rows were"
-            raise TableAltered(f"{missing:,} {were} deleted during ingestion: run `python -m ops audit --repair`")
+            raise TableAltered(
+                f"{missing:,} of {len(rows):,} rows are not in the table after they were written: somebody deleted "
+                f"them, or a trigger did: {CHECK}; `python -m ops audit --repair` writes them again"
+            )
         return [found[row.id] for row in rows]
 
     def replace_later_line(self, etag: str, row: Row) -> None:
@@ -150,7 +152,7 @@ class PostgresqlDestination:
                     raise RowsNotWritten(f"the database has the encoding {other.pop()}: create a database with UTF8")
                 if wrong := wrong_columns(found, self._declared):
                     there = f"{self._name}: {'; '.join(wrong.values())}" if found else f"there is no table {self._name}"
-                    raise RowsNotWritten(f"{there}: run the statements that `python -m ops schema` prints")
+                    raise RowsNotWritten(f"{there}: {CHECK}")
                 self._found = found
         return self._found
 
