@@ -44,9 +44,8 @@ def _create_table(config: IngestConfig, server: LocalPostgresql, *, database: st
         except DatabaseError as error:
             if error.args[0]["C"] != DUPLICATE_DATABASE:
                 raise
-    schema = config.rows_table.rpartition(".")[0] or "public"
     with server.in_database(database).connect() as connection:
-        for sql in (f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}", *statements(config, password=password)):
+        for sql in statements(config, password=password):
             connection.run(sql)
 
 

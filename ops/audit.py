@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from csv_ingest import csvfile, source
-from csv_ingest.ledger import COMPLETE, REJECTED, SETTLED, FileRecord
+from csv_ingest.ledger import COMPLETE, REJECTED, FileRecord
 from csv_ingest.model import (
     FileFormat,
     ForeignItem,
@@ -117,7 +117,7 @@ class _Audit:
             self.progress(version.key)
             format_ = self.pipeline.format_of(version, record)
             self.expected.add_upload(version, format_)
-            if record.status not in SETTLED:
+            if not record.is_settled:
                 self._find_unsettled(version, record)
             self._read_file(version, record, format_)
 
@@ -167,7 +167,10 @@ class _Audit:
 
     def _find_unsettled(self, version: ObjectVersion, record: FileRecord) -> None:
         detail = f"etag {version.etag}: {_state(record)}"
-        if (today := self.pipeline.feed_of(version.key)) == self.feed:
+        if record.erasing:
+            again = f"`python -m ops {record.erasing}` has begun: run it again"
+            self._find("unsettled", version, f"{detail}, and {again}", None)
+        elif (today := self.pipeline.feed_of(version.key)) == self.feed:
             self._find("unsettled", version, detail, Redeliver())
         else:
             moved = f"its prefix is that of the feed {today.name} now: give it back to {self.feed.name}"
@@ -196,8 +199,9 @@ class _Audit:
 
     def _read_file(self, version: ObjectVersion, record: FileRecord, format_: FileFormat) -> None:
         """Expect each row of a file in the destination, or among the rejected rows of the ledger."""
-        is_complete = record.status == COMPLETE
-        required = is_complete or record.parts_checked is not None  # the check begins when all rows are stored
+        is_complete = record.status == COMPLETE and record.is_settled
+        # The check begins when all rows are stored.
+        required = is_complete or (record.parts_checked is not None and not record.erasing)
         read = rejected = 0
         try:
             with source.open_object(version, self.pipeline.s3) as stream:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from csv_ingest.ledger import SETTLED
 from ops.feed import Feed
 from ops.pipeline import Pipeline
 
@@ -33,7 +32,7 @@ def backfill(
     """
     done = Backfilled()
     for upload, record in pipeline.records(prefix, feed):
-        if record.status in SETTLED and not again:
+        if record.is_settled and not again:
             done = done._replace(settled_before=done.settled_before + 1)
         else:
             pipeline.redeliver(upload.version)

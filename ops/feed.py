@@ -75,6 +75,11 @@ class Feed:
         return self.config.feed
 
     @cached_property
+    def timeout(self) -> int:
+        """Seconds after which a delivery has ended, however it does."""
+        return int(self.pipeline.lambda_.get_function_configuration(FunctionName=self.function)["Timeout"])
+
+    @cached_property
     def destination(self) -> Destination:
         """Where the rows are."""
         return open_destination(

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+NOT_THERE = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
+"""Codes of S3's answers about what is not in the bucket."""
+
 ACCEPTED = 202
 """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html: the event is in Lambda's queue."""
 
@@ -218,7 +221,7 @@ class Pipeline:
         def is_settled() -> bool:
             record = self.files.record(version)
             progress(record)
-            return record.status in ledger.SETTLED and record.version_id == version.version_id
+            return record.is_settled and record.version_id == version.version_id
 
         wait_until(is_settled, f"{version.key} is settled", seconds=seconds)
         return self.files.record(version)

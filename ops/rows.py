@@ -12,7 +12,7 @@ from csv_ingest.ledger import COMPLETE, FileRecord
 from csv_ingest.model import Row, RowKey, StoredRow
 from ops.expectations import Expectations
 from ops.feed import Feed
-from ops.pipeline import NoFeed, Pipeline
+from ops.pipeline import NOT_THERE, NoFeed, Pipeline
 
 
 class Missing(NamedTuple):
@@ -36,6 +36,11 @@ def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> Feed:
     return feed
 
 
+def is_complete(record: FileRecord) -> bool:
+    """Whether every row of an upload has to be stored: it is complete, and no command takes that back."""
+    return record.status == COMPLETE and record.is_settled
+
+
 def rows_of(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Generator[StoredRow | Missing]:
     """Yield the rows of an upload by line, as they are stored; in their places, the rows that are missing.
 
@@ -46,7 +51,7 @@ def rows_of(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Generator[Sto
     """
     with closing(feed.destination) as destination:
         number = destination.count(record.etag)
-        if number is not None and (record.status != COMPLETE or number >= _counted(record)):
+        if number is not None and (not is_complete(record) or number >= _counted(record)):
             yield from destination.rows_of(record.etag)
             return
         try:
@@ -70,7 +75,7 @@ def _by_file(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Iterator[Sto
             stored = found.get(row.id)
             if isinstance(stored, StoredRow):
                 yield stored
-            elif record.status == COMPLETE:
+            elif is_complete(record):
                 yield Missing(row.line, row.id, "what is under its key is no row" if stored else "not in the table")
 
 
@@ -85,6 +90,6 @@ def _rows_to_store(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Iterat
                     if first.line == row.line:
                         yield row
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion"):
+        if error.response["Error"]["Code"] in NOT_THERE:
             raise ObjectGone(f"version {version.version_id} of {version.key} is not in the bucket any more") from error
         raise

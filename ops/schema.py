@@ -15,7 +15,9 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
         raise ValueError(f"the rows of the feed {config.feed} are in DynamoDB")
     literal = (password or "").replace("'", "''")
     table, user = quoted(config.rows_table), f'"{database.user}"'  # a dot in the name of a user separates nothing
+    schema = config.rows_table.rpartition(".")[0]
     return [
+        *([f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}"] if schema not in ("", "public") else []),
         f"CREATE TABLE IF NOT EXISTS {table} (\n    {_columns(config)}\n)",
         f"DO $$ BEGIN CREATE ROLE {user} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
         *([] if database.secret else [f"GRANT rds_iam TO {user}"]),
@@ -23,7 +25,7 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
         # What was confirmed has to outlive a crash of the server, and no statement a delivery.
         f"ALTER ROLE {user} SET synchronous_commit = on",
         f"ALTER ROLE {user} SET statement_timeout = '15s'",
-        *_schema(config, user),
+        *([f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {user}"] if schema else []),
         f"GRANT SELECT, INSERT, UPDATE ON {table} TO {user}",
     ]
 
@@ -41,8 +43,3 @@ def _columns(config: IngestConfig) -> str:
         for name, type_ in column_types(config).items()
     ]
     return ",\n    ".join([*columns, 'PRIMARY KEY ("etag", "id")'])
-
-
-def _schema(config: IngestConfig, user: str) -> list[str]:
-    schema, dot, _ = config.rows_table.rpartition(".")
-    return [f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {user}"] if dot else []

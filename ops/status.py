@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import starmap, takewhile
 
-from csv_ingest.ledger import COMPLETE, SETTLED, FileRecord
+from csv_ingest.ledger import COMPLETE, FileRecord
 from csv_ingest.model import Upload
 from ops import failures
 from ops.failure import Failure
@@ -36,11 +36,12 @@ class UploadStatus:
     @property
     def is_good(self) -> bool:
         """Whether the file is complete and no row of it was rejected."""
-        return self.record.status == COMPLETE and not (self.record.counts and self.record.counts.rejected)
+        has_rejects = bool(self.record.counts and self.record.counts.rejected)
+        return self.is_settled and self.record.status == COMPLETE and not has_rejects
 
     @property
     def is_settled(self) -> bool:
-        return self.record.status in SETTLED
+        return self.record.is_settled
 
 
 def status_of(upload: Upload, record: FileRecord) -> UploadStatus:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from csv_ingest.ledger import COMPLETE, SETTLED, FileRecord
+from csv_ingest.ledger import COMPLETE, FileRecord
 from csv_ingest.model import ObjectVersion, Upload
 from ops import failures
 from ops.brake import is_paused, resume_words, why
@@ -66,7 +66,7 @@ class _Wait:
     def look_at_ledger(self) -> None:
         for upload, record in self._records():
             # What became of another version with the same ETag does not count: its content may be another one.
-            if record.status not in SETTLED or record.version_id != upload.version.version_id:
+            if not record.is_settled or record.version_id != upload.version.version_id:
                 continue
             status = status_of(upload, record)
             if record.status == COMPLETE and "compared_at" in record.attributes:

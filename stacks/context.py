@@ -113,7 +113,7 @@ def _parse_feeds(feeds: Any, where: str) -> dict[str, Mapping[str, Any]]:
         try:
             feeds = json.loads(feeds)
         except ValueError as error:
-            raise InvalidSetting(f"setting {where} is not JSON: {error}") from error
+            raise InvalidSetting(f"setting {where} is not JSON, and the name of a file is not read: {error}") from error
     for name, given in _require_object(feeds, where).items():
         _parse_value(FEED_NAME, name, f"{where}: feed")
         parsed[name] = _parse(_require_object(given, f"{where}.{name}"), f"{where}.{name}.", FEED_SETTINGS)

@@ -5,6 +5,7 @@ Knows requests and their limits, and nothing of what the items mean.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
         AttributeValueTypeDef,
+        DeleteItemInputTypeDef,
         KeysAndAttributesUnionTypeDef,
         TransactWriteItemTypeDef,
     )
@@ -221,9 +223,27 @@ class DynamoDbTable:
         """Write an item, whatever is stored under its key."""
         self._client.put_item(TableName=self._name, Item=item)
 
-    def delete(self, key: Item) -> None:
-        """Delete the item under a key, if there is one."""
-        self._client.delete_item(TableName=self._name, Key=key)
+    def delete(self, key: Item, *, condition: str = "") -> None:
+        """Delete the item under a key, if there is one, and the condition holds for it."""
+        only_if: DeleteItemInputTypeDef = {"TableName": self._name, "Key": key}
+        if condition:
+            only_if["ConditionExpression"] = condition
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.delete_item(**only_if)
+
+    def delete_many(self, keys: Sequence[Item]) -> None:
+        """Delete the items under at most 25 different keys. Raises RowsNotWritten, as `insert_absent`."""
+        wanted: Any = {self._name: [{"DeleteRequest": {"Key": key}} for key in keys]}
+        for _ in self._backoff.attempts():
+            try:
+                wanted = self._client.batch_write_item(RequestItems=wanted)["UnprocessedItems"]
+            except ClientError as error:
+                _transient_code(error)
+            if not wanted:
+                self._backoff.on_success()
+                return
+            self._backoff.on_throttle()
+        raise RowsNotWritten(f"{self._name} deleted not all of {len(keys)} items")
 
     @property
     def name(self) -> str:

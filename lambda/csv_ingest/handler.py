@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from csv_ingest import clients, configuration, events, fanout, ingest, reporting
 from csv_ingest.delivery import Delivery
 from csv_ingest.model import (
+    BeingErased,
     ItemsNotRead,
     MalformedEvent,
     OtherContent,
@@ -27,7 +28,7 @@ TIME_TO_REPORT = 1.5
 
 TUNING = Tuning()
 
-TELLING = (ItemsNotRead, MalformedEvent, OtherTable, OutOfTime, RowsNotWritten, TableAltered)
+TELLING = (BeingErased, ItemsNotRead, MalformedEvent, OtherTable, OutOfTime, RowsNotWritten, TableAltered)
 """The exceptions whose messages name places by number."""
 
 

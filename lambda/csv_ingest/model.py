@@ -349,6 +349,14 @@ class OtherTable(Exception):
     """The file was begun by another feed, or with another destination: rows of it are in another table."""
 
 
+class BeingErased(Exception):
+    """An operator takes back what was ingested of the file's content, to read it again or to forget it."""
+
+
+class OwnerNeeded(Exception):
+    """Rows can be deleted by the owner of their table only. The message is the SQL that the owner has to run."""
+
+
 class TableAltered(Exception):
     """Rows that deliveries stored were deleted or changed by somebody else. Only a repair brings them back."""
 

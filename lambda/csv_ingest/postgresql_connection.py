@@ -45,17 +45,20 @@ _TRANSIENT = ("08", "25006", "40", "53", "55P03", "57")
 """How SQLSTATEs of errors begin that may pass: lost connections; read-only, as the former writer is after a failover;
 deadlocks; resources; locks; shutdown. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
-_RUN_THE_STATEMENTS = "run the statements that `python -m ops schema` prints"
+CHECK = "`python -m ops schema --check` says what to do"
 
 _ADVICE = {
     "28": "the login was refused: see `cannot log in` in docs/runbook.md",
     "3D000": "there is no such database: see database_name",
-    "3F000": f"there is no such schema: create it, and {_RUN_THE_STATEMENTS}",
-    "42P01": f"there is no such table: {_RUN_THE_STATEMENTS}",
-    "42703": f"a column is missing: {_RUN_THE_STATEMENTS}",
-    "42501": f"a privilege is missing: {_RUN_THE_STATEMENTS}",
+    "3F000": f"there is no such schema: {CHECK}",
+    "42P01": f"there is no such table: {CHECK}",
+    "42P10": f"the primary key is missing: {CHECK}",
+    "42703": f"a column is missing: {CHECK}",
+    "42501": f"a privilege is missing: {CHECK}",
+    "23": f"the table refuses a row: {CHECK}",
+    "25006": "the database is read-only: database_host has to be the endpoint of the writer",
     "53100": "the disk of the server is full",
-    "53300": "the server has no connection left: see max_connections in docs/settings.md",
+    "53300": "no connection is left, on the server or for this user: see `too many connections` in docs/runbook.md",
     "57014": "a statement took longer than statement_timeout, or was cancelled",
 }
 """What to do, by how the SQLSTATE begins."""
@@ -147,7 +150,7 @@ class PostgresqlConnection:
             case ssl.SSLCertVerificationError():
                 invalid = f"the certificate of {self._database.host} is not trusted: {error.verify_message}"
                 return f"{invalid}: see database_ca in docs/settings.md"
-        return f"the connection to {self._database.host} failed: {type(error).__name__}"
+        return f"the connection to {self._database.host}:{self._database.port} failed: {type(error).__name__}"
 
     def _end_after(self, seconds: float) -> float:
         """On the monotonic clock, and not after the deadline."""

@@ -81,7 +81,8 @@ def sweep(
 ) -> Swept:
     """Deliver again what was uploaded before a time and is neither complete nor rejected, at most 100 uploads a feed.
 
-    A planned file of which twelve deliveries made no progress is only counted: a person has to look.
+    A planned file of which twelve deliveries made no progress is only counted: a person has to look. So is a file that
+    a person began to reload or to forget.
 
     The bucket is the truth: an upload that the ledger has never heard of is found too. Nothing is stored from run to
     run, so that nothing can be stored wrongly. Raises OutOfTime if time is used up before the last upload was looked
@@ -122,7 +123,7 @@ def _find_unsettled(
         seen += 1
         deadline.check(f"after {seen:,} uploads, {len(unsettled):,} of them unsettled")
         version, name = upload.version, (upload.version.key, upload.version.etag)
-        if record.status in ledger.SETTLED or _is_under_way(record, before):
+        if record.is_settled or _is_under_way(record, before):
             continue
         # Of the versions with one ETag, the one whose delivery has begun: others can have other content.
         if name not in unsettled or version.version_id == record.version_id:
@@ -137,4 +138,4 @@ def _is_under_way(record: ledger.FileRecord, before: datetime) -> bool:
 
 def _needs_a_person(record: ledger.FileRecord, before: datetime) -> bool:
     """Whether no delivery helps. A file without a plan is delivered all the same: that delivery rejects it."""
-    return record.is_stuck(before) and record.is_planned
+    return bool(record.erasing) or (record.is_stuck(before) and record.is_planned)

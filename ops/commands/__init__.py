@@ -16,6 +16,7 @@ from ops import display
 from ops.commands.audit import audit_command
 from ops.commands.backfill import backfill_command
 from ops.commands.check import check_command
+from ops.commands.erasing import forget_command, reload_command
 from ops.commands.find import find_command
 from ops.commands.pause import pause_command, resume_command
 from ops.commands.redrive import redrive_command
@@ -60,6 +61,8 @@ def _with_way(reason: str) -> str:
     given = " and ".join(f"{name}={os.environ[name]}" for name in ("PGHOSTADDR", "PGPORT") if os.environ.get(name))
     if given:
         return f"{reason}: it was made to {given}: is the tunnel open?"
+    if reason.endswith("ConnectionRefusedError"):
+        return f"{reason}: no server listens there: see `cannot connect` in docs/runbook.md"
     return f"{reason}: from outside of its network, open a tunnel, and set PGHOSTADDR and PGPORT to the near end"
 
 
@@ -86,6 +89,8 @@ for verb in (
     redrive_command,
     backfill_command,
     audit_command,
+    reload_command,
+    forget_command,
     pause_command,
     resume_command,
 ):

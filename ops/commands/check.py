@@ -87,4 +87,4 @@ def _print(checked: Checked) -> None:
     pieces = f"in {checked.parts:,} parts" if checked.parts else "in one piece"
     display.say(f"{checked.rows:,} rows, read {pieces}: {checked.stored:,} stored, {checked.rejected:,} rejected")
     cost = f"{checked.dollars:,.6f} dollars in us-east-1"
-    display.say(f"about {checked.write_units:,} write units, {cost}, if the file is new")
+    display.say(f"about {checked.write_units:,} write units of DynamoDB, {cost}, if the file is new")

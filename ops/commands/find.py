@@ -62,6 +62,7 @@ def _about(record: FileRecord) -> dict[str, Any]:
         "object_key": record.attributes["object_key"],
         "version_id": record.version_id,
         "status": record.status,
+        **({"erasing": record.erasing} if record.erasing else {}),
         "since": since and since.isoformat(),
     }
 
@@ -69,6 +70,7 @@ def _about(record: FileRecord) -> dict[str, Any]:
 def _print(found: FoundRow) -> None:
     display.say(stored.as_text(found.row))
     for record in found.uploads:
-        about = f"{record.status} since {display.when(last_change(record))} UTC, version {record.version_id}"
+        state = f"{record.erasing} has begun, and deletes it;" if record.erasing else record.status
+        about = f"{state} since {display.when(last_change(record))} UTC, version {record.version_id}"
         display.say(f"  line {found.row.line:,} of {record.attributes['object_key']}")
         display.say(f"  {about}")

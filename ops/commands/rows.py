@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from csv_ingest.ledger import COMPLETE, REJECTED, FileRecord
+from csv_ingest.ledger import REJECTED, FileRecord
 from csv_ingest.model import StoredRow
 from ops import display
 from ops.commands import options, stored
 from ops.commands.status import latest_record
-from ops.rows import Missing, ObjectGone, feed_with_rows, rows_of
+from ops.rows import Missing, ObjectGone, feed_with_rows, is_complete, rows_of
 
 
 @click.command(name="rows", epilog="Example: python -m ops rows incoming/orders.csv --limit 20")
@@ -48,7 +48,7 @@ def rows_command(find: options.Find, *, key: str, limit: int | None, json_: bool
     display.say(_sum(seen, record, more=more), err=True)
     if seen.missing:
         display.say(f"To write what is missing: {display.command('audit', '--repair', '--prefix', key)}", err=True)
-    sys.exit(0 if record.status == COMPLETE and not seen.missing else 1)
+    sys.exit(0 if is_complete(record) and not seen.missing else 1)
 
 
 @dataclass
@@ -95,7 +95,9 @@ def _as_json(found: StoredRow | Missing) -> dict[str, Any]:
 def _sum(seen: _Seen, record: FileRecord, *, more: bool) -> str:
     """How many rows there are, and what of the file's rows is known."""
     rows = f"{'the first ' if more else ''}{seen.stored:,} rows, {seen.missing:,} missing"
-    if record.status != COMPLETE:
+    if record.erasing:
+        return f"{rows} so far: {record.erasing} has begun, and deletes them"
+    if not is_complete(record):
         return f"{rows} so far: the upload is not complete, and its rows may still change"
     counts = record.counts
     return (

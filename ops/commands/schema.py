@@ -54,7 +54,8 @@ def _print(feeds: Sequence[Feed]) -> None:
                 for line in f"{statement};".split("\n"):
                     display.say(line)
             if database.secret:
-                display.say(f'\\password "{database.user}"')
+                # A comment, because an empty answer to it would take the password of a role away that logs in already.
+                display.say(f'-- for a new role: \\password "{database.user}"')
     display.say("Run this in psql as the owner of the tables, who needs CREATEROLE for the role.", err=True)
     if any(feed.config.postgresql and feed.config.postgresql.secret for feed in feeds):
         display.say("\\password asks for a password: give it that of the secret.", err=True)

@@ -51,7 +51,10 @@ def _explanations(status: UploadStatus) -> Iterable[str]:
     yield from filter(None, (status.record.reason, status.progress, status.remark))
     if status.record.last_error:
         yield f"the last delivery that failed: {status.record.last_error}"
-    if failure := status.failure:
+    if command := status.record.erasing:
+        yield f"{command} has begun, and deletes its rows"
+        yield f"next: {display.command(command, status.key)}"
+    elif failure := status.failure:
         yield f"in the failure queue since {display.when(failure.sent_at)}: {failure.condition}"
         if failure.reason != status.record.reason or not failure.reason:
             yield failure.reason or NO_REASON

@@ -74,7 +74,7 @@ def test_names_of_outputs_end_in_the_suffix(name: str, suffix: str) -> None:
         ({"orders": "in/"}, "setting feeds.orders='in/': allowed is an object in cdk.json"),
         ({"orders": {"feeds": {}}}, "unknown setting feeds.orders.feeds. There are: "),
         ([], "setting feeds=[]: allowed is an object in cdk.json"),
-        ('{"orders": ', "setting feeds is not JSON: "),
+        ('{"orders": ', "setting feeds is not JSON, and the name of a file is not read: "),
     ],
 )
 def test_an_invalid_feed_names_key_and_allowed_values(feeds: Any, expected: str) -> None:

@@ -3,7 +3,8 @@
 A history is a list of steps that hypothesis makes up: uploads, uploads of changed content under the same key, of the
 same content under other keys, of other content with the same ETag, settings changed in between; events delivered twice,
 late, in another order or never, processes killed at any call, statements throttled, time running out, retries used up,
-redrives and sweeps; rows and records changed by somebody else, and operators' commands, killed at any call. There are
+redrives and sweeps; rows and records changed by somebody else, and operators' commands, killed at any call: repairs,
+backfills, reloads, forgets. There are
 two feeds, of which one always has a typed column, and the other one sometimes. The longer files are delivered in parts,
 in half of the histories. Each step runs the real handler, or the real command, on the real engine.
 `HISTORIES=2000 make test` runs more of them.
@@ -26,11 +27,12 @@ from hypothesis import strategies as st
 from csv_ingest import clients
 from csv_ingest.configuration import IngestConfig, SweptFeed
 from csv_ingest.events import Event
-from csv_ingest.model import ItemsNotRead, OutOfTime, RowsNotWritten, TableAltered, Tuning
+from csv_ingest.model import BeingErased, ItemsNotRead, OutOfTime, OwnerNeeded, RowsNotWritten, TableAltered, Tuning
 from local.postgresql import LocalPostgresql
 from local.server import LocalAws
 from ops.audit import audit
 from ops.backfill import backfill
+from ops.erasing import NotErasable, erasure_for_reload, forget, forgetting_of, reload
 from ops.repair import repair
 from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, throttle_statements
@@ -64,7 +66,9 @@ FEEDS = {
     "typed": SweptFeed("ingest-typed", "typed/", [".csv", ".csv.gz"]),
 }
 
-keys = st.sampled_from(["orders/a.csv", "orders/b c+.csv", "orders/z.csv.gz", "typed/a.csv", "typed/z.csv.gz"])
+KEYS = ["orders/a.csv", "orders/b c+.csv", "orders/z.csv.gz", "typed/a.csv", "typed/z.csv.gz"]
+
+keys = st.sampled_from(KEYS)
 names = st.sampled_from(sorted(CONTENTS)) | st.sampled_from(sorted(COLLISIONS))
 uploads = st.tuples(st.just("upload"), keys, names)
 ingested = st.tuples(st.just("ingest"), keys, names)
@@ -80,7 +84,8 @@ others = st.sampled_from([("lose",), ("redrive",), ("sweep",)])
 settings_ = st.tuples(st.just("settings"), st.sampled_from(SETTINGS))
 damages = st.tuples(st.sampled_from(DAMAGES), st.integers(0, 99))
 commands = st.tuples(st.sampled_from(["repair", "backfill"]), st.none() | st.integers(1, 20))
-steps = st.one_of(uploads, deliveries, deliveries, deliveries, others, settings_, damages, commands)
+erasures = st.tuples(st.sampled_from(["reload", "forget"]), keys, st.none() | st.integers(1, 30))
+steps = st.one_of(uploads, deliveries, deliveries, deliveries, others, settings_, damages, commands, erasures)
 beginnings = st.lists(ingested | settings_, max_size=3)  # something to change and to repair
 histories = st.builds(operator.add, beginnings, st.lists(steps, min_size=3, max_size=14))
 
@@ -124,7 +129,7 @@ class Lambda:
         seconds = {"no time": 1.0, "throttle": 1.6}.get(fault[0], 30.0)
         try:
             self.world.deliver(event, seconds_left=seconds)
-        except (Killed, OutOfTime, RowsNotWritten, ItemsNotRead, TableAltered, ClientError):
+        except (Killed, BeingErased, OutOfTime, RowsNotWritten, ItemsNotRead, TableAltered, ClientError):
             if attempt < MAX_ATTEMPTS:
                 self.waiting.append((event, attempt + 1))
             else:
@@ -132,6 +137,9 @@ class Lambda:
         self.calls.die_before = self.calls.die_after = self.budget = None
         self.waiting += [(part, 1) for part in self.parts.events]
         self.parts.events.clear()
+
+    def lose(self) -> None:
+        del self.waiting[:1]
 
     def redrive(self) -> None:
         rejected = [failure["requestPayload"] for failure in self.world.failures()]
@@ -152,6 +160,39 @@ class Lambda:
         self.operator_calls.die_before = None
         self.waiting += [(event, 1) for event in self.operator.events]
         self.operator.events.clear()
+
+    def erase(self, command: str, key: str, die_before: int | None) -> None:
+        """Run a command, and what it asks the owner of a table for."""
+        self.operator_calls.names.clear()
+        self.operator_calls.die_before = die_before
+        try:
+            if command == "forget":
+                forget(forgetting_of(self.pipeline, key))
+            else:
+                reload(erasure_for_reload(self.pipeline, self.pipeline.latest(key)))
+        except OwnerNeeded as statement:
+            etag = str(statement).split("'")[1]
+            for table in self.world.rows_tables:
+                for pk in table.items():
+                    if pk.startswith(f"{etag}#"):
+                        table.delete(pk)
+            self.erase(command, key, None)
+        except (Killed, NotErasable, ClientError):  # also: no such object
+            pass
+        self.operator_calls.die_before = None
+        self.waiting += [(event, 1) for event in self.operator.events]
+        self.operator.events.clear()
+
+    def end_erasures(self) -> None:
+        """What the ledger says of commands that did not end."""
+        for key in KEYS:
+            for command in ("forget", "reload"):
+                if any(record.erasing == command for record in self.pipeline.files.records_of_key(key)):
+                    self.erase(command, key, None)
+        for (etag, entry), item in self.world.tables()[1].items():
+            if "#content" in entry and "erasing" in item:
+                for key in {upload.version.key for upload in self.pipeline.uploads() if upload.version.etag == etag}:
+                    self.erase("reload", key, None)
 
     def damage(self, kind: str, index: int) -> None:
         """Somebody else changes or deletes a row, or a rejected row, or rejects a row that is none."""
@@ -204,14 +245,12 @@ def play(lambda_: Lambda, step: tuple[Any, ...]) -> None:
             lambda_.waiting.append((lambda_.world.upload(key, content), 1))
         case ("deliver", index, twice, fault):
             lambda_.deliver(index, twice=twice, fault=fault)
-        case ("lose",):
-            del lambda_.waiting[:1]
-        case ("redrive",):
-            lambda_.redrive()
-        case ("sweep",):
-            lambda_.sweep()
+        case ("lose" | "redrive" | "sweep" as what,):
+            getattr(lambda_, what)()
         case ("settings", (id_column, encoding, columns)):
             os.environ.update(ID_COLUMN=id_column, ENCODING=encoding, COLUMNS=columns)
+        case ("reload" | "forget" as command, key, die_before):
+            lambda_.erase(command, key, die_before)
         case ("repair" | "backfill" as command, die_before):
             lambda_.operate(command, die_before)
         case (kind, index):
@@ -225,6 +264,11 @@ def needs_a_person(history: list[tuple[Any, ...]]) -> bool:
     """
     names = {step[0] for step in history} | {step[2] for step in history if step[0] in ("upload", "ingest")}
     return bool(names & set(DAMAGES) or names >= set(COLLISIONS))
+
+
+@pytest.fixture(autouse=True)
+def _all_have_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.erasing.CLOCKS", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -252,7 +296,9 @@ def test_every_row_is_accounted_for_after_any_history(
         lambda_ = Lambda(world)
         for step in history:
             play(lambda_, step)
-        # The end of every history: what waits is delivered, what was lost is swept up, what was damaged is repaired.
+        # The end of every history: what was begun is ended, what waits is delivered, what was lost is swept up,
+        # what was damaged is repaired.
+        lambda_.end_erasures()
         for _ in range(2):
             lambda_.deliver_all()
             lambda_.sweep()
@@ -262,16 +308,18 @@ def test_every_row_is_accounted_for_after_any_history(
                 lambda_.deliver_all()
         assert not lambda_.waiting, "the sweep found something that is not settled"
         assert audit(lambda_.pipeline).findings == []
-        check_records(world)
+        check_records(world, {upload.version.key for upload in lambda_.pipeline.uploads()})
 
 
-def check_records(world: World) -> None:
-    """Each complete file adds up, and no row is of rejected files alone, or of files of another feed."""
+def check_records(world: World, uploaded: set[str]) -> None:
+    """Each complete file adds up, and no row is of rejected or forgotten files alone, or of files of another feed."""
     _, files = world.tables()
     complete: dict[str, set[str]] = {"default": set(), "typed": set()}
     for (key, entry), record in files.items():
         if "#" in entry or record["status"]["S"] == "REJECTED":
             continue
+        if key not in uploaded:
+            continue  # forgotten before its last event was delivered
         assert record["status"]["S"] == "COMPLETE"
         feed = record.get("feed", {"S": "default"})["S"]
         assert key.startswith(FEEDS[feed].prefix)

@@ -186,7 +186,10 @@ def test_a_row_deleted_before_its_check_can_be_repaired(world: World, queue: Inv
         with suppress(TableAltered):
             world.deliver(each)
     queue.events.clear()
-    assert world.file("a.csv")["last_error"] == "1 row was deleted during ingestion: run `python -m ops audit --repair`"
+    assert world.file("a.csv")["last_error"] == (
+        "1 of 20 rows are not in the table after they were written: somebody deleted them; "
+        "`python -m ops audit --repair` writes them again"
+    )
     pipeline = world.pipeline()
     pipeline.__dict__["lambda_"] = queue.client
     assert sorted(finding.kind for finding in audit(pipeline).findings) == ["missing", "unsettled"]

@@ -12,6 +12,7 @@ import pytest
 from csv_ingest.destinations.postgresql import quoted
 from local.postgresql import LocalPostgresql
 from local.processes import PROJECT
+from ops.pipeline import Pipeline
 from tests.integration.world import World, version_of
 
 PAGE = (PROJECT / "docs" / "reading.md").read_text()
@@ -54,7 +55,9 @@ class TestPython:
         assert "unit_price" not in page.row_of(etag, "2")
         assert page.row_of(etag, "3") is None
 
-    def test_a_file_is_complete_when_the_ledger_says_so(self, world: World, page: SimpleNamespace) -> None:
+    def test_a_file_is_complete_when_the_ledger_says_so(
+        self, world: World, page: SimpleNamespace, pipeline: Pipeline
+    ) -> None:
         event = world.upload("a.csv", FILE)
         etag = page.etag_of("a.csv")
         assert etag == version_of(event).etag
@@ -62,6 +65,8 @@ class TestPython:
         world.deliver(event)
         assert page.is_complete("a.csv", etag)
         record = page.record_of("a.csv", etag)
+        pipeline.files.mark_erasing("a.csv", etag, "reload")
+        assert not page.is_complete("a.csv", etag)
         assert (record["rows_stored"], record["rows_rejected"]) == (2, 1)
 
     @pytest.mark.parametrize("world", ["indexed"], indirect=True)

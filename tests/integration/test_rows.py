@@ -159,6 +159,17 @@ def test_an_upload_in_progress_is_not_well(world: World) -> None:
     assert "1 rows, 0 missing so far: the upload is not complete" in done.stderr
 
 
+@EVERYWHERE
+def test_an_upload_that_is_taken_back_is_not_well(world: World, pipeline: Pipeline, stored: str) -> None:
+    pipeline.files.mark_erasing("a.csv", stored, "reload")
+    world.default_rows.delete(f"{stored}#a")
+    done = invoke("rows", "a.csv", code=1)
+    assert lines_of(done.stdout) == ["line 2", "line 3"]
+    assert done.stderr == "2 rows, 0 missing so far: reload has begun, and deletes them\n"
+    shown = run("find", "b", code=0).splitlines()
+    assert shown[-1].startswith("  reload has begun, and deletes it; since ")
+
+
 def test_unknown_and_rejected_uploads_have_no_rows(world: World) -> None:
     assert "a.csv: there is no such upload" in invoke("rows", "a.csv", code=1).stderr
     world.deliver(world.upload("a.csv", "\0"))

@@ -77,7 +77,7 @@ def test_the_printed_sql_says_where_it_belongs(postgresql: LocalPostgresql) -> N
     lines = done.stdout.splitlines()
     assert lines[0] == f"-- The feed vendors: in the database {postgresql.database} of 127.0.0.1"
     assert lines[1].startswith("CREATE TABLE IF NOT EXISTS ")
-    assert lines[-1] == '\\password "csv_ingest"'
+    assert lines[-1] == '-- for a new role: \\password "csv_ingest"'
     assert "PASSWORD '" not in done.stdout
     assert "Run this in psql as the owner of the tables" in done.stderr
     assert "Then look whether all is there: python -m ops schema --feed vendors --check" in done.stderr
@@ -171,7 +171,6 @@ def test_a_table_in_a_schema_needs_its_use(world: World, pipeline: Pipeline, pos
     configure(pipeline, user=role.strip('"'))
     feed = pipeline.feed_named("vendors")
     feed.__dict__["config"] = replace(feed.config, rows_table=f"{name}.vendors")
-    postgresql.run(f"CREATE SCHEMA {name}")
     try:
         postgresql.run(sql_of(run("schema", code=0)))
         postgresql.run(f"ALTER ROLE {role} PASSWORD '{PASSWORD}'")
@@ -196,6 +195,7 @@ def test_columns_of_others_are_no_problem(owner: Owner) -> None:
     ("superfluous", "warning"),
     [
         ("GRANT DELETE, TRUNCATE ON T TO csv_ingest", "the role may DELETE, TRUNCATE, which no delivery does: REVOKE "),
+        ("ALTER ROLE csv_ingest RESET statement_timeout", "a statement can wait for a lock for ever: ALTER ROLE "),
         ("ALTER TABLE T OWNER TO csv_ingest", "the role owns the table, and can change and drop it: ALTER TABLE "),
     ],
 )
@@ -263,10 +263,16 @@ class TestLogin:
         assert "when calling the GetSecretValue operation" in error()
 
     def test_a_missing_network_names_the_tunnel(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
-        configure(pipeline, port=free_port())
+        configure(pipeline, host="vendors.invalid", port=5432)
         assert error() == (
-            "the connection to 127.0.0.1 failed: ConnectionRefusedError: from outside of its network, open a tunnel, "
+            "the connection to vendors.invalid:5432 failed: gaierror: from outside of its network, open a tunnel, "
             "and set PGHOSTADDR and PGPORT to the near end\n"
+        )
+
+    def test_a_server_that_is_down_is_named(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
+        configure(pipeline, port=(port := free_port()))
+        assert error().startswith(
+            f"the connection to 127.0.0.1:{port} failed: ConnectionRefusedError: no server listens"
         )
 
     def test_a_closed_tunnel_is_named(self, error: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,7 +297,7 @@ class TestLogin:
 def test_an_audit_without_a_table_says_what_to_do(world: World, owner: Owner) -> None:
     world.deliver(world.upload("vendors/a.csv", "id,Preis,nr\n1,5.50,1\n"))
     owner("ALTER TABLE T RENAME TO T_2")
-    problem = f"there is no table {world.feeds[0].rows_table}: run the statements that `python -m ops schema` prints"
+    problem = f"there is no table {world.feeds[0].rows_table}: `python -m ops schema --check` says what to do"
     assert problem in invoke("audit", code=1).stderr
     owner("ALTER TABLE T_2 RENAME TO T")
 

@@ -281,7 +281,11 @@ class World:
         for deployed in pipeline.feeds:
             prefix = prefixes[deployed.function]
             with self.configured(prefix):
-                told = {"triggers": [(prefix, ".csv"), (prefix, ".csv.gz")], "config": IngestConfig.from_environment()}
+                told = {
+                    "triggers": [(prefix, ".csv"), (prefix, ".csv.gz")],
+                    "config": IngestConfig.from_environment(),
+                    "timeout": 0,
+                }
             deployed.__dict__.update(told)
         return pipeline
 

@@ -21,6 +21,8 @@ class Destination(Protocol):
     """How many keys `find` takes at most."""
     reserved: Collection[str]
     """Names that no declared column can have."""
+    who_deletes: str
+    """Why a row that was stored may not be there any more, for an error that names it."""
 
     def refusal(self, etag: str, row: Row) -> str | None:
         """Why the destination can never store a row, for example because of its size; None if it can."""
@@ -45,6 +47,12 @@ class Destination(Protocol):
 
     def overwrite(self, etag: str, row: Row) -> None:
         """Store a row, whatever is stored under its key: a repair."""
+
+    def delete(self, etag: str, ids: Sequence[str]) -> int:
+        """Delete what is stored under at most `max_insert` keys; on return nothing is; returns how many there were.
+
+        Raises OwnerNeeded with the SQL to run if something is there, and only the owner of the table may delete it.
+        """
 
     def close(self) -> None:
         """Close what is open on the other side; what is stored stays. Each other method would open it again."""
@@ -117,8 +125,10 @@ class RowStore:
         keys = [RowKey(self._etag, row.id) for row in rows]
         found = {each.key: each for each in self._destination.find(keys)}
         if missing := len(keys) - len(found):
-            were = "row was" if missing == 1 else "rows were"
-            raise TableAltered(f"{missing:,} {were} deleted during ingestion: run `python -m ops audit --repair`")
+            raise TableAltered(
+                f"{missing:,} of {len(keys):,} rows are not in the table after they were written: "
+                f"{self._destination.who_deletes}; `python -m ops audit --repair` writes them again"
+            )
         if foreign := sum(isinstance(each, ForeignItem) for each in found.values()):
             raise TableAltered(
                 f"the keys of {foreign:,} rows hold items that are no rows: run `python -m ops audit --repair`"

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from csv_ingest.dynamodb_table import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item
-from csv_ingest.model import ForeignItem, Row, RowKey, StoredRow, Value
+from csv_ingest.model import ForeignItem, Row, RowKey, StoredRow, TableAltered, Value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -32,6 +32,7 @@ class DynamoDbDestination:
     max_insert = MAX_STATEMENTS
     max_fetch = MAX_KEYS
     reserved: Collection[str] = RESERVED
+    who_deletes = "somebody deleted them"
 
     def __init__(self, table: DynamoDbTable) -> None:
         self._table = table
@@ -94,6 +95,16 @@ class DynamoDbDestination:
     def overwrite(self, etag: str, row: Row) -> None:
         """Store a row, whatever is stored under its key."""
         self._table.put(_item(etag, row))
+
+    def delete(self, etag: str, ids: Sequence[str]) -> int:
+        """Delete the items under at most 25 keys, and see that they are gone; returns how many there were."""
+        keys = [_key(etag, id_) for id_ in ids]
+        found = [{"pk": item["pk"]} for item in self._table.get_many(keys)]
+        if found:
+            self._table.delete_many(found)
+        if left := self._table.get_many(found) if found else []:
+            raise TableAltered(f"{len(left):,} rows were written while they were deleted: run the command again")
+        return len(found)
 
     def close(self) -> None:
         """Do nothing: the connections are the client's, which outlives a delivery."""

@@ -6,8 +6,17 @@ from json.encoder import encode_basestring
 from threading import Lock
 from typing import Any
 
-from csv_ingest.model import Column, ForeignItem, Row, RowKey, RowsNotWritten, StoredRow, Value
-from csv_ingest.postgresql_connection import PostgresqlConnection
+from csv_ingest.model import (
+    Column,
+    ForeignItem,
+    OwnerNeeded,
+    Row,
+    RowKey,
+    RowsNotWritten,
+    StoredRow,
+    Value,
+)
+from csv_ingest.postgresql_connection import CHECK, PostgresqlConnection
 
 MAX_KEY = 2_048
 """Bytes. An index of PostgreSQL takes 2,704; this is what DynamoDB takes."""
@@ -49,6 +58,7 @@ class PostgresqlDestination:
     max_insert = 1_000
     max_fetch = 1_000
     reserved: Collection[str] = RESERVED
+    who_deletes = f"somebody deleted them, or a trigger did: {CHECK}"
 
     def __init__(self, connection: PostgresqlConnection, table: str, columns: Sequence[Column]) -> None:
         """`table` is its name, after that of its schema and a dot if it has one; `columns` are the declared ones."""
@@ -130,6 +140,13 @@ class PostgresqlDestination:
         """Store a row, whatever is stored under its key."""
         self._upsert(etag, row, "")
 
+    def delete(self, etag: str, ids: Sequence[str]) -> int:  # noqa: ARG002 - of an upload, all rows have to be gone
+        """Return 0 if no row of an upload is stored; the function's role, which asks, can delete none."""
+        sql = f"SELECT EXISTS (SELECT FROM {self._table} WHERE etag = :etag)"
+        if self._connection.read(sql, etag=etag) == [[True]]:
+            raise OwnerNeeded(f"DELETE FROM {self._table} WHERE etag = '{etag}'")
+        return 0
+
     def close(self) -> None:
         """Give the connection back to the server."""
         self._connection.close()
@@ -146,7 +163,7 @@ class PostgresqlDestination:
                     raise RowsNotWritten(f"the database has the encoding {other.pop()}: create a database with UTF8")
                 if wrong := wrong_columns(found, self._declared):
                     there = f"{self._name}: {'; '.join(wrong.values())}" if found else f"there is no table {self._name}"
-                    raise RowsNotWritten(f"{there}: run the statements that `python -m ops schema` prints")
+                    raise RowsNotWritten(f"{there}: {CHECK}")
                 self._found = found
         return self._found
 

@@ -54,14 +54,22 @@ class FileLedger:
         return stayed is None
 
     def content(self) -> Content | None:
-        """What the ETag stands for, under any object key of the feed; None if no upload with it was planned yet."""
-        return items.content_of(self._table.get(items.key_of_content(self._version.etag, self._owner.feed)))
+        """What the ETag stands for, under any object key of the feed; None if no upload with it was planned yet.
+
+        Raises BeingErased.
+        """
+        item = self._table.get(items.key_of_content(self._version.etag, self._owner.feed))
+        return items.content_of(items.require_not_erased(item))
 
     def claim_content(self, content: Content) -> Content:
-        """Record what the ETag stands for, unless it is recorded; returns what is recorded."""
+        """Record what the ETag stands for, unless it is recorded; returns what is recorded. Raises BeingErased.
+
+        No row is stored before this, so that an erasure that has begun meets no row that it does not know of.
+        """
         key = items.key_of_content(self._version.etag, self._owner.feed)
-        stayed = self._table.update(key, items.about_content(content), condition="attribute_not_exists(#sha256)")
-        return content if stayed is None else items.content_of(stayed) or content
+        unclaimed = f"attribute_not_exists(#sha256) AND attribute_not_exists(#{items.ERASING})"
+        stayed = self._table.update(key, items.about_content(content), condition=unclaimed)
+        return content if stayed is None else items.content_of(items.require_not_erased(stayed)) or content
 
     def adopt_version(self) -> None:
         """Record that this version of the object has the content that was planned, or ingested, for another one."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from csv_ingest.dynamodb_table import Item
 from csv_ingest.model import (
     DEFAULT_FEED,
+    BeingErased,
     Column,
     Content,
     FileFormat,
@@ -38,6 +39,10 @@ MARK = "#"
 VERSION = "#version#"
 """Between the ETag and the version, in the sort key of the record of a version that was rejected because other content
 was ingested under its ETag."""
+
+ERASING = "erasing"
+"""The attribute of a file's record, and of what its ETag stands for, while an operator's command takes back what was
+ingested: the name of the command. The record is COMPLETE meanwhile, so that every delivery leaves the file alone."""
 
 LONGEST_DELIVERY = timedelta(minutes=15)
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html"""
@@ -92,6 +97,8 @@ class FileRecord:
     """How many deliveries of the whole file have begun since the last progress."""
     last_error: str = ""
     """Why the last delivery of the whole file, or of a part of it, failed; empty if it could not tell."""
+    erasing: str = ""
+    """Which command takes back what was ingested, or has begun to; empty if none."""
     attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """The item as it is in the table, numbers as int."""
 
@@ -113,6 +120,7 @@ class FileRecord:
             version_id=plain.get("version_id"),
             attempts=plain.get("attempts", 0),
             last_error=plain.get("last_error", ""),
+            erasing=plain.get(ERASING, ""),
             attributes=plain,
         )
 
@@ -120,6 +128,11 @@ class FileRecord:
     def is_planned(self) -> bool:
         """Whether a delivery has read the file to its end, and recorded how it is ingested."""
         return self.counts is not None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the file is complete or rejected, and nobody takes that back."""
+        return self.status in SETTLED and not self.erasing
 
     def require_owner(self, owner: Owner) -> None:
         """Raise OtherTable if the file was read to its end by another feed, or for another table."""
@@ -239,7 +252,15 @@ def about_content(content: Content) -> Item:
 
 def content_of(item: "Mapping[str, AttributeValueTypeDef]") -> Content | None:
     """What an ETag stands for; None if there is no item."""
-    return Content(item["sha256"]["S"], format_of(item["format"]["S"])) if item else None
+    return Content(item["sha256"]["S"], format_of(item["format"]["S"])) if "sha256" in item else None
+
+
+def require_not_erased(item: "Mapping[str, AttributeValueTypeDef]") -> "Mapping[str, AttributeValueTypeDef]":
+    """The item that says what an ETag stands for; raises BeingErased if that is being taken back."""
+    if ERASING in item:
+        command = item[ERASING]["S"]
+        raise BeingErased(f"`python -m ops {command}` is under way for this content: it delivers the file again")
+    return item
 
 
 def key_of_reject(version: ObjectVersion, line: int) -> Item:

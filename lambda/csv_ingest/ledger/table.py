@@ -1,6 +1,7 @@
 """The ledger of all uploads, for the sweep and for the operators' commands."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 
 from csv_ingest.dynamodb_table import MAX_KEYS, DynamoDbTable, Item
@@ -70,6 +71,61 @@ class FilesTable:
     def content(self, etag: str, feed: str) -> Content | None:
         """What an ETag stands for in a feed; None if no upload with it was planned yet."""
         return items.content_of(self._table.get(items.key_of_content(etag, feed)))
+
+    def begin_erasing(self, etag: str, feed: str, command: str) -> datetime:
+        """Have no delivery begin to store rows under an ETag of a feed from now on; returns since when that is so.
+
+        Deliveries that have begun can store rows until they end. Repeating it changes nothing.
+        """
+        erasing: Item = {items.ERASING: {"S": command}, "erasing_since": items.now()}
+        key = items.key_of_content(etag, feed)
+        stayed = self._table.update(key, erasing, condition=f"attribute_not_exists(#{items.ERASING})")
+        return datetime.fromisoformat((stayed or erasing)["erasing_since"]["S"])
+
+    def cancel_erasing(self, etag: str, feed: str) -> None:
+        """Undo `begin_erasing`: what the ETag stands for is as it was."""
+        key = items.key_of_content(etag, feed)
+        if content := items.content_of(self._table.get(key)):
+            exists = "attribute_exists(#sha256)"
+            remove = [items.ERASING, "erasing_since"]
+            self._table.update(key, items.about_content(content), condition=exists, remove=remove)
+        else:
+            self._table.delete(key)
+
+    def end_erasing(self, etag: str, feed: str) -> None:
+        """Forget what an ETag stands for, if it is being erased: the next delivery reads it by the settings of then."""
+        self._table.delete(items.key_of_duplicates(etag, feed))
+        self._table.delete(items.key_of_content(etag, feed), condition=f"attribute_exists({items.ERASING})")
+
+    def mark_erasing(self, object_key: str, etag: str, command: str) -> None:
+        """Have every delivery of an upload take it for complete, and the sweep for unsettled."""
+        marked: Item = {"status": {"S": items.COMPLETE}, items.ERASING: {"S": command}}
+        unless_marked = f"attribute_not_exists(#{items.ERASING})"
+        self._table.update(items.key_of_entry(object_key, etag), marked, condition=unless_marked)
+
+    def mark_rows_erased(self, object_key: str, etag: str) -> None:
+        """Note that no row of an upload that is being erased is stored any more."""
+        key = items.key_of_entry(object_key, etag)
+        self._table.update(key, {"rows_erased_at": items.now()}, condition=f"attribute_exists(#{items.ERASING})")
+
+    def erase_entries(self, object_key: str, etag: str) -> None:
+        """Delete the rejected rows, the plan and the parts of an upload; not what is recorded of single versions."""
+        for item in self._entries(object_key, f"{etag}{items.MARK}"):
+            if items.VERSION not in item["entry"]["S"]:
+                self._table.delete({name: item[name] for name in items.KEY})
+
+    def erase_key(self, object_key: str) -> None:
+        """Delete everything about the uploads under an object key."""
+        for item in self._entries(object_key):
+            self._table.delete({name: item[name] for name in items.KEY})
+
+    def erase_record(self, object_key: str, etag: str) -> None:
+        """Delete the record of an upload, as if no delivery had begun."""
+        self._table.delete(items.key_of_entry(object_key, etag))
+
+    def records_of_content(self, etag: str) -> list[items.FileRecord]:
+        """The records of all uploads with an ETag, of any feed; reads the whole table."""
+        return [items.FileRecord.of(item) for item in self._table.scan() if item["entry"]["S"] == etag]
 
     def uploads(self, feed: str) -> Iterator[items.FileRecord]:
         """The record of every upload that a feed ingests, or has: one for each object key and ETag, in any order.

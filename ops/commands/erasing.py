@@ -1,0 +1,138 @@
+"""`reload` and `forget`."""
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import click
+from botocore.exceptions import ClientError
+
+from csv_ingest.ledger import FileRecord
+from csv_ingest.model import FileFormat, ObjectVersion, OtherTable, OwnerNeeded, TableAltered
+from ops import display, failures, waiting
+from ops.commands import options
+from ops.commands.status import why_unknown
+from ops.commands.uploads import print_uploads
+from ops.erasing import Erasure, Forgetting, NotErasable, erasure_for_reload, forget, forgetting_of, reload
+from ops.pipeline import NOT_THERE, Pipeline
+
+T = TypeVar("T")
+
+yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@click.command(name="reload", epilog="Example: python -m ops reload incoming/orders.csv")
+@click.argument("key")
+@yes
+@options.timeout
+@options.as_json
+@click.pass_obj
+def reload_command(find: options.Find, *, key: str, yes: bool, timeout: int, json_: bool) -> None:
+    """Read a complete file again, by the settings of today.
+
+    For a file that was read wrongly, or after columns were declared. The rows of the latest version of KEY are deleted,
+    then the file is delivered again: until it is complete, readers miss its rows. Interrupted, it is resumed by the
+    same command. Exit code 1 unless the file is complete without a rejected row.
+    """
+    pipeline = find()
+    version = _latest(pipeline, key)
+    options.refuse_if_paused(pipeline, [pipeline.feed_of(key)])
+    erasure = _tell(key, lambda: erasure_for_reload(pipeline, version))
+    _say_what_is_reloaded(pipeline, key, pipeline.files.record(version), erasure)
+    _ask(yes=yes)
+    begun = failures.clock(pipeline)
+    with display.working(f"reloading {key}") as show:
+        versions = _tell(key, lambda: reload(erasure, progress=show))
+    with display.working("waiting") as show:
+        ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
+    print_uploads(ended, json_=json_)
+    sys.exit(0 if all(each.is_good for each in ended) else 1)
+
+
+@click.command(name="forget", epilog="Example: python -m ops forget incoming/orders.csv")
+@click.argument("key")
+@yes
+@click.pass_obj
+def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
+    """Delete a file, all its versions, its rows and its records.
+
+    And look whether all is gone. Rows that another file with the same bytes has as well stay. Backups keep what they
+    have: docs/runbook.md says for how long. Interrupted, it is resumed by the same command.
+    """
+    pipeline = find()
+    with display.working("looking"):
+        forgetting = forgetting_of(pipeline, key)
+    if not forgetting.objects and not forgetting.erasures:
+        raise click.ClickException(f"{key}: there is nothing of it")
+    _say_what_is_forgotten(forgetting)
+    _ask(yes=yes)
+    with display.working(f"forgetting {key}") as show:
+        done = _tell(key, lambda: forget(forgetting, progress=show))
+    display.say(f"Deleted: {_versions(done.versions)}, {done.rows:,} rows. Looked again: nothing of {key} is left.")
+    if failures.count(pipeline).visible:
+        discard = display.command("redrive", "--discard", "--prefix", key)
+        display.say(f"Messages in the failure queue can name it: {discard}", err=True)
+
+
+def _latest(pipeline: Pipeline, key: str) -> ObjectVersion:
+    try:
+        return pipeline.latest(key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in NOT_THERE:
+            raise
+        raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}") from error
+
+
+def _tell(key: str, work: Callable[[], T]) -> T:
+    """The result of some work on a key; ends the command with what keeps it from being done."""
+    try:
+        return work()
+    except (NotErasable, OtherTable, TableAltered) as reason:
+        raise click.ClickException(f"{key}: {reason}") from reason
+    except OwnerNeeded as statement:
+        raise click.ClickException(
+            f"{key}: only the owner of the table can delete its rows: as the owner, run `{statement}`, then this "
+            "command again: meanwhile, no delivery stores a row of it"
+        ) from statement
+
+
+def _say_what_is_reloaded(pipeline: Pipeline, key: str, record: FileRecord, erasure: Erasure) -> None:
+    rows = f"{record.counts.stored:,} rows" if record.counts else "no row"
+    lines = [f"{key}: {rows} of it are in the table of the feed {erasure.feed.name}."]
+    if record.format:
+        lines.append(f"  it was read as: {_as_text(record.format)}")
+    lines += [
+        f"  to be read as: {_as_text(pipeline.feed_of(key).config.format)}",
+        "The rows are deleted, then the file is delivered again. Until it is complete, readers miss its rows.",
+    ]
+    others = (other for other in erasure.keys if other != key)
+    lines += [f"{other} has the same bytes and the same rows, and is reloaded with it." for other in others]
+    _say(lines)
+
+
+def _say_what_is_forgotten(forgetting: Forgetting) -> None:
+    _say(
+        [
+            f"{forgetting.key}: to be deleted: {_versions(len(forgetting.objects))}, rows, rejected rows, records.",
+            *(f"{other} has the same bytes and the same rows: these rows stay." for other in forgetting.others),
+        ]
+    )
+
+
+def _versions(number: int) -> str:
+    return "1 version" if number == 1 else f"{number:,} versions"
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        display.say(line, err=True)
+
+
+def _as_text(format_: FileFormat) -> str:
+    columns = "".join(f"; {column.name}: {column.declaration}" for column in format_.columns)
+    return f"id {format_.id_column}, delimiter {format_.delimiter}, {format_.encoding}{columns}"
+
+
+def _ask(*, yes: bool) -> None:
+    if not yes:
+        click.confirm("Go on?", abort=True, err=True)

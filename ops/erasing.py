@@ -1,0 +1,274 @@
+"""Take back what was ingested: to read a file again under the settings of today, or to forget it.
+
+Rows belong to an ETag: those of a file are also those of every other key of the feed with the same bytes. So what is
+erased is an ETag. Either command can be killed anywhere, and is then to be run again: what it has begun is marked in
+the ledger, which the sweep's alarm and `status` show.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from csv_ingest import csvfile, source
+from csv_ingest.ledger import COMPLETE, PROCESSING, REJECTED, FileRecord
+from csv_ingest.model import FileFormat, ObjectVersion, Row
+from ops.feed import Feed
+from ops.pipeline import NOT_THERE, Pipeline
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+RELOAD, FORGET = "reload", "forget"
+"""The names of the commands, as the ledger has them while they are under way."""
+
+CLOCKS = 5
+"""Seconds by which the clock here and that of a delivery may differ."""
+
+MAX_OBJECTS = 1_000
+"""https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
+
+Progress = Callable[[str], None]
+
+
+class NotErasable(Exception):
+    """What was ingested cannot be taken back now; the message says why, and what to do."""
+
+
+@dataclass
+class Erasure:
+    """What was ingested of one ETag in one feed, to be taken back."""
+
+    pipeline: Pipeline
+    feed: Feed
+    etag: str
+    command: str
+    records: list[FileRecord] = field(default_factory=list)
+    """Of all keys whose rows these are, as they were when `look` was called."""
+
+    def look(self) -> None:
+        """Read the records of all keys with this ETag whose rows may be stored."""
+        found = self.pipeline.files.records_of_content(self.etag)
+        self.records = [each for each in found if each.owner.feed == self.feed.name and each.is_planned]
+
+    @property
+    def keys(self) -> list[str]:
+        """The object keys whose rows these are."""
+        return [str(record.attributes["object_key"]) for record in self.records]
+
+    def begin(self) -> datetime:
+        """Have no delivery begin to store these rows; returns since when that is so."""
+        return self.pipeline.files.begin_erasing(self.etag, self.feed.name, self.command)
+
+    def cancel(self) -> None:
+        """Let deliveries store these rows again."""
+        self.pipeline.files.cancel_erasing(self.etag, self.feed.name)
+
+    def end(self) -> None:
+        """Let the next delivery read this content by the settings of then."""
+        self.pipeline.files.end_erasing(self.etag, self.feed.name)
+
+    def delete_rows(self, progress: Progress) -> int:
+        """Delete all rows of the ETag; returns how many there were. Raises OwnerNeeded."""
+        if not self.records:
+            return 0  # no delivery came so far as to store a row, or the records were deleted after the rows
+        deleted = 0
+        with closing(self.feed.destination) as destination:
+            ids = self._ids_of_file() or self._ids_of_table()
+            while some := list(dict.fromkeys(islice(ids, destination.max_insert))):
+                deleted += destination.delete(self.etag, some)
+                progress(f"{deleted:,} rows deleted")
+        return deleted
+
+    def _ids_of_file(self) -> Iterator[str] | None:
+        """The ids of the rows, as a file in the bucket has them; None if none has these bytes any more."""
+        for record in self.records:
+            version = record.object_version(self.pipeline.upload_bucket)
+            if record.format and self._is_there(version):
+                return self._ids_in(version, record.format)
+        return None
+
+    def _is_there(self, version: ObjectVersion) -> bool:
+        wanted = {"Bucket": version.bucket, "Key": version.key, "VersionId": version.version_id}
+        try:
+            self.pipeline.s3.head_object(**wanted)  # type: ignore[arg-type] # the names are those of HeadObject
+        except ClientError as error:
+            if error.response["Error"]["Code"] in NOT_THERE:
+                return False
+            raise
+        return True
+
+    def _ids_in(self, version: ObjectVersion, format_: FileFormat) -> Iterator[str]:
+        with source.open_object(version, self.pipeline.s3) as stream:
+            for row in csvfile.read_rows(stream, format_):
+                if isinstance(row, Row):
+                    yield row.id
+
+    def _ids_of_table(self) -> Iterator[str]:
+        """The ids of the rows, by reading the whole table."""
+        for found in self.feed.destination.scan():
+            if found.key.etag == self.etag and found.key.id is not None:
+                yield found.key.id
+
+
+def erasure_for_reload(pipeline: Pipeline, version: ObjectVersion) -> Erasure:
+    """What a reload of an upload takes back, for a person to look at first. Raises NotErasable."""
+    record = pipeline.files.record(version)
+    erasure = Erasure(pipeline, pipeline.owner_of(version.key, record), version.etag, RELOAD)
+    if record.erasing == FORGET:
+        raise NotErasable("it is being forgotten")
+    if record.status == REJECTED:
+        raise NotErasable("it was rejected, and no row of it is stored: `backfill --again` reads it anew")
+    record.require_owner(erasure.feed.config.owner)
+    erasure.look()
+    _refuse_busy(erasure)
+    return erasure
+
+
+def reload(erasure: Erasure, *, progress: Progress = lambda _: None) -> list[ObjectVersion]:
+    """Delete what was ingested of an upload, and deliver it again; returns what was delivered.
+
+    Deliveries that come meanwhile fail, and are retried. Raises OwnerNeeded, or NotErasable if nothing was done yet.
+    """
+    pipeline, files = erasure.pipeline, erasure.pipeline.files
+    _wait(erasure.begin(), erasure.feed.timeout + CLOCKS, progress)
+    erasure.look()
+    try:
+        _refuse_busy(erasure)
+    except NotErasable:
+        erasure.cancel()
+        raise
+    recorded = [record for record in erasure.records if record.status == COMPLETE]
+    for record in recorded:
+        files.mark_erasing(record.attributes["object_key"], erasure.etag, RELOAD)
+    erasure.delete_rows(progress)
+    for record in recorded:
+        files.erase_entries(record.attributes["object_key"], erasure.etag)
+        files.erase_record(record.attributes["object_key"], erasure.etag)
+    erasure.end()
+    versions = _without_record(erasure, {record.attributes["version_id"] for record in recorded})
+    for version in versions:
+        pipeline.redeliver(version)
+    return versions
+
+
+def _refuse_busy(erasure: Erasure) -> None:
+    for key, record in zip(erasure.keys, erasure.records, strict=True):
+        if record.status == PROCESSING:
+            raise NotErasable(f"{key} has the same content, and is not complete: wait until it is")
+
+
+def _without_record(erasure: Erasure, ingested: set[str]) -> list[ObjectVersion]:
+    """One version of each key of the feed that has the ETag and no record: the one that was ingested, or the newest."""
+    found: dict[str, ObjectVersion] = {}
+    for upload, record in erasure.pipeline.records(feed=erasure.feed):
+        version = upload.version
+        is_better = version.key not in found or version.version_id in ingested
+        if version.etag == erasure.etag and record.status is None and is_better:
+            found[version.key] = version
+    return list(found.values())
+
+
+@dataclass
+class Forgotten:
+    """What was forgotten."""
+
+    versions: int = 0
+    """Of the object, delete markers included."""
+    rows: int = 0
+    """That this run deleted."""
+
+
+@dataclass
+class Forgetting:
+    """An object key, and what was ingested of its versions."""
+
+    pipeline: Pipeline
+    key: str
+    erasures: list[Erasure]
+    objects: "list[ObjectIdentifierTypeDef]"
+    """Its versions and its delete markers."""
+
+    @property
+    def others(self) -> list[str]:
+        """Other keys with the same bytes, whose rows have to stay."""
+        return sorted({key for erasure in self.erasures for key in erasure.keys} - {self.key})
+
+
+def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
+    """What there is to forget of an object key, for a person to look at first; may be nothing."""
+    objects: list[ObjectIdentifierTypeDef] = []
+    etags: dict[str, None] = {}
+    for page in pipeline.s3.get_paginator("list_object_versions").paginate(Bucket=pipeline.upload_bucket, Prefix=key):
+        of_key = [each for each in page.get("Versions", []) if each["Key"] == key]
+        markers = [each for each in page.get("DeleteMarkers", []) if each["Key"] == key]
+        objects += [{"Key": key, "VersionId": each["VersionId"]} for each in [*of_key, *markers]]
+        etags |= {each["ETag"].strip('"'): None for each in of_key}
+    records = pipeline.files.records_of_key(key)
+    etags |= {record.etag: None for record in records}
+    erasures = [
+        Erasure(pipeline, _owner(pipeline, key, [record for record in records if record.etag == etag]), etag, FORGET)
+        for etag in etags
+    ]
+    for erasure in erasures:
+        erasure.look()
+    return Forgetting(pipeline, key, erasures, objects)
+
+
+def _owner(pipeline: Pipeline, key: str, records: Sequence[FileRecord]) -> Feed:
+    planned = next((record for record in records if record.is_planned), FileRecord())
+    return pipeline.owner_of(key, planned)
+
+
+def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Forgotten:
+    """Delete every version of an object, its rows, its rejected rows and its records; on return nothing is left.
+
+    Rows that another key's upload has as well stay. Raises OwnerNeeded.
+    """
+    pipeline, key, files = forgetting.pipeline, forgetting.key, forgetting.pipeline.files
+    done = Forgotten(versions=len(forgetting.objects))
+    begun: list[datetime] = []
+    for erasure in forgetting.erasures:
+        files.mark_erasing(key, erasure.etag, FORGET)
+        begun.append(erasure.begin())
+    for since, erasure in zip(begun, forgetting.erasures, strict=True):
+        _wait(since, erasure.feed.timeout + CLOCKS, progress)
+        erasure.look()
+        if set(erasure.keys) <= {key} and not any("rows_erased_at" in each.attributes for each in erasure.records):
+            done.rows += erasure.delete_rows(progress)
+            files.mark_rows_erased(key, erasure.etag)
+    _delete_objects(forgetting, progress)
+    for erasure in forgetting.erasures:
+        if set(erasure.keys) <= {key}:
+            erasure.end()
+        else:
+            erasure.cancel()
+    # Last: without the records, nobody would know that something has begun.
+    files.erase_key(key)
+    left = forgetting_of(pipeline, key)
+    if left.objects or left.erasures:
+        raise NotErasable("something of it came back meanwhile: run the command again")
+    return done
+
+
+def _delete_objects(forgetting: Forgetting, progress: Progress) -> None:
+    objects, bucket = forgetting.objects, forgetting.pipeline.upload_bucket
+    for start in range(0, len(objects), MAX_OBJECTS):
+        some = objects[start : start + MAX_OBJECTS]
+        answer = forgetting.pipeline.s3.delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})
+        if errors := answer.get("Errors"):
+            codes = ", ".join(sorted({error.get("Code", "") for error in errors}))
+            raise NotErasable(f"S3 deleted not all versions: {codes}: run the command again")
+        progress(f"{start + len(some):,} versions deleted")
+
+
+def _wait(since: datetime, seconds: float, progress: Progress) -> None:
+    """Wait until the deliveries have ended that began before a time."""
+    while (left := (since + timedelta(seconds=seconds) - datetime.now(UTC)).total_seconds()) > 0:
+        progress(f"{left:.0f} s left for running deliveries")
+        time.sleep(min(left, 1))

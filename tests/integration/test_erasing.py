@@ -1,0 +1,327 @@
+"""Reload and forget: killed, overtaken and repeated anywhere, they end in the tables that they promise."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from itertools import count
+from typing import Any
+
+import pytest
+
+from csv_ingest import clients
+from csv_ingest.configuration import IngestConfig
+from csv_ingest.events import Event, upload_event
+from csv_ingest.model import BeingErased, OwnerNeeded, Tuning
+from ops.audit import audit
+from ops.erasing import NotErasable, erasure_for_reload, forget, forgetting_of, reload
+from ops.pipeline import Pipeline
+from tests.integration.commands import invoke, run
+from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.sweeping import run_sweep
+from tests.integration.world import BOTH_DESTINATIONS, Invocations, World
+
+FILE = "id,name\n" + "".join(f"{n},{n % 9}\n" for n in range(12)) + ",no id\n7,again\n"
+"""Read by `id`, two rows are rejected; read by `name`, another one, and the rows whose name was there before."""
+
+WHOLE = Tuning(batch_rows=25)
+IN_PARTS = Tuning(block_bytes=16, part_lines=5, whole_parts=1, batch_rows=25)
+
+
+EITHER_WAY = [(WHOLE, "die_after"), (IN_PARTS, "die_before")]
+
+
+@pytest.fixture
+def tuning(request: pytest.FixtureRequest) -> Tuning:
+    tuned: Tuning = getattr(request, "param", IN_PARTS)
+    return tuned
+
+
+class Operator:
+    """Somebody who runs commands, and Lambda, which delivers what waits in its queue."""
+
+    def __init__(self, world: World, pipeline: Pipeline, invocations: Invocations) -> None:
+        self.world = world
+        self.pipeline = pipeline
+        self.uploads = invocations
+        self.parts = Invocations(clients.lambda_())
+        self.calls = Calls(pipeline.s3, pipeline.dynamodb, pipeline.lambda_)
+        self.waiting: list[Event] = []
+        self.made = 0
+        """How many calls the last command made."""
+
+    def deliver(self, event: Event) -> None:
+        """Deliver an event, and all that follows from it; what fails waits for its next attempt."""
+        try:
+            self.world.deliver(event)
+        except BeingErased:
+            self.waiting.append(event)
+        self.deliver_all()
+
+    def deliver_all(self) -> None:
+        while self.parts.events:
+            self.world.deliver(self.parts.events.pop(0))
+
+    def retry(self) -> None:
+        events, self.waiting = self.waiting + self.uploads.events, []
+        self.uploads.events.clear()
+        for event in events:
+            self.deliver(event)
+
+    def reload(self, key: str) -> None:
+        self._until_the_owner_has(lambda: reload(erasure_for_reload(self.pipeline, self.pipeline.latest(key))))
+
+    def forget(self, key: str) -> None:
+        self._until_the_owner_has(lambda: forget(forgetting_of(self.pipeline, key)))
+
+    def _until_the_owner_has(self, command: Callable[[], object]) -> None:
+        self.calls.names.clear()
+        try:
+            command()
+        except OwnerNeeded:
+            self.world.default_rows.empty()
+            command()
+        finally:
+            self.made = len(self.calls.names)
+
+    def numbers_of_calls(self) -> Iterator[int]:
+        """1, 2, and so on, as long as the command that is run for a number makes so many calls."""
+        number, made = 1, 1
+        while made >= number:
+            yield number
+            made = self.made
+            number += 1
+        assert number > 10
+
+    def read_by(self, id_column: str) -> None:
+        """Have the settings say by which column files are read."""
+        os.environ["ID_COLUMN"] = id_column
+        for feed in self.pipeline.feeds:
+            feed.__dict__["config"] = IngestConfig.from_environment()
+
+
+@pytest.fixture(autouse=True)
+def _all_have_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.erasing.CLOCKS", 0)
+
+
+@pytest.fixture
+def operator(world: World, pipeline: Pipeline, invocations: Invocations) -> Operator:
+    return Operator(world, pipeline, invocations)
+
+
+def tables_read_by(operator: Operator, id_column: str, *keys: str) -> Any:
+    """The tables that deliveries alone make, by these settings; they are empty again then."""
+    operator.read_by(id_column)
+    for key in keys:
+        operator.deliver(upload_event(operator.pipeline.latest(key)))
+    tables = operator.world.tables()
+    operator.world.empty()
+    return tables
+
+
+@BOTH_DESTINATIONS
+def test_a_reloaded_file_is_read_by_the_settings_of_now(world: World, operator: Operator) -> None:
+    """And so is the other one with the same bytes."""
+    for key in ("a.csv", "b.csv"):
+        world.upload(key, FILE)
+    expected = tables_read_by(operator, "name", "a.csv", "b.csv")
+    before = tables_read_by(operator, "id", "a.csv", "b.csv")
+    assert expected != before
+    operator.read_by("id")
+    for key in ("a.csv", "b.csv"):
+        operator.deliver(upload_event(operator.pipeline.latest(key)))
+    operator.read_by("name")
+    operator.reload("a.csv")
+    assert operator.uploads.keys() == ["a.csv", "b.csv"]
+    operator.retry()
+    assert world.tables() == expected
+    assert audit(operator.pipeline).findings == []
+
+
+def test_a_file_without_content_record_is_reloaded(world: World, operator: Operator) -> None:
+    """As an earlier release left it."""
+    event = world.upload("a.csv", FILE)
+    expected = tables_read_by(operator, "name", "a.csv")
+    operator.read_by("id")
+    operator.deliver(event)
+    [[etag, entry]] = [key for key in world.tables()[1] if key[1] == "#content"]
+    world.dynamodb.delete_item(TableName=world.files_table, Key={"object_key": {"S": etag}, "entry": {"S": entry}})
+    operator.read_by("name")
+    operator.reload("a.csv")
+    operator.retry()
+    assert world.tables() == expected
+
+
+@pytest.mark.parametrize(("tuning", "fault"), EITHER_WAY, indirect=["tuning"])
+def test_a_reload_killed_at_any_call_is_resumed(world: World, operator: Operator, fault: str) -> None:
+    event = world.upload("a.csv", FILE)
+    expected = tables_read_by(operator, "name", "a.csv")
+    for number in operator.numbers_of_calls():
+        world.empty()
+        operator.read_by("id")
+        operator.deliver(event)
+        operator.read_by("name")
+        setattr(operator.calls, fault, number)
+        with suppress(Killed):
+            operator.reload("a.csv")
+        operator.calls.die_before = operator.calls.die_after = None
+        operator.deliver(event)  # Lambda may deliver an event again at any time
+        operator.retry()
+        with suppress(NotErasable):
+            operator.reload("a.csv")
+        operator.retry()
+        assert world.tables() == expected, f"{fault} {number}"
+
+
+@pytest.mark.parametrize(("tuning", "other"), [(IN_PARTS, "a.csv"), (WHOLE, "b.csv")], indirect=["tuning"])
+def test_a_reload_overtaken_at_any_call_loses_no_row(world: World, operator: Operator, other: str) -> None:
+    """By a delivery of the same file, or of a new one with the same bytes."""
+    event = world.upload("a.csv", FILE)
+    overtaking = world.upload(other, FILE)
+    keys = sorted({"a.csv", other})
+    expected = tables_read_by(operator, "name", *keys)
+    for number in operator.numbers_of_calls():
+        world.empty()
+        operator.read_by("id")
+        operator.deliver(event)
+        operator.read_by("name")
+        with between_calls(
+            number, partial(operator.deliver, overtaking), operator.pipeline.s3, operator.pipeline.dynamodb
+        ):
+            operator.reload("a.csv")
+        operator.retry()
+        operator.deliver(overtaking)
+        assert world.tables() == expected, f"overtaken at call {number}"
+        assert audit(operator.pipeline).findings == []
+
+
+@pytest.mark.usefixtures("commanded")
+def test_an_unfinished_reload_is_seen_by_everybody(world: World, operator: Operator) -> None:
+    operator.deliver(world.upload("a.csv", FILE))
+    number = 0
+    while not operator.pipeline.files.record(operator.pipeline.latest("a.csv")).erasing:
+        number += 1
+        operator.calls.die_before = number
+        with suppress(Killed):
+            operator.reload("a.csv")
+        operator.calls.die_before = None
+    swept = run_sweep(world, operator.uploads, age=timedelta(hours=-6))
+    assert (swept.unsettled, swept.delivered) == (1, 0)
+    assert "next: python -m ops reload a.csv" in run("status", "a.csv", code=1)
+    [finding] = audit(operator.pipeline).findings
+    assert "`python -m ops reload` has begun: run it again" in finding.detail
+    new = world.upload("b.csv", FILE)
+    with pytest.raises(BeingErased, match="python -m ops reload"):
+        world.deliver(new)
+    operator.reload("a.csv")
+    operator.retry()
+    assert {finding.key for finding in audit(operator.pipeline).findings} == {"b.csv"}
+    operator.deliver(new)
+    assert audit(operator.pipeline).findings == []
+
+
+@BOTH_DESTINATIONS
+def test_nothing_of_a_forgotten_file_is_left(world: World, operator: Operator) -> None:
+    """Of no version, and of no status."""
+    for content in (FILE, "id,name\n1,1\n", "no header of ours\n", "id,name\n2,2\n"):
+        operator.deliver(world.upload("a.csv", content))
+    world.upload("a.csv", "id,name\n3,3\n")
+    world.s3.delete_object(Bucket=world.bucket, Key="a.csv")
+    world.deliver(world.upload("ab.csv", "id,name\n4,4\n"))
+    kept = world.tables()[0].keys() & {f"{operator.pipeline.latest('ab.csv').etag}#4"}
+    operator.forget("a.csv")
+    assert set(operator.world.tables()[0]) in (kept, set())  # the owner deleted all rows, in PostgreSQL
+    assert {key for key, _ in world.tables()[1]} == {"ab.csv", operator.pipeline.latest("ab.csv").etag}
+    assert list(operator.pipeline.uploads("a.csv")) == []
+
+
+def test_rows_that_another_file_has_stay(world: World, operator: Operator) -> None:
+    for key in ("b.csv", "a.csv"):
+        operator.deliver(world.upload(key, FILE))
+    rows, before = world.tables()
+    operator.forget("a.csv")
+    assert world.tables()[0] == rows
+    assert world.tables()[1] == {key: item for key, item in before.items() if key[0] != "a.csv"}
+    assert audit(operator.pipeline).findings == []
+    operator.forget("b.csv")
+    assert world.tables() == ({}, {})
+
+
+@pytest.mark.parametrize(("tuning", "fault"), EITHER_WAY, indirect=["tuning"])
+def test_a_forget_killed_at_any_call_is_resumed(world: World, operator: Operator, fault: str) -> None:
+    for number in operator.numbers_of_calls():
+        event = world.upload("a.csv", FILE)
+        operator.deliver(event)
+        setattr(operator.calls, fault, number)
+        with suppress(Killed):
+            operator.forget("a.csv")
+        operator.calls.die_before = operator.calls.die_after = None
+        operator.forget("a.csv")
+        assert world.tables() == ({}, {}), f"{fault} {number}"
+        assert list(operator.pipeline.uploads("a.csv")) == []
+
+
+def test_a_forget_overtaken_at_any_call_keeps_the_others(world: World, operator: Operator) -> None:
+    """By a delivery of a new file with the same bytes, whose rows have to be there at the end."""
+    for number in operator.numbers_of_calls():
+        operator.deliver(world.upload("a.csv", FILE))
+        overtaking = world.upload("b.csv", FILE)
+        with between_calls(
+            number, partial(operator.deliver, overtaking), operator.pipeline.s3, operator.pipeline.dynamodb
+        ):
+            operator.forget("a.csv")
+        operator.retry()
+        operator.deliver(overtaking)
+        assert "a.csv" not in repr(world.tables()[1])
+        assert world.file("b.csv")["status"] == "COMPLETE"
+        assert audit(operator.pipeline).findings == [], f"overtaken at call {number}"
+        world.empty()
+
+
+@pytest.mark.parametrize("command", ["reload", "forget"])
+@pytest.mark.usefixtures("commanded")
+def test_nothing_is_done_before_somebody_agrees(world: World, operator: Operator, command: str) -> None:
+    operator.deliver(world.upload("a.csv", FILE))
+    before = world.tables()
+    assert "Go on? [y/N]" in invoke(command, "a.csv", code=1).stderr
+    assert world.tables() == before
+
+
+@pytest.mark.usefixtures("commanded")
+def test_the_commands_say_what_becomes_of_a_file(world: World, operator: Operator) -> None:
+    for key in ("a.csv", "b.csv"):
+        operator.deliver(world.upload(key, FILE))
+    operator.read_by("name")
+    operator.uploads.at_once = operator.deliver
+    done = invoke("reload", "a.csv", "--yes", code=1)
+    assert done.stdout.count("COMPLETE") == 2
+    assert "next: python -m ops rejects b.csv" in done.stdout
+    assert "b.csv has the same bytes and the same rows, and is reloaded with it." in done.stderr
+    assert "id id, delimiter ,, utf-8" in done.stderr
+    assert "id name, delimiter ,, utf-8" in done.stderr
+    assert "b.csv has the same bytes and the same rows: these rows stay" in invoke("forget", "a.csv", code=1).stderr
+    run("forget", "a.csv", "--yes", code=0)
+    out = run("forget", "b.csv", "--yes", code=0)
+    assert "1 version, 11 rows. Looked again: nothing of b.csv is left." in out
+    assert invoke("forget", "b.csv", code=1).stderr.endswith("b.csv: there is nothing of it\n")
+    assert "there is no such upload" in invoke("reload", "b.csv", code=1).stderr
+
+
+@pytest.mark.usefixtures("commanded")
+def test_what_cannot_be_reloaded_is_said(world: World) -> None:
+    world.deliver(world.upload("bad.csv", "no header of ours\n"))
+    assert "it was rejected, and no row of it is stored" in invoke("reload", "bad.csv", code=1).stderr
+    event = world.upload("a.csv", FILE)
+    calls = Calls(*world.engines)
+    for number in count(4):
+        calls.names.clear()
+        calls.die_before = number
+        with suppress(Killed):
+            world.deliver(event)
+        calls.die_before = None
+        if "rows_read" in world.file("a.csv"):
+            break
+    reason = "a.csv has the same content, and is not complete: wait until it is"
+    assert reason in invoke("reload", "a.csv", code=1).stderr
