@@ -1,6 +1,7 @@
 """`python -m stacks` shows the settings that a deployment would have."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import Field
@@ -43,7 +44,8 @@ def _show(setting: Field[Any], values: Mapping[str, Any]) -> None:
         text = type_.to_text(value)
         click.secho(f"{key}={text}", bold=True, nl=False)
         click.echo(f"  (default: {default})" if text != default else "")
-    click.echo(f"    {doc}\n    Allowed: {type_.allowed}.")
+    without_links = re.sub(r"\[(.+?)\]\(.+?\)", r"\1", doc)
+    click.echo(f"    {without_links}\n    Allowed: {type_.allowed}.")
 
 
 def _context_of_files() -> dict[str, Any]:

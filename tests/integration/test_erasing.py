@@ -1,7 +1,9 @@
 """Reload and forget: killed, overtaken and repeated anywhere, they end in the tables that they promise."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -16,7 +18,7 @@ from csv_ingest.events import Event, upload_event
 from csv_ingest.model import BeingErased, OwnerNeeded, Tuning
 from ops.audit import audit
 from ops.erasing import NotErasable, erasure_for_reload, forget, forgetting_of, reload
-from ops.pipeline import Pipeline
+from ops.pipeline import Pipeline, wait_until
 from tests.integration.commands import invoke, run
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.sweeping import run_sweep
@@ -195,6 +197,50 @@ def test_a_reload_overtaken_at_any_call_loses_no_row(world: World, operator: Ope
         operator.deliver(overtaking)
         assert world.tables() == expected, f"overtaken at call {number}"
         assert audit(operator.pipeline).findings == []
+
+
+class Race:
+    """A reload that begins in the middle of a delivery, and goes on when the delivery has ended."""
+
+    def __init__(self, reload_: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._reload = reload_
+        self._begun, self._ended = threading.Event(), threading.Event()
+        self._pool = ThreadPoolExecutor(1)
+        monkeypatch.setattr("ops.erasing._wait", self._wait)
+
+    def begin(self) -> None:
+        self._running = self._pool.submit(self._reload)
+        wait_until(lambda: self._begun.is_set() or self._running.done(), "the reload has begun")
+
+    def end(self) -> None:
+        self._ended.set()
+        with self._pool, suppress(NotErasable):  # nothing was done: the new file was on its way
+            self._running.result()
+
+    def _wait(self, *_: object) -> None:
+        self._begun.set()
+        assert self._ended.wait(60)
+
+
+@pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
+def test_a_delivery_that_runs_is_waited_for(world: World, operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reload begins at each call of a delivery of the same bytes under a new key."""
+    event, new = world.upload("a.csv", FILE), world.upload("b.csv", FILE)
+    expected = tables_read_by(operator, "name", "a.csv", "b.csv")
+    for number in range(1, 12):
+        world.empty()
+        operator.read_by("id")
+        operator.deliver(event)
+        operator.read_by("name")
+        race = Race(partial(operator.reload, "a.csv"), monkeypatch)
+        with between_calls(number, race.begin, world.s3, world.dynamodb):
+            operator.deliver(new)
+        race.end()
+        operator.retry()
+        operator.deliver(new)
+        operator.reload("a.csv")
+        operator.retry()
+        assert world.tables() == expected, f"at call {number}"
 
 
 @pytest.mark.usefixtures("commanded")
