@@ -258,10 +258,17 @@ class TestEndpoints:
 
 def test_the_documented_example_can_be_deployed() -> None:
     page = (PROJECT / "docs" / "settings.md").read_text().partition("\n## PostgreSQL\n")[2]
-    feeds, endpoints = (json.loads(f"{{{block.strip().rstrip(',')}}}") for block in page.split("```")[1:4:2])
+    feeds, stages, endpoints = (json.loads(f"{{{block.strip().rstrip(',')}}}") for block in page.split("```")[1:6:2])
     settings = settings_from_context(feeds | endpoints)
     assert [feed.name for feed in settings.postgresql_feeds] == ["vendors"]
     assert settings.vpc_endpoints
+    del feeds["feeds"]["vendors"]["database_host"]
+    hosts = [
+        feed.database_host
+        for stage in ("dev", "prod")
+        for feed in settings_from_context(feeds | stages | {"stage": stage}).feeds
+    ]
+    assert [host and host.partition(".")[0] for host in hosts] == ["dev", "prod"]
 
 
 def titles(stack: Synthesized) -> set[str]:
