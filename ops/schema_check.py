@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
-from csv_ingest.destinations.postgresql import OWN_COLUMNS, quoted, wrong_columns
+from csv_ingest.destinations.postgresql import OWN_COLUMNS, quoted, quoted_name, wrong_columns
 from csv_ingest.model import Column
 from csv_ingest.postgresql_connection import PostgresqlConnection
 from ops.schema import column_types
@@ -159,7 +159,7 @@ class _Check:
                 yield f"{text}: {self._alter} ADD COLUMN {quoted(name)} {type_}"
         declared = {column.stored_as: column for column in self._declared}
         for column in columns:
-            change = f"{self._alter} ALTER COLUMN {quoted(column.name)}"
+            change = f"{self._alter} ALTER COLUMN {quoted_name(column.name)}"
             if column.name in OWN_COLUMNS:
                 yield from _of_own_column(column, change)
             elif column.name in declared:

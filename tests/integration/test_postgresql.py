@@ -249,9 +249,10 @@ def slow(world: World, postgresql: LocalPostgresql) -> None:
         ({"name": "nothing"}, "3D000.*database_name"),
         ({"ca": ""}, "certificate of 127.0.0.1 is not trusted"),
         ({"host": "localhost.localdomain"}, "connection to localhost.localdomain failed|not trusted"),
+        ({"host": "db..example.com"}, "connection to db..example.com failed: gaierror"),
         ({"port": 9}, "connection to 127.0.0.1 failed: ConnectionRefusedError"),
     ],
-    ids=["user", "database", "authority", "host", "port"],
+    ids=["user", "database", "authority", "host", "no host", "port"],
 )
 def test_a_login_that_fails_says_what_to_look_at(world: World, changes: dict[str, Any], message: str) -> None:
     event = world.upload("a.csv", FILE)

@@ -192,6 +192,17 @@ def test_columns_of_others_are_no_problem(owner: Owner) -> None:
     run("schema", "--check", code=0)
 
 
+def test_columns_of_others_have_any_names(owner: Owner, world: World) -> None:
+    owner('ALTER TABLE T ADD "Preis.netto" text, ADD "a""b:c" text')
+    for key in ("vendors/a.csv", "vendors/b.csv"):  # the second one reads what the first one wrote
+        world.deliver(world.upload(key, "id,Preis,nr\n1,5.50,1\n"))
+    run("audit", code=0)
+    owner("TRUNCATE T")
+    owner('ALTER TABLE T ALTER "a""b:c" SET NOT NULL')
+    owner(only_problem().partition("will have one: ")[2])
+    run("schema", "--check", code=0)
+
+
 @pytest.mark.parametrize(
     ("superfluous", "warning"),
     [
@@ -256,6 +267,11 @@ class TestLogin:
         secret = json.loads(pipeline.feed_named("vendors").config.database)["secret"]
         boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=content)
         assert error() == f"the secret {secret} is no JSON object with a password\n"
+
+    def test_a_password_that_scram_refuses_is_named(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
+        secret = json.loads(pipeline.feed_named("vendors").config.database)["secret"]
+        boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString='{"password": "hunter2\\u0007"}')
+        assert error().startswith("the login failed: is the password that of the user, and of printable characters?")
 
     def test_a_secret_that_is_gone_is_named(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
         gone = "arn:aws:secretsmanager:us-east-1:000000000000:secret:gone"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from decimal import Decimal
+from typing import cast
 from urllib.parse import parse_qsl
 
 import boto3
@@ -11,8 +12,9 @@ import pytest
 from csv_ingest import postgresql_connection
 from csv_ingest.configuration import Database
 from csv_ingest.deadline import Deadline
+from csv_ingest.destinations.duplicates import Verdict, resolve
 from csv_ingest.destinations.postgresql import MAX_KEY, PostgresqlDestination
-from csv_ingest.model import Column, Row
+from csv_ingest.model import Column, Row, StoredRow, TableAltered
 from csv_ingest.postgresql_connection import AUTHORITIES, PostgresqlConnection, iam_token
 from local.processes import PROJECT
 
@@ -70,3 +72,37 @@ def test_an_integer_of_more_than_64_bits_is_refused(
 def test_the_longest_id_is_stored(destination: PostgresqlDestination, excess: int) -> None:
     id_ = "é" * ((MAX_KEY - 33) // 2) + "x" * ((MAX_KEY - 33) % 2 + excess)
     assert bool(destination.refusal("e" * 32, Row(2, id_, "{}"))) == bool(excess)
+
+
+class Answers:
+    """A connection that answers with some rows, after it was asked for the columns of the table."""
+
+    def __init__(self, *rows: list[object]) -> None:
+        own = [["etag", "text"], ["id", "text"], ["line", "bigint"], ["data", "json"], ["price", "numeric"]]
+        self.answers = [[[*column, "UTF8"] for column in own], [*rows]]
+
+    def read(self, _sql: str, **_parameters: str) -> list[list[object]]:
+        return self.answers.pop(0)
+
+
+def fetched(row: list[object], id_: str) -> StoredRow:
+    connection = cast("PostgresqlConnection", Answers(row))
+    return PostgresqlDestination(connection, "vendors", COLUMNS[1:]).fetch("e", [Row(2, id_, "{}")])[0]
+
+
+def test_an_id_found_under_another_is_not_named() -> None:
+    """As by a collation that takes both for equal."""
+    with pytest.raises(TableAltered, match="COLLATE") as raised:
+        fetched(["e", "SECRET", 2, "{}", None], "secret")
+    assert "secret" not in str(raised.value).lower()
+
+
+@pytest.mark.parametrize("text", ["9" * 5_000, "0." + "0" * 5_000 + "1", "NaN", "-Infinity"])
+def test_a_number_of_no_file_is_another_value(text: str) -> None:
+    row = Row(2, "1", "{}", {"price": Decimal(9)})
+    assert resolve(row, fetched(["e", "1", 2, "{}", text], "1"), earlier_lines_stored=True) is Verdict.ALTERED
+
+
+@pytest.mark.parametrize("text", ["9" * 38 + "0" * 88, "0." + "0" * 92 + "9" * 38, "-1.50"])
+def test_every_number_of_a_file_is_read_back(text: str) -> None:
+    assert fetched(["e", "1", 2, "{}", text], "1").values["price"] == Decimal(text)

@@ -39,6 +39,11 @@ TYPES = {
 }
 """What holds the values of a declared column exactly, by its type. A numeric with a precision would round."""
 
+_MAX_CHARACTERS = 300
+"""In a number of a file, which has at most 38 digits, between the 125th before the point and the 130th after it."""
+
+_NO_NUMBER = Decimal("NaN")
+
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
 _COLUMNS_OF_TABLE = """SELECT attname::text, format_type(atttypid, atttypmod), current_setting('server_encoding')
@@ -107,6 +112,8 @@ class PostgresqlDestination:
         if missing := len(rows) - len(found):
             were = "row was" if missing == 1 else "rows were"
             raise TableAltered(f"{missing:,} {were} deleted during ingestion: run `python -m ops audit --repair`")
+        if not all(row.id in found for row in rows):  # not a KeyError, which would name an id
+            raise TableAltered('an id was found under another one: the columns etag and id have to have COLLATE "C"')
         return [found[row.id] for row in rows]
 
     def replace_later_line(self, etag: str, row: Row) -> None:
@@ -149,15 +156,18 @@ class PostgresqlDestination:
                 if other := {encoding for *_, encoding in rows} - {"UTF8"}:
                     raise RowsNotWritten(f"the database has the encoding {other.pop()}: create a database with UTF8")
                 if wrong := wrong_columns(found, self._declared):
-                    there = f"{self._name}: {'; '.join(wrong.values())}" if found else f"there is no table {self._name}"
-                    raise RowsNotWritten(f"{there}: run the statements that `python -m ops schema` prints")
+                    if not found:
+                        create = "run the statements that `python -m ops schema` prints"
+                        raise RowsNotWritten(f"there is no table {self._name}: {create}")
+                    mend = "`python -m ops schema --check` says what to run"
+                    raise RowsNotWritten(f"{self._name}: {'; '.join(wrong.values())}: {mend}")
                 self._found = found
         return self._found
 
     def _reading(self) -> tuple[str, Callable[[Sequence[Any]], StoredRow]]:
         """What to select of the table, named `t`, and the function that makes a row of what was selected."""
         more = [(name, type_) for name, type_ in self._types.items() if name not in OWN_COLUMNS]
-        expressions = [_readable(f"t.{quoted(name)}", type_) for name, type_ in more]
+        expressions = [_readable(f"t.{quoted_name(name)}", type_) for name, type_ in more]
         readers = [(name, _VALUES.get(type_, str)) for name, type_ in more]
 
         def stored(found: Sequence[Any]) -> StoredRow:
@@ -202,8 +212,13 @@ def wrong_columns(found: Mapping[str, str], declared: Sequence[Column]) -> dict[
 
 
 def quoted(name: str) -> str:
-    """The name of a column, or of a table in a schema, as SQL has it."""
-    return ".".join(f'"{part}"' for part in name.split("."))
+    """The name of a declared column, or of a table that may be in a schema, as SQL has it."""
+    return ".".join(map(quoted_name, name.split(".")))
+
+
+def quoted_name(name: str) -> str:
+    """A name that somebody else chose, as SQL has it: a dot in it separates nothing."""
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 def _to_json(rows: Sequence[Row]) -> str:
@@ -237,7 +252,8 @@ def _readable(column: str, type_: str) -> str:
 
 
 def _number(text: str) -> Value:
-    number = Decimal(text)
+    """A number that a file can have; otherwise the text, so that nobody calculates with what others have put there."""
+    number = Decimal(text) if len(text) <= _MAX_CHARACTERS else _NO_NUMBER
     return number if number.is_finite() else text
 
 
