@@ -79,7 +79,7 @@ class Answers:
 
     def __init__(self, *rows: list[object]) -> None:
         own = [["etag", "text"], ["id", "text"], ["line", "bigint"], ["data", "json"], ["price", "numeric"]]
-        self.answers = [[[*column, "UTF8"] for column in own], [*rows]]
+        self.answers: list[list[list[object]]] = [[[*column, "UTF8"] for column in own], [*rows]]
 
     def read(self, _sql: str, **_parameters: str) -> list[list[object]]:
         return self.answers.pop(0)
