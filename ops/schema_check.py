@@ -11,7 +11,7 @@ from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.postgresql import OWN_COLUMNS, quoted, quoted_name, wrong_columns
 from csv_ingest.model import Column
 from csv_ingest.postgresql_connection import PostgresqlConnection
-from ops.schema import column_types
+from ops.schema import STATEMENT_TIMEOUT, column_types
 
 SECONDS = 10
 """How long a look takes at most. A delivery waits longer for a database that does not answer; a person need not."""
@@ -19,7 +19,9 @@ SECONDS = 10
 _KEY = ["etag", "id"]
 
 _SESSION = """SELECT current_user::text, current_setting('server_encoding'), current_setting('synchronous_commit'),
-    current_setting('transaction_read_only') = 'on', rolsuper FROM pg_roles WHERE rolname = current_user"""
+    current_setting('transaction_read_only') = 'on', rolsuper,
+    (SELECT setting::bigint FROM pg_settings WHERE name = 'statement_timeout')
+    FROM pg_roles WHERE rolname = current_user"""
 
 # By the catalog, because to_regclass fails for a schema that the role may not use.
 _TABLE = """SELECT pg_class.oid::text AS oid, relkind::text AS kind, relpersistence = 'u' AS is_unlogged,
@@ -43,6 +45,9 @@ _PRIMARY_KEY = """SELECT attname::text FROM pg_index
     CROSS JOIN unnest(indkey::smallint[]) WITH ORDINALITY AS part(number, place)
     JOIN pg_attribute ON attrelid = indrelid AND attnum = number
     WHERE indrelid = :table ::oid AND indisprimary AND indimmediate AND place <= indnkeyatts ORDER BY place"""
+
+_CHILDREN = """SELECT inhrelid::regclass::text FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = :table ::oid AND NOT relispartition ORDER BY 1"""
 
 # tgtype has 4 for INSERT and 16 for UPDATE; what is enabled is O or A.
 # https://www.postgresql.org/docs/current/catalog-pg-trigger.html
@@ -121,9 +126,14 @@ class _Check:
         self._alter = f"ALTER TABLE {self._table}"
 
     def run(self) -> CheckedSchema:
-        [[user, encoding, synchronous_commit, is_read_only, is_superuser]] = self._connection.read(_SESSION)
+        [[user, encoding, synchronous_commit, is_read_only, is_superuser, timeout]] = self._connection.read(_SESSION)
         role = f'"{user}"'  # a dot in it separates nothing
         problems = list(_of_session(role, encoding, synchronous_commit, is_read_only=is_read_only))
+        if not 0 < timeout <= STATEMENT_TIMEOUT * 1_000:  # milliseconds; 0 is none
+            problems.append(
+                "a statement can go on long after its delivery, and store rows that `forget` has deleted: "
+                f"ALTER ROLE {role} SET statement_timeout = '{STATEMENT_TIMEOUT}s'"
+            )
         schema, _, name = self._name.rpartition(".")
         found = self._connection.read(_TABLE, schema=schema, name=name)
         if not found:
@@ -140,6 +150,7 @@ class _Check:
         problems += self._of_columns(columns)
         problems += self._of_key(table)
         problems += self._of_hindrances(table)
+        problems += self._of_children(table)
         problems += self._of_privileges(table, role, schema)
         return CheckedSchema(problems, list(self._warnings(table, role, is_superuser=is_superuser)))
 
@@ -184,6 +195,13 @@ class _Check:
                 "rule": f"DROP RULE {name} ON {self._table}",
             }[kind]
             yield f"{kind} {name} can refuse or change rows, so that their files are never complete: {remove}"
+
+    def _of_children(self, table: _Table) -> Iterator[str]:
+        for (name,) in self._connection.read(_CHILDREN, table=table.oid):
+            yield (
+                f"the rows of {name}, which inherits, are seen as rows of the table, and can be there twice: "
+                f"ALTER TABLE {name} NO INHERIT {self._table}"
+            )
 
     def _of_privileges(self, table: _Table, role: str, schema: str) -> Iterator[str]:
         if not table.is_usable:

@@ -129,6 +129,9 @@ def test_a_feed_with_dynamodb_has_no_schema(pipeline: Pipeline) -> None:
         ("ALTER TABLE T SET UNLOGGED", "a crash of the server empties the table, which is unlogged"),
         ("ALTER TABLE T ENABLE ROW LEVEL SECURITY", "row-level security can hide rows"),
         ("REVOKE INSERT, UPDATE ON T FROM csv_ingest", "the role may not INSERT, UPDATE"),
+        ("CREATE TABLE T_old () INHERITS (T)", "the rows of "),
+        ("ALTER ROLE csv_ingest RESET statement_timeout", "a statement can go on long after its delivery"),
+        ("ALTER ROLE csv_ingest SET statement_timeout = '16s'", "a statement can go on long after its delivery"),
         ("ALTER ROLE csv_ingest SET synchronous_commit = off", "a crash of the server loses rows that were confirmed"),
     ],
 )
