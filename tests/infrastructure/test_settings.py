@@ -61,6 +61,16 @@ def of_one_feed(*, stage: str = "dev", **settings: Any) -> Settings:
         ("permissions_boundary", BOUNDARY, BOUNDARY),
         ("tags", "team=orders, cost centre=4/2", (("team", "orders"), ("cost centre", "4/2"))),
         ("tags", {"team": "orders", "empty": ""}, (("team", "orders"), ("empty", ""))),
+    ],
+)
+def test_a_setting_comes_from_command_line_or_cdk_json(key: str, given: Any, meant: Any) -> None:
+    expected = replace(Settings(), **{key: meant}) if key in DEPLOYMENT_SETTINGS else of_one_feed(**{key: meant})
+    assert settings_from_context({key: given}) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "meant"),
+    [
         ("database_host", "db.example.internal", "db.example.internal"),
         ("database_port", "5433", 5433),
         ("database_name", "ERP-2", "ERP-2"),
@@ -76,9 +86,9 @@ def of_one_feed(*, stage: str = "dev", **settings: Any) -> Settings:
         ("security_groups", ["sg-0a1b2c3d"], ("sg-0a1b2c3d",)),
     ],
 )
-def test_a_setting_comes_from_command_line_or_cdk_json(key: str, given: Any, meant: Any) -> None:
-    expected = replace(Settings(), **{key: meant}) if key in DEPLOYMENT_SETTINGS else of_one_feed(**{key: meant})
-    assert settings_from_context({key: given}) == expected
+def test_a_setting_of_postgresql_holds_for_all_feeds(key: str, given: Any, meant: Any) -> None:
+    [feed] = settings_from_context({"feeds": {"orders": {}}, key: given}).feeds
+    assert getattr(feed, key) == meant
 
 
 @pytest.mark.parametrize(
