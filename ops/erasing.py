@@ -20,6 +20,7 @@ from csv_ingest.ledger import COMPLETE, PROCESSING, REJECTED, FileRecord
 from csv_ingest.model import FileFormat, ObjectVersion, Row
 from ops.feed import Feed
 from ops.pipeline import NOT_THERE, Pipeline
+from ops.schema import STATEMENT_TIMEOUT
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -64,6 +65,12 @@ class Erasure:
     def begin(self) -> datetime:
         """Have no delivery begin to store these rows; returns since when that is so."""
         return self.pipeline.files.begin_erasing(self.etag, self.feed.name, self.command)
+
+    def wait(self, since: datetime, progress: Progress) -> None:
+        """Wait until nothing is stored any more by the deliveries that had begun at a time."""
+        # The server does not notice that a delivery has ended: the last statement goes on.
+        last_statement = STATEMENT_TIMEOUT if self.feed.config.postgresql else 0
+        _wait(since, self.feed.timeout + CLOCKS + last_statement, progress)
 
     def cancel(self) -> None:
         """Let deliveries store these rows again."""
@@ -136,7 +143,7 @@ def reload(erasure: Erasure, *, progress: Progress = lambda _: None) -> list[Obj
     Deliveries that come meanwhile fail, and are retried. Raises OwnerNeeded, or NotErasable if nothing was done yet.
     """
     pipeline, files = erasure.pipeline, erasure.pipeline.files
-    _wait(erasure.begin(), erasure.feed.timeout + CLOCKS, progress)
+    erasure.wait(erasure.begin(), progress)
     erasure.look()
     try:
         _refuse_busy(erasure)
@@ -237,7 +244,7 @@ def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Fo
         files.mark_erasing(key, erasure.etag, FORGET)
         begun.append(erasure.begin())
     for since, erasure in zip(begun, forgetting.erasures, strict=True):
-        _wait(since, erasure.feed.timeout + CLOCKS, progress)
+        erasure.wait(since, progress)
         erasure.look()
         if set(erasure.keys) <= {key} and not any("rows_erased_at" in each.attributes for each in erasure.records):
             done.rows += erasure.delete_rows(progress)

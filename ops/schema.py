@@ -3,6 +3,9 @@
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.destinations.postgresql import OWN_COLUMNS, TYPES, quoted
 
+STATEMENT_TIMEOUT = 15
+"""Seconds after which the server ends a statement, also one whose delivery has ended: the role's statement_timeout."""
+
 
 def statements(config: IngestConfig, *, password: str | None = None) -> list[str]:
     r"""The SQL that creates the table and the role of a feed; each statement can be run again.
@@ -24,7 +27,7 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
         *([f"ALTER ROLE {user} PASSWORD '{literal}'"] if password else []),
         # What was confirmed has to outlive a crash of the server, and no statement a delivery.
         f"ALTER ROLE {user} SET synchronous_commit = on",
-        f"ALTER ROLE {user} SET statement_timeout = '15s'",
+        f"ALTER ROLE {user} SET statement_timeout = '{STATEMENT_TIMEOUT}s'",
         *([f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {user}"] if schema else []),
         f"GRANT SELECT, INSERT, UPDATE ON {table} TO {user}",
     ]

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
-from csv_ingest.destinations.postgresql import OWN_COLUMNS, quoted, wrong_columns
+from csv_ingest.destinations.postgresql import OWN_COLUMNS, quoted, quoted_name, wrong_columns
 from csv_ingest.model import Column
 from csv_ingest.postgresql_connection import PostgresqlConnection
-from ops.schema import column_types
+from ops.schema import STATEMENT_TIMEOUT, column_types
 
 SECONDS = 10
 """How long a look takes at most. A delivery waits longer for a database that does not answer; a person need not."""
@@ -19,8 +19,9 @@ SECONDS = 10
 _KEY = ["etag", "id"]
 
 _SESSION = """SELECT current_user::text, current_setting('server_encoding'), current_setting('synchronous_commit'),
-    current_setting('statement_timeout') = '0',
-    current_setting('transaction_read_only') = 'on', rolsuper FROM pg_roles WHERE rolname = current_user"""
+    current_setting('transaction_read_only') = 'on', rolsuper,
+    (SELECT setting::bigint FROM pg_settings WHERE name = 'statement_timeout')
+    FROM pg_roles WHERE rolname = current_user"""
 
 # By the catalog, because to_regclass fails for a schema that the role may not use.
 _TABLE = """SELECT pg_class.oid::text AS oid, relkind::text AS kind, relpersistence = 'u' AS is_unlogged,
@@ -44,6 +45,9 @@ _PRIMARY_KEY = """SELECT attname::text FROM pg_index
     CROSS JOIN unnest(indkey::smallint[]) WITH ORDINALITY AS part(number, place)
     JOIN pg_attribute ON attrelid = indrelid AND attnum = number
     WHERE indrelid = :table ::oid AND indisprimary AND indimmediate AND place <= indnkeyatts ORDER BY place"""
+
+_CHILDREN = """SELECT inhrelid::regclass::text FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = :table ::oid AND NOT relispartition ORDER BY 1"""
 
 # tgtype has 4 for INSERT and 16 for UPDATE; what is enabled is O or A.
 # https://www.postgresql.org/docs/current/catalog-pg-trigger.html
@@ -122,11 +126,14 @@ class _Check:
         self._alter = f"ALTER TABLE {self._table}"
 
     def run(self) -> CheckedSchema:
-        [[user, encoding, synchronous_commit, has_no_timeout, is_read_only, is_superuser]] = self._connection.read(
-            _SESSION
-        )
+        [[user, encoding, synchronous_commit, is_read_only, is_superuser, timeout]] = self._connection.read(_SESSION)
         role = f'"{user}"'  # a dot in it separates nothing
         problems = list(_of_session(role, encoding, synchronous_commit, is_read_only=is_read_only))
+        if not 0 < timeout <= STATEMENT_TIMEOUT * 1_000:  # milliseconds; 0 is none
+            problems.append(
+                "a statement can go on long after its delivery, and store rows that `forget` has deleted: "
+                f"ALTER ROLE {role} SET statement_timeout = '{STATEMENT_TIMEOUT}s'"
+            )
         schema, _, name = self._name.rpartition(".")
         found = self._connection.read(_TABLE, schema=schema, name=name)
         if not found:
@@ -143,12 +150,9 @@ class _Check:
         problems += self._of_columns(columns)
         problems += self._of_key(table)
         problems += self._of_hindrances(table)
+        problems += self._of_children(table)
         problems += self._of_privileges(table, role, schema)
-        warnings = [
-            *_of_timeout(role, has_none=has_no_timeout),
-            *self._warnings(table, role, is_superuser=is_superuser),
-        ]
-        return CheckedSchema(problems, warnings)
+        return CheckedSchema(problems, list(self._warnings(table, role, is_superuser=is_superuser)))
 
     def _of_table(self, table: _Table) -> Iterator[str]:
         if table.is_unlogged:
@@ -166,7 +170,7 @@ class _Check:
                 yield f"{text}: {self._alter} ADD COLUMN {quoted(name)} {type_}"
         declared = {column.stored_as: column for column in self._declared}
         for column in columns:
-            change = f"{self._alter} ALTER COLUMN {quoted(column.name)}"
+            change = f"{self._alter} ALTER COLUMN {quoted_name(column.name)}"
             if column.name in OWN_COLUMNS:
                 yield from _of_own_column(column, change)
             elif column.name in declared:
@@ -191,6 +195,13 @@ class _Check:
                 "rule": f"DROP RULE {name} ON {self._table}",
             }[kind]
             yield f"{kind} {name} can refuse or change rows, so that their files are never complete: {remove}"
+
+    def _of_children(self, table: _Table) -> Iterator[str]:
+        for (name,) in self._connection.read(_CHILDREN, table=table.oid):
+            yield (
+                f"the rows of {name}, which inherits, are seen as rows of the table, and can be there twice: "
+                f"ALTER TABLE {name} NO INHERIT {self._table}"
+            )
 
     def _of_privileges(self, table: _Table, role: str, schema: str) -> Iterator[str]:
         if not table.is_usable:
@@ -234,11 +245,6 @@ def _of_declared_column(column: _Column, declaration: Column, change: str) -> It
 def _of_generated_column(column: _Column) -> Iterator[str]:
     if column.is_generated:
         yield f"column {column.name} is generated by the server: make it an ordinary column"
-
-
-def _of_timeout(role: str, *, has_none: bool) -> Iterator[str]:
-    if has_none:
-        yield f"a statement can wait for a lock for ever: ALTER ROLE {role} SET statement_timeout = '15s'"
 
 
 def _of_session(role: str, encoding: str, synchronous_commit: str, *, is_read_only: bool) -> Iterator[str]:

@@ -11,6 +11,7 @@ MAX_CERTIFICATE_BYTES = 2_000
 """Of the 4 KB of the function's environment."""
 
 _IDENTIFIER = r"[a-z_][a-z0-9_]{0,62}"
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _PEM = re.compile(r"(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n?)+")
 
 
@@ -40,7 +41,7 @@ def _parse_certificates(text: str) -> str:
 
 
 DESTINATION = matching(f"dynamodb|{POSTGRESQL}", f"dynamodb, or {POSTGRESQL}")
-HOST = matching(r"(?!none$)[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", "the name of a host, in lower case")
+HOST = matching(rf"(?!none$)(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", "the name of a host, in lower case")
 DATABASE_NAME = matching(r"(?!none$)[A-Za-z_][A-Za-z0-9_-]{0,62}", "a name of letters, digits, _ and -")
 DATABASE_USER = matching(r"(?!none$)[A-Za-z_][A-Za-z0-9_.-]{0,62}", "a name of letters, digits, _ . and -")
 TABLE = matching(
@@ -52,7 +53,7 @@ RESOURCE_ID = matching(
     "a resource id: db-ABCDEFGHIJ0123456789, cluster-... or prx-..., which is not the identifier",
 )
 SECRET_ARN = matching(
-    r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}",
+    r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@!-]+-[A-Za-z0-9]{6}",
     "the whole ARN of a secret, with the six characters at its end",
 )
 CERTIFICATES = SettingType(

@@ -26,7 +26,7 @@ def problems(settings: Settings) -> Iterator[str]:
         where = f"feeds.{feed.name}." if settings.names_feeds else ""
         yield from (_of_postgresql if feed.is_postgresql else _of_dynamodb)(feed, where)
     for first, second in itertools.combinations(settings.postgresql_feeds, 2):
-        if _place(first) == _place(second):
+        if _places(first) & _places(second):
             yield (
                 f"feeds {first.name} and {second.name}: both have the table {second.database_table} of "
                 f"{second.database_name} on {second.database_host}: give each feed a table of its own"
@@ -56,7 +56,11 @@ def _of_postgresql(feed: FeedSettings, where: str) -> Iterator[str]:
 
 
 def _of_dynamodb(feed: FeedSettings, where: str) -> Iterator[str]:
-    given = [where + name for name in _ONLY_POSTGRESQL if name in feed.own and getattr(feed, name) not in _NOT_SET]
+    # For several feeds, what is given outside of `feeds` is that of the others.
+    own = (
+        feed.own if where else {name for name in _ONLY_POSTGRESQL if getattr(feed, name) != getattr(FeedSettings, name)}
+    )
+    given = [where + name for name in _ONLY_POSTGRESQL if name in own and getattr(feed, name) not in _NOT_SET]
     if given:
         yield f"{', '.join(given)}: only a PostgreSQL feed uses it: set {where}destination=postgresql, or remove it"
 
@@ -68,6 +72,11 @@ def _of_endpoints(settings: Settings) -> Iterator[str]:
         yield "vpc_endpoints: only PostgreSQL feeds need endpoints, and there is no such feed: remove it"
 
 
-def _place(feed: FeedSettings) -> tuple[str | None, str | None, str]:
-    """What identifies a table, which is in the schema `public` unless it says otherwise."""
-    return feed.database_host, feed.database_name, (feed.database_table or "").removeprefix("public.")
+def _places(feed: FeedSettings) -> set[tuple[str, str | None, str]]:
+    """What identifies a table, which is in the schema `public` unless it says otherwise.
+
+    A cluster has several hosts, and one resource id.
+    """
+    table = (feed.database_table or "").removeprefix("public.")
+    servers = (feed.database_host, feed.database_resource_id)
+    return {(server, feed.database_name, table) for server in servers if server}

@@ -21,6 +21,7 @@ from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection, PreparedStatement
+from scramp import ScramException
 
 from csv_ingest import clients
 from csv_ingest.configuration import Database
@@ -35,7 +36,8 @@ PATIENCE = 60
 """Seconds in which a connection is tried again and again. An invocation usually ends earlier, by its deadline."""
 
 AUTHORITIES = Path(__file__).with_name("rds-authorities.pem")
-"""The authorities of RDS in all regions, and Amazon's own for RDS Proxy; none of them expires before 2037.
+"""The authorities of RDS in most regions, and Amazon's own for RDS Proxy; none of them expires before 2037.
+docs/settings.md names the regions that are missing.
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html"""
 
 _TLS_REQUEST = bytes.fromhex("0000000804d2162f")
@@ -47,13 +49,17 @@ deadlocks; resources; locks; shutdown. https://www.postgresql.org/docs/current/e
 
 CHECK = "`python -m ops schema --check` says what to do"
 
+_NO_POOLER = "is there a pooler before the server? it has to keep one connection for each session"
+
 _ADVICE = {
     "28": "the login was refused: see `cannot log in` in docs/runbook.md",
     "3D000": "there is no such database: see database_name",
+    "26000": _NO_POOLER,
     "3F000": f"there is no such schema: {CHECK}",
     "42P01": f"there is no such table: {CHECK}",
+    "42P05": _NO_POOLER,
     "42P10": f"the primary key is missing: {CHECK}",
-    "42703": f"a column is missing: {CHECK}",
+    "42703": "a column is missing, of today's settings or of those by which the file was begun: add it to the table",
     "42501": f"a privilege is missing: {CHECK}",
     "23": f"the table refuses a row: {CHECK}",
     "25006": "the database is read-only: database_host has to be the endpoint of the writer",
@@ -164,9 +170,12 @@ class PostgresqlConnection:
         try:
             password = password_of(self._database)
             return _Session(self._database, self._address, password, end=self._end_after(CONNECT_SECONDS))
-        except Exception:  # whatever it was, somebody has to be told; raised again
+        except Exception as error:  # whatever it was, somebody has to be told; raised again
             if self._deadline.seconds_left() > 0:
                 self._on_failed_connection()
+            if isinstance(error, ScramException):
+                refused = "the login failed: is the password that of the user, and of printable characters?"
+                raise ItemsNotRead(f"{refused} see `cannot log in` in docs/runbook.md") from None
             raise
 
 
@@ -220,7 +229,10 @@ def _seconds_until(end: float) -> float:
 
 def _encrypted(database: Database, address: tuple[str, int], *, end: float) -> ssl.SSLSocket:
     """Connect and begin TLS; the certificate has to be the host's, whatever the address. Raises OSError."""
-    plain = socket.create_connection(address, timeout=_seconds_until(end))
+    try:
+        plain = socket.create_connection(address, timeout=_seconds_until(end))
+    except UnicodeError:  # an empty part of a name, or one of more than 63 characters
+        raise socket.gaierror from None
     try:
         # Otherwise a short statement waits for the acknowledgement of the one before.
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

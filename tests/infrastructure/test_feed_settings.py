@@ -234,6 +234,9 @@ class TestPostgresql:
         text = message(feeds={"orders": ORDERS | {name: POSTGRESQL[name]}})
         assert text.startswith(f"feeds.orders.{name}: only a PostgreSQL feed uses it: set feeds.orders.destination=")
         assert feeds_of(feeds={"orders": ORDERS}, **{name: POSTGRESQL[name]})
+        assert message(**{name: POSTGRESQL[name]}).startswith(
+            f"{name}: only a PostgreSQL feed uses it: set destination="
+        )
 
     @pytest.mark.parametrize("table", ["vendors", "public.vendors"])
     def test_has_a_table_of_its_own(self, table: str) -> None:
@@ -241,6 +244,8 @@ class TestPostgresql:
         text = message(feeds={"vendors": IN_POSTGRESQL, "b": other})
         assert text.startswith(f"feeds vendors and b: both have the table {table} of erp on vendors.cluster-")
         assert feeds_of(feeds={"vendors": IN_POSTGRESQL, "b": other | {"database_name": "other"}})
+        through_another_host = other | {"database_host": "vendors-1.abcdefghijkl.eu-central-1.rds.amazonaws.com"}
+        assert message(feeds={"vendors": IN_POSTGRESQL, "b": through_another_host}).startswith("feeds vendors and b: ")
 
     @pytest.mark.parametrize("name", sorted(postgresql.RESERVED))
     def test_stores_no_column_under_a_taken_name(self, name: str) -> None:

@@ -18,6 +18,9 @@ from tests.infrastructure.conftest import CERTIFICATE, SECRET_ARN
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Boundary"
 
+OF_RDS = SECRET_ARN.replace("vendors", "rds!cluster-0a1b2c3d-1111-2222-3333-444455556666")
+"""The secret that RDS makes and rotates by itself."""
+
 
 def of_one_feed(*, stage: str = "dev", **settings: Any) -> Settings:
     """The settings of a deployment without `feeds`, with some settings of its one feed."""
@@ -60,6 +63,16 @@ def of_one_feed(*, stage: str = "dev", **settings: Any) -> Settings:
         ("permissions_boundary", BOUNDARY, BOUNDARY),
         ("tags", "team=orders, cost centre=4/2", (("team", "orders"), ("cost centre", "4/2"))),
         ("tags", {"team": "orders", "empty": ""}, (("team", "orders"), ("empty", ""))),
+    ],
+)
+def test_a_setting_comes_from_command_line_or_cdk_json(key: str, given: Any, meant: Any) -> None:
+    expected = replace(Settings(), **{key: meant}) if key in DEPLOYMENT_SETTINGS else of_one_feed(**{key: meant})
+    assert settings_from_context({key: given}) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "meant"),
+    [
         ("database_host", "db.example.internal", "db.example.internal"),
         ("database_port", "5433", 5433),
         ("database_name", "ERP-2", "ERP-2"),
@@ -68,15 +81,16 @@ def of_one_feed(*, stage: str = "dev", **settings: Any) -> Settings:
         ("database_resource_id", "db-ABCDEFGHIJKL01234", "db-ABCDEFGHIJKL01234"),
         ("database_resource_id", "prx-0a1b2c3d4e5f60718", "prx-0a1b2c3d4e5f60718"),
         ("database_secret", SECRET_ARN, SECRET_ARN),
+        ("database_secret", OF_RDS, OF_RDS),
         ("database_ca", CERTIFICATE, CERTIFICATE.strip()),
         ("database_ca", CERTIFICATE.replace("\n", "\r\n") * 2, (CERTIFICATE * 2).strip()),
         ("subnets", "subnet-0a1b2c3d, subnet-0a1b2c3d4e5f60718", ("subnet-0a1b2c3d", "subnet-0a1b2c3d4e5f60718")),
         ("security_groups", ["sg-0a1b2c3d"], ("sg-0a1b2c3d",)),
     ],
 )
-def test_a_setting_comes_from_command_line_or_cdk_json(key: str, given: Any, meant: Any) -> None:
-    expected = replace(Settings(), **{key: meant}) if key in DEPLOYMENT_SETTINGS else of_one_feed(**{key: meant})
-    assert settings_from_context({key: given}) == expected
+def test_a_setting_of_postgresql_holds_for_all_feeds(key: str, given: Any, meant: Any) -> None:
+    [feed] = settings_from_context({"feeds": {"orders": {}}, key: given}).feeds
+    assert getattr(feed, key) == meant
 
 
 @pytest.mark.parametrize(
@@ -144,6 +158,9 @@ def test_a_setting_comes_from_command_line_or_cdk_json(key: str, given: Any, mea
         ("destination", None),
         ("database_host", "https://db.example.com"),
         ("database_host", "db.example.com:5432"),
+        ("database_host", "db..example.com"),
+        ("database_host", "db-.example.com"),
+        ("database_host", f"{'a' * 64}.example.com"),
         ("database_port", "0"),
         ("database_port", "65536"),
         ("database_name", "a/b"),

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,14 +16,15 @@ import pytest
 from csv_ingest import clients
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.events import Event, upload_event
-from csv_ingest.model import BeingErased, OwnerNeeded, Tuning
+from csv_ingest.model import BeingErased, OutOfTime, OwnerNeeded, Tuning
+from local.postgresql import LocalPostgresql
 from ops.audit import audit
 from ops.erasing import NotErasable, erasure_for_reload, forget, forgetting_of, reload
 from ops.pipeline import Pipeline, wait_until
 from tests.integration.commands import invoke, run
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import BOTH_DESTINATIONS, Invocations, World
+from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, version_of
 
 FILE = "id,name\n" + "".join(f"{n},{n % 9}\n" for n in range(12)) + ",no id\n7,again\n"
 """Read by `id`, two rows are rejected; read by `name`, another one, and the rows whose name was there before."""
@@ -106,6 +108,7 @@ class Operator:
 @pytest.fixture(autouse=True)
 def _all_have_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.erasing.CLOCKS", 0)
+    monkeypatch.setattr("ops.erasing.STATEMENT_TIMEOUT", 0)
 
 
 @pytest.fixture
@@ -292,6 +295,27 @@ def test_rows_that_another_file_has_stay(world: World, operator: Operator) -> No
     assert world.tables()[1] == {key: item for key, item in before.items() if key[0] != "a.csv"}
     assert audit(operator.pipeline).findings == []
     operator.forget("b.csv")
+    assert world.tables() == ({}, {})
+
+
+@pytest.mark.parametrize("world", ["postgresql"], indirect=True)
+def test_a_statement_of_an_ended_delivery_is_awaited(
+    world: World, operator: Operator, postgresql: LocalPostgresql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server does not notice that the delivery has ended."""
+    monkeypatch.setattr("ops.erasing.STATEMENT_TIMEOUT", 2)
+    event = world.upload("a.csv", "id,name\n1,1\n")
+    other = postgresql.connect()
+    other.run("BEGIN")
+    insert = f"INSERT INTO {world.rows_table} VALUES (:etag, '1', 2, 'null')"  # noqa: S608 - the name is the test's
+    other.run(insert, etag=version_of(event).etag)
+    end = time.monotonic() + 2
+    with pytest.raises(OutOfTime):
+        world.deliver(event, seconds_left=iter(lambda: end - time.monotonic(), None))
+    threading.Timer(1, other.close).start()  # its row is gone then, and that of the delivery is stored
+    operator.forget("a.csv")
+    assert world.tables() == ({}, {})
+    wait_until(lambda: not postgresql.run("SELECT FROM pg_stat_activity WHERE usename = 'csv_ingest'"), "the end")
     assert world.tables() == ({}, {})
 
 

@@ -269,6 +269,7 @@ def needs_a_person(history: list[tuple[Any, ...]]) -> bool:
 @pytest.fixture(autouse=True)
 def _all_have_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.erasing.CLOCKS", 0)
+    monkeypatch.setattr("ops.erasing.STATEMENT_TIMEOUT", 0)
 
 
 @pytest.fixture(autouse=True)

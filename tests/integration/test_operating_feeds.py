@@ -431,7 +431,7 @@ class TestPostgresql:
         with pytest.raises(RowsNotWritten) as refused:
             world.deliver(event)
         fail(world, event, reason=str(refused.value), name="none-vendors")
-        assert "column price is missing: `python -m ops schema --check`" in run("status", code=1)
+        assert "column price is missing: `python -m ops schema --check` says" in run("status", code=1)
         [checked] = reported("schema", "--check", code=1)
         owner(checked["problems"][0].partition(": ")[2])
         invocations.at_once = world.deliver

@@ -129,6 +129,9 @@ def test_a_feed_with_dynamodb_has_no_schema(pipeline: Pipeline) -> None:
         ("ALTER TABLE T SET UNLOGGED", "a crash of the server empties the table, which is unlogged"),
         ("ALTER TABLE T ENABLE ROW LEVEL SECURITY", "row-level security can hide rows"),
         ("REVOKE INSERT, UPDATE ON T FROM csv_ingest", "the role may not INSERT, UPDATE"),
+        ("CREATE TABLE T_old () INHERITS (T)", "the rows of "),
+        ("ALTER ROLE csv_ingest RESET statement_timeout", "a statement can go on long after its delivery"),
+        ("ALTER ROLE csv_ingest SET statement_timeout = '16s'", "a statement can go on long after its delivery"),
         ("ALTER ROLE csv_ingest SET synchronous_commit = off", "a crash of the server loses rows that were confirmed"),
     ],
 )
@@ -191,11 +194,21 @@ def test_columns_of_others_are_no_problem(owner: Owner) -> None:
     run("schema", "--check", code=0)
 
 
+def test_columns_of_others_have_any_names(owner: Owner, world: World) -> None:
+    owner('ALTER TABLE T ADD "Preis.netto" text, ADD "a""b:c" text')
+    for key in ("vendors/a.csv", "vendors/b.csv"):  # the second one reads what the first one wrote
+        world.deliver(world.upload(key, "id,Preis,nr\n1,5.50,1\n"))
+    run("audit", code=0)
+    owner("TRUNCATE T")
+    owner('ALTER TABLE T ALTER "a""b:c" SET NOT NULL')
+    owner(only_problem().partition("will have one: ")[2])
+    run("schema", "--check", code=0)
+
+
 @pytest.mark.parametrize(
     ("superfluous", "warning"),
     [
         ("GRANT DELETE, TRUNCATE ON T TO csv_ingest", "the role may DELETE, TRUNCATE, which no delivery does: REVOKE "),
-        ("ALTER ROLE csv_ingest RESET statement_timeout", "a statement can wait for a lock for ever: ALTER ROLE "),
         ("ALTER TABLE T OWNER TO csv_ingest", "the role owns the table, and can change and drop it: ALTER TABLE "),
     ],
 )
@@ -256,6 +269,11 @@ class TestLogin:
         secret = json.loads(pipeline.feed_named("vendors").config.database)["secret"]
         boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=content)
         assert error() == f"the secret {secret} is no JSON object with a password\n"
+
+    def test_a_password_that_scram_refuses_is_named(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
+        secret = json.loads(pipeline.feed_named("vendors").config.database)["secret"]
+        boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString='{"password": "hunter2\\u0007"}')
+        assert error().startswith("the login failed: is the password that of the user, and of printable characters?")
 
     def test_a_secret_that_is_gone_is_named(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
         gone = "arn:aws:secretsmanager:us-east-1:000000000000:secret:gone"

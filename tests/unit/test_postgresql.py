@@ -11,6 +11,7 @@ import pytest
 from csv_ingest import postgresql_connection
 from csv_ingest.configuration import Database
 from csv_ingest.deadline import Deadline
+from csv_ingest.destinations import postgresql
 from csv_ingest.destinations.postgresql import MAX_KEY, PostgresqlDestination
 from csv_ingest.model import Column, Row
 from csv_ingest.postgresql_connection import AUTHORITIES, PostgresqlConnection, iam_token
@@ -70,3 +71,14 @@ def test_an_integer_of_more_than_64_bits_is_refused(
 def test_the_longest_id_is_stored(destination: PostgresqlDestination, excess: int) -> None:
     id_ = "é" * ((MAX_KEY - 33) // 2) + "x" * ((MAX_KEY - 33) % 2 + excess)
     assert bool(destination.refusal("e" * 32, Row(2, id_, "{}"))) == bool(excess)
+
+
+@pytest.mark.parametrize("text", ["9" * 5_000, "0." + "0" * 5_000 + "1", "NaN", "-Infinity"])
+def test_a_number_of_no_file_is_a_text(text: str) -> None:
+    """Somebody else has put it there: no row of a file equals it."""
+    assert postgresql._number(text) == text
+
+
+@pytest.mark.parametrize("text", ["9" * 38 + "0" * 88, "0." + "0" * 92 + "9" * 38, "-1.50"])
+def test_every_number_of_a_file_is_read_back(text: str) -> None:
+    assert postgresql._number(text) == Decimal(text)

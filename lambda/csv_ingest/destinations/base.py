@@ -133,6 +133,8 @@ class RowStore:
             raise TableAltered(
                 f"the keys of {foreign:,} rows hold items that are no rows: run `python -m ops audit --repair`"
             )
+        if not all(key in found for key in keys):  # not a KeyError, which would name an id
+            raise TableAltered('an id was found under another one: the columns etag and id have to have COLLATE "C"')
         for row, key in zip(rows, keys, strict=True):
             if isinstance(stored := found[key], StoredRow):
                 yield row, stored

@@ -41,6 +41,11 @@ TYPES = {
 _PAGE = 10_000
 """Rows of a file that are read together: the more they are, the less often those that are left are sorted again."""
 
+_MAX_CHARACTERS = 300
+"""In a number of a file, which has at most 38 digits, between the 125th before the point and the 130th after it."""
+
+_NO_NUMBER = Decimal("NaN")
+
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
 _COLUMNS_OF_TABLE = """SELECT attname::text, format_type(atttypid, atttypmod), current_setting('server_encoding')
@@ -170,7 +175,7 @@ class PostgresqlDestination:
     def _reading(self) -> tuple[str, Callable[[Sequence[Any]], StoredRow]]:
         """What to select of the table, named `t`, and the function that makes a row of what was selected."""
         more = [(name, type_) for name, type_ in self._types.items() if name not in OWN_COLUMNS]
-        expressions = [_readable(f"t.{quoted(name)}", type_) for name, type_ in more]
+        expressions = [_readable(f"t.{quoted_name(name)}", type_) for name, type_ in more]
         readers = [(name, _VALUES.get(type_, str)) for name, type_ in more]
 
         def stored(found: Sequence[Any]) -> StoredRow:
@@ -215,8 +220,13 @@ def wrong_columns(found: Mapping[str, str], declared: Sequence[Column]) -> dict[
 
 
 def quoted(name: str) -> str:
-    """The name of a column, or of a table in a schema, as SQL has it."""
-    return ".".join(f'"{part}"' for part in name.split("."))
+    """The name of a declared column, or of a table that may be in a schema, as SQL has it."""
+    return ".".join(map(quoted_name, name.split(".")))
+
+
+def quoted_name(name: str) -> str:
+    """A name that somebody else chose, as SQL has it: a dot in it separates nothing."""
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 def _to_json(rows: Sequence[Row]) -> str:
@@ -255,7 +265,8 @@ def _readable(column: str, type_: str) -> str:
 
 
 def _number(text: str) -> Value:
-    number = Decimal(text)
+    """A number that a file can have; otherwise the text, so that nobody calculates with what others have put there."""
+    number = Decimal(text) if len(text) <= _MAX_CHARACTERS else _NO_NUMBER
     return number if number.is_finite() else text
 
 
