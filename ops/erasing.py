@@ -53,9 +53,9 @@ class Erasure:
     """Of all keys whose rows these are, as they were when `look` was called."""
 
     def look(self) -> None:
-        """Read the records of all keys with this ETag whose rows may be stored."""
+        """Read the records of all keys with this ETag whose rows may be stored where the feed stores them."""
         found = self.pipeline.files.records_of_content(self.etag)
-        self.records = [each for each in found if each.owner.feed == self.feed.name and each.is_planned]
+        self.records = [each for each in found if each.owner == self.feed.config.owner and each.is_planned]
 
     @property
     def keys(self) -> list[str]:
@@ -72,8 +72,10 @@ class Erasure:
         last_statement = STATEMENT_TIMEOUT if self.feed.config.postgresql else 0
         _wait(since, self.feed.timeout + CLOCKS + last_statement, progress)
 
-    def cancel(self) -> None:
-        """Let deliveries store these rows again."""
+    def cancel(self, key: str = "") -> None:
+        """Let deliveries store these rows again, unless a command for another key than this one has begun as well."""
+        if any(each.erasing and each.attributes["object_key"] != key for each in self.records):
+            return
         self.pipeline.files.cancel_erasing(self.etag, self.feed.name)
 
     def end(self) -> None:
@@ -132,6 +134,11 @@ def erasure_for_reload(pipeline: Pipeline, version: ObjectVersion) -> Erasure:
     if record.status == REJECTED:
         raise NotErasable("it was rejected, and no row of it is stored: `backfill --again` reads it anew")
     record.require_owner(erasure.feed.config.owner)
+    if not erasure.feed.is_ingested(version.key):
+        raise NotErasable(
+            f"the feed {erasure.feed.name} ingests such keys no more, and nobody would deliver it again: upload it "
+            "under another key, then forget this one"
+        )
     erasure.look()
     _refuse_busy(erasure)
     return erasure
@@ -151,6 +158,8 @@ def reload(erasure: Erasure, *, progress: Progress = lambda _: None) -> list[Obj
         erasure.cancel()
         raise
     recorded = [record for record in erasure.records if record.status == COMPLETE]
+    for record in recorded:  # another delivery of what was settled a moment ago can still run
+        erasure.wait(datetime.fromisoformat(record.attributes["settled_at"]), progress)
     for record in recorded:
         files.mark_erasing(record.attributes["object_key"], erasure.etag, RELOAD)
     erasure.delete_rows(progress)
@@ -158,7 +167,7 @@ def reload(erasure: Erasure, *, progress: Progress = lambda _: None) -> list[Obj
         files.erase_entries(record.attributes["object_key"], erasure.etag)
         files.erase_record(record.attributes["object_key"], erasure.etag)
     erasure.end()
-    versions = _without_record(erasure, {record.attributes["version_id"] for record in recorded})
+    versions = _without_plan(erasure, {record.attributes["version_id"] for record in recorded})
     for version in versions:
         pipeline.redeliver(version)
     return versions
@@ -168,15 +177,18 @@ def _refuse_busy(erasure: Erasure) -> None:
     for key, record in zip(erasure.keys, erasure.records, strict=True):
         if record.status == PROCESSING:
             raise NotErasable(f"{key} has the same content, and is not complete: wait until it is")
+        if record.erasing == FORGET:
+            raise NotErasable(f"{key} has the same content, and is being forgotten: end that first")
 
 
-def _without_record(erasure: Erasure, ingested: set[str]) -> list[ObjectVersion]:
-    """One version of each key of the feed that has the ETag and no record: the one that was ingested, or the newest."""
+def _without_plan(erasure: Erasure, ingested: set[str]) -> list[ObjectVersion]:
+    """One version of each key of the feed that has the ETag and no plan: the one that was ingested, or the newest."""
     found: dict[str, ObjectVersion] = {}
     for upload, record in erasure.pipeline.records(feed=erasure.feed):
         version = upload.version
         is_better = version.key not in found or version.version_id in ingested
-        if version.etag == erasure.etag and record.status is None and is_better:
+        is_waiting = record.status in (None, PROCESSING) and not record.is_planned
+        if version.etag == erasure.etag and is_waiting and is_better:
             found[version.key] = version
     return list(found.values())
 
@@ -208,7 +220,10 @@ class Forgetting:
 
 
 def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
-    """What there is to forget of an object key, for a person to look at first; may be nothing."""
+    """What there is to forget of an object key, for a person to look at first; may be nothing.
+
+    Raises OtherTable if rows of it are where the feed stores none any more.
+    """
     objects: list[ObjectIdentifierTypeDef] = []
     etags: dict[str, None] = {}
     for page in pipeline.s3.get_paginator("list_object_versions").paginate(Bucket=pipeline.upload_bucket, Prefix=key):
@@ -223,6 +238,9 @@ def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
         for etag in etags
     ]
     for erasure in erasures:
+        for record in records:
+            if record.etag == erasure.etag:
+                record.require_owner(erasure.feed.config.owner)
         erasure.look()
     return Forgetting(pipeline, key, erasures, objects)
 
@@ -241,8 +259,8 @@ def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Fo
     done = Forgotten(versions=len(forgetting.objects))
     begun: list[datetime] = []
     for erasure in forgetting.erasures:
-        files.mark_erasing(key, erasure.etag, FORGET)
-        begun.append(erasure.begin())
+        marked = files.mark_erasing(key, erasure.etag, FORGET)
+        begun.append(max(marked, erasure.begin()))
     for since, erasure in zip(begun, forgetting.erasures, strict=True):
         erasure.wait(since, progress)
         erasure.look()
@@ -254,9 +272,11 @@ def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Fo
         if set(erasure.keys) <= {key}:
             erasure.end()
         else:
-            erasure.cancel()
-    # Last: without the records, nobody would know that something has begun.
-    files.erase_key(key)
+            erasure.cancel(key)
+    # Last: without the records, nobody would know that something has begun. Not those of a version that came meanwhile:
+    # without them, nobody would know that it has rows.
+    for erasure in forgetting.erasures:
+        files.erase_upload(key, erasure.etag)
     left = forgetting_of(pipeline, key)
     if left.objects or left.erasures:
         raise NotErasable("something of it came back meanwhile: run the command again")

@@ -25,6 +25,8 @@ def ingest_file(delivery: Delivery) -> Outcome:
         return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
     if not record.is_planned:
         record = _plan(delivery, record)
+        if record.status == ledger.COMPLETE:  # by another delivery, or because an operator takes it back
+            return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
     if record.part_count:
         return fanout.settle_or_dispatch(delivery, after=None)
     return _load(delivery, record)
@@ -43,6 +45,8 @@ def _begin(delivery: Delivery) -> ledger.FileRecord:
             _require_same_content(delivery, record)
         if is_complete:
             return record
+        if record.attempts and not record.is_planned:
+            delivery.ledger.content()  # raises BeingErased before the attempt counts: it says nothing of the file
         if record.is_stuck(datetime.now(UTC)) and not record.is_planned:
             last = record.last_error or "it was throttled, paused or killed before it could tell"
             raise UnreadableFile(f"{record.attempts:,} deliveries in a row made no progress; the last one: {last}")

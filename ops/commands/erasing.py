@@ -46,7 +46,7 @@ def reload_command(find: options.Find, *, key: str, yes: bool, timeout: int, jso
     with display.working("waiting") as show:
         ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
     print_uploads(ended, json_=json_)
-    sys.exit(0 if all(each.is_good for each in ended) else 1)
+    sys.exit(0 if ended and all(each.is_good for each in ended) else 1)
 
 
 @click.command(name="forget", epilog="Example: python -m ops forget incoming/orders.csv")
@@ -61,7 +61,7 @@ def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
     """
     pipeline = find()
     with display.working("looking"):
-        forgetting = forgetting_of(pipeline, key)
+        forgetting = _tell(key, lambda: forgetting_of(pipeline, key))
     if not forgetting.objects and not forgetting.erasures:
         raise click.ClickException(f"{key}: there is nothing of it")
     _say_what_is_forgotten(forgetting)

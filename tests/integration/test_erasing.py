@@ -1,22 +1,26 @@
 """Reload and forget: killed, overtaken and repeated anywhere, they end in the tables that they promise."""
 
+import json
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
+from threading import Event as Signal
+from time import sleep
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from csv_ingest import clients
-from csv_ingest.configuration import IngestConfig
+from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.events import Event, upload_event
-from csv_ingest.model import BeingErased, OutOfTime, OwnerNeeded, Tuning
+from csv_ingest.model import BeingErased, OtherTable, OutOfTime, OwnerNeeded, Tuning
 from local.postgresql import LocalPostgresql
 from ops.audit import audit
 from ops.erasing import NotErasable, erasure_for_reload, forget, forgetting_of, reload
@@ -265,9 +269,8 @@ def test_an_unfinished_reload_is_seen_by_everybody(world: World, operator: Opera
     with pytest.raises(BeingErased, match="python -m ops reload"):
         world.deliver(new)
     operator.reload("a.csv")
+    assert operator.uploads.keys() == ["a.csv", "b.csv"]
     operator.retry()
-    assert {finding.key for finding in audit(operator.pipeline).findings} == {"b.csv"}
-    operator.deliver(new)
     assert audit(operator.pipeline).findings == []
 
 
@@ -395,3 +398,152 @@ def test_what_cannot_be_reloaded_is_said(world: World) -> None:
             break
     reason = "a.csv has the same content, and is not complete: wait until it is"
     assert reason in invoke("reload", "a.csv", code=1).stderr
+
+
+def test_a_new_version_during_a_forget_is_forgotten_next(
+    world: World, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record is what tells that it has rows."""
+    operator.deliver(world.upload("a.csv", FILE))
+
+    def upload_once(*_: object) -> None:
+        monkeypatch.undo()
+        operator.deliver(world.upload("a.csv", "id,name\n1,new\n"))
+
+    monkeypatch.setattr("ops.erasing._wait", upload_once)
+    with pytest.raises(NotErasable, match="came back meanwhile"):
+        operator.forget("a.csv")
+    assert world.rows() == {"1": '{"id":"1","name":"new"}'}
+    operator.forget("a.csv")
+    assert world.tables() == ({}, {})
+
+
+@pytest.mark.parametrize("tuning", [WHOLE, IN_PARTS], indirect=True)
+def test_a_forget_begun_at_any_call_deletes_every_row(
+    world: World, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At any call of a delivery, which goes on while the command waits for it."""
+    for number in count(1):
+        event = world.upload("a.csv", FILE)
+        may_end, waits = Signal(), Signal()
+
+        def wait(*_: object, may_end: Signal = may_end, waits: Signal = waits) -> None:
+            waits.set()
+            may_end.wait(10)
+
+        monkeypatch.setattr("ops.erasing._wait", wait)
+        with ThreadPoolExecutor(1) as pool:
+            forgets: list[Future[object]] = []
+
+            def begin(forgets: list[Future[object]] = forgets, waits: Signal = waits, pool: Executor = pool) -> None:
+                forgets.append(pool.submit(lambda: forget(forgetting_of(operator.pipeline, "a.csv"))))
+                assert waits.wait(10)
+
+            with between_calls(number, begin, world.s3, world.dynamodb), suppress(ClientError):
+                operator.deliver(event)  # a part of a file that is complete without it fails
+            may_end.set()
+            for begun in forgets:
+                begun.result()
+        operator.waiting.clear()
+        operator.parts.events.clear()
+        assert bool(forgets) == (world.tables() == ({}, {})), f"begun at call {number}"
+        if not forgets:
+            break
+    assert number > 5
+
+
+def test_rows_in_a_table_of_before_are_not_forgotten(world: World, operator: Operator) -> None:
+    """A command that looks into the table of today would find none, and say that nothing is left."""
+    operator.deliver(world.upload("a.csv", FILE))
+    before = world.tables()
+    another = Database("example.org", 5432, "orders", "csv_ingest", "", "")
+    os.environ["DATABASE"] = json.dumps(another._asdict())
+    operator.read_by("id")
+    with pytest.raises(OtherTable, match="set the destination back"):
+        operator.forget("a.csv")
+    os.environ["DATABASE"] = "{}"
+    assert world.tables() == before
+
+
+def test_a_file_that_nobody_would_deliver_stays(world: World, operator: Operator) -> None:
+    operator.deliver(world.upload("old/a.csv", FILE))
+    before = world.tables()
+    operator.pipeline.feeds[0].__dict__["triggers"] = [("new/", ".csv")]
+    with pytest.raises(NotErasable, match="ingests such keys no more"):
+        operator.reload("old/a.csv")
+    assert world.tables() == before
+
+
+def test_a_reload_leaves_a_forgotten_file_alone(
+    world: World, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose forgetting has begun, and is to be ended first."""
+    for key in ("a.csv", "b.csv"):
+        operator.deliver(world.upload(key, FILE))
+    _kill_while_it_waits(monkeypatch, lambda: operator.forget("a.csv"))
+    with pytest.raises(NotErasable, match=r"a\.csv has the same content, and is being forgotten"):
+        operator.reload("b.csv")
+    operator.forget("a.csv")
+    operator.reload("b.csv")
+    assert operator.uploads.keys() == ["b.csv"]
+
+
+def test_two_forgets_under_way_keep_each_others_mark(
+    world: World, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("a.csv", "b.csv"):
+        operator.deliver(world.upload(key, FILE))
+    _kill_while_it_waits(monkeypatch, lambda: operator.forget("a.csv"))
+    operator.forget("b.csv")
+    with pytest.raises(BeingErased):
+        world.deliver(world.upload("c.csv", FILE))
+    operator.forget("a.csv")
+    assert world.tables()[0] == {}
+
+
+def test_a_forget_waits_since_its_own_beginning(
+    world: World, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not since that of another command for the same content: a part of the file can have begun in between."""
+    operator.deliver(world.upload("a.csv", FILE))
+    world.deliver(world.upload("b.csv", FILE))
+    _kill_while_it_waits(monkeypatch, lambda: operator.forget("a.csv"))
+    later = datetime.now(UTC) + timedelta(milliseconds=10)
+    sleep(0.02)
+    waited: list[datetime] = []
+    monkeypatch.setattr("ops.erasing._wait", lambda since, *_: waited.append(since))
+    operator.forget("b.csv")
+    assert waited
+    assert min(waited) >= later
+
+
+def test_deliveries_during_a_reload_are_no_attempts(world: World, operator: Operator) -> None:
+    """Otherwise the file would be rejected, which a reload leaves alone."""
+    event = world.upload("a.csv", FILE)
+    operator.deliver(event)
+    for number in count(1):
+        operator.calls.names.clear()
+        operator.calls.die_before = number
+        with suppress(Killed):
+            operator.reload("a.csv")
+        operator.calls.die_before = None
+        if not operator.pipeline.files.record(operator.pipeline.latest("a.csv")).status:
+            break
+    for _ in range(13):
+        with pytest.raises(BeingErased):
+            world.deliver(event)
+        world.an_hour_later("a.csv")
+    assert world.file("a.csv")["attempts"] == 1
+    operator.reload("a.csv")
+    assert operator.uploads.keys() == ["a.csv"]
+    operator.retry()
+    assert world.file("a.csv")["status"] == "COMPLETE"
+
+
+def _kill_while_it_waits(monkeypatch: pytest.MonkeyPatch, command: Callable[[], object]) -> None:
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch, suppress(Killed):
+        patch.setattr("ops.erasing._wait", kill)
+        command()

@@ -309,17 +309,17 @@ def test_every_row_is_accounted_for_after_any_history(
                 lambda_.deliver_all()
         assert not lambda_.waiting, "the sweep found something that is not settled"
         assert audit(lambda_.pipeline).findings == []
-        check_records(world, {upload.version.key for upload in lambda_.pipeline.uploads()})
+        check_records(world, {(upload.version.key, upload.version.etag) for upload in lambda_.pipeline.uploads()})
 
 
-def check_records(world: World, uploaded: set[str]) -> None:
+def check_records(world: World, uploaded: set[tuple[str, str]]) -> None:
     """Each complete file adds up, and no row is of rejected or forgotten files alone, or of files of another feed."""
     _, files = world.tables()
     complete: dict[str, set[str]] = {"default": set(), "typed": set()}
     for (key, entry), record in files.items():
         if "#" in entry or record["status"]["S"] == "REJECTED":
             continue
-        if key not in uploaded:
+        if (key, entry) not in uploaded:
             continue  # forgotten before its last event was delivered
         assert record["status"]["S"] == "COMPLETE"
         feed = record.get("feed", {"S": "default"})["S"]

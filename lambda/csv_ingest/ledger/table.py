@@ -97,11 +97,15 @@ class FilesTable:
         self._table.delete(items.key_of_duplicates(etag, feed))
         self._table.delete(items.key_of_content(etag, feed), condition=f"attribute_exists({items.ERASING})")
 
-    def mark_erasing(self, object_key: str, etag: str, command: str) -> None:
-        """Have every delivery of an upload take it for complete, and the sweep for unsettled."""
-        marked: Item = {"status": {"S": items.COMPLETE}, items.ERASING: {"S": command}}
-        unless_marked = f"attribute_not_exists(#{items.ERASING})"
-        self._table.update(items.key_of_entry(object_key, etag), marked, condition=unless_marked)
+    def mark_erasing(self, object_key: str, etag: str, command: str) -> datetime:
+        """Have every delivery of an upload take it for complete, and the sweep for unsettled; returns since when.
+
+        Repeating it changes nothing. To forget a file goes before reloading it.
+        """
+        marked: Item = {"status": {"S": items.COMPLETE}, items.ERASING: {"S": command}, "erasing_since": items.now()}
+        unless_marked = f"NOT (#{items.ERASING} = :{items.ERASING})"
+        stayed = self._table.update(items.key_of_entry(object_key, etag), marked, condition=unless_marked)
+        return datetime.fromisoformat((stayed or marked)["erasing_since"]["S"])
 
     def mark_rows_erased(self, object_key: str, etag: str) -> None:
         """Note that no row of an upload that is being erased is stored any more."""
@@ -114,10 +118,11 @@ class FilesTable:
             if items.VERSION not in item["entry"]["S"]:
                 self._table.delete({name: item[name] for name in items.KEY})
 
-    def erase_key(self, object_key: str) -> None:
-        """Delete everything about the uploads under an object key."""
-        for item in self._entries(object_key):
+    def erase_upload(self, object_key: str, etag: str) -> None:
+        """Delete everything about an upload and its versions; its record last of all."""
+        for item in self._entries(object_key, f"{etag}{items.MARK}"):
             self._table.delete({name: item[name] for name in items.KEY})
+        self.erase_record(object_key, etag)
 
     def erase_record(self, object_key: str, etag: str) -> None:
         """Delete the record of an upload, as if no delivery had begun."""
