@@ -130,7 +130,7 @@ def test_content_that_cannot_be_unpacked_is_other_content(world: World, pipeline
     assert pipeline.files.record(replace(version_of(damaged), version_id=version_id(first))).status == "COMPLETE"
 
 
-@pytest.mark.parametrize("rows", [20, 250])
+@pytest.mark.parametrize("rows", [20, 150])
 def test_two_contents_delivered_at_once_are_never_mixed(
     collision: World, queue: Invocations, pipeline: Pipeline, rows: int
 ) -> None:

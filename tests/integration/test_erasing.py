@@ -184,7 +184,7 @@ def test_a_reload_killed_at_any_call_is_resumed(world: World, operator: Operator
         assert world.tables() == expected, f"{fault} {number}"
 
 
-@pytest.mark.parametrize(("tuning", "other"), [(IN_PARTS, "a.csv"), (WHOLE, "b.csv")], indirect=["tuning"])
+@pytest.mark.parametrize(("tuning", "other"), [(WHOLE, "a.csv"), (WHOLE, "b.csv")], indirect=["tuning"])
 def test_a_reload_overtaken_at_any_call_loses_no_row(world: World, operator: Operator, other: str) -> None:
     """By a delivery of the same file, or of a new one with the same bytes."""
     event = world.upload("a.csv", FILE)
@@ -336,6 +336,7 @@ def test_a_forget_killed_at_any_call_is_resumed(world: World, operator: Operator
         assert list(operator.pipeline.uploads("a.csv")) == []
 
 
+@pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
 def test_a_forget_overtaken_at_any_call_keeps_the_others(world: World, operator: Operator) -> None:
     """By a delivery of a new file with the same bytes, whose rows have to be there at the end."""
     for number in operator.numbers_of_calls():

@@ -39,7 +39,7 @@ from tests.integration.faults import Calls, Killed, throttle_statements
 from tests.integration.sweeping import run_sweep
 from tests.integration.world import Invocations, World, fresh_world
 
-HISTORIES = int(os.environ.get("HISTORIES", "150"))
+HISTORIES = int(os.environ.get("HISTORIES", "100"))
 
 CONTENTS = {
     "small.csv": "id,name\n1,a\n2,b\n",

@@ -105,7 +105,7 @@ rows_of_few_ids = st.lists(
 
 
 @BOTH_DESTINATIONS
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=rows_of_few_ids, order=st.randoms(use_true_random=False))
 def test_the_first_line_wins_whichever_part_comes_first(
     world: World, queue: Invocations, rows: list[str], order: random.Random

@@ -94,7 +94,7 @@ def test_a_connection_cut_at_any_byte_loses_no_row(world: World, postgresql: Loc
         change_database(port=relay.port)
         world.deliver(event)
         total = relay.bytes
-        for place in range(0, total * 9 // 10, total // 20):
+        for place in range(0, total * 9 // 10, total // 15):
             world.empty()
             relay.bytes, relay.cut_after = 0, place
             world.deliver(event)
