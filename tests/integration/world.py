@@ -25,7 +25,7 @@ from csv_ingest.model import Column, ObjectVersion, Tuning
 from local.postgresql import LocalPostgresql
 from ops.pipeline import Pipeline
 from tests.integration.faults import Statements, refuse_repeated_keys
-from tests.integration.rows import DynamoDbRows, PostgresqlRows, Rows
+from tests.integration.rows import DynamoDbRows, PostgresqlRows, Rows, delete_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -263,8 +263,8 @@ class World:
         """Forget everything but the uploads."""
         for rows in self.rows_tables:
             rows.empty()
-        for key, entry in self._files():
-            self.dynamodb.delete_item(TableName=self.files_table, Key={"object_key": {"S": key}, "entry": {"S": entry}})
+        keys = [{"object_key": {"S": key}, "entry": {"S": entry}} for key, entry in self._files()]
+        delete_all(self.dynamodb, self.files_table, keys)
         self.failures()
 
     def pipeline(self) -> Pipeline:
