@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -60,6 +60,11 @@ GOOD = [
     Example("vendors/prices.csv", "cp1252, decimal comma", file="vendors/prices.csv", bad_lines=(5,)),
     Example("vendors/notes.csv", "quoted newlines", file="vendors/notes.csv"),
 ]
+CORRECTED = [
+    Example("stock/levels.csv", "one row a sku", file="stock/levels.csv"),
+    Example("stock/levels.csv", "corrected", file="stock/corrected.csv"),
+]
+"""Two uploads under one key, in a feed that merges."""
 BROKEN = Example("orders/latin1.csv", "not UTF-8", file="latin1.csv")
 
 
@@ -69,12 +74,20 @@ def demo(console: Console) -> bool:
         started = time.monotonic()
         with working(f"cdk bootstrap, cdk deploy to MiniStack on {aws.endpoint}"):
             deployment = deploy(aws, feeds=json.dumps(FEEDS)).with_databases(postgresql)
-        console.print(f"Deployed two feeds by the CDK CLI to MiniStack in {time.monotonic() - started:.0f} s:")
-        console.print(f"orders/ to DynamoDB, vendors/ to PostgreSQL on {HOST}:{postgresql.port}.\n", highlight=False)
+        console.print(f"Deployed three feeds by the CDK CLI to MiniStack in {time.monotonic() - started:.0f} s:")
+        where = f"orders/ and stock/ to DynamoDB, vendors/ to PostgreSQL on {HOST}:{postgresql.port}."
+        console.print(f"{where}\n", highlight=False)
         uploads = upload(deployment, [*GOOD, BROKEN], console)
+        corrected = []
+        for each in CORRECTED:
+            version = upload(deployment, [each], console)[each.key]
+            deployment.pipeline.wait_until_settled(version, seconds=SECONDS)
+            corrected.append((each, version))
+        with working("waiting for the function"):
+            outcomes = _outcomes(deployment, [*((each, uploads[each.key]) for each in [*GOOD, BROKEN]), *corrected])
+        # Only now: what becomes of the first upload is told by a record that has the last version's.
         again = upload(deployment, GOOD[:1], console)[GOOD[0].key]
         with working("waiting for the function"):
-            outcomes = _outcomes(deployment, uploads)
             repeated = _repeat(deployment, uploads, again)
             # An upload that was deleted before it was read: it fails for good, after its retries.
             gone = ObjectVersion(deployment.pipeline.upload_bucket, "orders/gone.csv", "no-such-version", "0" * 32, 1)
@@ -84,9 +97,17 @@ def demo(console: Console) -> bool:
         console.print(repeated)
         _show_item(deployment, console)
         console.print(_selected(deployment))
-        for verb in ("status", "rejects orders/bad-values.csv", "redrive --dry-run", "audit"):
+        console.print(_current(deployment, corrected))
+        for verb in (
+            "find S-101 --feed stock",
+            "status",
+            "rejects orders/bad-values.csv",
+            "redrive --dry-run",
+            "audit",
+        ):
             audited = _operate(verb, console)
-        return _compare(deployment, uploads, console) and audited
+        expected = [(each, uploads[each.key]) for each in GOOD] + corrected
+        return _compare(deployment, expected, console) and audited
 
 
 def upload(deployment: Deployment, examples: list[Example], console: Console) -> dict[str, ObjectVersion]:
@@ -108,16 +129,16 @@ def upload(deployment: Deployment, examples: list[Example], console: Console) ->
     return uploads
 
 
-def _outcomes(deployment: Deployment, uploads: Mapping[str, ObjectVersion]) -> Table:
+def _outcomes(deployment: Deployment, uploads: Iterable[tuple[Example, ObjectVersion]]) -> Table:
     table = Table(title="The ledger", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("upload", no_wrap=True)
     table.add_column("what it shows")
     table.add_column("status")
     for column in ("read", "stored", "rejected"):
         table.add_column(column, justify="right")
-    for example in [*GOOD, BROKEN]:
-        record = deployment.pipeline.wait_until_settled(uploads[example.key], seconds=SECONDS)
-        counts = (f"{number:,}" for number in record.counts) if record.counts else ("",) * 3
+    for example, version in uploads:
+        record = deployment.pipeline.wait_until_settled(version, seconds=SECONDS)
+        counts = (f"{number:,}" for number in record.counts[:3]) if record.counts else ("",) * 3
         table.add_row(example.key, example.lesson, record.status, *counts)
         if (record.status == REJECTED) != (example is BROKEN):
             raise RuntimeError(f"{example.key}: {record}")
@@ -168,6 +189,19 @@ def _selected(deployment: Deployment) -> Table:
     return table
 
 
+def _current(deployment: Deployment, uploads: Iterable[tuple[Example, ObjectVersion]]) -> Table:
+    """The rows of the feed that merges, and which upload each one is from."""
+    lessons = {version.version_id: example.file for example, version in uploads}
+    table = Table(title="stock/levels.csv after two uploads: one row a sku", title_justify="left", box=SIMPLE_HEAD)
+    for name in ("pk", "quantity", "counted", "from"):
+        table.add_column(name)
+    for key, item in sorted(deployment.items().items()):
+        if "uploaded" in item:
+            version_id = item["uploaded"]["S"].rpartition("~")[2]
+            table.add_row(key, item["quantity"]["N"], item["counted"]["S"], lessons[version_id])
+    return table
+
+
 def _operate(verb: str, console: Console) -> bool:
     """Show a verb of the operator's command line; whether it found all well."""
     console.print(f"[bold]$ python -m ops {verb}", highlight=False)
@@ -177,18 +211,18 @@ def _operate(verb: str, console: Console) -> bool:
     return done.returncode == 0
 
 
-def _compare(deployment: Deployment, uploads: Mapping[str, ObjectVersion], console: Console) -> bool:
+def _compare(deployment: Deployment, uploads: Iterable[tuple[Example, ObjectVersion]], console: Console) -> bool:
     """Whether the rows tables are what Python's csv module reads in the files, without any code of the pipeline."""
     expected: dict[str, TableRow] = {}
-    for example in GOOD:
+    for example, version in uploads:
         feed = FEEDS[example.key.partition("/")[0]]
-        expected |= expected_rows(example.content, uploads[example.key].etag, feed=feed, bad_lines=example.bad_lines)
+        expected |= expected_rows(example.content, version.etag, feed=feed, bad_lines=example.bad_lines)
     stored = deployment.rows()
     missing = expected.keys() - stored.keys()
     unexpected = stored.keys() - expected.keys()
     different = {key for key in expected.keys() & stored.keys() if expected[key] != stored[key]}
     console.print(
-        f"In both rows tables: {len(stored):,} of {len(expected):,} rows:"
+        f"In the three rows tables: {len(stored):,} of {len(expected):,} rows:"
         f" {len(missing)} missing, {len(unexpected)} unexpected, {len(different)} different."
     )
     return not (missing or unexpected or different)

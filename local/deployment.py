@@ -22,6 +22,8 @@ STACK = "CsvIngest"
 
 _DESERIALIZER = TypeDeserializer()
 
+_OWN = ("pk", "etag", "uploaded", "line", "data")
+
 
 class TableRow(NamedTuple):
     """What a rows table says of one row."""
@@ -35,7 +37,7 @@ class TableRow(NamedTuple):
     def of(cls, item: Mapping[str, Any]) -> "TableRow":
         """Read an item in DynamoDB's JSON."""
         plain = {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
-        values = {name: value for name, value in plain.items() if name not in ("pk", "etag", "line", "data")}
+        values = {name: value for name, value in plain.items() if name not in _OWN}
         return cls(int(plain["line"]), plain["data"], values)
 
 

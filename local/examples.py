@@ -74,7 +74,8 @@ def expected_rows(
     for record in reader:
         if first_line not in bad_lines:
             row = dict(zip(names, record, strict=True))
-            key = f"{etag}#{row[settings.get('id_column', 'id')]}"
+            id_ = row[settings.get("id_column", "id")]
+            key = id_ if settings.get("write_mode") == "merge" else f"{etag}#{id_}"
             values = _take_typed(row, settings)
             data = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
             expected[key] = TableRow(first_line, data, values)

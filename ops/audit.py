@@ -6,20 +6,21 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from csv_ingest import csvfile, source
+from csv_ingest.destinations.duplicates import is_duplicate
 from csv_ingest.ledger import COMPLETE, REJECTED, FileRecord
 from csv_ingest.model import (
     FileFormat,
     ForeignItem,
     ObjectVersion,
+    Origin,
     RejectedRow,
     Row,
     RowCounts,
-    RowKey,
     StoredRow,
     UnreadableFile,
     Upload,
 )
-from ops.expectations import Expectations
+from ops.expectations import Expectations, Expected
 from ops.feed import Feed
 from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
 from ops.pipeline import NoFeed, Pipeline
@@ -55,27 +56,44 @@ def audit(
     """Compare every upload below a prefix, of one feed or of all, with its destination and the ledger, row by row.
 
     Memory does not grow with the files: what is expected goes to temporary databases on disk. The destination of each
-    feed is scanned once, because that is what finds rows that should not be there.
+    feed is scanned once, because that is what finds rows that should not be there. Of a feed that merges, every upload
+    is read, whatever the prefix is: any of them can have the newest row of an id.
     """
     result = Audited(0, 0, 0, [])
+    chosen = [feed] if feed else pipeline.feeds
     with ExitStack() as databases:
         runs = {
-            each.name: _Audit(pipeline, each, prefix, databases.enter_context(Expectations.on_disk()), progress)
-            for each in ([feed] if feed else pipeline.feeds)
+            each.name: _Audit(
+                pipeline,
+                each,
+                prefix,
+                databases.enter_context(Expectations.on_disk(merges=each.config.merges)),
+                progress,
+            )
+            for each in chosen
         }
-        for upload, record in pipeline.records(prefix, feed):
+        for upload, record in _to_be_read(pipeline, chosen, prefix):
+            is_asked_for = upload.version.key.startswith(prefix)
             try:
                 owner = pipeline.owner_of(upload.version.key, record)
             except NoFeed:
-                result.findings.append(_of_no_feed(upload.version, record))
+                if is_asked_for:
+                    result.findings.append(_of_no_feed(upload.version, record))
                 continue
             if record.is_planned and record.owner.place != owner.config.owner.place:
-                result.findings.append(_of_other_table(upload.version, record))
+                if is_asked_for:
+                    result.findings.append(_of_other_table(upload.version, record))
             elif run := runs.get(owner.name):
                 run.read_upload(upload, record)
         for each in runs.values():
             result = result.plus(each.compare())
     return result
+
+
+def _to_be_read(pipeline: Pipeline, feeds: Iterable[Feed], prefix: str) -> Iterator[tuple[Upload, FileRecord]]:
+    for feed in feeds:
+        if feed.is_concerned(prefix):
+            yield from pipeline.records("" if feed.config.merges else prefix, feed)
 
 
 def _of_no_feed(version: ObjectVersion, record: FileRecord) -> Discrepancy:
@@ -85,7 +103,7 @@ def _of_no_feed(version: ObjectVersion, record: FileRecord) -> Discrepancy:
 
 
 def _of_other_table(version: ObjectVersion, record: FileRecord) -> Discrepancy:
-    """A finding: the feed has had another destination since it read an upload."""
+    """A finding: the feed has had another destination, or write mode, since it read an upload."""
     place = record.owner.place or "DynamoDB"
     detail = f"etag {version.etag}: its rows went to {place}, and those of the feed go somewhere else now"
     return Discrepancy("unaccounted", version.key, detail, version.etag, None, None, version)
@@ -108,26 +126,33 @@ class _Audit:
 
     def read_upload(self, upload: Upload, record: FileRecord) -> None:
         """Read an upload, and note what must be in the destination."""
-        version, name = upload.version, name_of(upload, record)
+        version, name = upload.version, self._name_of(upload, record)
         if record.status == REJECTED:
             self.seen.add(name)
         elif not self._has_other_content(upload, record) and name not in self.seen:
             self.seen.add(name)
-            self.versions[version.key, version.etag] = version
-            self.progress(version.key)
-            format_ = self.pipeline.format_of(version, record)
-            self.expected.add_upload(version, format_)
             if not record.is_settled:
                 self._find_unsettled(version, record)
-            self._read_file(version, record, format_)
+            if not record.uploaded and self.feed.config.merges:
+                return  # no row of it can be stored
+            origin = Origin(version.etag, record.uploaded)
+            self.versions[version.key, origin.upload] = version
+            self.progress(version.key)
+            format_ = self.pipeline.format_of(version, record)
+            self.expected.add_upload(version.key, origin, format_)
+            self._read_file(version, origin, record, format_)
 
     def compare(self) -> Audited:
         """Compare the destination with what was noted."""
-        if self.prefix and not self.seen:
-            return Audited(0, 0, 0, self.findings)  # without a scan of the whole table
+        files = sum(key.startswith(self.prefix) for key, _ in self.seen)
+        if self.prefix and not files:
+            return Audited(0, 0, 0, self._asked_for(self.findings))  # without a scan of the whole table
         rows = self.scan_rows()
         not_compared = self.count_orphans()
-        return Audited(len(self.seen), rows, not_compared, self.findings + list(self.missing_rows()))
+        return Audited(files, rows, not_compared, self._asked_for([*self.findings, *self.missing_rows()]))
+
+    def _asked_for(self, findings: Iterable[Discrepancy]) -> list[Discrepancy]:
+        return [finding for finding in findings if finding.key.startswith(self.prefix)]
 
     def scan_rows(self) -> int:
         """Compare everything in the destination with what is expected; returns how many rows were expected."""
@@ -137,13 +162,14 @@ class _Audit:
     def _compare_all(self, stored: Iterable[StoredRow | ForeignItem]) -> int:
         rows = 0
         for scanned, found in enumerate(stored):
-            key, expected = found.key, self.expected.meet(found.key)
+            key, expected = found.key, self.expected.meet(found)
             if expected:
                 rows += 1
                 if not expected.is_stored_as(found) and not expected.may_yet_replace(found):
-                    self._find_row("different", expected.object_key, expected.line, key)
-            elif object_key := self.expected.object_key(key.etag):
-                self.findings.append(Discrepancy("unexpected", object_key, str(key), key.etag, key))
+                    self.findings.append(self._discrepancy_of_row("different", expected))
+            elif object_key := self.expected.object_key(key.upload):
+                etag = self.versions[object_key, key.upload].etag
+                self.findings.append(Discrepancy("unexpected", object_key, str(key), etag, key))
             elif not self.prefix:
                 self.expected.add_stray(key)
             if scanned % 1_000 == 0:
@@ -155,7 +181,7 @@ class _Audit:
         if not self.expected.has_strays():
             return 0
         uploads = self.pipeline.files.uploads(self.feed.name)
-        orphans = sum(self.expected.forget_strays(record.etag) for record in uploads)
+        orphans = sum(self.expected.forget_strays(record.origin.upload) for record in uploads)
         where = "" if len(self.pipeline.feeds) == 1 else f" in the table of the feed {self.feed.name}"
         self.findings += [Discrepancy("unexpected", "", f"{key}{where}", "", key) for key in self.expected.strays()]
         return orphans
@@ -163,7 +189,7 @@ class _Audit:
     def missing_rows(self) -> Iterator[Discrepancy]:
         """What had to be in the destination and was not met there."""
         for row in self.expected.missing():
-            yield self._discrepancy_of_row("missing", row.object_key, row.line, row.key)
+            yield self._discrepancy_of_row("missing", row)
 
     def _find_unsettled(self, version: ObjectVersion, record: FileRecord) -> None:
         detail = f"etag {version.etag}: {_state(record)}"
@@ -179,7 +205,7 @@ class _Audit:
     def _has_other_content(self, upload: Upload, record: FileRecord) -> bool:
         """Whether a version is not what was ingested under its ETag, and no delivery has said so yet: a finding."""
         version = upload.version
-        if record.is_planned and record.version_id == version.version_id:
+        if self.feed.config.merges or (record.is_planned and record.version_id == version.version_id):
             return False
         recorded = self.pipeline.files.content(version.etag, self.feed.name)
         if recorded is None or self._sha256(version) == recorded.sha256:
@@ -197,28 +223,41 @@ class _Audit:
             return "none, since it cannot be unpacked"
         return content.hexdigest()
 
-    def _read_file(self, version: ObjectVersion, record: FileRecord, format_: FileFormat) -> None:
+    def _name_of(self, upload: Upload, record: FileRecord) -> tuple[str, str]:
+        """As `name_of`; in a feed that merges, each version is an upload of its own, also without a record."""
+        if record.status or not self.feed.config.merges:
+            return name_of(upload, record)
+        return upload.version.key, upload.version.version_id
+
+    def _read_file(self, version: ObjectVersion, origin: Origin, record: FileRecord, format_: FileFormat) -> None:
         """Expect each row of a file in the destination, or among the rejected rows of the ledger."""
         is_complete = record.status == COMPLETE and record.is_settled
         # The check begins when all rows are stored.
         required = is_complete or (record.parts_checked is not None and not record.erasing)
-        read = rejected = 0
+        seen = _Rejects()
+        read = 0
         try:
             with source.open_object(version, self.pipeline.s3) as stream:
-                recorded = self.pipeline.files.rejected_rows(version.key, version.etag)
+                recorded = self.pipeline.files.rejected_rows(record)
                 for row, reject in _by_line(csvfile.read_rows(stream, format_), recorded):
-                    expected = self.expected.expect(self.feed.destination, version, row, required=required)
+                    expected = self.expected.expect(self.feed.destination, version.key, origin, row, required=required)
                     read += row is not None
-                    rejected += expected is not None
-                    if is_complete:
+                    seen.note(expected, reject)
+                    is_open = self.feed.config.merges and seen.is_unrecorded_duplicate(expected, reject)
+                    if is_complete and not is_open:
                         self._compare_reject(version, expected, reject)
         except UnreadableFile as error:
             if is_complete:
                 self._find("unaccounted", version, str(error), None)
             return
-        counts = RowCounts(read, read - rejected, rejected)
-        if is_complete and record.counts != counts:
-            detail = f"the ledger has {record.counts}, the file {read:,} rows, of which {rejected:,} are to be rejected"
+        if not is_complete:
+            return
+        counts = seen.counts(read, record.counts or RowCounts())
+        if self.feed.config.merges and len(seen.unrecorded) > seen.all - counts.rejected:
+            for reject in seen.unrecorded:
+                self._compare_reject(version, reject, None)
+        if record.counts != counts:
+            detail = f"the ledger has {record.counts}, the file {read:,} rows, of which {seen.all:,} are to be rejected"
             self._find("sums", version, detail, CorrectCounts(counts))
 
     def _compare_reject(self, version: ObjectVersion, expected: RejectedRow | None, found: RejectedRow | None) -> None:
@@ -230,12 +269,43 @@ class _Audit:
     def _find(self, kind: str, version: ObjectVersion, detail: str, remedy: Remedy | None) -> None:
         self.findings.append(Discrepancy(kind, version.key, detail, version.etag, None, remedy, version))
 
-    def _find_row(self, kind: str, object_key: str, line: int, key: RowKey) -> None:
-        self.findings.append(self._discrepancy_of_row(kind, object_key, line, key))
+    def _discrepancy_of_row(self, kind: str, row: Expected) -> Discrepancy:
+        version, detail = self.versions[row.object_key, row.key.upload], f"line {row.line:,}: {row.key}"
+        return Discrepancy(kind, row.object_key, detail, row.etag, row.key, RestoreRow(row.line), version)
 
-    def _discrepancy_of_row(self, kind: str, object_key: str, line: int, key: RowKey) -> Discrepancy:
-        version = self.versions[object_key, key.etag]
-        return Discrepancy(kind, object_key, f"line {line:,}: {key}", key.etag, key, RestoreRow(line), version)
+
+@dataclass
+class _Rejects:
+    """The rows of a file that have to be rejected.
+
+    In a feed that merges, a line whose id an earlier line has can have been counted as superseded instead: then a newer
+    upload had a row of the id already, and no delivery saw that two lines have it.
+    """
+
+    all: int = 0
+    duplicates: int = 0
+    """Those whose id an earlier line has, with other values."""
+    unrecorded: list[RejectedRow] = field(default_factory=list)
+    """Those of the duplicates that the ledger does not have."""
+
+    def note(self, expected: RejectedRow | None, recorded: RejectedRow | None) -> None:
+        if expected:
+            self.all += 1
+            self.duplicates += is_duplicate(expected)
+            if self.is_unrecorded_duplicate(expected, recorded):
+                self.unrecorded.append(expected)
+
+    @staticmethod
+    def is_unrecorded_duplicate(expected: RejectedRow | None, recorded: RejectedRow | None) -> bool:
+        return expected is not None and recorded is None and is_duplicate(expected)
+
+    def counts(self, read: int, recorded: RowCounts) -> RowCounts:
+        """What the ledger has to count of a file with so many rows: what it has counted, if that can be."""
+        superseded = min(recorded.superseded, read - self.all + self.duplicates)
+        fewest = self.all - min(self.duplicates, superseded)
+        rejected = min(max(recorded.rejected, fewest), self.all)
+        superseded = min(superseded, read - rejected)
+        return RowCounts(read, read - rejected - superseded, rejected, superseded)
 
 
 def _state(record: FileRecord) -> str:

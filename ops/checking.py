@@ -10,7 +10,7 @@ from typing import cast
 
 from csv_ingest import csvfile, planning
 from csv_ingest.destinations.dynamodb import item_size
-from csv_ingest.model import ByteStream, FileFormat, ObjectVersion, RejectedRow, Row, Tuning, UnreadableFile
+from csv_ingest.model import ByteStream, FileFormat, ObjectVersion, Origin, RejectedRow, Row, Tuning, UnreadableFile
 from ops.expectations import Expectations
 from ops.feed import Feed
 
@@ -22,6 +22,9 @@ FILE_UNITS, PART_UNITS = 3, 9
 
 ETAG = "0" * 32
 """Stands for the file's own, which S3 makes. It is as long as most are."""
+
+UPLOADED = "2026-11-26T12:34:56.789Z" + "~" + "0" * 24 + "~" + "0" * 32
+"""The same for what the rows of a feed that merges say of their upload."""
 
 
 @dataclass
@@ -77,16 +80,17 @@ def check(
 
 
 def _check_rows(feed: Feed, version: ObjectVersion, reading: "_Reading", checked: Checked, shown: int | None) -> None:
+    origin = Origin(ETAG, UPLOADED if feed.config.merges else "")
     are_in_dynamodb, of_index = feed.config.postgresql is None, int(feed.has_file_index)
-    with Expectations.on_disk() as expected, reading.open(0) as stream:
+    with Expectations.on_disk(merges=feed.config.merges) as expected, reading.open(0) as stream:
         for row in csvfile.read_rows(stream, feed.config.format):
             checked.rows += 1
-            if reject := expected.expect(feed.destination, version, row, required=True):
+            if reject := expected.expect(feed.destination, version.key, origin, row, required=True):
                 checked.rejected += 1
                 if shown is None or len(checked.rejects) < shown:
                     checked.rejects.append(reject)
             elif are_in_dynamodb and isinstance(row, Row):
-                checked.write_units += -(-item_size(version.etag, row) // 1024) + of_index
+                checked.write_units += -(-item_size(origin, row) // 1024) + of_index
     of_parts = checked.parts * PART_UNITS or checked.rows // Tuning().checkpoint_rows
     checked.write_units += FILE_UNITS + of_parts + checked.rejected
 

@@ -1,8 +1,8 @@
 """Take back what was ingested: to read a file again under the settings of today, or to forget it.
 
 Rows belong to an ETag: those of a file are also those of every other key of the feed with the same bytes. So what is
-erased is an ETag. Either command can be killed anywhere, and is then to be run again: what it has begun is marked in
-the ledger, which the sweep's alarm and `status` show.
+erased is an ETag; in a feed that merges, it is one version. Either command can be killed anywhere, and is then to be
+run again: what it has begun is marked in the ledger, which the sweep's alarm and `status` show.
 """
 
 import time
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from csv_ingest import csvfile, source
-from csv_ingest.ledger import COMPLETE, PROCESSING, REJECTED, FileRecord
-from csv_ingest.model import FileFormat, ObjectVersion, Row
+from csv_ingest.ledger import COMPLETE, PROCESSING, REJECTED, FileRecord, name_of_content
+from csv_ingest.model import FileFormat, ObjectVersion, Origin, Row
 from ops.feed import Feed
 from ops.pipeline import NOT_THERE, Pipeline
 from ops.schema import STATEMENT_TIMEOUT
@@ -43,18 +43,34 @@ class NotErasable(Exception):
 
 @dataclass
 class Erasure:
-    """What was ingested of one ETag in one feed, to be taken back."""
+    """What was ingested of one ETag in one feed, or of one version, to be taken back."""
 
     pipeline: Pipeline
     feed: Feed
-    etag: str
+    version: ObjectVersion
+    """One that has the ETag. If the feed merges, the only one that this is about."""
     command: str
     records: list[FileRecord] = field(default_factory=list)
     """Of all keys whose rows these are, as they were when `look` was called."""
 
+    @property
+    def etag(self) -> str:
+        return self.version.etag
+
+    @property
+    def upload(self) -> str:
+        """What the ledger's entries of it begin with, whatever the object key."""
+        return self.pipeline.files.upload_of(self.version) if self.feed.config.merges else self.etag
+
+    @property
+    def content(self) -> str:
+        """For what the ledger has recorded what it stands for."""
+        return name_of_content(self.version, merges=self.feed.config.merges)
+
     def look(self) -> None:
         """Read the records of all keys with this ETag whose rows may be stored where the feed stores them."""
-        found = self.pipeline.files.records_of_content(self.etag)
+        files = self.pipeline.files
+        found = [files.record(self.version)] if self.feed.config.merges else files.records_of_content(self.etag)
         self.records = [each for each in found if each.owner == self.feed.config.owner and each.is_planned]
 
     @property
@@ -62,9 +78,15 @@ class Erasure:
         """The object keys whose rows these are."""
         return [str(record.attributes["object_key"]) for record in self.records]
 
+    def mark(self, key: str) -> datetime:
+        """Have every delivery of an object key take it for complete; returns since when."""
+        if self.feed.config.merges:
+            return self.pipeline.files.mark_version_erasing(self.version, self.command)
+        return self.pipeline.files.mark_erasing(key, self.etag, self.command)
+
     def begin(self) -> datetime:
         """Have no delivery begin to store these rows; returns since when that is so."""
-        return self.pipeline.files.begin_erasing(self.etag, self.feed.name, self.command)
+        return self.pipeline.files.begin_erasing(self.content, self.feed.name, self.command)
 
     def wait(self, since: datetime, progress: Progress) -> None:
         """Wait until nothing is stored any more by the deliveries that had begun at a time."""
@@ -76,21 +98,21 @@ class Erasure:
         """Let deliveries store these rows again, unless a command for another key than this one has begun as well."""
         if any(each.erasing and each.attributes["object_key"] != key for each in self.records):
             return
-        self.pipeline.files.cancel_erasing(self.etag, self.feed.name)
+        self.pipeline.files.cancel_erasing(self.content, self.feed.name)
 
     def end(self) -> None:
         """Let the next delivery read this content by the settings of then."""
-        self.pipeline.files.end_erasing(self.etag, self.feed.name)
+        self.pipeline.files.end_erasing(self.content, self.feed.name)
 
     def delete_rows(self, progress: Progress) -> int:
-        """Delete all rows of the ETag; returns how many there were. Raises OwnerNeeded."""
+        """Delete all rows of the ETag, or of the version; returns how many there were. Raises OwnerNeeded."""
         if not self.records:
             return 0  # no delivery came so far as to store a row, or the records were deleted after the rows
-        deleted = 0
+        deleted, origin = 0, self.records[0].origin
         with closing(self.feed.destination) as destination:
-            ids = self._ids_of_file() or self._ids_of_table()
+            ids = self._ids_of_file() or self._ids_of_table(origin)
             while some := list(dict.fromkeys(islice(ids, destination.max_insert))):
-                deleted += destination.delete(self.etag, some)
+                deleted += destination.delete(origin, some)
                 progress(f"{deleted:,} rows deleted")
         return deleted
 
@@ -118,17 +140,35 @@ class Erasure:
                 if isinstance(row, Row):
                     yield row.id
 
-    def _ids_of_table(self) -> Iterator[str]:
+    def _ids_of_table(self, origin: Origin) -> Iterator[str]:
         """The ids of the rows, by reading the whole table."""
         for found in self.feed.destination.scan():
-            if found.key.etag == self.etag and found.key.id is not None:
+            if found.key.upload == origin.upload and found.key.id is not None:
                 yield found.key.id
+
+
+def versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:
+    """The current version of an object, after those whose reload has begun, and has not ended: one of each ETag."""
+    found: dict[str, ObjectVersion] = {}
+    listed = takewhile(lambda pair: pair[0].version.key == key, pipeline.records(key))  # S3 lists in the order of keys
+    for upload, record in listed:
+        feed = pipeline.owner_of(key, record)
+        if pipeline.files.erasing(upload.version.etag, feed.name) == RELOAD:
+            found.setdefault(upload.version.etag, upload.version)
+    latest = pipeline.latest(key)
+    found.pop(latest.etag, None)
+    return [*found.values(), latest]
 
 
 def erasure_for_reload(pipeline: Pipeline, version: ObjectVersion) -> Erasure:
     """What a reload of an upload takes back, for a person to look at first. Raises NotErasable."""
     record = pipeline.files.record(version)
-    erasure = Erasure(pipeline, pipeline.owner_of(version.key, record), version.etag, RELOAD)
+    erasure = Erasure(pipeline, pipeline.owner_of(version.key, record), version, RELOAD)
+    if erasure.feed.config.merges:
+        raise NotErasable(
+            f"the feed {erasure.feed.name} merges: upload the file again, and it is read by the settings of today, and "
+            "its rows take the place of the old ones; if the ids were wrong, `forget` it first"
+        )
     if record.erasing == FORGET:
         raise NotErasable("it is being forgotten")
     if record.status == REJECTED:
@@ -225,24 +265,29 @@ def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
     Raises OtherTable if rows of it are where the feed stores none any more.
     """
     objects: list[ObjectIdentifierTypeDef] = []
-    etags: dict[str, None] = {}
-    for page in pipeline.s3.get_paginator("list_object_versions").paginate(Bucket=pipeline.upload_bucket, Prefix=key):
+    versions: dict[tuple[str, str], ObjectVersion] = {}
+    bucket = pipeline.upload_bucket
+    for page in pipeline.s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
         of_key = [each for each in page.get("Versions", []) if each["Key"] == key]
         markers = [each for each in page.get("DeleteMarkers", []) if each["Key"] == key]
         objects += [{"Key": key, "VersionId": each["VersionId"]} for each in [*of_key, *markers]]
-        etags |= {each["ETag"].strip('"'): None for each in of_key}
+        for each in of_key:
+            version = ObjectVersion(bucket, key, each["VersionId"], each["ETag"].strip('"'), each["Size"])
+            versions[version.etag, version.version_id] = version
     records = pipeline.files.records_of_key(key)
-    etags |= {record.etag: None for record in records}
-    erasures = [
-        Erasure(pipeline, _owner(pipeline, key, [record for record in records if record.etag == etag]), etag, FORGET)
-        for etag in etags
-    ]
-    for erasure in erasures:
-        for record in records:
-            if record.etag == erasure.etag:
-                record.require_owner(erasure.feed.config.owner)
+    for record in records:
+        version = ObjectVersion(bucket, key, record.version_id or "", record.etag, 0)
+        versions.setdefault((version.etag, version.version_id), version)
+    erasures: dict[str, Erasure] = {}
+    for version in versions.values():
+        of_etag = [record for record in records if record.etag == version.etag]
+        erasure = Erasure(pipeline, _owner(pipeline, key, of_etag), version, FORGET)
+        for record in of_etag:
+            record.require_owner(erasure.feed.config.owner)
+        erasures.setdefault(erasure.content, erasure)
+    for erasure in erasures.values():
         erasure.look()
-    return Forgetting(pipeline, key, erasures, objects)
+    return Forgetting(pipeline, key, list(erasures.values()), objects)
 
 
 def _owner(pipeline: Pipeline, key: str, records: Sequence[FileRecord]) -> Feed:
@@ -257,16 +302,13 @@ def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Fo
     """
     pipeline, key, files = forgetting.pipeline, forgetting.key, forgetting.pipeline.files
     done = Forgotten(versions=len(forgetting.objects))
-    begun: list[datetime] = []
-    for erasure in forgetting.erasures:
-        marked = files.mark_erasing(key, erasure.etag, FORGET)
-        begun.append(max(marked, erasure.begin()))
+    begun = [max(erasure.mark(key), erasure.begin()) for erasure in forgetting.erasures]
     for since, erasure in zip(begun, forgetting.erasures, strict=True):
         erasure.wait(since, progress)
         erasure.look()
         if set(erasure.keys) <= {key} and not any("rows_erased_at" in each.attributes for each in erasure.records):
             done.rows += erasure.delete_rows(progress)
-            files.mark_rows_erased(key, erasure.etag)
+            files.mark_rows_erased(key, erasure.upload)
     _delete_objects(forgetting, progress)
     for erasure in forgetting.erasures:
         if set(erasure.keys) <= {key}:
@@ -275,8 +317,8 @@ def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Fo
             erasure.cancel(key)
     # Last: without the records, nobody would know that something has begun. Not those of a version that came meanwhile:
     # without them, nobody would know that it has rows.
-    for erasure in forgetting.erasures:
-        files.erase_upload(key, erasure.etag)
+    for upload in sorted((erasure.upload for erasure in forgetting.erasures), reverse=True):
+        files.erase_upload(key, upload)  # the entries of an ETag after those of later versions, which lead to them
     left = forgetting_of(pipeline, key)
     if left.objects or left.erasures:
         raise NotErasable("something of it came back meanwhile: run the command again")

@@ -13,7 +13,7 @@ from csv_ingest.destinations.duplicates import duplicate
 from csv_ingest.model import (
     FileFormat,
     ForeignItem,
-    ObjectVersion,
+    Origin,
     RejectedRow,
     Row,
     RowKey,
@@ -26,6 +26,7 @@ class Expected(NamedTuple):
     """A row that a file leads one to expect."""
 
     object_key: str
+    etag: str
     key: RowKey
     line: int
     digest: bytes
@@ -37,52 +38,70 @@ class Expected(NamedTuple):
 
     def may_yet_replace(self, found: StoredRow | ForeignItem) -> bool:
         """Whether what the destination has is a later line, of a file whose parts are not all stored yet."""
-        return not self.required and isinstance(found, StoredRow) and found.line > self.line
+        return (
+            not self.required
+            and isinstance(found, StoredRow)
+            and found.key.upload == self.key.upload
+            and found.line > self.line
+        )
 
     def is_stored_as(self, found: StoredRow | ForeignItem) -> bool:
         """Whether what the destination has is this row."""
-        return isinstance(found, StoredRow) and (found.etag, found.line, digest(found, self.names)) == (
-            self.key.etag,
+        return isinstance(found, StoredRow) and (found.key, found.etag, found.line, digest(found, self.names)) == (
+            self.key,
+            self.etag,
             self.line,
             self.digest,
         )
 
 
 class Expectations:
-    """Rows that are expected, and rows that were met without having been expected."""
+    """Rows that are expected, and rows that were met without having been expected.
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    A row of each upload is expected in the same place, if the feed merges: of those that have to be there, the newest
+    upload's, or a row of a newer upload that is not complete.
+    """
+
+    def __init__(self, database: sqlite3.Connection, *, merges: bool) -> None:
         self._database = database
+        self._merges = merges
 
     @classmethod
     @contextmanager
-    def on_disk(cls) -> Iterator["Expectations"]:
+    def on_disk(cls, *, merges: bool) -> Iterator["Expectations"]:
         """Expectations that are gone after the block."""
         with tempfile.NamedTemporaryFile(suffix=".sqlite") as file, closing(sqlite3.connect(file.name)) as database:
             database.executescript(
                 """
                 PRAGMA journal_mode = OFF;
                 PRAGMA synchronous = OFF;
-                CREATE TABLE row (key TEXT PRIMARY KEY, object_key TEXT, line INTEGER, digest BLOB, required INTEGER,
-                                  seen INTEGER DEFAULT 0) WITHOUT ROWID;
-                CREATE TABLE stray (key TEXT PRIMARY KEY, etag TEXT) WITHOUT ROWID;
-                CREATE TABLE upload (etag TEXT PRIMARY KEY, object_key TEXT, names TEXT) WITHOUT ROWID;
+                CREATE TABLE row (place TEXT, upload TEXT, id TEXT, object_key TEXT, line INTEGER, digest BLOB,
+                                  required INTEGER, seen INTEGER DEFAULT 0, PRIMARY KEY (place, upload)) WITHOUT ROWID;
+                CREATE TABLE stray (key TEXT PRIMARY KEY, upload TEXT) WITHOUT ROWID;
+                CREATE TABLE upload (upload TEXT PRIMARY KEY, etag TEXT, object_key TEXT, names TEXT) WITHOUT ROWID;
                 """
             )
-            yield cls(database)
+            yield cls(database, merges=merges)
 
-    def add_upload(self, version: ObjectVersion, format_: FileFormat) -> None:
-        """Note whose rows an ETag stands for, and which columns are declared of them."""
+    def add_upload(self, object_key: str, origin: Origin, format_: FileFormat) -> None:
+        """Note whose rows those of an origin are, and which columns are declared of them."""
         names = json.dumps([column.stored_as for column in format_.columns])
-        self._database.execute("INSERT OR IGNORE INTO upload VALUES (?, ?, ?)", (version.etag, version.key, names))
+        about = (origin.upload, origin.etag, object_key, names)
+        self._database.execute("INSERT OR IGNORE INTO upload VALUES (?, ?, ?, ?)", about)
 
-    def object_key(self, etag: str) -> str | None:
-        """The key of an upload with an ETag; None if no upload with it was noted."""
-        found = self._database.execute("SELECT object_key FROM upload WHERE etag = ?", (etag,)).fetchone()
+    def object_key(self, upload: str) -> str | None:
+        """The key of an upload that was noted; None if it was not."""
+        found = self._database.execute("SELECT object_key FROM upload WHERE upload = ?", (upload,)).fetchone()
         return found and str(found[0])
 
     def expect(
-        self, destination: Destination, version: ObjectVersion, row: Row | RejectedRow | None, *, required: bool
+        self,
+        destination: Destination,
+        object_key: str,
+        origin: Origin,
+        row: Row | RejectedRow | None,
+        *,
+        required: bool,
     ) -> RejectedRow | None:
         """Expect a row in a destination; if it cannot be stored there, returns it as it has to be recorded.
 
@@ -90,48 +109,66 @@ class Expectations:
         """
         if not isinstance(row, Row):
             return row
-        if reason := destination.refusal(version.etag, row):
+        if reason := destination.refusal(origin, row):
             return RejectedRow(row.line, reason)
-        first = self.add_row(version, row, required=required)
+        first = self.add_row(object_key, origin, row, required=required)
         if first.line >= row.line or first.digest == digest(row, row.values):
             return None
         return duplicate(row, first.line)
 
-    def add_row(self, version: ObjectVersion, row: Row, *, required: bool) -> Expected:
-        """Expect a row, unless one with its key is expected; returns what is expected under its key."""
-        key, digested = str(RowKey(version.etag, row.id)), digest(row, row.values)
+    def add_row(self, object_key: str, origin: Origin, row: Row, *, required: bool) -> Expected:
+        """Expect a row, unless one of its upload and id is expected; returns what is expected of these."""
+        key, digested = RowKey(origin.upload, row.id), digest(row, row.values)
+        where = (self._place(key), key.upload)
         added = self._database.execute(
-            "INSERT OR IGNORE INTO row (key, object_key, line, digest, required) VALUES (?, ?, ?, ?, ?)",
-            (key, version.key, row.line, digested, required),
+            "INSERT OR IGNORE INTO row (place, upload, id, object_key, line, digest, required) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*where, row.id, object_key, row.line, digested, required),
         ).rowcount
         if added:
-            return Expected(version.key, RowKey(version.etag, row.id), row.line, digested)
+            return Expected(object_key, origin.etag, key, row.line, digested)
         if required:
-            self._database.execute("UPDATE row SET required = 1 WHERE key = ?", (key,))
-        [found] = self._database.execute("SELECT object_key, line, digest FROM row WHERE key = ?", (key,))
-        object_key, line, noted = found
-        return Expected(object_key, RowKey(version.etag, row.id), line, noted)
+            self._database.execute("UPDATE row SET required = 1 WHERE place = ? AND upload = ?", where)
+        select = "SELECT object_key, line, digest FROM row WHERE place = ? AND upload = ?"
+        [found] = self._database.execute(select, where)
+        first_object_key, line, noted = found
+        return Expected(first_object_key, origin.etag, key, line, noted)
 
-    def meet(self, key: RowKey) -> Expected | None:
-        """Note that a key is in the destination; returns what is expected there, None if nothing is."""
-        select = """SELECT object_key, line, digest, required, (SELECT names FROM upload WHERE etag = ?) FROM row
-                    WHERE key = ?"""
-        if not (found := self._database.execute(select, (key.etag, str(key))).fetchone()):
-            return None
-        self._database.execute("UPDATE row SET seen = 1 WHERE key = ?", (str(key),))
-        object_key, line, noted, required, names = found
-        return Expected(object_key, key, line, noted, json.loads(names), bool(required))
+    def meet(self, found: StoredRow | ForeignItem) -> Expected | None:
+        """Note that something is in the destination; returns what is expected there, None if nothing is.
+
+        That is the row of the same upload, unless a newer one has to be there. A row of a newer upload that was not
+        noted may have come in the meantime: nothing is expected in its place.
+        """
+        place, met = self._place(found.key), found.key.upload
+        self._database.execute("UPDATE row SET seen = 1 WHERE place = ?", (place,))
+        newest_first = self._database.execute(
+            """SELECT row.object_key, etag, upload, row.id, line, digest, names, required FROM row JOIN upload
+               USING (upload) WHERE place = ? ORDER BY upload DESC""",
+            (place,),
+        )
+        for object_key, etag, upload, id_, line, noted, names, required in newest_first:
+            if required and met > upload and isinstance(found, StoredRow) and self.object_key(met) is None:
+                return None
+            if required or met == upload:
+                key = RowKey(upload, id_)
+                return Expected(object_key, etag, key, line, noted, json.loads(names), bool(required))
+        return None
+
+    def _place(self, key: RowKey) -> str:
+        """What names the place of a row in the destination: its id, if the feed merges."""
+        return str(key.id) if self._merges else str(key)
 
     def add_stray(self, key: RowKey) -> None:
         """Note a key that is in the destination and belongs to no upload that was noted."""
-        self._database.execute("INSERT OR IGNORE INTO stray VALUES (?, ?)", (str(key), key.etag))
+        self._database.execute("INSERT OR IGNORE INTO stray VALUES (?, ?)", (str(key), key.upload))
 
     def has_strays(self) -> bool:
         return self._database.execute("SELECT 1 FROM stray LIMIT 1").fetchone() is not None
 
-    def forget_strays(self, etag: str) -> int:
-        """Forget the strays of an ETag; returns how many there were."""
-        return self._database.execute("DELETE FROM stray WHERE etag = ?", (etag,)).rowcount
+    def forget_strays(self, upload: str) -> int:
+        """Forget the strays of an upload; returns how many there were."""
+        return self._database.execute("DELETE FROM stray WHERE upload = ?", (upload,)).rowcount
 
     def strays(self) -> Iterator[RowKey]:
         """The keys that belong to no upload."""
@@ -141,9 +178,14 @@ class Expectations:
     def missing(self) -> Iterator[Expected]:
         """The rows that have to be in the destination and were not met there."""
         rows = self._database.execute(
-            "SELECT object_key, key, line, digest FROM row WHERE required AND NOT seen ORDER BY object_key, line"
+            """SELECT row.object_key, etag, upload, row.id, line, digest FROM row JOIN upload USING (upload)
+               WHERE required AND NOT seen AND NOT EXISTS (
+                   SELECT 1 FROM row AS newer WHERE newer.place = row.place AND newer.upload > row.upload
+                   AND newer.required)
+               ORDER BY row.object_key, line"""
         )
-        return (Expected(object_key, RowKey.parse(key), line, noted) for object_key, key, line, noted in rows)
+        for object_key, etag, upload, id_, line, noted in rows:
+            yield Expected(object_key, etag, RowKey(upload, id_), line, noted)
 
 
 def digest(row: Row | StoredRow, names: Iterable[str]) -> bytes:

@@ -1,10 +1,11 @@
 """The rows that have some ids, in all uploads of a feed."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 
+from csv_ingest.destinations.base import Destination
 from csv_ingest.ledger import FileRecord
 from csv_ingest.model import RowKey, StoredRow
 from ops.feed import Feed
@@ -18,12 +19,12 @@ class FoundRow:
 
     row: StoredRow
     uploads: list[FileRecord]
-    """One for each object key, the newest last. At least one."""
+    """One for each object key, the newest last. At least one, unless the ledger has forgotten it."""
 
     @property
     def time(self) -> float:
         """Of the newest upload."""
-        return _time(self.uploads[-1])
+        return _time(self.uploads[-1]) if self.uploads else 0
 
 
 @dataclass
@@ -44,25 +45,37 @@ def find(
     """Find every row of a feed that has one of the ids.
 
     No index has the ids: the ETag of each upload comes from the ledger, which is read whole, and the destination is
-    asked for each id under each ETag.
+    asked for each id under each ETag. If the feed merges, the destination is asked once, and the ledger says which
+    upload the row is from.
     """
     wanted = list(dict.fromkeys(ids))
     looked = Looked()
     rows: dict[RowKey, FoundRow] = {}
     records = _planned_here(pipeline, feed, looked)
     with closing(feed.destination) as destination:
+        if feed.config.merges:
+            _ask(destination, (RowKey("", id_) for id_ in wanted), rows)
         while some := list(islice(records, max(1, destination.max_fetch // len(wanted)))):
-            keys = iter(dict.fromkeys(RowKey(record.etag, id_) for record in some for id_ in wanted))
-            while asked := list(islice(keys, destination.max_fetch)):
-                for each in destination.find(asked):
-                    if isinstance(each, StoredRow):
-                        rows.setdefault(each.key, FoundRow(each, [])).uploads.extend(_of_etag(some, each.key.etag))
+            if not feed.config.merges:
+                keys = dict.fromkeys(RowKey(record.etag, id_) for record in some for id_ in wanted)
+                _ask(destination, keys, rows)
+            for row in rows.values():
+                row.uploads.extend(record for record in some if record.origin.upload == row.row.key.upload)
             looked.uploads += len(some)
             progress(f"{looked.uploads:,} uploads, {len(rows):,} rows found")
     for row in rows.values():
         row.uploads.sort(key=_time)
     looked.found = sorted(rows.values(), key=lambda row: (wanted.index(str(row.row.key.id)), row.time))
     return looked
+
+
+def _ask(destination: Destination, keys: Iterable[RowKey], rows: dict[RowKey, FoundRow]) -> None:
+    """Add what a destination has under some keys."""
+    left = iter(keys)
+    while asked := list(islice(left, destination.max_fetch)):
+        for each in destination.find(asked):
+            if isinstance(each, StoredRow):
+                rows.setdefault(each.key, FoundRow(each, []))
 
 
 def _planned_here(pipeline: Pipeline, feed: Feed, looked: Looked) -> Iterator[FileRecord]:
@@ -72,10 +85,6 @@ def _planned_here(pipeline: Pipeline, feed: Feed, looked: Looked) -> Iterator[Fi
             yield record
         elif record.is_planned:
             looked.elsewhere += 1
-
-
-def _of_etag(records: Sequence[FileRecord], etag: str) -> Iterator[FileRecord]:
-    return (record for record in records if record.etag == etag)
 
 
 def _time(record: FileRecord) -> float:

@@ -191,7 +191,7 @@ class Pipeline:
         if record.format:
             return record.format
         feed = self.feed_of(version.key)
-        content = self.files.content(version.etag, feed.name)
+        content = self.files.content(ledger.name_of_content(version, merges=feed.config.merges), feed.name)
         return content.format if content else feed.config.format
 
     def deliver(self, event: Event, function: str) -> None:

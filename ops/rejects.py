@@ -12,9 +12,7 @@ FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the full-widt
 """With these, a spreadsheet takes a cell for a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
-def rows_to_send_back(
-    pipeline: Pipeline, key: str, record: FileRecord
-) -> Iterator[tuple[RejectedRow | None, list[str]]]:
+def rows_to_send_back(pipeline: Pipeline, record: FileRecord) -> Iterator[tuple[RejectedRow | None, list[str]]]:
     """Yield the header's cells with None, then each rejected row by line, with its cells as they are in the file.
 
     The file is read as it was when it was ingested. Raises UnreadableFile if it is not what it was.
@@ -24,7 +22,7 @@ def rows_to_send_back(
         records = csvfile.read_records(stream, pipeline.format_of(version, record))
         for _, names in islice(records, 1):
             yield None, names
-        for rejected in pipeline.files.rejected_rows(key, record.etag):
+        for rejected in pipeline.files.rejected_rows(record):
             for line, cells in records:  # both are in the order of the file
                 if line == rejected.line:
                     yield rejected, cells

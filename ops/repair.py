@@ -5,8 +5,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from csv_ingest import csvfile, source
-from csv_ingest.ledger import COMPLETE
-from csv_ingest.model import ObjectVersion, Row
+from csv_ingest.ledger import COMPLETE, FileRecord, name_of_content
+from csv_ingest.model import ObjectVersion, Origin, Row
 from ops.feed import Feed
 from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
 from ops.pipeline import Pipeline
@@ -35,31 +35,38 @@ def repair(pipeline: Pipeline, findings: Iterable[Discrepancy], *, paused: Colle
     `paused` feeds are left alone.
     """
     done = Repaired()
-    remedies: dict[ObjectVersion, list[Remedy]] = {}
+    chosen: dict[ObjectVersion, list[Discrepancy]] = {}
     for finding in findings:
         can_be_mended = not isinstance(finding.remedy, Redeliver) or pipeline.feed_of(finding.key) not in paused
         if can_be_mended and finding.version is not None and finding.remedy is not None:
-            remedies.setdefault(finding.version, []).append(finding.remedy)
+            chosen.setdefault(finding.version, []).append(finding)
         else:
             done.left.append(finding)
-    for version, wanted in remedies.items():
+    for version, found in chosen.items():
+        record = pipeline.files.record(version)
+        if record.erasing:  # since the audit
+            done.left += found
+            continue
+        wanted = [finding.remedy for finding in found if finding.remedy is not None]
         lines = {remedy.line for remedy in wanted if isinstance(remedy, RestoreRow)}
-        done.rows += _restore_rows(pipeline, version, lines) if lines else 0
+        done.rows += _restore_rows(pipeline, version, record, lines) if lines else 0
         for remedy in wanted:
-            _mend(pipeline, version, remedy, done)
+            _mend(pipeline, version, record, remedy, done)
     return done
 
 
-def _mend(pipeline: Pipeline, version: ObjectVersion, remedy: Remedy, done: Repaired) -> None:
+def _mend(pipeline: Pipeline, version: ObjectVersion, record: FileRecord, remedy: Remedy, done: Repaired) -> None:
+    # Of the remedies, those for the ledger are for complete files, which have a record, unless it was deleted since.
+    upload = record.upload if record.attributes else version.etag
     match remedy:
         case RecordReject(row):
-            pipeline.files.record_reject(version, row)
+            pipeline.files.record_reject(version.key, upload, row)
             done.records += 1
         case RemoveReject(line):
-            pipeline.files.remove_reject(version, line)
+            pipeline.files.remove_reject(version.key, upload, line)
             done.records += 1
         case CorrectCounts(counts):
-            pipeline.files.correct_counts(version, counts)
+            pipeline.files.correct_counts(version.key, upload, counts, merges=record.merges)
             done.records += 1
         case Redeliver():
             pipeline.redeliver(version)
@@ -68,17 +75,20 @@ def _mend(pipeline: Pipeline, version: ObjectVersion, remedy: Remedy, done: Repa
             pass  # all rows of a file are restored in one reading
 
 
-def _restore_rows(pipeline: Pipeline, version: ObjectVersion, lines: set[int]) -> int:
-    """Write the rows of some lines, each the first with its id, whatever the destination has; returns how many."""
-    record = pipeline.files.record(version)
+def _restore_rows(pipeline: Pipeline, version: ObjectVersion, record: FileRecord, lines: set[int]) -> int:
+    """Write the rows of some lines, each the first with its id, over what the destination has; returns how many.
+
+    A row of a newer upload stays: it came since the audit.
+    """
     feed = pipeline.owner_of(version.key, record)
     if record.status != COMPLETE:
         # A row of a later line may be stored, which a part would note before it replaces the row.
-        pipeline.files.mark_duplicate_ids(version.etag, feed.name)
-    restored = 0
+        content = name_of_content(version, merges=feed.config.merges)
+        pipeline.files.mark_duplicate_ids(content, feed.name)
+    origin, restored = Origin(version.etag, record.uploaded), 0
     with closing(feed.destination) as destination, source.open_object(version, pipeline.s3) as stream:
         for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
             if isinstance(row, Row) and row.line in lines:
-                destination.overwrite(version.etag, row)
+                destination.overwrite(origin, row)
                 restored += 1
     return restored

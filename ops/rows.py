@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import csvfile, source
 from csv_ingest.ledger import COMPLETE, FileRecord
-from csv_ingest.model import Row, RowKey, StoredRow
+from csv_ingest.model import ForeignItem, Row, RowKey, StoredRow
 from ops.expectations import Expectations
 from ops.feed import Feed
 from ops.pipeline import NOT_THERE, NoFeed, Pipeline
@@ -21,6 +21,15 @@ class Missing(NamedTuple):
     line: int
     id: str
     why: str
+
+
+class Superseded(NamedTuple):
+    """A row of the file in whose place the destination has the row of a newer upload."""
+
+    line: int
+    id: str
+    uploaded: str
+    """By which upload, as the stored row says it."""
 
 
 class ObjectGone(Exception):
@@ -41,24 +50,28 @@ def is_complete(record: FileRecord) -> bool:
     return record.status == COMPLETE and record.is_settled
 
 
-def rows_of(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Generator[StoredRow | Missing]:
-    """Yield the rows of an upload by line, as they are stored; in their places, the rows that are missing.
+def rows_of(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Generator[StoredRow | Missing | Superseded]:
+    """Yield the rows of an upload by line, as they are stored; in their places, the rows that are not there.
 
     If the destination finds as many rows by their ETag as the ledger has counted, those are the rows. Otherwise the ids
     are read in the file: the ledger counts a row that is on two lines twice, so that only the file can tell what is
     missing. Of an upload that is not complete, no row is missing yet. Raises ObjectGone, after the rows that can be
     found without the file, if the file is needed and gone.
     """
+    if feed.config.merges and not record.uploaded:
+        return  # it was not read to its end: no row of it is stored
     with closing(feed.destination) as destination:
-        number = destination.count(record.etag)
-        if number is not None and (not is_complete(record) or number >= _counted(record)):
-            yield from destination.rows_of(record.etag)
+        number = destination.count(record.origin)
+        are_known = not is_complete(record) or (number or 0) >= _counted(record)
+        # Of a feed that merges, only the file has the ids whose rows are those of newer uploads by now.
+        if number is not None and are_known and not feed.config.merges:
+            yield from destination.rows_of(record.origin)
             return
         try:
             yield from _by_file(pipeline, feed, record)
         except ObjectGone:
             if number is not None:
-                yield from destination.rows_of(record.etag)
+                yield from destination.rows_of(record.origin)
             raise
 
 
@@ -66,27 +79,39 @@ def _counted(record: FileRecord) -> int:
     return record.counts.stored if record.counts else 0
 
 
-def _by_file(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Iterator[StoredRow | Missing]:
+def _by_file(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Iterator[StoredRow | Missing | Superseded]:
     """Yield what the destination has under the ids that are in the file, in the order of its lines."""
-    rows = _rows_to_store(pipeline, feed, record)
+    rows, upload = _rows_to_store(pipeline, feed, record), record.origin.upload
     while some := list(islice(rows, feed.destination.max_fetch)):
-        found = {each.key.id: each for each in feed.destination.find([RowKey(record.etag, row.id) for row in some])}
+        found = {each.key.id: each for each in feed.destination.find([RowKey(upload, row.id) for row in some])}
         for row in some:
             stored = found.get(row.id)
-            if isinstance(stored, StoredRow):
+            if isinstance(stored, StoredRow) and stored.key.upload == upload:
                 yield stored
+            elif isinstance(stored, StoredRow) and stored.key.upload > upload:
+                yield Superseded(row.line, row.id, stored.key.upload)
             elif is_complete(record):
-                yield Missing(row.line, row.id, "what is under its key is no row" if stored else "not in the table")
+                yield Missing(row.line, row.id, _why_missing(stored))
+
+
+def _why_missing(stored: StoredRow | ForeignItem | None) -> str:
+    if stored is None:
+        return "not in the table"
+    is_older = isinstance(stored, StoredRow)
+    return "an older upload's row is in its place" if is_older else "what is under its key is no row"
 
 
 def _rows_to_store(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Iterator[Row]:
     """The rows of the file that have to be in the destination: of each id, the first line. Ids are kept on disk."""
     version = record.object_version(pipeline.upload_bucket)
     try:
-        with Expectations.on_disk() as expected, source.open_object(version, pipeline.s3) as stream:
+        with (
+            Expectations.on_disk(merges=feed.config.merges) as expected,
+            source.open_object(version, pipeline.s3) as stream,
+        ):
             for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
-                if isinstance(row, Row) and not feed.destination.refusal(version.etag, row):
-                    first = expected.add_row(version, row, required=True)
+                if isinstance(row, Row) and not feed.destination.refusal(record.origin, row):
+                    first = expected.add_row(version.key, record.origin, row, required=True)
                     if first.line == row.line:
                         yield row
     except ClientError as error:

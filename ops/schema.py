@@ -1,7 +1,7 @@
 """The table that a feed with PostgreSQL needs, and the role that its function logs in with."""
 
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.destinations.postgresql import OWN_COLUMNS, TYPES, quoted
+from csv_ingest.destinations.postgresql import TYPES, key_columns, own_columns, quoted
 
 STATEMENT_TIMEOUT = 15
 """Seconds after which the server ends a statement, also one whose delivery has ended: the role's statement_timeout."""
@@ -36,13 +36,19 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
 def column_types(config: IngestConfig) -> dict[str, str]:
     """The type of each column that the table has to have, as SQL has it, by name."""
     # Of the key, so that an upgrade of the server's collations cannot damage the index.
-    own = {name: f'{type_} COLLATE "C"' if type_ == "text" else type_ for name, type_ in OWN_COLUMNS.items()}
+    columns = own_columns(merges=config.merges)
+    own = {name: f'{type_} COLLATE "C"' if type_ == "text" else type_ for name, type_ in columns.items()}
     return own | {column.stored_as: TYPES[column.type] for column in config.format.columns}
 
 
 def _columns(config: IngestConfig) -> str:
     columns = [
-        f"{quoted(name)} {type_}{' NOT NULL' if name in OWN_COLUMNS else ''}"
+        f"{quoted(name)} {type_}{' NOT NULL' if name in own_columns(merges=config.merges) else ''}"
         for name, type_ in column_types(config).items()
     ]
-    return ",\n    ".join([*columns, 'PRIMARY KEY ("etag", "id")'])
+    return ",\n    ".join([*columns, primary_key(config)])
+
+
+def primary_key(config: IngestConfig) -> str:
+    """The clause that makes the primary key."""
+    return f"PRIMARY KEY ({', '.join(map(quoted, key_columns(merges=config.merges)))})"

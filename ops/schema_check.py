@@ -8,15 +8,13 @@ from typing import NamedTuple
 
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
-from csv_ingest.destinations.postgresql import OWN_COLUMNS, quoted, quoted_name, wrong_columns
+from csv_ingest.destinations.postgresql import key_columns, own_columns, quoted, quoted_name, wrong_columns
 from csv_ingest.model import Column
 from csv_ingest.postgresql_connection import PostgresqlConnection
-from ops.schema import STATEMENT_TIMEOUT, column_types
+from ops.schema import STATEMENT_TIMEOUT, column_types, primary_key
 
 SECONDS = 10
 """How long a look takes at most. A delivery waits longer for a database that does not answer; a person need not."""
-
-_KEY = ["etag", "id"]
 
 _SESSION = """SELECT current_user::text, current_setting('server_encoding'), current_setting('synchronous_commit'),
     current_setting('transaction_read_only') = 'on', rolsuper,
@@ -121,6 +119,8 @@ class _Check:
         self._connection = connection
         self._config = config
         self._declared = config.format.columns
+        self._own = own_columns(merges=config.merges)
+        self._key = key_columns(merges=config.merges)
         self._name = config.rows_table
         self._table = quoted(config.rows_table)
         self._alter = f"ALTER TABLE {self._table}"
@@ -143,7 +143,7 @@ class _Check:
         if table.kind not in "rp":
             return CheckedSchema([*problems, f"{self._name} is not a table: name a table in database_table"], [])
         columns = [_Column(*each) for each in self._connection.read(_COLUMNS, table=table.oid)]
-        if missing := ", ".join(name for name in OWN_COLUMNS if name not in {column.name for column in columns}):
+        if missing := ", ".join(name for name in self._own if name not in {column.name for column in columns}):
             other = "is it the table of something else? name another table in database_table"
             return CheckedSchema([*problems, f"{self._name} has no column {missing}: {other}"], [])
         problems += self._of_table(table)
@@ -162,7 +162,7 @@ class _Check:
 
     def _of_columns(self, columns: Sequence[_Column]) -> Iterator[str]:
         types = {column.name: column.type for column in columns}
-        for name, text in wrong_columns(types, self._declared).items():
+        for name, text in wrong_columns(types, self._declared, merges=self._config.merges).items():
             type_ = column_types(self._config)[name]
             if name in types:
                 yield f"{text}: {self._alter} ALTER COLUMN {quoted(name)} TYPE {type_} USING {quoted(name)}::{type_}"
@@ -171,8 +171,8 @@ class _Check:
         declared = {column.stored_as: column for column in self._declared}
         for column in columns:
             change = f"{self._alter} ALTER COLUMN {quoted_name(column.name)}"
-            if column.name in OWN_COLUMNS:
-                yield from _of_own_column(column, change)
+            if column.name in self._own:
+                yield from _of_own_column(column, change, in_key=column.name in self._key)
             elif column.name in declared:
                 yield from _of_declared_column(column, declared[column.name], change)
             elif column.is_not_null and not column.has_default:
@@ -180,11 +180,11 @@ class _Check:
 
     def _of_key(self, table: _Table) -> Iterator[str]:
         key = [name for (name,) in self._connection.read(_PRIMARY_KEY, table=table.oid)]
-        add = f'{self._alter} ADD PRIMARY KEY ("etag", "id")'
+        needed, add = ", ".join(self._key), f"{self._alter} ADD {primary_key(self._config)}"
         if not key:
-            yield f"the primary key (etag, id) is missing, or deferrable: {add}"
-        elif key != _KEY:
-            yield f"the primary key is ({', '.join(key)}), and has to be (etag, id): drop it, then {add}"
+            yield f"the primary key ({needed}) is missing, or deferrable: {add}"
+        elif key != self._key:
+            yield f"the primary key is ({', '.join(key)}), and has to be ({needed}): drop it, then {add}"
 
     def _of_hindrances(self, table: _Table) -> Iterator[str]:
         for kind, name in self._connection.read(_HINDRANCES, table=table.oid):
@@ -222,11 +222,11 @@ class _Check:
             yield f"the role may {more}, which no delivery does: REVOKE {more} ON {self._table} FROM {role}"
 
 
-def _of_own_column(column: _Column, change: str) -> Iterator[str]:
+def _of_own_column(column: _Column, change: str, *, in_key: bool) -> Iterator[str]:
     yield from _of_generated_column(column)
     if not column.is_not_null:
         yield f"column {column.name} can be NULL: {change} SET NOT NULL"
-    if column.name in _KEY and column.type == "text" and column.collation != "C":
+    if in_key and column.type == "text" and column.collation != "C":
         yield (
             f"column {column.name} has the collation {column.collation}, and an upgrade of the server can damage its "
             f'index: {change} TYPE text COLLATE "C"'

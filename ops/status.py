@@ -15,7 +15,7 @@ from ops.pipeline import Pipeline
 
 @dataclass(frozen=True, kw_only=True)
 class UploadStatus:
-    """What is known of one upload: the same bytes under the same key are the same upload."""
+    """What is known of one upload: the same bytes under the same key are the same upload, unless the feed merges."""
 
     key: str
     etag: str
@@ -73,11 +73,16 @@ def explained(pipeline: Pipeline, statuses: Iterable[UploadStatus]) -> list[Uplo
         return found
     # A look hides messages from others for a moment: not without need.
     messages = failures.peek(pipeline) if failures.count(pipeline).visible else []
-    failed = {(version.key, version.etag): failure for failure in messages for version in failure.versions}
+    failed = {
+        (version.key, name): failure
+        for failure in messages
+        for version in failure.versions
+        for name in (version.etag, version.version_id)
+    }
 
     def explain(each: UploadStatus) -> UploadStatus:
-        progress = progress_in_parts(pipeline, each.record)
-        return replace(each, progress=progress, failure=failed.get((each.key, each.etag)))
+        name = str(each.record.version_id) if each.record.merges else each.etag
+        return replace(each, progress=progress_in_parts(pipeline, each.record), failure=failed.get((each.key, name)))
 
     return [each if each.is_settled else explain(each) for each in found]
 

@@ -29,6 +29,8 @@ class IngestEnvironment(TypedDict):
     """A JSON object, in the notation of docs/settings.md."""
     DECIMAL_SEPARATOR: str
     """The character."""
+    WRITE_MODE: str
+    """`append` or `merge`."""
 
 
 class SweepEnvironment(TypedDict):
@@ -38,7 +40,8 @@ class SweepEnvironment(TypedDict):
     FILES_TABLE: str
     FAILURE_QUEUE: str
     FEEDS: str
-    """A JSON object: `{"<feed>": {"function": NAME, "prefix": TEXT, "suffixes": [TEXT, ...]}}`."""
+    """A JSON object: `{"<feed>": {"function": NAME, "prefix": TEXT, "suffixes": [TEXT, ...]}}`; with `"merges": true`
+    if the feed merges."""
 
 
 class LoggingEnvironment(TypedDict):
@@ -49,6 +52,8 @@ class LoggingEnvironment(TypedDict):
 
 
 ROWS_KEY = ("pk",)
+UPLOADED = "uploaded"
+"""What each row of a feed that merges has, beside what every row has: no declared column has this name."""
 ROWS_INDEX = "etag-line"
 FILES_KEY = ("object_key", "entry")
 
@@ -66,6 +71,7 @@ Metric = Literal[
     "RowsRead",
     "RowsRejected",
     "RowsStored",
+    "RowsSuperseded",
     "UnsettledFiles",
 ]
 """The metrics that the functions publish and that an alarm watches or the dashboard shows."""

@@ -59,8 +59,13 @@ def _files_and_rows(ingest: IngestFunction, title: str = "") -> list[cloudwatch.
             f"{title}Files",
             _custom_metrics(ingest, "FilesComplete", "FilesRejected", "FilesSettledBefore", "DeliveriesIgnored"),
         ),
-        _graph(f"{title}Rows", _custom_metrics(ingest, "RowsRead", "RowsStored", "RowsAlreadyPresent", "RowsRejected")),
+        _graph(f"{title}Rows", _custom_metrics(ingest, *_rows_by_outcome(ingest))),
     ]
+
+
+def _rows_by_outcome(ingest: IngestFunction) -> list[Metric]:
+    superseded: list[Metric] = ["RowsSuperseded"] if ingest.feed.merges else []
+    return ["RowsRead", "RowsStored", "RowsAlreadyPresent", "RowsRejected", *superseded]
 
 
 def _function(

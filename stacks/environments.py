@@ -33,6 +33,7 @@ def ingest_environment(feed: FeedSettings, shared: SharedNames, *, rows: str) ->
         FEED=feed.name,
         COLUMNS=feed.columns,
         DECIMAL_SEPARATOR=feed.decimal_separator,
+        WRITE_MODE=feed.write_mode,
     )
 
 
@@ -69,6 +70,7 @@ def sweep_environment(
                     "function": functions[feed.name],
                     "prefix": feed.key_prefix,
                     "suffixes": list(feed.key_suffixes),
+                    **({"merges": True} if feed.merges else {}),
                 }
                 for feed in feeds
             }

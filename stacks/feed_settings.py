@@ -23,7 +23,9 @@ from stacks.setting_types import (
     ID_COLUMN,
     KEY_PREFIX,
     KEY_SUFFIXES,
+    MERGE,
     TRUE_OR_FALSE,
+    WRITE_MODE,
     optional,
     setting,
     whole_number,
@@ -68,6 +70,11 @@ class FeedSettings:
         "The columns that are stored with a type, [see below](#columns). All others are stored as text.",
     )
     """JSON, checked and compact. The function has the same text in its environment."""
+    write_mode: str = setting(
+        "append",
+        WRITE_MODE,
+        "Keep the rows of each upload, or of each id the row of the newest upload. [See below](#write-mode).",
+    )
     timeout_seconds: int = setting(30, whole_number(10, 900), "Time for one delivery of a file.")
     max_file_mb: int = setting(
         1_000,
@@ -129,6 +136,11 @@ class FeedSettings:
     @property
     def is_postgresql(self) -> bool:
         return self.destination == POSTGRESQL
+
+    @property
+    def merges(self) -> bool:
+        """Whether there is one row an id, and not one an upload and id."""
+        return self.write_mode == MERGE
 
     @property
     def destination_name(self) -> str:

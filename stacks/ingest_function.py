@@ -69,7 +69,8 @@ def _rows_permissions(scope: Construct, storage: Storage, feed: FeedSettings) ->
     if feed.is_postgresql:
         return login(scope, feed, storage.key)
     rows = storage.rows[feed.name].table_arn
-    return [allow(rows, "dynamodb:PartiQLInsert", "dynamodb:BatchGetItem", "dynamodb:UpdateItem")]
+    replace = ["dynamodb:PartiQLUpdate"] if feed.merges else []
+    return [allow(rows, "dynamodb:PartiQLInsert", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", *replace)]
 
 
 def _permissions(storage: Storage, uploads: str, rows: list[iam.PolicyStatement]) -> list[iam.PolicyStatement]:

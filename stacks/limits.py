@@ -8,7 +8,8 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from stacks import postgresql
+from stacks import columns, postgresql
+from stacks.contract import UPLOADED
 from stacks.environments import (
     SharedNames,
     ingest_environment,
@@ -35,6 +36,8 @@ def problems(settings: Settings) -> Iterator[str]:
     feeds = settings.feeds
     if len(feeds) > MAX_FEEDS:
         yield f"feeds: {len(feeds)} are too many for one deployment, at most {MAX_FEEDS} are allowed: use another stage"
+    for feed in feeds:
+        yield from _problems_of_columns(feed, f"feeds.{feed.name}." if settings.names_feeds else "")
     for first, second in itertools.combinations(feeds, 2):
         yield from _problems_of_two(first, second)
     if (count := sum(len(feed.key_suffixes) for feed in feeds)) > MAX_NOTIFICATIONS:
@@ -44,6 +47,15 @@ def problems(settings: Settings) -> Iterator[str]:
         )
     yield from postgresql.problems(settings)
     yield from _too_long_environments(settings)
+
+
+def _problems_of_columns(feed: FeedSettings, where: str) -> Iterator[str]:
+    for column, stored_as in columns.stored_names(feed.columns).items():
+        if feed.merges and stored_as == UPLOADED:
+            yield (
+                f"{where}columns: column {column!r} cannot be stored as {stored_as!r}, which every row of a feed that "
+                'merges has already: add "as" and another name'
+            )
 
 
 def _problems_of_two(first: FeedSettings, second: FeedSettings) -> Iterator[str]:

@@ -153,6 +153,8 @@ TRUE_OR_FALSE = SettingType("true, or false", lambda text: _TRUTHS[text.lower()]
 DELIMITER = SettingType(
     "comma, semicolon, tab, pipe, or one ASCII character other than a space or a quote", _parse_delimiter
 )
+MERGE = "merge"
+WRITE_MODE = matching(f"append|{MERGE}", f"append, or {MERGE}")
 ENCODING = SettingType("an encoding of text files that Python knows, such as utf-8 or cp1252", _parse_encoding)
 DECIMAL_SEPARATOR = SettingType(
     "point, or comma",

@@ -17,12 +17,13 @@ import yaml
 from botocore.client import BaseClient
 
 from local.processes import PROJECT
-from tests.infrastructure.snapshot import POSTGRESQL_SNAPSHOT, SNAPSHOT
+from tests.infrastructure.snapshot import MERGE_SNAPSHOT, POSTGRESQL_SNAPSHOT, SNAPSHOT
 from tests.permissions import Permission, allowed, needed, refused
 from tests.templates import statements_of
 
-ROLES = ("IngestRole", "SweepRole", "IngestVendorsRole")
-"""The last one is that of a PostgreSQL feed."""
+MERGING = "IngestRole, which merges"
+ROLES = ("IngestRole", "SweepRole", "IngestVendorsRole", MERGING)
+"""IngestVendorsRole is that of a PostgreSQL feed."""
 ARNS = {
     r"arn:aws:s3:::w[0-9a-f]{32}|\$\{StorageUploads\w+\.Arn\}(/vendors)?": "uploads",
     r"arn:aws:dynamodb:.*-rows(-\w+)?|\$\{StorageRows\w+\.Arn\}": "rows",
@@ -61,7 +62,9 @@ def _role_of_caller() -> str | None:
     # No file of this project is on the stack of the threads in which boto3 uploads a file.
     if not files or not files[0].startswith("lambda/csv_ingest/") or by_operator:
         return None
-    return "IngestRole" if os.environ["DATABASE"] == "{}" else "IngestVendorsRole"
+    if os.environ["DATABASE"] != "{}":
+        return "IngestVendorsRole"
+    return MERGING if os.environ["WRITE_MODE"] == "merge" else "IngestRole"
 
 
 def _callers() -> Iterator[str]:
@@ -95,7 +98,10 @@ def _policy_of(role: str) -> frozenset[Permission]:
     resources = yaml.safe_load(SNAPSHOT.read_text())
     if role == "IngestVendorsRole":
         resources |= yaml.safe_load(POSTGRESQL_SNAPSHOT.read_text())
-    statements = [each for each in statements_of(role, resources) if each["Effect"] == "Allow"]
+    if role == MERGING:
+        resources |= yaml.safe_load(MERGE_SNAPSHOT.read_text())
+    name = role.partition(",")[0]
+    statements = [each for each in statements_of(name, resources) if each["Effect"] == "Allow"]
     # Those feeds log in by IAM in the snapshot, and by a secret here.
     login = {Permission("secretsmanager:GetSecretValue", "secret")} if role == "IngestVendorsRole" else set()
     return frozenset({_in_words(permission) for permission in allowed(statements)} | login)

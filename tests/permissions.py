@@ -23,7 +23,7 @@ def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permi
     https://docs.aws.amazon.com/service-authorization/latest/reference/
     """
     match service, operation:
-        case "s3", "GetObject":
+        case "s3", "GetObject" | "HeadObject":
             action = "s3:GetObjectVersion" if "VersionId" in params else "s3:GetObject"
             return {Permission(action, f"arn:aws:s3:::{params['Bucket']}/{params['Key']}")}
         case "s3", "ListObjectVersions":
@@ -36,8 +36,7 @@ def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permi
             return {_on_table(operation, table) for table in params["RequestItems"]}
         case "dynamodb", "BatchExecuteStatement":
             return {
-                _on_table("PartiQLInsert", _table(text))
-                for text in {each["Statement"] for each in params["Statements"]}
+                _on_table(*_action_and_table(text)) for text in {each["Statement"] for each in params["Statements"]}
             }
         case "dynamodb", "TransactWriteItems":
             # A transaction has no permission of its own: each of its actions needs its own.
@@ -53,10 +52,10 @@ def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permi
     raise NotImplementedError(f"{service}.{operation}: which action does it need?")
 
 
-def _table(statement: str) -> str:
-    found = re.match(r'INSERT INTO "([^"]+)" VALUE ', statement)
+def _action_and_table(statement: str) -> tuple[str, str]:
+    found = re.match(r'(INSERT INTO|UPDATE) "([^"]+)" ', statement)
     assert found, statement
-    return found[1]
+    return {"INSERT INTO": "PartiQLInsert", "UPDATE": "PartiQLUpdate"}[found[1]], found[2]
 
 
 def _on_table(action: str, name: str) -> Permission:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import NamedTuple, Self
 
-from csv_ingest.model import Column, FileFormat, Owner
+from csv_ingest.model import MERGE, Column, FileFormat, Owner
 
 LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
 """What Powertools reads by itself: the names under which logs and metrics are found."""
@@ -46,6 +46,8 @@ class IngestConfig(_FromEnvironment):
     decimal_separator: str
     columns: str
     """A JSON object: the declaration of each column by its name."""
+    write_mode: str
+    """`append`: the rows of each upload beside those of others; `merge`: of each id, the newest upload's row."""
     max_file_mb: str
 
     @property
@@ -59,10 +61,16 @@ class IngestConfig(_FromEnvironment):
         return FileFormat(self.id_column, self.delimiter, self.encoding, self.decimal_separator, columns)
 
     @property
+    def merges(self) -> bool:
+        """Whether a row takes the place of the row that an older upload has of its id."""
+        return self.write_mode == MERGE
+
+    @property
     def owner(self) -> Owner:
         """The feed, and where its rows are."""
         database = self.postgresql
-        return Owner(self.feed, f"{database.name}/{self.rows_table}" if database else "")
+        place = f"{database.name}/{self.rows_table}" if database else ""
+        return Owner(self.feed, f"{place or 'DynamoDB'} ({MERGE})" if self.merges else place)
 
     @property
     def postgresql(self) -> "Database | None":
@@ -108,3 +116,5 @@ class SweptFeed(NamedTuple):
     """The name of the function that ingests its uploads."""
     prefix: str
     suffixes: list[str]
+    merges: bool = False
+    """Whether each version of an object is an upload of its own."""

@@ -10,7 +10,7 @@ from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination, RowStore
 from csv_ingest.destinations.opening import open_destination
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.model import ByteStream, ObjectVersion, PartJob, Tuning
+from csv_ingest.model import ByteStream, ObjectVersion, Origin, PartJob, Tuning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,8 @@ class Delivery:
     destination: Destination
     deadline: Deadline
     tuning: Tuning
+    time: tuple[str, str] | None
+    """When the upload ended, as `events.time_of_upload` says it; None if the event does not."""
 
     @classmethod
     def of(
@@ -35,6 +37,7 @@ class Delivery:
         function: str,
         seconds_left: Callable[[], float],
         tuning: Tuning,
+        time: tuple[str, str] | None = None,
     ) -> "Delivery":
         """Connect the delivery of an object version to its tables; makes no request. To be closed at its end.
 
@@ -46,10 +49,11 @@ class Delivery:
             version=version,
             config=config,
             function=function,
-            ledger=ledger.FileLedger(files, version, config.owner),
+            ledger=ledger.FileLedger(files, version, config.owner, merges=config.merges),
             destination=open_destination(config, clients.dynamodb(), deadline=deadline),
             deadline=deadline,
             tuning=tuning,
+            time=time,
         )
 
     def close(self) -> None:
@@ -65,10 +69,24 @@ class Delivery:
         with source.open_object(self.version, clients.s3(), start=start, end=end) as stream:
             yield csvfile.CountingStream(stream, start=start, on_read=self._check_time)
 
-    def row_store(self) -> RowStore:
-        """The store for the rows of the upload."""
+    def uploaded(self) -> str:
+        """When the upload was made, as the rows of a feed that merges say it; empty in another feed.
+
+        The time is S3's, and never this machine's. The version keeps apart what S3's times do not.
+        """
+        if not self.config.merges:
+            return ""
+        time, sequencer = self.time or (
+            events.as_text(source.last_modified(self.version, clients.s3())),
+            events.NO_SEQUENCER,
+        )
+        return "~".join((time, sequencer, self.version.version_id))
+
+    def row_store(self, uploaded: str) -> RowStore:
+        """The store for the rows of the upload. `uploaded` is as the ledger has recorded it."""
         on_duplicate_id = self.ledger.parts.mark_duplicate_ids
-        return RowStore(self.destination, etag=self.version.etag, on_duplicate_id=on_duplicate_id)
+        origin = Origin(self.version.etag, uploaded)
+        return RowStore(self.destination, origin=origin, on_duplicate_id=on_duplicate_id)
 
     def dispatcher(self) -> Callable[[PartJob], None]:
         """A function that puts a part into Lambda's queue, as an event for this function; threads may share it."""

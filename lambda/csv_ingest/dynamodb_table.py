@@ -4,7 +4,7 @@ Knows requests and their limits, and nothing of what the items mean.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
         AttributeValueTypeDef,
+        BatchStatementRequestTypeDef,
         DeleteItemInputTypeDef,
         KeysAndAttributesUnionTypeDef,
+        PutItemInputTypeDef,
         TransactWriteItemTypeDef,
     )
 
@@ -57,9 +59,9 @@ _CONDITION_FAILED = "ConditionalCheckFailed"
 class DynamoDbTable:
     """A table, with the backoff that all requests of this invocation to it share.
 
-    `insert_absent`, `get_many`, `update` and `transact` repeat throttled requests until the deadline, and then raise
-    RowsNotWritten or ItemsNotRead. The other methods rely on botocore's own retries. An error that will not pass is
-    raised at once: for a statement of `insert_absent` as RowsNotWritten, otherwise as botocore's ClientError.
+    Methods that say so, and `get_many`, `update`, `transact` and `delete_many`, repeat throttled requests until the
+    deadline, and then raise RowsNotWritten or ItemsNotRead. The other methods rely on botocore's own retries. An error
+    that will not pass is raised at once: for a single statement as RowsNotWritten, otherwise as botocore's ClientError.
     """
 
     def __init__(self, client: "DynamoDBClient", name: str, *, deadline: Deadline) -> None:
@@ -71,29 +73,59 @@ class DynamoDbTable:
         """Write each item unless its key is in the table already; return the positions of those whose key was.
 
         On return every key is known to be in the table. At most 25 items with different keys: DynamoDB refuses the
-        whole request for two equal keys.
+        whole request for two equal keys. Repeats what was throttled, as `_run` says.
+        """
+        inserts: list[BatchStatementRequestTypeDef] = [
+            {"Statement": _insert(self._name, tuple(item)), "Parameters": list(item.values())} for item in items
+        ]
+        return self._run(inserts, unless="DuplicateItem")
+
+    def update_each(self, updates: Sequence[tuple[Item, Item, Sequence[str]]]) -> list[int]:
+        """Set and remove attributes of at most 25 items; return the positions of those that were left as they are.
+
+        Of each: what is there now, as far as it has to be so, key included; the attributes to set; and the names of
+        those to remove. Repeats what was throttled, as `_run` says.
+        """
+        statements: list[BatchStatementRequestTypeDef] = [
+            {
+                "Statement": _update(self._name, tuple(there), tuple(attributes), tuple(removed)),
+                "Parameters": [*attributes.values(), *there.values()],
+            }
+            for there, attributes, removed in updates
+        ]
+        return self._run(statements, unless=_CONDITION_FAILED)
+
+    def delete_each(self, items: Sequence[Item]) -> list[int]:
+        """Delete at most 25 items, each if it has these attributes, key included; as `update_each`."""
+        statements: list[BatchStatementRequestTypeDef] = [
+            {"Statement": _delete(self._name, tuple(item)), "Parameters": list(item.values())} for item in items
+        ]
+        return self._run(statements, unless=_CONDITION_FAILED)
+
+    def _run(self, statements: "Sequence[BatchStatementRequestTypeDef]", *, unless: str) -> list[int]:
+        """Run each of some statements; return the positions of those that were answered with a code.
 
         A request answers for each of its statements, and a 200 can hold throttled ones, which boto3 does not retry:
         only those are sent again. A statement that is refused for good raises RowsNotWritten at once.
         """
-        if not items:
+        if not statements:
             return []
-        present: list[int] = []
-        pending = list(range(len(items)))
+        declined: list[int] = []
+        pending = list(range(len(statements)))
         refused: dict[int, str] = {}
         for _ in self._backoff.attempts():
-            refused = self._execute({i: items[i] for i in pending})
-            present += [i for i, code in refused.items() if code == "DuplicateItem"]
-            refused = {i: code for i, code in refused.items() if code != "DuplicateItem"}
+            refused = self._execute({i: statements[i] for i in pending})
+            declined += [i for i, code in refused.items() if code == unless]
+            refused = {i: code for i, code in refused.items() if code != unless}
             if not refused:
                 self._backoff.on_success()
-                return sorted(present)
+                return sorted(declined)
             if not _TRANSIENT.union(_THROTTLED_REQUESTS).issuperset(refused.values()):
                 break
             self._backoff.on_throttle()
             pending = list(refused)
         codes = ", ".join(sorted(set(refused.values())))
-        raise RowsNotWritten(f"{self._name} refused {len(refused)} of {len(items)} items: {codes}")
+        raise RowsNotWritten(f"{self._name} refused {len(refused)} of {len(statements)} items: {codes}")
 
     def get(self, key: Item) -> "Mapping[str, AttributeValueTypeDef]":
         """The item under a key, strongly consistent; empty if there is none."""
@@ -219,9 +251,13 @@ class DynamoDbTable:
         not_ready = ("CREATING", "DELETING")
         return any(each["IndexName"] == name and each.get("IndexStatus") not in not_ready for each in found)
 
-    def put(self, item: Item) -> None:
-        """Write an item, whatever is stored under its key."""
-        self._client.put_item(TableName=self._name, Item=item)
+    def put(self, item: Item, *, condition: str = "", values: Item | None = None) -> None:
+        """Write an item, whatever is stored under its key, if the condition holds for that."""
+        only_if: PutItemInputTypeDef = {"TableName": self._name, "Item": item}
+        if condition:
+            only_if |= {"ConditionExpression": condition, "ExpressionAttributeValues": as_values(values or {})}
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.put_item(**only_if)
 
     def delete(self, key: Item, *, condition: str = "") -> None:
         """Delete the item under a key, if there is one, and the condition holds for it."""
@@ -249,27 +285,47 @@ class DynamoDbTable:
     def name(self) -> str:
         return self._name
 
-    def _execute(self, items: Mapping[int, Item]) -> dict[int, str]:
-        """Insert each item, in one request; return the error codes of those that were not inserted, by number.
+    def _execute(self, statements: "Mapping[int, BatchStatementRequestTypeDef]") -> dict[int, str]:
+        """Run some statements in one request; return the error codes of those that had no effect, by number.
 
         clients.py encodes the body of this request itself.
         """
         try:
-            answers = self._client.batch_execute_statement(
-                Statements=[
-                    {"Statement": _insert(self._name, tuple(item)), "Parameters": list(item.values())}
-                    for item in items.values()
-                ]
-            )["Responses"]
+            answers = self._client.batch_execute_statement(Statements=list(statements.values()))["Responses"]
         except ClientError as error:
-            return dict.fromkeys(items, _transient_code(error))
-        return {i: answer["Error"]["Code"] for i, answer in zip(items, answers, strict=True) if "Error" in answer}
+            return dict.fromkeys(statements, _transient_code(error))
+        return {i: answer["Error"]["Code"] for i, answer in zip(statements, answers, strict=True) if "Error" in answer}
 
 
 @lru_cache(maxsize=1_000)
 def _insert(table: str, names: tuple[str, ...]) -> str:
     """The statement that inserts an item with some attributes. Rows with empty cells have fewer of them."""
     return f'INSERT INTO "{table}" VALUE {{' + ", ".join(f"'{name}': ?" for name in names) + "}"
+
+
+@lru_cache(maxsize=1_000)
+def _update(table: str, there: tuple[str, ...], names: tuple[str, ...], removed: tuple[str, ...]) -> str:
+    """The statement that sets and removes attributes of the item that has some attributes, its key among them.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.update.html
+    """
+    changes = [*(f"SET {_quoted(name)} = ?" for name in names), *(f"REMOVE {_quoted(name)}" for name in removed)]
+    return f'UPDATE "{table}" {" ".join(changes)} {_where(there)}'
+
+
+@lru_cache(maxsize=1_000)
+def _delete(table: str, there: tuple[str, ...]) -> str:
+    """The statement that deletes the item that has some attributes, its key among them."""
+    return f'DELETE FROM "{table}" {_where(there)}'  # noqa: S608 - the names are quoted
+
+
+def _where(names: Iterable[str]) -> str:
+    return "WHERE " + " AND ".join(f"{_quoted(name)} = ?" for name in names)
+
+
+def _quoted(name: str) -> str:
+    """The name of an attribute, which others may have chosen, as PartiQL has it."""
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 def _aliases(pattern: str, text: str) -> dict[str, str]:

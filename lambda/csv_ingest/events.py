@@ -1,12 +1,19 @@
 """S3 events, read and written, and the records of the failure queue. Pure: no AWS call, no clock."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 from csv_ingest.model import MalformedEvent, ObjectVersion, PartJob, Phase
 
 Event = dict[str, Any]
+
+_SEQUENCER_DIGITS = 24
+"""S3's sequencers have had eighteen."""
+
+NO_SEQUENCER = "0" * _SEQUENCER_DIGITS
+"""Before every other, in the same millisecond."""
 
 
 def is_test_event(event: Mapping[str, Any]) -> bool:
@@ -52,6 +59,27 @@ def object_version(record: Mapping[str, Any]) -> ObjectVersion:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise MalformedEvent(f"a record does not name an object version: {error!r}") from error
+
+
+def time_of_upload(record: Mapping[str, Any]) -> tuple[str, str] | None:
+    """When the upload ended that a record reports, and the place of the event among those of its key, as texts.
+
+    Of two uploads, the later one has the greater texts. S3 compares sequencers as hexadecimal numbers that are padded
+    on the right. None if the record has no time, as those that `upload_event` makes; raises MalformedEvent if that is
+    no time. https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    """
+    if (time := record.get("eventTime")) is None:
+        return None
+    try:
+        sequencer = str(record["s3"]["object"].get("sequencer", "")).upper()
+        return as_text(datetime.fromisoformat(time)), sequencer.ljust(_SEQUENCER_DIGITS, "0")
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise MalformedEvent(f"a record does not name the time of its upload: {error!r}") from error
+
+
+def as_text(time: datetime) -> str:
+    """A time in UTC, to the millisecond, as S3 writes it in its events; a later time is a greater text."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def part_job(record: Mapping[str, Any]) -> PartJob | None:

@@ -34,7 +34,7 @@ def ingest_part(delivery: Delivery, job: PartJob) -> Outcome:
     part = delivery.ledger.parts.read(job)
     done = loader.Loaded(part.counts or NOTHING_YET, already_present=0)
     if part.status != ledger.COMPLETE:
-        done = run_part(delivery, job, done.counts)
+        done = run_part(delivery, job, done.counts, file.uploaded)
         delivery.ledger.parts.finish(job, done.counts)
     return replace(
         settle_or_dispatch(delivery, after=job),
@@ -44,12 +44,12 @@ def ingest_part(delivery: Delivery, job: PartJob) -> Outcome:
     )
 
 
-def run_part(delivery: Delivery, job: PartJob, counted: RowCounts) -> loader.Loaded:
-    """Store, or check, the rows of a part that are not counted yet."""
+def run_part(delivery: Delivery, job: PartJob, counted: RowCounts, uploaded: str) -> loader.Loaded:
+    """Store, or check, the rows of a part that are not counted yet. `uploaded` is as the ledger has recorded it."""
     plan = delivery.ledger.parts.plan()
     start = plan.parts[job.number]
     end = plan.parts[job.number + 1].byte if job.number + 1 < len(plan.parts) else None
-    store = delivery.row_store()
+    store = delivery.row_store(uploaded)
     most = delivery.destination.max_fetch if job.is_check else delivery.destination.max_insert
     with delivery.open(start.byte, end) as stream:
         header = plan.header if job.number else None  # the first part has the header itself

@@ -72,10 +72,12 @@ def _plan(delivery: Delivery, record: ledger.FileRecord) -> ledger.FileRecord:
     """Read the file to its end and record how it is ingested; returns the record of the delivery that did so first."""
     recorded = delivery.ledger.content()
     plan, content = _read_to_plan(delivery, recorded, record)
-    claimed = _claim(delivery, content)
+    # Recorded before the first row is stored, so that every delivery of the upload says the same of it.
+    claimed = _claim(delivery, content._replace(uploaded=recorded.uploaded if recorded else delivery.uploaded()))
     if claimed.format != plan.format:  # another delivery, under other settings, was first
         plan, _ = _read_to_plan(delivery, claimed, record)
-    planned = delivery.ledger.parts.record_plan(plan) if plan.parts else delivery.ledger.record_readable(plan.format)
+    plan = plan._replace(uploaded=claimed.uploaded)
+    planned = delivery.ledger.parts.record_plan(plan) if plan.parts else delivery.ledger.record_readable(plan)
     planned.require_owner(delivery.config.owner)
     return planned
 
@@ -113,7 +115,7 @@ def _load(delivery: Delivery, record: ledger.FileRecord) -> Outcome:
         loaded = loader.load_rows(
             csvfile.read_rows(stream, record.format or delivery.config.format),
             record.counts or NOTHING_YET,
-            write=delivery.row_store().store,
+            write=delivery.row_store(record.uploaded).store,
             batch_rows=min(delivery.destination.max_insert, delivery.tuning.batch_rows),
             reject=delivery.ledger.reject_rows,
             checkpoint=delivery.ledger.checkpoint,

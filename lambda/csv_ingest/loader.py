@@ -61,7 +61,7 @@ def load_rows(
             rejected = [each for each in batch.records if isinstance(each, RejectedRow)] + result.rejected
             reject(rejected)
             # Counted only now: each row of the batch is stored or recorded, so none can be lost.
-            counts = counts.plus(read=len(batch.records), rejected=len(rejected))
+            counts = counts.plus(read=len(batch.records), rejected=len(rejected), superseded=result.superseded)
             present += result.already_present
             if counts.read >= saved.read + tuning.checkpoint_rows:
                 checkpoint(counts)

@@ -19,12 +19,16 @@ DEFAULT_FEED = "default"
 """The feed of a deployment that names none."""
 
 
+MERGE = "merge"
+"""The write mode of a feed with one row an id: that of the newest upload."""
+
+
 class Owner(NamedTuple):
     """Which feed a file belongs to, and where its rows are."""
 
     feed: str = DEFAULT_FEED
     place: str = ""
-    """`DATABASE/TABLE` in PostgreSQL; empty for the DynamoDB table of the feed."""
+    """`DATABASE/TABLE` in PostgreSQL; empty for the DynamoDB table of the feed. In a feed that merges, it says so."""
 
 
 Value = str | Decimal | bool
@@ -108,6 +112,8 @@ class Content(NamedTuple):
     sha256: str
     """Of the bytes that are read: a .gz file is unpacked."""
     format: FileFormat
+    uploaded: str = ""
+    """As in Origin, if the feed merges: then it stands for one version."""
 
 
 NO_VALUES: Mapping[str, Value | None] = {}
@@ -142,26 +148,43 @@ class RejectedRow(NamedTuple):
     reason: str
 
 
-class RowKey(NamedTuple):
-    """What identifies a stored row: the upload it came from, and its id there."""
+class Origin(NamedTuple):
+    """The upload that rows come from, as each of them says."""
 
     etag: str
+    uploaded: str = ""
+    """In a feed that merges: when that was, and of which version; of two uploads, the newer one has the greater text.
+
+    Otherwise empty: uploads with the same ETag are the same to their rows.
+    """
+
+    @property
+    def upload(self) -> str:
+        """What tells the rows of an upload from those of others."""
+        return self.uploaded or self.etag
+
+
+class RowKey(NamedTuple):
+    """What identifies a row among those of all uploads: the upload it came from, and its id there."""
+
+    upload: str
+    """As in Origin; of an item that is no row, whatever is in that place, which may be nothing."""
     id: str | None
     """None only in a key that is no row's."""
 
     @classmethod
     def parse(cls, text: str) -> "RowKey":
         """The key that `str` wrote."""
-        etag, mark, id_ = text.partition("#")
-        return cls(etag, id_ if mark else None)
+        upload, mark, id_ = text.partition("#")
+        return cls(upload, id_ if mark else None)
 
     @staticmethod
-    def text(etag: str, id_: str) -> str:
-        """How the key of a row is written."""
-        return f"{etag}#{id_}"
+    def text(upload: str, id_: str) -> str:
+        """How the key of a row is written. No upload's text has the character #."""
+        return f"{upload}#{id_}"
 
     def __str__(self) -> str:
-        return self.etag if self.id is None else self.text(self.etag, self.id)
+        return self.upload if self.id is None else self.text(self.upload, self.id)
 
 
 class StoredRow(NamedTuple):
@@ -202,19 +225,24 @@ class BatchResult(NamedTuple):
 
     already_present: int
     rejected: list[RejectedRow]
+    superseded: int = 0
+    """How many rows were not stored, because a newer upload has a row of their id."""
 
 
 class RowCounts(NamedTuple):
-    """How many rows of a file were read, stored and rejected so far: `read == stored + rejected`."""
+    """How many rows of a file were read so far, and what became of them: `read == stored + rejected + superseded`."""
 
     read: int = 0
     stored: int = 0
     """Confirmed by the destination."""
     rejected: int = 0
+    superseded: int = 0
+    """A newer upload had a row of their id already. Only in a feed that merges."""
 
-    def plus(self, *, read: int, rejected: int) -> "RowCounts":
-        """The counts after some more rows, of which those that were not rejected were stored."""
-        return RowCounts(self.read + read, self.stored + read - rejected, self.rejected + rejected)
+    def plus(self, *, read: int, rejected: int, superseded: int = 0) -> "RowCounts":
+        """The counts after some more rows, of which those that are in no other count were stored."""
+        stored = self.stored + read - rejected - superseded
+        return RowCounts(self.read + read, stored, self.rejected + rejected, self.superseded + superseded)
 
 
 NOTHING_YET = RowCounts()
@@ -279,6 +307,8 @@ class Plan(NamedTuple):
     """The names of all columns. Empty if `parts` is: a whole file is read with its header."""
     parts: list[PartStart]
     """Empty if one delivery ingests the whole file."""
+    uploaded: str = ""
+    """As in Origin."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ Metric = Literal[
     "RowsRead",
     "RowsRejected",
     "RowsStored",
+    "RowsSuperseded",
     "UnsettledFiles",
 ]
 """What is counted, by `service`. Alarms and the dashboard use these names: stacks/contract.py has them too."""
@@ -60,6 +61,8 @@ def ended(version: ObjectVersion, job: PartJob | None, outcome: Outcome) -> None
         count("RowsRead", outcome.counts.read)
         count("RowsStored", outcome.counts.stored)
         count("RowsAlreadyPresent", outcome.already_present)
+        if outcome.counts.superseded:
+            count("RowsSuperseded", outcome.counts.superseded)
     if outcome.parts_dispatched:
         logger.info("parts dispatched", extra=size | {"parts": outcome.parts_dispatched})
     if outcome.settled:

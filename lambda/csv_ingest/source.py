@@ -4,6 +4,7 @@ import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from csv_ingest.csvfile import ByteRange
@@ -45,6 +46,11 @@ def open_object(
         raise UnreadableFile(f"not a whole gzip file: {error}") from error
     finally:
         body.close()
+
+
+def last_modified(version: ObjectVersion, s3: "S3Client") -> datetime:
+    """When an upload ended or, for a multipart upload, when it began: UTC, in whole seconds."""
+    return s3.head_object(Bucket=version.bucket, Key=version.key, VersionId=version.version_id)["LastModified"]
 
 
 def list_uploads(s3: "S3Client", bucket: str, *, prefix: str, suffixes: Sequence[str]) -> Iterator[Upload]:

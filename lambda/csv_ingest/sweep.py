@@ -96,7 +96,7 @@ def sweep(
     failures: list[ClientError | BotoCoreError] = []
     for feed in feeds:
         uploads = source.list_uploads(s3, config.upload_bucket, prefix=feed.prefix, suffixes=feed.suffixes)
-        seen, unsettled = _find_unsettled(uploads, table, before, deadline)
+        seen, unsettled = _find_unsettled(uploads, table, before, deadline, merges=feed.merges)
         due = [version for version, record in unsettled if not _needs_a_person(record, before)]
         # At random, or a hundred files that fail for ever would keep all others waiting for ever.
         chosen = random.sample(due, min(len(due), MAX_DELIVERIES))
@@ -114,7 +114,7 @@ def sweep(
 
 
 def _find_unsettled(
-    uploads: Iterator[Upload], table: ledger.FilesTable, before: datetime, deadline: Deadline
+    uploads: Iterator[Upload], table: ledger.FilesTable, before: datetime, deadline: Deadline, *, merges: bool
 ) -> tuple[int, list[tuple[ObjectVersion, ledger.FileRecord]]]:
     """How many uploads from before a time there are, and those of them that should be settled and are not."""
     seen = 0
@@ -122,10 +122,11 @@ def _find_unsettled(
     for upload, record in table.records(upload for upload in uploads if upload.modified < before):
         seen += 1
         deadline.check(f"after {seen:,} uploads, {len(unsettled):,} of them unsettled")
-        version, name = upload.version, (upload.version.key, upload.version.etag)
+        version = upload.version
         if record.is_settled or _is_under_way(record, before):
             continue
-        # Of the versions with one ETag, the one whose delivery has begun: others can have other content.
+        # Of the versions that are one upload, the one whose delivery has begun: others can have other content.
+        name = version.key, version.version_id if merges else version.etag
         if name not in unsettled or version.version_id == record.version_id:
             unsettled[name] = version, record
     return seen, list(unsettled.values())

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeVar
 
 import click
@@ -13,7 +14,16 @@ from ops import display, failures, waiting
 from ops.commands import options
 from ops.commands.status import why_unknown
 from ops.commands.uploads import print_uploads
-from ops.erasing import Erasure, Forgetting, NotErasable, erasure_for_reload, forget, forgetting_of, reload
+from ops.erasing import (
+    Erasure,
+    Forgetting,
+    NotErasable,
+    erasure_for_reload,
+    forget,
+    forgetting_of,
+    reload,
+    versions_to_reload,
+)
 from ops.pipeline import NOT_THERE, Pipeline
 
 T = TypeVar("T")
@@ -32,17 +42,21 @@ def reload_command(find: options.Find, *, key: str, yes: bool, timeout: int, jso
 
     For a file that was read wrongly, or after columns were declared. The rows of the latest version of KEY are deleted,
     then the file is delivered again: until it is complete, readers miss its rows. Interrupted, it is resumed by the
-    same command. Exit code 1 unless the file is complete without a rejected row.
+    same command, also if KEY has a newer version by then. Exit code 1 unless the file is complete without a rejected
+    row. In a feed that merges, upload the file again instead.
     """
     pipeline = find()
-    version = _latest(pipeline, key)
+    chosen = _versions_to_reload(pipeline, key)
     options.refuse_if_paused(pipeline, [pipeline.feed_of(key)])
-    erasure = _tell(key, lambda: erasure_for_reload(pipeline, version))
-    _say_what_is_reloaded(pipeline, key, pipeline.files.record(version), erasure)
+    erasures = _tell(key, lambda: [erasure_for_reload(pipeline, version) for version in chosen])
+    for erasure in erasures:
+        _say_what_is_reloaded(pipeline, key, pipeline.files.record(erasure.version), erasure)
     _ask(yes=yes)
     begun = failures.clock(pipeline)
+    versions: list[ObjectVersion] = []
     with display.working(f"reloading {key}") as show:
-        versions = _tell(key, lambda: reload(erasure, progress=show))
+        for erasure in erasures:
+            versions += _tell(key, partial(reload, erasure, progress=show))
     with display.working("waiting") as show:
         ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
     print_uploads(ended, json_=json_)
@@ -57,7 +71,8 @@ def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
     """Delete a file, all its versions, its rows and its records.
 
     And look whether all is gone. Rows that another file with the same bytes has as well stay. Backups keep what they
-    have: docs/runbook.md says for how long. Interrupted, it is resumed by the same command.
+    have: docs/runbook.md says for how long. If the feed merges, the rows that it had replaced come back by
+    `audit --repair`. Interrupted, it is resumed by the same command.
     """
     pipeline = find()
     with display.working("looking"):
@@ -69,14 +84,17 @@ def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
     with display.working(f"forgetting {key}") as show:
         done = _tell(key, lambda: forget(forgetting, progress=show))
     display.say(f"Deleted: {_versions(done.versions)}, {done.rows:,} rows. Looked again: nothing of {key} is left.")
+    if feeds := {erasure.feed.name for erasure in forgetting.erasures if erasure.feed.config.merges}:
+        repairs = "; ".join(display.command("audit", "--repair", "--feed", name) for name in sorted(feeds))
+        display.say(f"It may have replaced rows of older uploads. To bring them back: {repairs}", err=True)
     if failures.count(pipeline).visible:
         discard = display.command("redrive", "--discard", "--prefix", key)
         display.say(f"Messages in the failure queue can name it: {discard}", err=True)
 
 
-def _latest(pipeline: Pipeline, key: str) -> ObjectVersion:
+def _versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:
     try:
-        return pipeline.latest(key)
+        return versions_to_reload(pipeline, key)
     except ClientError as error:
         if error.response["Error"]["Code"] not in NOT_THERE:
             raise

@@ -53,7 +53,7 @@ def _absent(ids: Sequence[str], looked: Looked) -> list[str]:
 
 
 def _as_json(found: FoundRow) -> dict[str, Any]:
-    return {**stored.as_json(found.row), "etag": found.row.key.etag, "uploads": list(map(_about, found.uploads))}
+    return {**stored.as_json(found.row), "etag": found.row.etag, "uploads": list(map(_about, found.uploads))}
 
 
 def _about(record: FileRecord) -> dict[str, Any]:
@@ -69,6 +69,8 @@ def _about(record: FileRecord) -> dict[str, Any]:
 
 def _print(found: FoundRow) -> None:
     display.say(stored.as_text(found.row))
+    if not found.uploads:
+        display.say("  of no upload that the ledger knows: `audit` says what is wrong")
     for record in found.uploads:
         state = f"{record.erasing} has begun, and deletes it;" if record.erasing else record.status
         about = f"{state} since {display.when(last_change(record))} UTC, version {record.version_id}"

@@ -36,7 +36,7 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
     if csv_:
         _write_csv(pipeline, key, record, spreadsheet=spreadsheet)
         return
-    rejects = pipeline.files.rejected_rows(key, record.etag)
+    rejects = pipeline.files.rejected_rows(record)
     if json_:
         display.print_json([reject._asdict() for reject in rejects])
         return
@@ -58,7 +58,7 @@ def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet:
     # With all cells quoted, a spreadsheet that expects another delimiter begins no cell inside of one.
     writer = csv.writer(text, delimiter=format_.delimiter, quoting=csv.QUOTE_ALL if spreadsheet else csv.QUOTE_MINIMAL)
     try:
-        for reject, cells in rows_to_send_back(pipeline, key, record):
+        for reject, cells in rows_to_send_back(pipeline, record):
             shown = map(as_text, cells) if spreadsheet else cells
             writer.writerow(map(display.escaped, shown) if for_terminal else shown)
             text.flush()

@@ -14,7 +14,9 @@ from csv_ingest.model import StoredRow
 from ops import display
 from ops.commands import options, stored
 from ops.commands.status import latest_record
-from ops.rows import Missing, ObjectGone, feed_with_rows, is_complete, rows_of
+from ops.rows import Missing, ObjectGone, Superseded, feed_with_rows, is_complete, rows_of
+
+Shown = StoredRow | Missing | Superseded
 
 
 @click.command(name="rows", epilog="Example: python -m ops rows incoming/orders.csv --limit 20")
@@ -57,54 +59,61 @@ class _Seen:
 
     stored: int = 0
     missing: int = 0
+    superseded: int = 0
     gone: ObjectGone | None = None
     """Why the rest is not known."""
 
     @property
     def all(self) -> int:
-        return self.stored + self.missing
+        return self.stored + self.missing + self.superseded
 
-    def until_gone(self, rows: Iterator[StoredRow | Missing]) -> Iterator[StoredRow | Missing]:
+    def until_gone(self, rows: Iterator[Shown]) -> Iterator[Shown]:
         """The same rows; they end where the file is needed and gone, so that what is printed has an end, too."""
         try:
             yield from rows
         except ObjectGone as error:
             self.gone = error
 
-    def counted(self, rows: Iterator[StoredRow | Missing]) -> Iterator[StoredRow | Missing]:
+    def counted(self, rows: Iterator[Shown]) -> Iterator[Shown]:
         for each in rows:
             if isinstance(each, Missing):
                 self.missing += 1
+            elif isinstance(each, Superseded):
+                self.superseded += 1
             else:
                 self.stored += 1
             yield each
 
 
-def _as_text(found: StoredRow | Missing) -> str:
+def _as_text(found: Shown) -> str:
     if isinstance(found, Missing):
         return f"line {found.line:,}: {stored.quoted(found.id)} is missing: {found.why}"
+    if isinstance(found, Superseded):
+        return f"line {found.line:,}: {stored.quoted(found.id)} is superseded: uploaded {found.uploaded}"
     return f"line {found.line:,}: {stored.as_text(found)}"
 
 
-def _as_json(found: StoredRow | Missing) -> dict[str, Any]:
+def _as_json(found: Shown) -> dict[str, Any]:
     if isinstance(found, Missing):
         return {"line": found.line, "id": found.id, "missing": found.why}
+    if isinstance(found, Superseded):
+        return {"line": found.line, "id": found.id, "superseded": found.uploaded}
     return stored.as_json(found)
 
 
 def _sum(seen: _Seen, record: FileRecord, *, more: bool) -> str:
     """How many rows there are, and what of the file's rows is known."""
     rows = f"{'the first ' if more else ''}{seen.stored:,} rows, {seen.missing:,} missing"
+    if seen.superseded:
+        rows += f", {seen.superseded:,} superseded: newer uploads have rows of their ids"
     if record.erasing:
         return f"{rows} so far: {record.erasing} has begun, and deletes them"
     if not is_complete(record):
         return f"{rows} so far: the upload is not complete, and its rows may still change"
-    counts = record.counts
-    return (
-        f"{rows}. The ledger: {counts.read:,} read, {counts.stored:,} stored, {counts.rejected:,} rejected"
-        if counts
-        else rows
-    )
+    if not (counts := record.counts):
+        return rows
+    ledger = f"{rows}. The ledger: {counts.read:,} read, {counts.stored:,} stored, {counts.rejected:,} rejected"
+    return f"{ledger}, {counts.superseded:,} superseded" if counts.superseded else ledger
 
 
 def _without_object(seen: _Seen, record: FileRecord) -> str:

@@ -71,7 +71,7 @@ def latest_record(pipeline: Pipeline, key: str) -> FileRecord:
 
 
 def _print_with_rejects(pipeline: Pipeline, statuses: list[UploadStatus], *, json_: bool) -> None:
-    rejects = [list(islice(pipeline.files.rejected_rows(s.key, s.etag), SHOWN_REJECTS)) for s in statuses]
+    rejects = [list(islice(pipeline.files.rejected_rows(s.record), SHOWN_REJECTS)) for s in statuses]
     if json_:
         found = zip(statuses, rejects, strict=True)
         display.print_json([as_json(each) | {"rejects": [row._asdict() for row in rows]} for each, rows in found])

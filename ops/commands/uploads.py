@@ -37,7 +37,7 @@ def as_json(status: UploadStatus) -> dict[str, Any]:
 
 def print_upload(status: UploadStatus) -> None:
     size = "" if status.size is None else filesize.decimal(status.size)
-    counts = (f"{number:,}" for number in status.record.counts) if status.record.counts else ("",) * 3
+    counts = (f"{number:,}" for number in status.record.counts[:3]) if status.record.counts else ("",) * 3
     numbers = " ".join(f"{number:>10}" for number in counts)
     display.say(status.key)
     state = status.record.status or "no record"
@@ -48,6 +48,8 @@ def print_upload(status: UploadStatus) -> None:
 
 def _explanations(status: UploadStatus) -> Iterable[str]:
     yield f"etag {status.etag}"
+    if status.record.counts and (superseded := status.record.counts.superseded):
+        yield f"{superseded:,} rows were not stored: newer uploads have rows of their ids"
     yield from filter(None, (status.record.reason, status.progress, status.remark))
     if status.record.last_error:
         yield f"the last delivery that failed: {status.record.last_error}"

@@ -1,6 +1,6 @@
-"""Two feeds in one deployment, those of the demo: each file, command and function keeps to its own feed.
+"""Three feeds in one deployment, those of the demo: each file, command and function keeps to its own feed.
 
-The rows of the orders go to DynamoDB, and those of the vendors to PostgreSQL.
+The rows of the orders and of the stock go to DynamoDB, and those of the vendors to PostgreSQL. The stock is merged.
 """
 
 import hashlib
@@ -15,9 +15,9 @@ import pytest
 from rich.console import Console
 
 from csv_ingest.configuration import Database
-from local.demo import GOOD, Example
+from local.demo import CORRECTED, GOOD, Example
 from local.demo import upload as upload_examples
-from local.deployment import Deployment, deploy
+from local.deployment import Deployment, TableRow, deploy
 from local.examples import EXAMPLES, FEEDS, expected_rows
 from local.postgresql import HOST, LocalPostgresql
 from local.server import LocalAws
@@ -86,6 +86,24 @@ def test_rows_are_read_by_file_and_by_id(feeds: Deployment) -> None:
     [about] = found["uploads"]
     assert (about["object_key"], about["version_id"], found["line"]) == (version.key, version.version_id, 3)
     assert ops("find", "nobody's", "--feed", "orders").returncode == 1
+
+
+def test_a_corrected_file_leaves_one_row_an_id(feeds: Deployment) -> None:
+    """The late event of the first upload changes nothing."""
+    expected: dict[str, TableRow] = {}
+    versions = []
+    for example in CORRECTED:
+        version = upload_examples(feeds, [example], QUIET)[example.key]
+        versions.append(version)
+        feeds.pipeline.wait_until_settled(version, seconds=SECONDS)
+        expected |= expected_rows(example.content, version.etag, feed=FEEDS["stock"])
+    feeds.pipeline.redeliver(versions[0])
+    function = feeds.pipeline.feed_named("stock").function
+    _wait_for_logged(feeds, "settled before", function, count=1)
+    assert {pk: row for pk, row in feeds.rows().items() if pk.startswith("S-")} == expected
+    [found] = reported("find", "S-101", "--feed", "stock", code=0)
+    assert [each["version_id"] for each in found["uploads"]] == [versions[1].version_id]
+    assert ops("audit", "--feed", "stock").returncode == 0
 
 
 def test_a_row_has_the_declared_types(feeds: Deployment) -> None:

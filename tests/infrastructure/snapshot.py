@@ -21,6 +21,9 @@ SNAPSHOT = Path(__file__).parent / "snapshot.yaml"
 POSTGRESQL_SNAPSHOT = Path(__file__).parent / "snapshot-postgresql.yaml"
 """What is new or different with a PostgreSQL feed beside the default feed, and with the endpoints that it needs."""
 
+MERGE_SNAPSHOT = Path(__file__).parent / "snapshot-merge.yaml"
+"""What is different if the default feed merges."""
+
 _WITH_POSTGRESQL: dict[str, Any] = {
     "feeds": {"default": {"key_prefix": "incoming/"}, "vendors": {**POSTGRESQL, "key_prefix": "vendors/"}},
     "vpc_endpoints": "vpc-0a1b2c3d4e5f60718",
@@ -30,9 +33,13 @@ _WITH_POSTGRESQL: dict[str, Any] = {
 
 def current() -> dict[Path, str]:
     """The snapshots as they would be written now. Raises RuntimeError if the app cannot be synthesized."""
-    default, with_postgresql = _resources(), _resources(**_WITH_POSTGRESQL)
-    different = {name: each for name, each in with_postgresql.items() if default.get(name) != each}
-    return {SNAPSHOT: _to_yaml(default), POSTGRESQL_SNAPSHOT: _to_yaml(different)}
+    default = _resources()
+    others = {POSTGRESQL_SNAPSHOT: _resources(**_WITH_POSTGRESQL), MERGE_SNAPSHOT: _resources(write_mode="merge")}
+    different = {
+        path: {name: each for name, each in resources.items() if default.get(name) != each}
+        for path, resources in others.items()
+    }
+    return {path: _to_yaml(resources) for path, resources in [(SNAPSHOT, default), *different.items()]}
 
 
 def _resources(**context: Any) -> dict[str, Any]:

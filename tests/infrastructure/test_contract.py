@@ -2,7 +2,7 @@
 
 import importlib
 import json
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -79,6 +79,15 @@ def test_no_column_can_take_the_place_of_an_attribute() -> None:
             columns.parse(json.dumps({name: "text"}))
 
 
+@pytest.mark.parametrize("database", [{}, POSTGRESQL], ids=["dynamodb", "postgresql"])
+def test_no_column_can_take_the_place_of_the_upload(database: dict[str, Any]) -> None:
+    assert stack_side.UPLOADED == rows.UPLOADED == postgresql.UPLOADED
+    context = {**database, "columns": {"Tag": f"date as {rows.UPLOADED}"}}
+    settings_from_context(context)
+    with pytest.raises(InvalidSetting, match="columns: column 'Tag' cannot be stored as 'uploaded'"):
+        settings_from_context({**context, "write_mode": "merge"})
+
+
 @pytest.mark.parametrize("name", postgresql.RESERVED)
 def test_no_column_can_take_the_place_of_one_in_postgresql(name: str) -> None:
     with pytest.raises(InvalidSetting, match=name):
@@ -98,14 +107,15 @@ def test_the_function_reads_the_database_it_is_given() -> None:
 
 
 def test_the_sweep_reads_the_feeds_it_is_given() -> None:
-    feeds = [FeedSettings(), FeedSettings(name="orders", key_prefix="orders/", key_suffixes=(".csv",))]
+    orders = FeedSettings(name="orders", key_prefix="orders/", key_suffixes=(".csv",), write_mode="merge")
+    feeds = [FeedSettings(), orders]
     shared = SharedNames(bucket="b", files="t", failures="q")
     functions = {"default": "ingest", "orders": "ingest-orders"}
     given = sweep_environment(feeds, shared, functions=functions, to_json=json.dumps)
     read = SweepConfig.from_environment({name: str(value) for name, value in given.items()}).swept_feeds
     assert read == [
         SweptFeed("ingest", "", [".csv", ".CSV", ".csv.gz"]),
-        SweptFeed("ingest-orders", "orders/", [".csv"]),
+        SweptFeed("ingest-orders", "orders/", [".csv"], merges=True),
     ]
 
 

@@ -141,3 +141,12 @@ def test_ingest_reads_only_below_the_prefix(synthesize: Synthesize) -> None:
     prefixed = synthesize(key_prefix="in/")
     resources = [readable(statement["Resource"]) for statement in inline_statements(prefixed.only(ROLE, INGEST))]
     assert readable({"Fn::Join": ["", [arn(prefixed.id_of(BUCKET)), "/in/*"]]}) in resources
+
+
+def test_only_a_feed_that_merges_may_replace_rows(synthesize: Synthesize, stack: Synthesized) -> None:
+    def allowed_actions(found: Synthesized) -> set[str]:
+        each = inline_statements(found.only(ROLE, INGEST))
+        return {action for statement in each for action in as_list(statement["Action"])}
+
+    merging = synthesize(write_mode="merge")
+    assert allowed_actions(merging) - allowed_actions(stack) == {"dynamodb:PartiQLUpdate"}

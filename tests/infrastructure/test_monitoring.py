@@ -21,6 +21,7 @@ from tests.infrastructure.conftest import (
     EVENT_INVOKE_CONFIG,
     FUNCTION,
     INGEST,
+    POSTGRESQL,
     QUEUE,
     SWEEP,
     TOPIC,
@@ -199,7 +200,8 @@ class TestFailurePaths:
         assert is_raised_above(0.8 * timeout_seconds * 1000, duration)
 
 
-def test_every_metric_is_watched_or_shown(postgresql: Synthesized) -> None:
+def test_every_metric_is_watched_or_shown(synthesize: Synthesize) -> None:
+    postgresql = synthesize(**POSTGRESQL, write_mode="merge")
     body = readable(postgresql.only("AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"])
     shown = set(re.findall(r'"CsvIngest","(\w+)"', body))
     alarms = [alarm["Properties"] for alarm in postgresql.all(ALARM).values()]

@@ -33,14 +33,13 @@ def tuning() -> Tuning:
 
 @pytest.fixture
 def world(request: pytest.FixtureRequest, aws: LocalAws, tuning: Tuning) -> Iterator[World]:  # noqa: ARG001 - it is the server
-    """With DynamoDB; tests that have BOTH_DESTINATIONS run once more with PostgreSQL, or say `indexed`."""
-    if (param := getattr(request, "param", "dynamodb")) != "postgresql":
-        with fresh_world(tuning, file_index=param == "indexed") as made:
-            yield made
-    else:
-        # As many rows in a request as DynamoDB takes, so that a file of a test has as many requests.
-        with fresh_world(replace(tuning, batch_rows=25), postgresql=request.getfixturevalue("postgresql")) as made:
-            yield made
+    """With DynamoDB; tests that have BOTH_DESTINATIONS run once more with PostgreSQL, or say `indexed`, or `merge`."""
+    param = getattr(request, "param", "dynamodb")
+    server = request.getfixturevalue("postgresql") if "postgresql" in param else None
+    # As many rows in a request as DynamoDB takes, so that a file of a test has as many requests.
+    tuned = replace(tuning, batch_rows=25) if server else tuning
+    with fresh_world(tuned, postgresql=server, file_index="indexed" in param, merges="merge" in param) as made:
+        yield made
 
 
 @pytest.fixture

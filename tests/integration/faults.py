@@ -192,11 +192,18 @@ def accept_every_statement(client: BaseClient) -> None:
     events.register("before-call.dynamodb.BatchExecuteStatement", accept)
 
 
+def _key(statement: Mapping[str, Any]) -> str:
+    """The key of the item that a statement is about: the first values of an insertion, or of the condition."""
+    before, _, condition = statement["Statement"].partition(" WHERE ")
+    values = statement["Parameters"]
+    return str(values[before.count("?")] if condition else values[:2])
+
+
 def refuse_repeated_keys(client: BaseClient) -> None:
     """Refuse what AWS's engine refuses and MiniStack does not: one key twice in one batch."""
 
     def check(params: dict[str, Any], **_: Any) -> None:
-        keys = [str(statement["Parameters"][0]) + str(statement["Parameters"][1]) for statement in params["Statements"]]
+        keys = [_key(statement) for statement in params["Statements"]]
         assert len(set(keys)) == len(keys), "ValidationException: Provided list of item keys contains duplicates"
 
     client.meta.events.register("provide-client-params.dynamodb.BatchExecuteStatement", check)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.destinations.postgresql import OWN_COLUMNS, TYPES, quoted
+from csv_ingest.destinations.postgresql import TYPES, key_columns, own_columns, quoted
 from local.postgresql import LocalPostgresql
 from ops.schema import statements
 
@@ -62,37 +62,40 @@ class PostgresqlRows:
 
     server: LocalPostgresql
     table: str
+    merges: bool
+    """Whether its key is the id alone."""
 
     @classmethod
     def create(cls, server: LocalPostgresql, config: IngestConfig, password: str) -> "PostgresqlRows":
         """Create the table, and the role of the function, by the statements that operators are shown."""
         for sql in statements(config, password=password):
             server.run(sql)
-        return cls(server, config.rows_table)
+        return cls(server, config.rows_table, config.merges)
 
     def items(self) -> dict[str, Item]:
         columns = "SELECT attname::text FROM pg_attribute WHERE attrelid = :table ::regclass AND attnum > 0"
-        names = [name for (name,) in self.server.run(columns, table=quoted(self.table)) if name not in OWN_COLUMNS]
+        own = own_columns(merges=False)
+        names = [name for (name,) in self.server.run(columns, table=quoted(self.table)) if name not in own]
         more = "".join(f", {quoted(name)}" for name in names)
         found = self.server.run(f"SELECT etag, id, line, data::text{more} FROM {quoted(self.table)}")
-        return {f"{etag}#{id_}": _item(etag, id_, line, data, dict(zip(names, values, strict=True)))
-                for etag, id_, line, data, *values in found}  # fmt: skip
+        items = [_item(self._pk(etag, id_), etag, line, data, dict(zip(names, values, strict=True)))
+                 for etag, id_, line, data, *values in found]  # fmt: skip
+        return {item["pk"]["S"]: item for item in items}
 
     def put(self, item: Item) -> None:
-        etag, _, id_ = item["pk"]["S"].partition("#")
         given = {name: next(iter(value.values())) for name, value in item.items() if name != "pk"}
-        given = {"line": 0, "data": "null"} | given | {"etag": etag, "id": id_}
+        given = {"line": 0, "data": "null"} | given | self._key(item["pk"]["S"])
         names = ", ".join(map(quoted, given))
         values = ", ".join(f":p{number}" for number in range(len(given)))
         sets = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in given)
-        sql = (
-            f"INSERT INTO {quoted(self.table)} ({names}) VALUES ({values}) ON CONFLICT (etag, id) DO UPDATE SET {sets}"
-        )
+        key = ", ".join(key_columns(merges=self.merges))
+        sql = f"INSERT INTO {quoted(self.table)} ({names}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {sets}"
         self.server.run(sql, **{f"p{number}": value for number, value in enumerate(given.values())})
 
     def delete(self, pk: str) -> None:
-        etag, _, id_ = pk.partition("#")
-        self.server.run(f"DELETE FROM {quoted(self.table)} WHERE etag = :etag AND id = :id", etag=etag, id=id_)
+        key = self._key(pk)
+        where = " AND ".join(f"{name} = :{name}" for name in key)
+        self.server.run(f"DELETE FROM {quoted(self.table)} WHERE {where}", **key)
 
     def empty(self) -> None:
         self.server.run(f"DELETE FROM {quoted(self.table)}")
@@ -104,6 +107,15 @@ class PostgresqlRows:
     def drop(self) -> None:
         self.server.run(f"DROP TABLE {quoted(self.table)}")
 
+    def _pk(self, etag: str, id_: str) -> str:
+        return id_ if self.merges else f"{etag}#{id_}"
+
+    def _key(self, pk: str) -> dict[str, str]:
+        if self.merges:
+            return {"id": pk}
+        etag, _, id_ = pk.partition("#")
+        return {"etag": etag, "id": id_}
+
 
 def delete_all(client: "DynamoDBClient", table: str, keys: Sequence[Item]) -> None:
     """Delete the items under some keys, 25 a request: most of what a test of every call does is to begin again."""
@@ -112,8 +124,8 @@ def delete_all(client: "DynamoDBClient", table: str, keys: Sequence[Item]) -> No
         client.batch_write_item(RequestItems={table: requests})
 
 
-def _item(etag: str, id_: str, line: int, data: str, values: Mapping[str, Any]) -> Item:
-    own = {"pk": {"S": f"{etag}#{id_}"}, "etag": {"S": etag}, "line": {"N": str(line)}, "data": {"S": data}}
+def _item(pk: str, etag: str, line: int, data: str, values: Mapping[str, Any]) -> Item:
+    own = {"pk": {"S": pk}, "etag": {"S": etag}, "line": {"N": str(line)}, "data": {"S": data}}
     return own | {name: _attribute(value) for name, value in values.items() if value is not None}
 
 

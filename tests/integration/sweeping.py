@@ -1,6 +1,7 @@
 """A run of the sweep, with the real handler's parts and no schedule."""
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +24,8 @@ def run_sweep(
 
     One feed, of which the prefix is given, or several.
     """
-    feeds_ = feeds or {"default": SweptFeed("ingest", prefix, [".csv", ".csv.gz"])}
+    merges = os.environ["WRITE_MODE"] == "merge"
+    feeds_ = feeds or {"default": SweptFeed("ingest", prefix, [".csv", ".csv.gz"], merges)}
     return sweep(
         config=SweepConfig(
             upload_bucket=world.bucket,

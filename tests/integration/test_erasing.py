@@ -23,12 +23,13 @@ from csv_ingest.events import Event, upload_event
 from csv_ingest.model import BeingErased, OtherTable, OutOfTime, OwnerNeeded, Tuning
 from local.postgresql import LocalPostgresql
 from ops.audit import audit
-from ops.erasing import NotErasable, erasure_for_reload, forget, forgetting_of, reload
+from ops.erasing import NotErasable, erasure_for_reload, forget, forgetting_of, reload, versions_to_reload
 from ops.pipeline import Pipeline, wait_until
+from ops.repair import repair
 from tests.integration.commands import invoke, run
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, version_of
+from tests.integration.world import BOTH_DESTINATIONS, MERGING, Invocations, World, version_of
 
 FILE = "id,name\n" + "".join(f"{n},{n % 9}\n" for n in range(12)) + ",no id\n7,again\n"
 """Read by `id`, two rows are rejected; read by `name`, another one, and the rows whose name was there before."""
@@ -37,6 +38,7 @@ WHOLE = Tuning(batch_rows=25)
 IN_PARTS = Tuning(block_bytes=16, part_lines=5, whole_parts=1, batch_rows=25)
 
 
+EVERYWHERE = pytest.mark.parametrize("world", ["dynamodb", "postgresql", "merge", "postgresql merge"], indirect=True)
 EITHER_WAY = [(WHOLE, "die_after"), (IN_PARTS, "die_before")]
 
 
@@ -78,7 +80,11 @@ class Operator:
             self.deliver(event)
 
     def reload(self, key: str) -> None:
-        self._until_the_owner_has(lambda: reload(erasure_for_reload(self.pipeline, self.pipeline.latest(key))))
+        def command() -> None:
+            for version in versions_to_reload(self.pipeline, key):
+                reload(erasure_for_reload(self.pipeline, version))
+
+        self._until_the_owner_has(command)
 
     def forget(self, key: str) -> None:
         self._until_the_owner_has(lambda: forget(forgetting_of(self.pipeline, key)))
@@ -128,6 +134,24 @@ def tables_read_by(operator: Operator, id_column: str, *keys: str) -> Any:
     tables = operator.world.tables()
     operator.world.empty()
     return tables
+
+
+@pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
+@pytest.mark.usefixtures("commanded")
+def test_a_reload_is_resumed_though_the_object_is_new(world: World, operator: Operator) -> None:
+    """Its deliveries would fail for ever, and nobody could name the version."""
+    old = world.upload("a.csv", FILE)
+    operator.deliver(old)
+    operator.calls.die_before = 8
+    with pytest.raises(Killed):
+        operator.reload("a.csv")
+    operator.calls.die_before = None
+    new = world.upload("a.csv", "id,name\n1,new\n")
+    operator.deliver(new)
+    assert operator.pipeline.files.erasing(version_of(old).etag, "default") == "reload"
+    operator.uploads.at_once = operator.deliver
+    assert run("reload", "a.csv", "--yes", code=1).count("COMPLETE") == 2
+    assert audit(operator.pipeline).findings == []
 
 
 @BOTH_DESTINATIONS
@@ -274,18 +298,18 @@ def test_an_unfinished_reload_is_seen_by_everybody(world: World, operator: Opera
     assert audit(operator.pipeline).findings == []
 
 
-@BOTH_DESTINATIONS
+@EVERYWHERE
 def test_nothing_of_a_forgotten_file_is_left(world: World, operator: Operator) -> None:
     """Of no version, and of no status."""
-    for content in (FILE, "id,name\n1,1\n", "no header of ours\n", "id,name\n2,2\n"):
+    for content in (FILE, "id,name\n1,1\n", "no header of ours\n", FILE, "id,name\n2,2\n"):
         operator.deliver(world.upload("a.csv", content))
     world.upload("a.csv", "id,name\n3,3\n")
     world.s3.delete_object(Bucket=world.bucket, Key="a.csv")
-    world.deliver(world.upload("ab.csv", "id,name\n4,4\n"))
-    kept = world.tables()[0].keys() & {f"{operator.pipeline.latest('ab.csv').etag}#4"}
+    world.deliver(other := world.upload("ab.csv", "id,name\n99,4\n"))
+    [kept] = [pk for pk in world.tables()[0] if pk.endswith("99")]
     operator.forget("a.csv")
-    assert set(operator.world.tables()[0]) in (kept, set())  # the owner deleted all rows, in PostgreSQL
-    assert {key for key, _ in world.tables()[1]} == {"ab.csv", operator.pipeline.latest("ab.csv").etag}
+    assert set(operator.world.tables()[0]) in ({kept}, set())  # the owner deleted all rows, in PostgreSQL
+    assert {key.partition("~")[0] for key, _ in world.tables()[1]} == {"ab.csv", version_of(other).etag}
     assert list(operator.pipeline.uploads("a.csv")) == []
 
 
@@ -322,11 +346,15 @@ def test_a_statement_of_an_ended_delivery_is_awaited(
     assert world.tables() == ({}, {})
 
 
-@pytest.mark.parametrize(("tuning", "fault"), EITHER_WAY, indirect=["tuning"])
+@pytest.mark.parametrize(
+    ("world", "tuning", "fault"),
+    [("dynamodb", WHOLE, "die_after"), ("dynamodb", IN_PARTS, "die_before"), ("merge", WHOLE, "die_before")],
+    indirect=["world", "tuning"],
+)
 def test_a_forget_killed_at_any_call_is_resumed(world: World, operator: Operator, fault: str) -> None:
     for number in operator.numbers_of_calls():
-        event = world.upload("a.csv", FILE)
-        operator.deliver(event)
+        for _ in range(2):
+            operator.deliver(world.upload("a.csv", FILE))
         setattr(operator.calls, fault, number)
         with suppress(Killed):
             operator.forget("a.csv")
@@ -336,12 +364,14 @@ def test_a_forget_killed_at_any_call_is_resumed(world: World, operator: Operator
         assert list(operator.pipeline.uploads("a.csv")) == []
 
 
+@pytest.mark.parametrize("world", ["dynamodb", "merge"], indirect=True)
 @pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
 def test_a_forget_overtaken_at_any_call_keeps_the_others(world: World, operator: Operator) -> None:
     """By a delivery of a new file with the same bytes, whose rows have to be there at the end."""
     for number in operator.numbers_of_calls():
         operator.deliver(world.upload("a.csv", FILE))
-        overtaking = world.upload("b.csv", FILE)
+        key = f"b{number}.csv"
+        overtaking = world.upload(key, FILE)
         with between_calls(
             number, partial(operator.deliver, overtaking), operator.pipeline.s3, operator.pipeline.dynamodb
         ):
@@ -349,8 +379,8 @@ def test_a_forget_overtaken_at_any_call_keeps_the_others(world: World, operator:
         operator.retry()
         operator.deliver(overtaking)
         assert "a.csv" not in repr(world.tables()[1])
-        assert world.file("b.csv")["status"] == "COMPLETE"
-        assert audit(operator.pipeline).findings == [], f"overtaken at call {number}"
+        assert world.file(key)["status"] == "COMPLETE"
+        assert audit(operator.pipeline, prefix=key).findings == [], f"overtaken at call {number}"
         world.empty()
 
 
@@ -407,11 +437,8 @@ def test_a_new_version_during_a_forget_is_forgotten_next(
     """Its record is what tells that it has rows."""
     operator.deliver(world.upload("a.csv", FILE))
 
-    def upload_once(*_: object) -> None:
-        monkeypatch.undo()
-        operator.deliver(world.upload("a.csv", "id,name\n1,new\n"))
-
-    monkeypatch.setattr("ops.erasing._wait", upload_once)
+    upload_once = iter([lambda: operator.deliver(world.upload("a.csv", "id,name\n1,new\n"))])
+    monkeypatch.setattr("ops.erasing._wait", lambda *_: next(upload_once, bool)())
     with pytest.raises(NotErasable, match="came back meanwhile"):
         operator.forget("a.csv")
     assert world.rows() == {"1": '{"id":"1","name":"new"}'}
@@ -419,7 +446,9 @@ def test_a_new_version_during_a_forget_is_forgotten_next(
     assert world.tables() == ({}, {})
 
 
-@pytest.mark.parametrize("tuning", [WHOLE, IN_PARTS], indirect=True)
+@pytest.mark.parametrize(
+    ("world", "tuning"), [("dynamodb", WHOLE), ("dynamodb", IN_PARTS), ("merge", WHOLE)], indirect=True
+)
 def test_a_forget_begun_at_any_call_deletes_every_row(
     world: World, operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -460,7 +489,7 @@ def test_rows_in_a_table_of_before_are_not_forgotten(world: World, operator: Ope
     another = Database("example.org", 5432, "orders", "csv_ingest", "", "")
     os.environ["DATABASE"] = json.dumps(another._asdict())
     operator.read_by("id")
-    with pytest.raises(OtherTable, match="set the destination back"):
+    with pytest.raises(OtherTable, match="set the destination and the write mode back"):
         operator.forget("a.csv")
     os.environ["DATABASE"] = "{}"
     assert world.tables() == before
@@ -548,3 +577,71 @@ def _kill_while_it_waits(monkeypatch: pytest.MonkeyPatch, command: Callable[[], 
     with monkeypatch.context() as patch, suppress(Killed):
         patch.setattr("ops.erasing._wait", kill)
         command()
+
+
+@MERGING
+def test_rows_that_a_forgotten_file_replaced_come_back(world: World, operator: Operator) -> None:
+    """By a repair, which reads the files that are left."""
+    for key, name in (("a.csv", "older"), ("b.csv", "newer")):
+        operator.deliver(world.upload(key, f"id,name\n1,{name}\n"))
+    operator.forget("b.csv")
+    assert world.rows() == {}
+    [finding] = audit(operator.pipeline).findings
+    assert (finding.kind, finding.key) == ("missing", "a.csv")
+    repair(operator.pipeline, [finding])
+    assert world.rows() == {"1": '{"id":"1","name":"older"}'}
+    assert audit(operator.pipeline).findings == []
+
+
+@pytest.mark.usefixtures("commanded")
+@pytest.mark.parametrize(("world", "tuning"), [("merge", WHOLE)], indirect=True)
+def test_a_forget_says_how_replaced_rows_come_back(world: World) -> None:
+    world.deliver(world.upload("a.csv", FILE))
+    told = invoke("forget", "a.csv", "--yes", code=0)
+    assert "1 version, 12 rows. Looked again" in told.stdout
+    assert "To bring them back: python -m ops audit --repair --feed default" in told.stderr
+
+
+@MERGING
+def test_newer_rows_of_others_stay_when_a_file_is_forgotten(world: World, operator: Operator) -> None:
+    for key, content in (("a.csv", "id,name\n1,a\n2,a\n"), ("b.csv", "id,name\n1,b\n")):
+        operator.deliver(world.upload(key, content))
+    if world.in_dynamodb:  # in PostgreSQL, the owner deletes by the upload
+        operator.forget("a.csv")
+        assert world.rows() == {"1": '{"id":"1","name":"b"}'}
+    else:
+        uploaded = world.tables()[0]["2"]["uploaded"]["S"]
+        with pytest.raises(OwnerNeeded, match=f"WHERE uploaded = '{uploaded}'"):
+            forget(forgetting_of(operator.pipeline, "a.csv"))
+
+
+@pytest.mark.parametrize(("world", "tuning"), [("merge", WHOLE), ("postgresql merge", WHOLE)], indirect=True)
+def test_the_same_bytes_during_a_forget_are_forgotten_next(
+    world: World, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their record is beside that of the version that is forgotten, and outlives it."""
+    operator.deliver(world.upload("a.csv", FILE))
+
+    upload_once = iter([lambda: operator.deliver(world.upload("a.csv", FILE))])
+    monkeypatch.setattr("ops.erasing._wait", lambda *_: next(upload_once, bool)())
+    with pytest.raises(NotErasable, match="came back meanwhile"):
+        operator.forget("a.csv")
+    if world.in_dynamodb:
+        assert len(world.rows()) == 12
+        assert audit(operator.pipeline).findings == []
+    assert run_sweep(world, operator.uploads, age=timedelta(hours=-6)).unsettled == 0
+    operator.forget("a.csv")
+    assert world.tables() == ({}, {})
+
+
+@MERGING
+@pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
+def test_a_repair_leaves_a_file_alone_that_is_forgotten(world: World, operator: Operator) -> None:
+    operator.deliver(world.upload("a.csv", FILE))
+    world.default_rows.delete("1")
+    findings = audit(operator.pipeline).findings
+    version = operator.pipeline.latest("a.csv")
+    operator.pipeline.files.mark_version_erasing(version, "forget")
+    before = world.tables()
+    assert repair(operator.pipeline, findings).left == findings
+    assert world.tables() == before

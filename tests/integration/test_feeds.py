@@ -98,13 +98,20 @@ class TestOtherDestination:
         return event
 
     @pytest.mark.parametrize(
-        ("variable", "value", "place"), [("DATABASE", "{}", "DynamoDB"), ("ROWS_TABLE", "another", "postgres/another")]
+        ("variable", "value", "place"),
+        [
+            ("DATABASE", "{}", "DynamoDB"),
+            ("ROWS_TABLE", "another", "postgres/another"),
+            ("WRITE_MODE", "merge", r"postgres/\w+_rows \(merge\)"),
+        ],
     )
     def test_a_begun_file_is_an_error(self, world: World, begun: Event, variable: str, value: str, place: str) -> None:
         """Or its rows would be divided over two tables, and nobody would know."""
         with pytest.MonkeyPatch.context() as changed:
             changed.setenv(variable, value)
-            with pytest.raises(OtherTable, match=f"_rows, and they go to {place} now: set the destination back"):
+            with pytest.raises(
+                OtherTable, match=f"_rows, and they go to {place} now: set the destination and the write mode back"
+            ):
                 world.deliver(begun)
         world.deliver(begun)
         assert len(world.rows()) == 70

@@ -4,16 +4,16 @@ A history is a list of steps that hypothesis makes up: uploads, uploads of chang
 same content under other keys, of other content with the same ETag, settings changed in between; events delivered twice,
 late, in another order or never, processes killed at any call, statements throttled, time running out, retries used up,
 redrives and sweeps; rows and records changed by somebody else, and operators' commands, killed at any call: repairs,
-backfills, reloads, forgets. There are
-two feeds, of which one always has a typed column, and the other one sometimes. The longer files are delivered in parts,
-in half of the histories. Each step runs the real handler, or the real command, on the real engine.
+backfills, reloads, forgets. There are two feeds, of which one always has a typed column, and the other one sometimes;
+each one appends, or merges. The longer files are delivered in parts, in half of the histories. Each step runs the real
+handler, or the real command, on the real engine.
 `HISTORIES=2000 make test` runs more of them.
 """
 
 import gzip
 import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from itertools import count
@@ -24,22 +24,36 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from csv_ingest import clients
+from csv_ingest import clients, csvfile, source
 from csv_ingest.configuration import IngestConfig, SweptFeed
 from csv_ingest.events import Event
-from csv_ingest.model import BeingErased, ItemsNotRead, OutOfTime, OwnerNeeded, RowsNotWritten, TableAltered, Tuning
+from csv_ingest.model import (
+    BeingErased,
+    ItemsNotRead,
+    MalformedEvent,
+    ObjectVersion,
+    OutOfTime,
+    OwnerNeeded,
+    Row,
+    RowsNotWritten,
+    TableAltered,
+    Tuning,
+)
 from local.postgresql import LocalPostgresql
 from local.server import LocalAws
 from ops.audit import audit
 from ops.backfill import backfill
-from ops.erasing import NotErasable, erasure_for_reload, forget, forgetting_of, reload
+from ops.erasing import NotErasable, erasure_for_reload, forget, forgetting_of, reload, versions_to_reload
+from ops.feed import Feed
+from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, throttle_statements
+from tests.integration.rows import Rows
 from tests.integration.sweeping import run_sweep
 from tests.integration.world import Invocations, World, fresh_world
 
-HISTORIES = int(os.environ.get("HISTORIES", "100"))
+HISTORIES = int(os.environ.get("HISTORIES", "50"))
 
 CONTENTS = {
     "small.csv": "id,name\n1,a\n2,b\n",
@@ -72,6 +86,9 @@ keys = st.sampled_from(KEYS)
 names = st.sampled_from(sorted(CONTENTS)) | st.sampled_from(sorted(COLLISIONS))
 uploads = st.tuples(st.just("upload"), keys, names)
 ingested = st.tuples(st.just("ingest"), keys, names)
+plain_names = st.sampled_from(["small.csv", "other.csv", "long.csv", "bad.csv"])
+corrections = st.tuples(st.just("correct"), keys, keys, plain_names, plain_names)
+"""Two uploads that have ids in common, under one key or two."""
 faults = st.one_of(
     st.tuples(st.just("none")),
     st.tuples(st.just("die before"), st.integers(1, 12)),
@@ -85,13 +102,26 @@ settings_ = st.tuples(st.just("settings"), st.sampled_from(SETTINGS))
 damages = st.tuples(st.sampled_from(DAMAGES), st.integers(0, 99))
 commands = st.tuples(st.sampled_from(["repair", "backfill"]), st.none() | st.integers(1, 20))
 erasures = st.tuples(st.sampled_from(["reload", "forget"]), keys, st.none() | st.integers(1, 30))
-steps = st.one_of(uploads, deliveries, deliveries, deliveries, others, settings_, damages, commands, erasures)
-beginnings = st.lists(ingested | settings_, max_size=3)  # something to change and to repair
+steps = st.one_of(
+    uploads, corrections, deliveries, deliveries, deliveries, others, settings_, damages, commands, erasures
+)
+beginnings = st.lists(ingested | corrections | settings_, max_size=3)  # something to change and to repair
 histories = st.builds(operator.add, beginnings, st.lists(steps, min_size=3, max_size=14))
 
 destinations = st.tuples(*[st.sampled_from(["dynamodb", "postgresql"])] * 2)
 """Of the default feed, and of the typed one."""
+modes = st.tuples(*[st.sampled_from(["append", "merge"])] * 2)
 
+FAILURES = (
+    Killed,
+    BeingErased,
+    OutOfTime,
+    RowsNotWritten,
+    ItemsNotRead,
+    TableAltered,
+    ClientError,
+    MalformedEvent,  # of a part whose file was forgotten
+)
 MAX_ATTEMPTS = 3
 IN_ONE_PIECE = Tuning(batch_rows=25)
 IN_PARTS = Tuning(block_bytes=32, part_lines=15, whole_parts=1, batch_rows=25)
@@ -129,7 +159,7 @@ class Lambda:
         seconds = {"no time": 1.0, "throttle": 1.6}.get(fault[0], 30.0)
         try:
             self.world.deliver(event, seconds_left=seconds)
-        except (Killed, BeingErased, OutOfTime, RowsNotWritten, ItemsNotRead, TableAltered, ClientError):
+        except FAILURES:
             if attempt < MAX_ATTEMPTS:
                 self.waiting.append((event, attempt + 1))
             else:
@@ -169,12 +199,13 @@ class Lambda:
             if command == "forget":
                 forget(forgetting_of(self.pipeline, key))
             else:
-                reload(erasure_for_reload(self.pipeline, self.pipeline.latest(key)))
+                for version in versions_to_reload(self.pipeline, key):
+                    reload(erasure_for_reload(self.pipeline, version))
         except OwnerNeeded as statement:
-            etag = str(statement).split("'")[1]
+            upload = str(statement).split("'")[1]
             for table in self.world.rows_tables:
-                for pk in table.items():
-                    if pk.startswith(f"{etag}#"):
+                for pk, item in table.items().items():
+                    if pk.startswith(f"{upload}#") or item.get("uploaded") == {"S": upload}:
                         table.delete(pk)
             self.erase(command, key, None)
         except (Killed, NotErasable, ClientError):  # also: no such object
@@ -226,7 +257,9 @@ class Lambda:
 
     def sweep(self) -> None:
         invocations = Invocations()
-        run_sweep(self.world, invocations, age=timedelta(hours=-6), feeds=FEEDS)
+        merges = dict(zip(FEEDS, (feed.config.merges for feed in self.pipeline.feeds), strict=True))
+        feeds = {name: feed._replace(merges=merges[name]) for name, feed in FEEDS.items()}
+        run_sweep(self.world, invocations, age=timedelta(hours=-6), feeds=feeds)
         self.waiting += [(event, 1) for event in invocations.events]
 
 
@@ -239,6 +272,9 @@ def play(lambda_: Lambda, step: tuple[Any, ...]) -> None:
         case ("ingest", *upload):
             play(lambda_, ("upload", *upload))
             lambda_.deliver_all()
+        case ("correct", key, other_key, name, other_name):
+            play(lambda_, ("upload", key, name))
+            play(lambda_, ("upload", other_key, other_name))
         case ("upload", key, name):
             text = COLLISIONS[name] if name in COLLISIONS else CONTENTS[name].encode()
             content = gzip.compress(text, mtime=0) if key.endswith(".gz") else text
@@ -260,10 +296,10 @@ def play(lambda_: Lambda, step: tuple[Any, ...]) -> None:
 def needs_a_person(history: list[tuple[Any, ...]]) -> bool:
     """Whether somebody changed the tables, or a lost event may be of another content under an ETag.
 
-    No sweep finds either: an audit does.
+    Or a file was forgotten: its rows may have taken the places of others. No sweep finds any of this: an audit does.
     """
     names = {step[0] for step in history} | {step[2] for step in history if step[0] in ("upload", "ingest")}
-    return bool(names & set(DAMAGES) or names >= set(COLLISIONS))
+    return bool(names & {*DAMAGES, "forget"} or names >= set(COLLISIONS))
 
 
 @pytest.fixture(autouse=True)
@@ -282,18 +318,23 @@ def server(aws: LocalAws) -> LocalAws:
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(history=histories, in_parts=st.booleans(), destinations=destinations)
+@given(history=histories, in_parts=st.booleans(), destinations=destinations, modes=modes)
 def test_every_row_is_accounted_for_after_any_history(
-    postgresql: LocalPostgresql, history: list[tuple[Any, ...]], in_parts: bool, destinations: tuple[str, str]
+    postgresql: LocalPostgresql,
+    history: list[tuple[Any, ...]],
+    in_parts: bool,
+    destinations: tuple[str, str],
+    modes: tuple[str, str],
 ) -> None:
     default, typed = (postgresql if destination == "postgresql" else None for destination in destinations)
-    with fresh_world(IN_PARTS if in_parts else IN_ONE_PIECE, postgresql=default) as world:
+    tuning = IN_PARTS if in_parts else IN_ONE_PIECE
+    with fresh_world(tuning, postgresql=default, merges=modes[0] == "merge") as world:
         world.default_rows.declare("number", "integer")
-        columns = '{"name": "decimal as number"}'
+        settings = {"COLUMNS": '{"name": "decimal as number"}', "WRITE_MODE": modes[1]}
         if typed:
-            world.add_postgresql_feed(typed, "typed", "typed/", COLUMNS=columns)
+            world.add_postgresql_feed(typed, "typed", "typed/", **settings)
         else:
-            world.add_feed("typed", "typed/", COLUMNS=columns)
+            world.add_feed("typed", "typed/", **settings)
         lambda_ = Lambda(world)
         for step in history:
             play(lambda_, step)
@@ -309,24 +350,50 @@ def test_every_row_is_accounted_for_after_any_history(
                 lambda_.deliver_all()
         assert not lambda_.waiting, "the sweep found something that is not settled"
         assert audit(lambda_.pipeline).findings == []
-        check_records(world, {(upload.version.key, upload.version.etag) for upload in lambda_.pipeline.uploads()})
+        check_records(world, [upload.version for upload in lambda_.pipeline.uploads()])
+        for table, feed in zip(world.rows_tables, lambda_.pipeline.feeds, strict=True):
+            if feed.config.merges:
+                assert table_as_lines(table) == newest_lines(world, lambda_.pipeline, feed)
 
 
-def check_records(world: World, uploaded: set[tuple[str, str]]) -> None:
+def check_records(world: World, versions: Sequence[ObjectVersion]) -> None:
     """Each complete file adds up, and no row is of rejected or forgotten files alone, or of files of another feed."""
     _, files = world.tables()
+    uploaded = {(version.key, name) for version in versions for name in (version.etag, version.version_id)}
     complete: dict[str, set[str]] = {"default": set(), "typed": set()}
     for (key, entry), record in files.items():
         if "#" in entry or record["status"]["S"] == "REJECTED":
             continue
-        if (key, entry) not in uploaded:
+        etag = entry.partition("~")[0]
+        if (key, record["version_id"]["S"] if "write_mode" in record else etag) not in uploaded:
             continue  # forgotten before its last event was delivered
         assert record["status"]["S"] == "COMPLETE"
         feed = record.get("feed", {"S": "default"})["S"]
         assert key.startswith(FEEDS[feed].prefix)
-        complete[feed].add(entry)
-        read, stored, rejected = (int(record[f"rows_{n}"]["N"]) for n in ("read", "stored", "rejected"))
-        assert read == stored + rejected
-        assert rejected == sum(e.startswith(f"{entry}#reject#") for k, e in files if k == key)
+        complete[feed].add(etag)
+        read, *others = (
+            int(record.get(f"rows_{name}", {"N": "0"})["N"]) for name in ("read", "stored", "rejected", "superseded")
+        )
+        assert read == sum(others)
+        assert others[1] == sum(e.startswith(f"{entry}#reject#") for k, e in files if k == key)
     for table, etags in zip(world.rows_tables, complete.values(), strict=True):
-        assert {pk.partition("#")[0] for pk in table.items()} <= etags
+        assert {item["etag"]["S"] for item in table.items().values()} <= etags
+
+
+def table_as_lines(table: Rows) -> dict[str, tuple[str, int]]:
+    return {pk: (item["etag"]["S"], int(item["line"]["N"])) for pk, item in table.items().items()}
+
+
+def newest_lines(world: World, pipeline: Pipeline, feed: Feed) -> dict[str, tuple[str, int]]:
+    """The ETag and the line of the row that each id must have: as if each upload had been ingested in its turn."""
+    lines: dict[str, tuple[str, int]] = {}
+    uploads = sorted(feed.uploads(), key=lambda upload: world.times[upload.version.version_id])
+    for upload, record in pipeline.files.records(uploads):
+        if record.status == "COMPLETE" and record.format:
+            own: dict[str, tuple[str, int]] = {}
+            with source.open_object(upload.version, world.s3) as stream:
+                for row in csvfile.read_rows(stream, record.format):
+                    if isinstance(row, Row):
+                        own.setdefault(row.id, (upload.version.etag, row.line))
+            lines |= own
+    return lines

@@ -205,3 +205,19 @@ def test_memory_does_not_grow_with_the_file(world: World) -> None:
         finally:
             tracemalloc.stop()
     assert peaks[1] < peaks[0] + 200_000, "the large file has 2,500,000 bytes more"
+
+
+def test_a_first_load_that_merges_costs_no_more_requests(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for one to the ledger. What was there needs more: one request to read 25 rows, and one to replace them."""
+    content = "id,name\n" + "".join(f"{n},x\n" for n in range(1_000))
+    calls = Calls(world.dynamodb)
+    made = []
+    for mode in ("append", "merge"):
+        monkeypatch.setenv("WRITE_MODE", mode)
+        calls.names.clear()
+        world.deliver(world.upload(f"{mode}.csv", content))
+        made.append(sorted(calls.names))
+    assert made[1] == sorted([*made[0], "GetItem"]), "the ledger has two places for the record"
+    calls.names.clear()
+    world.deliver(world.upload("merge.csv", content.replace("x", "y")))
+    assert len(calls.names) == len(made[1]) + 2 * 1_000 // 25

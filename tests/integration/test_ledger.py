@@ -20,7 +20,9 @@ COMMAS, SEMICOLONS = FileFormat("id", ",", "utf-8"), FileFormat("no", ";", "cp12
 @pytest.fixture
 def ledger(world: World) -> FileLedger:
     version = ObjectVersion(world.bucket, "a.csv", "v1", "e1", 10)
-    return FileLedger(DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10)), version, Owner())
+    return FileLedger(
+        DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10)), version, Owner(), merges=False
+    )
 
 
 def read(ledger: FileLedger) -> tuple[str | None, RowCounts | None, FileFormat | None]:
@@ -34,16 +36,18 @@ def test_an_unknown_file_has_an_empty_record(ledger: FileLedger) -> None:
 
 def test_the_first_delivery_decides_how_a_file_is_read(ledger: FileLedger) -> None:
     ledger.begin(attempt=1)
-    assert ledger.record_readable(COMMAS) == FileRecord(status="PROCESSING", counts=RowCounts(), format=COMMAS)
+    assert ledger.record_readable(Plan(COMMAS, [], [])) == FileRecord(
+        status="PROCESSING", counts=RowCounts(), format=COMMAS
+    )
     ledger.checkpoint(RowCounts(50, 49, 1))
-    begun = ledger.record_readable(SEMICOLONS)
+    begun = ledger.record_readable(Plan(SEMICOLONS, [], []))
     assert (begun.status, begun.counts, begun.format) == ("PROCESSING", RowCounts(50, 49, 1), COMMAS)
     assert read(ledger) == ("PROCESSING", RowCounts(50, 49, 1), COMMAS)
 
 
 def test_a_late_checkpoint_does_not_take_work_back(ledger: FileLedger) -> None:
     ledger.begin(attempt=1)
-    ledger.record_readable(COMMAS)
+    ledger.record_readable(Plan(COMMAS, [], []))
     ledger.checkpoint(RowCounts(100, 100, 0))
     ledger.checkpoint(RowCounts(50, 50, 0))
     assert ledger.read().counts == RowCounts(100, 100, 0)
@@ -53,11 +57,11 @@ def test_a_late_checkpoint_does_not_take_work_back(ledger: FileLedger) -> None:
 
 def test_a_complete_file_stays_as_it_is(ledger: FileLedger, world: World) -> None:
     ledger.begin(attempt=1)
-    ledger.record_readable(COMMAS)
+    ledger.record_readable(Plan(COMMAS, [], []))
     ledger.complete(RowCounts(100, 99, 1))
     before = world.tables()
     ledger.begin(attempt=1)
-    ledger.record_readable(SEMICOLONS)
+    ledger.record_readable(Plan(SEMICOLONS, [], []))
     ledger.checkpoint(RowCounts(200, 200, 0))
     ledger.reject_file("too late")
     ledger.complete(RowCounts())
@@ -69,7 +73,7 @@ def test_a_readable_file_is_not_rejected_by_another_delivery(
     ledger: FileLedger,
 ) -> None:
     ledger.begin(attempt=1)
-    ledger.record_readable(COMMAS)
+    ledger.record_readable(Plan(COMMAS, [], []))
     ledger.reject_file("not cp1252")
     assert read(ledger) == ("PROCESSING", RowCounts(), COMMAS)
 
@@ -92,11 +96,11 @@ def test_a_rejected_file_begins_again_without_its_reason(ledger: FileLedger, wor
 def test_a_planned_file_is_not_begun_for_another_version(ledger: FileLedger, world: World) -> None:
     """Between its look at the record and this, another delivery planned the file: the contents have to be compared."""
     ledger.begin(attempt=1)
-    ledger.record_readable(COMMAS)
+    ledger.record_readable(Plan(COMMAS, [], []))
     other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
     table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
     before = world.tables()
-    assert not FileLedger(table, other, Owner()).begin(attempt=2)
+    assert not FileLedger(table, other, Owner(), merges=False).begin(attempt=2)
     assert world.tables() == before
     assert ledger.begin(attempt=2)
 
@@ -106,14 +110,14 @@ def test_a_rejection_is_of_its_own_version_alone(ledger: FileLedger, world: Worl
     other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
     table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
     ledger.begin(attempt=1)
-    FileLedger(table, other, Owner()).begin(attempt=1)
+    FileLedger(table, other, Owner(), merges=False).begin(attempt=1)
     ledger.reject_file("not utf-8")
     assert (ledger.read().status, ledger.read().version_id) == ("PROCESSING", "v2")
 
 
 def test_a_file_found_readable_is_no_longer_rejected(ledger: FileLedger, world: World) -> None:
     """Two deliveries under different settings: one rejects the file just before the other finds it readable."""
-    for record in (partial(ledger.record_readable, COMMAS), partial(ledger.parts.record_plan, PLAN)):
+    for record in (partial(ledger.record_readable, Plan(COMMAS, [], [])), partial(ledger.parts.record_plan, PLAN)):
         world.empty()
         ledger.begin(attempt=1)
         ledger.reject_file("not cp1252")

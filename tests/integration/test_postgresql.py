@@ -19,7 +19,7 @@ from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import RowStore
 from csv_ingest.destinations.opening import open_destination
-from csv_ingest.model import ItemsNotRead, OutOfTime, Row, RowsNotWritten, Tuning
+from csv_ingest.model import ItemsNotRead, Origin, OutOfTime, Row, RowsNotWritten, Tuning
 from csv_ingest.postgresql_connection import PostgresqlConnection
 from local.deployment import TableRow
 from local.examples import expected_rows
@@ -110,7 +110,7 @@ def test_deliveries_at_once_do_not_wait_for_each_other(world: World) -> None:
     def store(seed: int) -> int:
         shuffled = random.Random(seed).sample(rows, len(rows))  # noqa: S311
         with closing(open_destination(config, world.dynamodb, deadline=Deadline.never())) as destination:
-            rows_of = RowStore(destination, etag="e", on_duplicate_id=lambda: None)
+            rows_of = RowStore(destination, origin=Origin("e"), on_duplicate_id=lambda: None)
             return sum(rows_of.store_unordered(shuffled[n : n + 500]).already_present for n in range(0, 3_000, 500))
 
     with ThreadPoolExecutor(4) as pool:

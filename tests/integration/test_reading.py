@@ -87,13 +87,34 @@ class TestPython:
         world.deliver(event)
         assert page.newest_row("a.csv", "2")["unit_price"] == Decimal("9.90")
 
+    @pytest.mark.parametrize("world", ["merge"], indirect=True)
+    def test_a_merged_row_is_found_by_its_id(self, world: World, page: SimpleNamespace) -> None:
+        for content in (FILE, NEWER):
+            deliver(world, "a.csv", content)
+        found = page.current_row("2")
+        assert (found["line"], found["unit_price"]) == (Decimal(2), Decimal("9.90"))
+        assert datetime.fromisoformat(found["uploaded"][:24]) == datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC)
+        assert page.current_row("1")["uploaded"] < found["uploaded"]
+        assert page.current_row("9") is None
+
+
+@pytest.mark.parametrize("world", ["postgresql merge"], indirect=True)
+def test_sql_has_the_merged_row_of_an_id(world: World, postgresql: LocalPostgresql) -> None:
+    world.declare({"price": "decimal as unit_price"})
+    sql = re.sub(r"\bvendors\b", quoted(world.rows_table), examples("sql")[-1])
+    for content in (FILE, NEWER):
+        deliver(world, "a.csv", content)
+    [[line, _, price, article, uploaded]] = postgresql.run(sql, id="2")
+    assert (line, price, article) == (2, Decimal("9.90"), "Messer")
+    assert uploaded.startswith("2026-01-01T00:00:01.000Z~")
+
 
 @pytest.mark.parametrize("world", ["postgresql"], indirect=True)
 def test_sql_has_rows_files_and_the_newest(world: World, postgresql: LocalPostgresql) -> None:
     world.declare({"price": "decimal as unit_price"})
     one, all_, create, insert, newest = (
         re.sub(r"\bvendors\b", quoted(world.rows_table), sql).replace("complete_files", f"{world.rows_table}_files")
-        for sql in examples("sql")
+        for sql in examples("sql")[:5]
     )
     old, new = deliver(world, "a.csv", FILE), deliver(world, "b.csv", NEWER)
     assert postgresql.run(one, etag=old, id="1") == [[2, "1", Decimal("0.75"), "Löffel"]]
@@ -110,5 +131,5 @@ def test_sql_has_rows_files_and_the_newest(world: World, postgresql: LocalPostgr
 
 
 def test_every_example_is_run() -> None:
-    assert (len(examples("python")), len(examples("sql"))) == (5, 5)
-    assert PAGE.count("```") == 2 * 10
+    assert (len(examples("python")), len(examples("sql"))) == (6, 6)
+    assert PAGE.count("```") == 2 * 12

@@ -3,6 +3,7 @@
 import csv
 import os
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -22,11 +23,12 @@ def shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str
     with open(keyboard, "w", encoding="utf-8") as stream, monkeypatch.context() as patch:  # noqa: PTH123 - no path
         patch.setattr(sys, "stdout", stream)
         main(arguments, standalone_mode=False)
-        stream.flush()
-        os.set_blocking(screen, False)
-        shown = os.read(screen, 4096).decode()
+    shown = b""
+    with suppress(OSError):  # at the end of what a terminal got that is closed by now
+        while piece := os.read(screen, 4096):
+            shown += piece
     os.close(screen)
-    return shown
+    return shown.decode()
 
 
 def test_the_rows_can_be_uploaded_again_after_correction(world: World, pipeline: Pipeline) -> None:

@@ -72,6 +72,23 @@ def test_a_table_by_the_statements_is_as_it_has_to_be(world: World, owner: Owner
     assert world.file("vendors/a.csv")["status"] == "COMPLETE"
 
 
+def test_a_feed_that_merges_has_the_id_as_its_key(pipeline: Pipeline, world: World, owner: Owner) -> None:
+    feed = pipeline.feed_named("vendors")
+    feed.__dict__["config"] = replace(feed.config, write_mode="merge")
+    assert only_problem() == (
+        f"{world.feeds[0].rows_table} has no column uploaded: is it the table of something else? "
+        "name another table in database_table"
+    )
+    owner("DROP TABLE T")
+    printed = run("schema", code=0)
+    assert '"uploaded" text COLLATE "C" NOT NULL' in printed
+    assert 'PRIMARY KEY ("id")' in printed
+    owner(sql_of(printed))
+    run("schema", "--check", code=0)
+    owner("ALTER TABLE T DROP CONSTRAINT T_pkey, ADD PRIMARY KEY (etag, id)")
+    assert "the primary key is (etag, id), and has to be (id): drop it, then" in only_problem()
+
+
 def test_the_printed_sql_says_where_it_belongs(postgresql: LocalPostgresql) -> None:
     done = invoke("schema", "--feed", "vendors", code=0)
     lines = done.stdout.splitlines()

@@ -20,7 +20,7 @@ from csv_ingest.destinations.base import Destination, RowStore
 from csv_ingest.destinations.dynamodb import MAX_ITEM, DynamoDbDestination
 from csv_ingest.destinations.opening import open_destination
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.model import Row, RowKey, StoredRow, TableAltered, Value, fingerprint
+from csv_ingest.model import Origin, Row, RowKey, StoredRow, TableAltered, Value, fingerprint
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
 from tests.integration.world import BOTH_DESTINATIONS, Invocations, World
@@ -188,12 +188,12 @@ def test_what_others_change_is_told_by_declared_values(
 @pytest.mark.parametrize("number", ["1", "1.5", "-1" + "0" * 37, "9" * 38, "-0." + "9" * 38, "0." + "0" * 80 + "12"])
 def test_the_size_of_an_item_counts_its_values(world: World, number: str) -> None:
     """AWS refuses an item of more than 400 KB. A number takes at most 21 bytes there, and is taken for 23 at most."""
-    destination = DynamoDbDestination(DynamoDbTable(world.dynamodb, "none", deadline=Deadline.never()))
+    destination = DynamoDbDestination(DynamoDbTable(world.dynamodb, "none", deadline=Deadline.never()), merges=False)
     etag, rest = "e" * 32, "pketaglinedata" + "e" * 32 * 2 + "#1" + "{}" + "price" + "note"
     values: dict[str, Value | None] = {"price": Decimal(number), "note": "n" * (MAX_ITEM - len(rest) - 2 - 23)}
-    assert destination.refusal(etag, Row(2, "1", "{}", values)) is None
+    assert destination.refusal(Origin(etag), Row(2, "1", "{}", values)) is None
     values["note"] = "n" * (MAX_ITEM - len(rest) - 2)
-    assert "too large" in str(destination.refusal(etag, Row(2, "1", "{}", values)))
+    assert "too large" in str(destination.refusal(Origin(etag), Row(2, "1", "{}", values)))
 
 
 cells = {
@@ -231,8 +231,8 @@ def test_what_is_stored_reads_back_as_the_same_values(world: World, records: lis
 
 def assert_read_back(destination: Destination, rows: Sequence[Row]) -> None:
     etag = uuid.uuid4().hex
-    store = RowStore(destination, etag=etag, on_duplicate_id=lambda: None)
-    refused = [row.line for row in rows if destination.refusal(etag, row)]
+    store = RowStore(destination, origin=Origin(etag), on_duplicate_id=lambda: None)
+    refused = [row.line for row in rows if destination.refusal(Origin(etag), row)]
     for present in (0, len(rows) - len(refused)):
         result = store.store(rows)
         assert (result.already_present, [row.line for row in result.rejected]) == (present, refused)

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+
+
+FIRST_UPLOAD = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def invocation(*, seconds_left: float | Iterator[float] = 30) -> LambdaContext:
@@ -142,13 +145,21 @@ class World:
     """How the handler divides files, unless a delivery says otherwise."""
     feeds: list[Feed] = field(default_factory=list)
     """Those besides the default one."""
+    times: dict[str, datetime] = field(default_factory=dict)
+    """When each version was uploaded: no two are in the same second."""
 
     def upload(self, key: str, content: bytes | str) -> Event:
-        """Upload a file; returns the event that S3 would send."""
+        """Upload a file, a second after the last one; returns the event that S3 would send."""
         body = content.encode() if isinstance(content, str) else content
         answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
         version = ObjectVersion(self.bucket, key, answer["VersionId"], answer["ETag"].strip('"'), len(body))
-        return upload_event(version)
+        event = upload_event(version)
+        [record] = event["Records"]
+        time = FIRST_UPLOAD + timedelta(seconds=len(self.times))
+        self.times[version.version_id] = time
+        record["eventTime"] = f"{time:%Y-%m-%dT%H:%M:%S}.000Z"
+        record["s3"]["object"]["sequencer"] = f"{len(self.times):018X}"
+        return event
 
     def tuned(self, **changes: int) -> "World":
         """The same world, whose files are divided otherwise."""
@@ -233,8 +244,10 @@ class World:
         return found
 
     def rows(self) -> dict[str, str]:
-        """The data of each row, by the id in its key."""
-        return {pk.partition("#")[2]: item["data"]["S"] for pk, item in self.tables()[0].items()}
+        """The data of each row of the default feed, by the id in its key."""
+        merges = os.environ["WRITE_MODE"] == "merge"
+        items = self.tables()[0].items()
+        return {pk if merges else pk.partition("#")[2]: item["data"]["S"] for pk, item in items}
 
     def file(self, key: str) -> dict[str, Any]:
         """The one record of a file, numbers as int."""
@@ -308,11 +321,16 @@ def forget_clients() -> None:
 
 @contextmanager
 def fresh_world(
-    tuning: Tuning | None = None, *, postgresql: LocalPostgresql | None = None, file_index: bool = False
+    tuning: Tuning | None = None,
+    *,
+    postgresql: LocalPostgresql | None = None,
+    file_index: bool = False,
+    merges: bool = False,
 ) -> Iterator[World]:
     """A world of its own. The tables are at DYNAMODB_ENDPOINT, if that is set; the rest is MiniStack's.
 
     The rows table of the default feed is in PostgreSQL, if a server is given; otherwise it can have the index by file.
+    The default feed can merge.
     """
     name = f"w{uuid.uuid4().hex}"
     queue = boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"]
@@ -328,6 +346,7 @@ def fresh_world(
         "ENCODING": "utf-8",
         "DECIMAL_SEPARATOR": ".",
         "COLUMNS": "{}",
+        "WRITE_MODE": "merge" if merges else "append",
         "MAX_FILE_MB": "1000",
     }
     if postgresql:
@@ -354,6 +373,7 @@ def fresh_world(
             statements=Statements(patch),
             tuning=tuning or Tuning(),
         )
+        _have_s3_tell(world.times, world.s3)
         world.s3.create_bucket(Bucket=world.bucket)
         world.s3.put_bucket_versioning(Bucket=world.bucket, VersioningConfiguration={"Status": "Enabled"})
         _create_table(world.dynamodb, world.files_table, ledger.KEY)
@@ -365,8 +385,26 @@ def fresh_world(
         forget_clients()
 
 
+def _have_s3_tell(times: Mapping[str, datetime], s3: "S3Client") -> None:
+    """Have S3 say when a version was uploaded; all uploads of a test are within a second of MiniStack's clock."""
+    events: Any = s3.meta.events
+
+    def remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        context["version_id"] = params.get("VersionId")
+
+    def tell(parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        if time := times.get(context["version_id"]):
+            parsed["LastModified"] = time
+
+    events.register("provide-client-params.s3.HeadObject", remember)
+    events.register("after-call.s3.HeadObject", tell)
+
+
 BOTH_DESTINATIONS = pytest.mark.parametrize("world", ["dynamodb", "postgresql"], indirect=True)
 """A test, or a module, that runs with each destination."""
+
+MERGING = pytest.mark.parametrize("world", ["merge", "postgresql merge"], indirect=True)
+"""The same for a feed that merges."""
 
 ROLE, PASSWORD = "csv_ingest", "a password of the tests"
 

@@ -59,21 +59,21 @@ def test_a_format_is_read_as_it_was_recorded(format_: FileFormat) -> None:
 
 
 def test_a_plan_is_read_as_it_was_recorded() -> None:
-    plan = Plan(SEMICOLONS, ["no", "größe"], [PartStart(0, 1), PartStart(5, 3)])
-    item = items.item_of_plan(VERSION, plan, Owner())
+    plan = Plan(SEMICOLONS, ["no", "größe"], [PartStart(0, 1), PartStart(5, 3)], uploaded="2026~1~v")
+    item = items.item_of_plan(items.Entries(VERSION), plan, Owner())
     assert (item["object_key"], item["entry"]) == ({"S": "a.csv"}, {"S": "e1#plan"})
     assert items.plan_of(item) == plan
 
 
 def test_a_rejected_row_is_read_as_it_was_recorded() -> None:
-    item = items.item_of_reject(VERSION, RejectedRow(12, "no id"))
+    item = items.item_of_reject("a.csv", "e1", RejectedRow(12, "no id"))
     assert item["entry"] == {"S": "e1#reject#000000000012"}
     assert items.reject_of(item) == RejectedRow(12, "no id")
 
 
 @pytest.mark.parametrize(("phase", "entry"), [(Phase.STORE, "e1#part#000042"), (Phase.CHECK, "e1#check#000042")])
 def test_a_part_has_an_entry_for_each_phase(phase: Phase, entry: str) -> None:
-    key = items.key_of_part(VERSION, PartJob(42, phase))
+    key = items.key_of_part(items.Entries(VERSION), PartJob(42, phase))
     assert key["entry"] == {"S": entry}
     assert items.number_of_part(key) == 42
 

@@ -13,7 +13,7 @@ from csv_ingest.configuration import Database
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations import postgresql
 from csv_ingest.destinations.postgresql import MAX_KEY, PostgresqlDestination
-from csv_ingest.model import Column, Row
+from csv_ingest.model import Column, Origin, Row
 from csv_ingest.postgresql_connection import AUTHORITIES, PostgresqlConnection, iam_token
 from local.processes import PROJECT
 
@@ -24,7 +24,9 @@ COLUMNS = [Column("Menge", "integer", False, "quantity"), Column("Preis", "decim
 @pytest.fixture
 def destination() -> PostgresqlDestination:
     """One that makes no connection."""
-    return PostgresqlDestination(PostgresqlConnection(DATABASE, deadline=Deadline.never()), "vendors", COLUMNS)
+    return PostgresqlDestination(
+        PostgresqlConnection(DATABASE, deadline=Deadline.never()), "vendors", COLUMNS, merges=False
+    )
 
 
 def test_the_token_is_the_one_that_boto3_makes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +64,7 @@ def test_an_integer_of_more_than_64_bits_is_refused(
     destination: PostgresqlDestination, quantity: str, refused: bool
 ) -> None:
     row = Row(2, "1", "{}", {"quantity": Decimal(quantity), "price": Decimal("1e125")})
-    reason = destination.refusal("e" * 32, row)
+    reason = destination.refusal(Origin("e" * 32), row)
     assert bool(reason) == refused
     assert quantity not in str(reason)
 
@@ -70,7 +72,7 @@ def test_an_integer_of_more_than_64_bits_is_refused(
 @pytest.mark.parametrize("excess", [0, 1])
 def test_the_longest_id_is_stored(destination: PostgresqlDestination, excess: int) -> None:
     id_ = "é" * ((MAX_KEY - 33) // 2) + "x" * ((MAX_KEY - 33) % 2 + excess)
-    assert bool(destination.refusal("e" * 32, Row(2, id_, "{}"))) == bool(excess)
+    assert bool(destination.refusal(Origin("e" * 32), Row(2, id_, "{}"))) == bool(excess)
 
 
 @pytest.mark.parametrize("text", ["9" * 5_000, "0." + "0" * 5_000 + "1", "NaN", "-Infinity"])

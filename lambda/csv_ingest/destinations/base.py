@@ -1,15 +1,17 @@
-"""What a destination must do, and how rows are stored in it: put-if-absent, then the policy for duplicate ids."""
+"""What a destination must do, and how rows are stored in it: put-if-absent, then the policy for what is there."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from threading import Lock
 from typing import Protocol
 
 from csv_ingest.destinations.duplicates import Verdict, compare, resolve
-from csv_ingest.model import BatchResult, ForeignItem, RejectedRow, Row, RowKey, StoredRow, TableAltered
+from csv_ingest.model import BatchResult, ForeignItem, Origin, RejectedRow, Row, RowKey, StoredRow, TableAltered
 
 
 class Destination(Protocol):
-    """Stores rows under their keys, which consist of the upload's ETag and the row's id. Contains no policy.
+    """Stores rows under their keys: the upload's ETag and the row's id or, in a feed that merges, the id alone.
+
+    Contains no policy.
 
     Every method can be repeated at any time, and called by several deliveries at once. Methods that write raise
     RowsNotWritten, and methods that read raise ItemsNotRead, if they are not done before the deadline.
@@ -24,32 +26,42 @@ class Destination(Protocol):
     who_deletes: str
     """Why a row that was stored may not be there any more, for an error that names it."""
 
-    def refusal(self, etag: str, row: Row) -> str | None:
+    def refusal(self, origin: Origin, row: Row) -> str | None:
         """Why the destination can never store a row, for example because of its size; None if it can."""
 
-    def insert_absent(self, etag: str, rows: Sequence[Row]) -> list[Row]:
-        """Store each row whose key is not taken; return the others, in their order. No id may occur twice."""
+    def insert_absent(self, origin: Origin, rows: Sequence[Row]) -> list[Row]:
+        """Store each row whose key is not taken; return the others, in their order. No id may occur twice.
+
+        Where that is possible in one step, rows of older uploads are replaced as well.
+        """
+
+    def replace_older(self, origin: Origin, rows: Sequence[tuple[Row, StoredRow]]) -> list[Row]:
+        """Put each row, at most `max_insert`, in the place of the stored row of an older upload; return the others.
+
+        The others are those in whose place another row is by now, or none. What else the stored row had is gone as
+        well: the row is as if it had been inserted. Only in a feed that merges.
+        """
 
     def find(self, keys: Sequence[RowKey]) -> list[StoredRow | ForeignItem]:
         """Return what is stored under different keys of rows, in any order. A key may have nothing."""
 
-    def count(self, etag: str) -> int | None:
-        """How many rows of an ETag are stored; None if the destination has no index that finds them."""
+    def count(self, origin: Origin) -> int | None:
+        """How many rows of an upload are stored; None if the destination has no index that finds them."""
 
-    def rows_of(self, etag: str) -> Iterator[StoredRow]:
-        """Yield the rows of an ETag, by line. Only a destination that can count them can."""
+    def rows_of(self, origin: Origin) -> Iterator[StoredRow]:
+        """Yield the rows of an upload, by line. Only a destination that can count them can."""
 
-    def replace_later_line(self, etag: str, row: Row) -> None:
-        """Replace the stored row of a later line by this row; do nothing if the stored line is not later."""
+    def replace_later_line(self, origin: Origin, row: Row) -> None:
+        """Replace the stored row of a later line of the same upload; do nothing if another row is stored."""
 
     def scan(self) -> Iterator[StoredRow | ForeignItem]:
         """Yield everything that is stored, in any order."""
 
-    def overwrite(self, etag: str, row: Row) -> None:
-        """Store a row, whatever is stored under its key: a repair."""
+    def overwrite(self, origin: Origin, row: Row) -> None:
+        """Store a row, whatever is stored under its key, but for a row of a newer upload: a repair."""
 
-    def delete(self, etag: str, ids: Sequence[str]) -> int:
-        """Delete what is stored under at most `max_insert` keys; on return nothing is; returns how many there were.
+    def delete(self, origin: Origin, ids: Sequence[str]) -> int:
+        """Delete the rows of an upload under at most `max_insert` ids; on return none is; returns how many there were.
 
         Raises OwnerNeeded with the SQL to run if something is there, and only the owner of the table may delete it.
         """
@@ -59,12 +71,15 @@ class Destination(Protocol):
 
 
 class RowStore:
-    """Stores the rows of one upload; of each id, the destination keeps the row of the file's first line."""
+    """Stores the rows of one upload; of each id, the destination keeps the row of the file's first line.
 
-    def __init__(self, destination: Destination, *, etag: str, on_duplicate_id: Callable[[], None]) -> None:
+    In a feed that merges, the row of a newer upload stays, and that of an older one is replaced.
+    """
+
+    def __init__(self, destination: Destination, *, origin: Origin, on_duplicate_id: Callable[[], None]) -> None:
         """`on_duplicate_id` is called when an id is first found on two lines, before a row of it is replaced."""
         self._destination = destination
-        self._etag = etag
+        self._origin = origin
         self._on_duplicate_id = on_duplicate_id
         self._noted = False
         self._noting = Lock()
@@ -93,37 +108,53 @@ class RowStore:
         Raises TableAltered if no row is stored for an id, or one that cannot come from this content.
         """
         accepted, rejected = self._divide(rows)
+        superseded = 0
         for row, stored in self._stored(accepted):
-            verdict = compare(row, stored)
+            verdict = compare(row, self._origin.upload, stored)
             if isinstance(verdict, RejectedRow):
                 rejected.append(verdict)
+            elif verdict is Verdict.SUPERSEDED:
+                superseded += 1
             elif verdict is Verdict.ALTERED:
                 raise _altered(row)
-        return BatchResult(len(rows) - len(rejected), rejected)
+        return BatchResult(len(rows) - len(rejected) - superseded, rejected, superseded)
 
     def _store(self, rows: Sequence[Row], *, earlier_lines_stored: bool) -> BatchResult:
         accepted, rejected = self._divide(rows)
-        taken = self._destination.insert_absent(self._etag, accepted)
-        present = len(taken)
-        for row, stored in self._stored(taken):
-            verdict = resolve(row, stored, earlier_lines_stored=earlier_lines_stored)
-            if isinstance(verdict, RejectedRow):
-                rejected.append(verdict)
-                present -= 1
-            elif verdict is Verdict.ALTERED:
-                raise _altered(row)
-            elif verdict is not Verdict.SAME:
-                self._note_duplicate_id()
-                if verdict is Verdict.REPLACE:
-                    self._destination.replace_later_line(self._etag, row)
-        return BatchResult(present, rejected)
+        taken = self._destination.insert_absent(self._origin, accepted)
+        present = superseded = 0
+        while taken:
+            newer: list[tuple[Row, StoredRow]] = []
+            for row, stored in self._stored(taken):
+                verdict = resolve(row, self._origin.upload, stored, earlier_lines_stored=earlier_lines_stored)
+                if isinstance(verdict, RejectedRow):
+                    rejected.append(verdict)
+                elif verdict is Verdict.NEWER:
+                    newer.append((row, stored))
+                elif verdict is Verdict.SUPERSEDED:
+                    superseded += 1
+                elif verdict is Verdict.ALTERED:
+                    raise _altered(row)
+                else:
+                    present += 1
+                    self._settle(row, verdict)
+            # What another delivery replaced meanwhile can be an earlier line of this file: it is looked at again.
+            taken = self._destination.replace_older(self._origin, newer)
+        return BatchResult(present, rejected, superseded)
+
+    def _settle(self, row: Row, verdict: Verdict) -> None:
+        """Do what a verdict about two lines of this upload asks for."""
+        if verdict is not Verdict.SAME:
+            self._note_duplicate_id()
+        if verdict is Verdict.REPLACE:
+            self._destination.replace_later_line(self._origin, row)
 
     def _stored(self, rows: Sequence[Row]) -> Iterator[tuple[Row, StoredRow]]:
         """Pair rows that are known to be stored with what is stored; raises TableAltered if anything else is there."""
         if not rows:
             return
-        keys = [RowKey(self._etag, row.id) for row in rows]
-        found = {each.key: each for each in self._destination.find(keys)}
+        keys = [RowKey(self._origin.upload, row.id) for row in rows]
+        found = {each.key.id: each for each in self._destination.find(keys)}
         if missing := len(keys) - len(found):
             raise TableAltered(
                 f"{missing:,} of {len(keys):,} rows are not in the table after they were written: "
@@ -133,10 +164,10 @@ class RowStore:
             raise TableAltered(
                 f"the keys of {foreign:,} rows hold items that are no rows: run `python -m ops audit --repair`"
             )
-        if not all(key in found for key in keys):  # not a KeyError, which would name an id
-            raise TableAltered('an id was found under another one: the columns etag and id have to have COLLATE "C"')
-        for row, key in zip(rows, keys, strict=True):
-            if isinstance(stored := found[key], StoredRow):
+        if not all(row.id in found for row in rows):  # not a KeyError, which would name an id
+            raise TableAltered('an id was found under another one: each column of the key has to have COLLATE "C"')
+        for row in rows:
+            if isinstance(stored := found[row.id], StoredRow):
                 yield row, stored
 
     def _divide(self, rows: Sequence[Row]) -> tuple[list[Row], list[RejectedRow]]:
@@ -144,7 +175,7 @@ class RowStore:
         accepted: list[Row] = []
         rejected: list[RejectedRow] = []
         for row in rows:
-            if reason := self._destination.refusal(self._etag, row):
+            if reason := self._destination.refusal(self._origin, row):
                 rejected.append(RejectedRow(row.line, reason))
             else:
                 accepted.append(row)

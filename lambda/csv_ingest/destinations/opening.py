@@ -28,7 +28,7 @@ def open_destination(
     attempt to connect that fails.
     """
     if not (database := config.postgresql):
-        return DynamoDbDestination(DynamoDbTable(dynamodb, config.rows_table, deadline=deadline))
+        return DynamoDbDestination(DynamoDbTable(dynamodb, config.rows_table, deadline=deadline), merges=config.merges)
     # Here, because the cold start of the other feeds would take a tenth of a second longer.
     from csv_ingest.destinations.postgresql import PostgresqlDestination  # noqa: PLC0415
     from csv_ingest.postgresql_connection import PostgresqlConnection  # noqa: PLC0415
@@ -39,4 +39,4 @@ def open_destination(
         address=address,
         on_failed_connection=on_failed_connection,
     )
-    return PostgresqlDestination(connection, config.rows_table, config.format.columns)
+    return PostgresqlDestination(connection, config.rows_table, config.format.columns, merges=config.merges)

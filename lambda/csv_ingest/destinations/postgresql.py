@@ -1,4 +1,7 @@
-"""PostgreSQL as a destination: one row of a table for each row, under the key (etag, id)."""
+"""PostgreSQL as a destination: one row of a table for each row.
+
+Its key is (etag, id); in a feed that merges, (id).
+"""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -9,6 +12,7 @@ from typing import Any
 from csv_ingest.model import (
     Column,
     ForeignItem,
+    Origin,
     OwnerNeeded,
     Row,
     RowKey,
@@ -21,10 +25,12 @@ from csv_ingest.postgresql_connection import CHECK, PostgresqlConnection
 MAX_KEY = 2_048
 """Bytes. An index of PostgreSQL takes 2,704; this is what DynamoDB takes."""
 
-OWN_COLUMNS = {"etag": "text", "id": "text", "line": "bigint", "data": "json"}
-"""Those of every row, with their types. `data` is not jsonb, which would change the order of the names."""
+UPLOADED = "uploaded"
+"""The column of every row of a feed that merges: Origin has it."""
 
-RESERVED = ("pk", *OWN_COLUMNS, "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+_COLUMNS = {"etag": "text", "id": "text", "line": "bigint", "data": "json"}
+
+RESERVED = ("pk", *_COLUMNS, "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
 """No declared column has such a name: the rows' own, and PostgreSQL's.
 https://www.postgresql.org/docs/current/ddl-system-columns.html"""
 
@@ -37,6 +43,17 @@ TYPES = {
     "timestamp": "timestamp with time zone",
 }
 """What holds the values of a declared column exactly, by its type. A numeric with a precision would round."""
+
+
+def own_columns(*, merges: bool) -> dict[str, str]:
+    """The columns of every row, with their types. `data` is not jsonb, which would change the order of the names."""
+    return _COLUMNS | ({UPLOADED: "text"} if merges else {})
+
+
+def key_columns(*, merges: bool) -> list[str]:
+    """The primary key."""
+    return ["id"] if merges else ["etag", "id"]
+
 
 _PAGE = 10_000
 """Rows of a file that are read together: the more they are, the less often those that are left are sorted again."""
@@ -62,23 +79,31 @@ class PostgresqlDestination:
 
     max_insert = 1_000
     max_fetch = 1_000
-    reserved: Collection[str] = RESERVED
     who_deletes = f"somebody deleted them, or a trigger did: {CHECK}"
 
-    def __init__(self, connection: PostgresqlConnection, table: str, columns: Sequence[Column]) -> None:
-        """`table` is its name, after that of its schema and a dot if it has one; `columns` are the declared ones."""
+    def __init__(
+        self, connection: PostgresqlConnection, table: str, columns: Sequence[Column], *, merges: bool
+    ) -> None:
+        """`table` is its name, after that of its schema and a dot if it has one; `columns` are the declared ones.
+
+        `merges` says whether there is one row an id, and not one an upload and id.
+        """
         self._connection = connection
         self._table = quoted(table)
         self._name = table
         self._declared = columns
+        self._merges = merges
+        self._own = own_columns(merges=merges)
+        self._key = key_columns(merges=merges)
+        self.reserved: Collection[str] = (*RESERVED, UPLOADED) if merges else RESERVED
         self._found: Mapping[str, str] = {}
         self._asking = Lock()
         self._integers = {column.stored_as for column in columns if column.type == "integer"}
 
-    def refusal(self, etag: str, row: Row) -> str | None:
+    def refusal(self, origin: Origin, row: Row) -> str | None:
         """Why PostgreSQL can never store a row: the size of its key, or an integer of more than 64 bits."""
-        if len(etag) + len(row.id) >= MAX_KEY // 4:  # a character has at most four bytes
-            size = len(RowKey.text(etag, row.id).encode())
+        if len(origin.etag) + len(row.id) >= MAX_KEY // 4:  # a character has at most four bytes
+            size = len((row.id if self._merges else RowKey.text(origin.etag, row.id)).encode())
             if size > MAX_KEY:
                 return f"the id is too long: the key has {size:,} bytes, {MAX_KEY:,} are allowed"
         for name in self._integers:
@@ -87,18 +112,22 @@ class PostgresqlDestination:
                 return f"column {name}: an integer of more than 64 bits: declare a decimal"
         return None
 
-    def insert_absent(self, etag: str, rows: Sequence[Row]) -> list[Row]:
-        """Store each of at most 1,000 rows whose key is not taken; return the others."""
+    def insert_absent(self, origin: Origin, rows: Sequence[Row]) -> list[Row]:
+        """Store each of at most 1,000 rows whose key is not taken, or taken by an older upload; return the others."""
         if not rows:
             return []
         # Answers with the lines of the others, of which there are seldom any: to receive a line costs as much as to
         # send a row. No table can be named as the two here: a name of the settings has no space.
         names = tuple(rows[0].values)
         sql = f"""WITH "given rows" AS (SELECT * FROM {self._given(names)}), "new rows" AS (
-            {self._insert(names, '"given rows"')} ON CONFLICT (etag, id) DO NOTHING RETURNING line)
+            {self._insert(names, '"given rows"')} {self._on_conflict(names)} RETURNING line)
             SELECT line FROM "given rows" EXCEPT SELECT line FROM "new rows\""""
-        taken = {line for (line,) in self._connection.write(sql, etag=etag, rows=_to_json(rows))}
+        taken = {line for (line,) in self._connection.write(sql, **self._of(origin), rows=_to_json(rows))}
         return [row for row in rows if row.line in taken]
+
+    def replace_older(self, origin: Origin, rows: Sequence[tuple[Row, StoredRow]]) -> list[Row]:
+        """As `insert_absent`, which replaces the rows of older uploads in its one statement."""
+        return self.insert_absent(origin, [row for row, _ in rows])
 
     def find(self, keys: Sequence[RowKey]) -> list[StoredRow | ForeignItem]:
         """Return what is stored under at most 1,000 keys.
@@ -108,48 +137,55 @@ class PostgresqlDestination:
         if not keys:
             return []
         columns, stored = self._reading()
+        matches = " AND ".join(f"t.{name} = n.{name}" for name in self._key)
         sql = f"""SELECT {columns} FROM json_to_recordset(:keys ::json) AS n(etag text, id text)
-            JOIN {self._table} AS t ON t.etag = n.etag AND t.id = n.id"""
+            JOIN {self._table} AS t ON {matches}"""
         return list(map(stored, self._connection.read(sql, keys=_keys_to_json(keys))))
 
-    def count(self, etag: str) -> int:
-        """How many rows of an ETag are stored: the primary key finds them."""
-        [[number]] = self._connection.read(f"SELECT count(*) FROM {self._table} WHERE etag = :etag", etag=etag)
+    def count(self, origin: Origin) -> int | None:
+        """How many rows of an upload are stored, by the primary key; None if that does not begin with the ETag."""
+        if self._merges:
+            return None
+        [[number]] = self._connection.read(f"SELECT count(*) FROM {self._table} WHERE etag = :etag", etag=origin.etag)
         return int(number)
 
-    def rows_of(self, etag: str) -> Iterator[StoredRow]:
-        """Yield the rows of an ETag by line. For each page, those that are left are sorted again."""
+    def rows_of(self, origin: Origin) -> Iterator[StoredRow]:
+        """Yield the rows of an upload by line. For each page, those that are left are sorted again."""
         columns, stored = self._reading()
         sql = f"""SELECT {columns} FROM {self._table} AS t WHERE t.etag = :etag AND (t.line, t.id) > (:line, :id)
             ORDER BY t.line, t.id LIMIT {_PAGE}"""
         line, id_ = _MIN_INTEGER, ""
-        while rows := self._connection.read(sql, etag=etag, line=line, id=id_):
+        while rows := self._connection.read(sql, etag=origin.etag, line=line, id=id_):
             yield from map(stored, rows)
             _, id_, line, *_ = rows[-1]
 
-    def replace_later_line(self, etag: str, row: Row) -> None:
-        """Replace the stored row of a later line by this row; do nothing if the stored line is not later."""
-        self._upsert(etag, row, "WHERE excluded.line < t.line")
+    def replace_later_line(self, origin: Origin, row: Row) -> None:
+        """Replace the stored row of a later line of the same upload; do nothing if another row is stored."""
+        same = f" AND excluded.{UPLOADED} = t.{UPLOADED}" if self._merges else ""
+        self._upsert(origin, row, f"WHERE excluded.line < t.line{same}")
 
     def scan(self) -> Iterator[StoredRow | ForeignItem]:
         """Yield every row of the table, in the order of the keys, by the index."""
         columns, stored = self._reading()
-        sql = f"""SELECT {columns} FROM {self._table} AS t WHERE (t.etag, t.id) > (:etag, :id)
-            ORDER BY t.etag, t.id LIMIT {self.max_fetch}"""
-        etag = id_ = ""
-        while rows := self._connection.read(sql, etag=etag, id=id_):
+        names = ", ".join(f"t.{name}" for name in self._key)
+        last = dict.fromkeys(self._key, "")
+        sql = f"""SELECT {columns} FROM {self._table} AS t WHERE ({names}) > ({", ".join(f":{name}" for name in last)})
+            ORDER BY {names} LIMIT {self.max_fetch}"""
+        while rows := self._connection.read(sql, **last):
             yield from map(stored, rows)
             etag, id_, *_ = rows[-1]
+            last = {name: value for name, value in (("etag", etag), ("id", id_)) if name in self._key}
 
-    def overwrite(self, etag: str, row: Row) -> None:
-        """Store a row, whatever is stored under its key."""
-        self._upsert(etag, row, "")
+    def overwrite(self, origin: Origin, row: Row) -> None:
+        """Store a row, whatever is stored under its key, but for a row of a newer upload."""
+        self._upsert(origin, row, f"WHERE {_is_older('<=')}" if self._merges else "")
 
-    def delete(self, etag: str, ids: Sequence[str]) -> int:  # noqa: ARG002 - of an upload, all rows have to be gone
+    def delete(self, origin: Origin, ids: Sequence[str]) -> int:  # noqa: ARG002 - of an upload, all rows have to be gone
         """Return 0 if no row of an upload is stored; the function's role, which asks, can delete none."""
-        sql = f"SELECT EXISTS (SELECT FROM {self._table} WHERE etag = :etag)"
-        if self._connection.read(sql, etag=etag) == [[True]]:
-            raise OwnerNeeded(f"DELETE FROM {self._table} WHERE etag = '{etag}'")
+        column = UPLOADED if self._merges else "etag"
+        sql = f"SELECT EXISTS (SELECT FROM {self._table} WHERE {column} = :upload)"
+        if self._connection.read(sql, upload=origin.upload) == [[True]]:
+            raise OwnerNeeded(f"DELETE FROM {self._table} WHERE {column} = '{origin.upload}'")
         return 0
 
     def close(self) -> None:
@@ -166,7 +202,7 @@ class PostgresqlDestination:
                 found = {name: type_ for name, type_, _ in rows}
                 if other := {encoding for *_, encoding in rows} - {"UTF8"}:
                     raise RowsNotWritten(f"the database has the encoding {other.pop()}: create a database with UTF8")
-                if wrong := wrong_columns(found, self._declared):
+                if wrong := wrong_columns(found, self._declared, merges=self._merges):
                     there = f"{self._name}: {'; '.join(wrong.values())}" if found else f"there is no table {self._name}"
                     raise RowsNotWritten(f"{there}: {CHECK}")
                 self._found = found
@@ -174,18 +210,19 @@ class PostgresqlDestination:
 
     def _reading(self) -> tuple[str, Callable[[Sequence[Any]], StoredRow]]:
         """What to select of the table, named `t`, and the function that makes a row of what was selected."""
-        more = [(name, type_) for name, type_ in self._types.items() if name not in OWN_COLUMNS]
+        more = [(name, type_) for name, type_ in self._types.items() if name not in self._own]
         expressions = [_readable(f"t.{quoted_name(name)}", type_) for name, type_ in more]
         readers = [(name, _VALUES.get(type_, str)) for name, type_ in more]
 
         def stored(found: Sequence[Any]) -> StoredRow:
-            etag, id_, line, data, *values = found
+            etag, id_, line, data, upload, *values = found
             by_name = {
                 name: read(value) for (name, read), value in zip(readers, values, strict=True) if value is not None
             }
-            return StoredRow(RowKey(etag, id_), etag, line, data, by_name)
+            return StoredRow(RowKey(upload, id_), etag, line, data, by_name)
 
-        return ", ".join(["t.etag", "t.id", "t.line", "t.data::text", *expressions]), stored
+        upload = UPLOADED if self._merges else "etag"
+        return ", ".join(["t.etag", "t.id", "t.line", "t.data::text", f"t.{upload}", *expressions]), stored
 
     def _given(self, names: tuple[str, ...]) -> str:
         """The rows of the parameter, with some declared columns, as a table."""
@@ -197,21 +234,44 @@ class PostgresqlDestination:
 
     def _insert(self, names: tuple[str, ...], given: str) -> str:
         """The statement that inserts the rows that are given, with some declared columns."""
-        return f"""INSERT INTO {self._table} AS t (etag, id, line, data{"".join(f", {quoted(name)}" for name in names)})
-            SELECT :etag, id, line, data{"".join(f", c{number}" for number in range(len(names)))}
+        upload = ("uploaded, ", ":uploaded ::text, ") if self._merges else ("", "")
+        return f"""INSERT INTO {self._table} AS t
+            (etag, {upload[0]}id, line, data{"".join(f", {quoted(name)}" for name in names)})
+            SELECT :etag, {upload[1]}id, line, data{"".join(f", c{number}" for number in range(len(names)))}
             FROM {given} ORDER BY id COLLATE "C\""""
 
-    def _upsert(self, etag: str, row: Row, condition: str) -> None:
-        names = ["line", "data", *map(quoted, row.values)]
-        sets = ", ".join(f"{name} = excluded.{name}" for name in names)
-        insert = self._insert(tuple(row.values), self._given(tuple(row.values)))
-        sql = f"{insert} ON CONFLICT (etag, id) DO UPDATE SET {sets} {condition}"
-        self._connection.write(sql, etag=etag, rows=_to_json([row]))
+    def _of(self, origin: Origin) -> dict[str, str]:
+        """The parameters that say where the rows of an insertion come from."""
+        return {"etag": origin.etag, **({"uploaded": origin.uploaded} if self._merges else {})}
+
+    def _on_conflict(self, names: tuple[str, ...]) -> str:
+        """What an insertion does about rows whose key is taken."""
+        if not self._merges:
+            return "ON CONFLICT (etag, id) DO NOTHING"
+        return f"{self._update_on_conflict(names)} WHERE {_is_older('<')}"
+
+    def _update_on_conflict(self, names: tuple[str, ...]) -> str:
+        written = [*(name for name in self._own if name not in self._key), *names]
+        sets = [f"{quoted(name)} = excluded.{quoted(name)}" for name in written]
+        if self._merges:  # the row is as if it had been inserted
+            others = [name for name in self._types if name not in self._own and name not in names]
+            sets += [f"{quoted_name(name)} = DEFAULT" for name in others]
+        return f"ON CONFLICT ({', '.join(self._key)}) DO UPDATE SET {', '.join(sets)}"
+
+    def _upsert(self, origin: Origin, row: Row, condition: str) -> None:
+        names = tuple(row.values)
+        sql = f"{self._insert(names, self._given(names))} {self._update_on_conflict(names)} {condition}"
+        self._connection.write(sql, **self._of(origin), rows=_to_json([row]))
 
 
-def wrong_columns(found: Mapping[str, str], declared: Sequence[Column]) -> dict[str, str]:
+def _is_older(operator: str) -> str:
+    """The condition that the stored row is of an older upload than the one that is inserted, whatever the collation."""
+    return f'(t.{UPLOADED} COLLATE "C") {operator} (excluded.{UPLOADED} COLLATE "C")'
+
+
+def wrong_columns(found: Mapping[str, str], declared: Sequence[Column], *, merges: bool) -> dict[str, str]:
     """What keeps a table from holding rows exactly, by column. `found` has the types of its columns by their names."""
-    needed = OWN_COLUMNS | {column.stored_as: TYPES[column.type] for column in declared}
+    needed = own_columns(merges=merges) | {column.stored_as: TYPES[column.type] for column in declared}
     return {
         name: f"column {name} is {found[name]} and has to be {type_}" if name in found else f"column {name} is missing"
         for name, type_ in needed.items()
@@ -235,7 +295,7 @@ def _to_json(rows: Sequence[Row]) -> str:
 
 
 def _keys_to_json(keys: Sequence[RowKey]) -> str:
-    pairs = (f'{{"etag":{encode_basestring(key.etag)},"id":{encode_basestring(key.id or "")}}}' for key in keys)
+    pairs = (f'{{"etag":{encode_basestring(key.upload)},"id":{encode_basestring(key.id or "")}}}' for key in keys)
     return f"[{','.join(pairs)}]"
 
 

@@ -4,7 +4,16 @@ This package is the only owner of the table's keys and attributes. Other code as
 """
 
 from csv_ingest.ledger.file import FileLedger
-from csv_ingest.ledger.items import COMPLETE, KEY, MAX_ATTEMPTS, PROCESSING, REJECTED, SETTLED, FileRecord
+from csv_ingest.ledger.items import (
+    COMPLETE,
+    KEY,
+    MAX_ATTEMPTS,
+    PROCESSING,
+    REJECTED,
+    SETTLED,
+    FileRecord,
+    name_of_content,
+)
 from csv_ingest.ledger.parts import PartLedger
 from csv_ingest.ledger.table import FilesTable
 
@@ -19,4 +28,5 @@ __all__ = [
     "FileRecord",
     "FilesTable",
     "PartLedger",
+    "name_of_content",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -9,9 +10,9 @@ from csv_ingest.dynamodb_table import MAX_STATEMENTS, DynamoDbTable, Item
 from csv_ingest.ledger import items, parts
 from csv_ingest.model import (
     Content,
-    FileFormat,
     ObjectVersion,
     Owner,
+    Plan,
     RejectedRow,
     RowCounts,
     RowsNotWritten,
@@ -26,26 +27,46 @@ class FileLedger:
     the same sums. So it does not matter which delivery settles the record, and a crashed delivery blocks nobody.
     """
 
-    def __init__(self, table: DynamoDbTable, version: ObjectVersion, owner: Owner) -> None:
+    def __init__(self, table: DynamoDbTable, version: ObjectVersion, owner: Owner, *, merges: bool) -> None:
+        """`merges` says whether each version of an object is an upload of its own."""
         self._table = table
         self._version = version
         self._owner = owner
-        self.parts = parts.PartLedger(table, version, owner)
-        self._key = items.key_of(version)
+        self._entries = items.Entries(version, merges=merges)
+
+    @property
+    def parts(self) -> parts.PartLedger:
+        """What the ledger holds of the upload's parts. To be asked for after `read`."""
+        return parts.PartLedger(self._table, self._entries, self._owner)
 
     def read(self) -> items.FileRecord:
-        """The record as earlier deliveries left it. One strongly consistent read."""
-        return items.FileRecord.of(self._table.get(self._key))
+        """The record as earlier deliveries left it. One strongly consistent read.
+
+        Two, if each version is an upload of its own, and the entries of the ETag are not those of this one. If they are
+        another one's, this object reads and writes the upload's own from then on; also if they are free, because the
+        other one was forgotten, and the upload has had its own before.
+        """
+        record = items.FileRecord.of(self._table.get(self._key))
+        if record.version_id == self._version.version_id or not self._entries.merges or self._entries.is_later:
+            return record
+        later = replace(self._entries, is_later=True)
+        own = items.FileRecord.of(self._table.get(items.key_of(later)))
+        if not record.status and not own.status:
+            return record
+        self._entries = later
+        return own
 
     def begin(self, *, attempt: int) -> bool:
         """Record that a delivery of the upload has started, the n-th since the last progress.
 
         Returns False, and records nothing, if the file is complete, or was planned for another version of the object:
-        whether this version has the same content is for the caller to find out.
+        whether this version has the same content is for the caller to find out. If each version is an upload of its
+        own, also if the entries are another one's by now.
         """
-        started = items.processing(self._version)
+        started = items.processing(self._entries)
         started |= {"started_at": items.now(), "attempts": {"N": str(attempt)}}
-        another = "attribute_exists(#rows_read) AND #version_id <> :version_id"
+        recorded = "#version_id" if self._entries.merges else "#rows_read"
+        another = f"attribute_exists({recorded}) AND #version_id <> :version_id"
         condition = f"{items.UNLESS_COMPLETE} AND NOT ({another})"
         forgotten = ["reason", "settled_at", "last_error"]
         stayed = self._table.update(
@@ -58,7 +79,7 @@ class FileLedger:
 
         Raises BeingErased.
         """
-        item = self._table.get(items.key_of_content(self._version.etag, self._owner.feed))
+        item = self._table.get(items.key_of_content(self._entries.content, self._owner.feed))
         return items.content_of(items.require_not_erased(item))
 
     def claim_content(self, content: Content) -> Content:
@@ -66,7 +87,7 @@ class FileLedger:
 
         No row is stored before this, so that an erasure that has begun meets no row that it does not know of.
         """
-        key = items.key_of_content(self._version.etag, self._owner.feed)
+        key = items.key_of_content(self._entries.content, self._owner.feed)
         unclaimed = f"attribute_not_exists(#sha256) AND attribute_not_exists(#{items.ERASING})"
         stayed = self._table.update(key, items.about_content(content), condition=unclaimed)
         return content if stayed is None else items.content_of(items.require_not_erased(stayed)) or content
@@ -78,43 +99,49 @@ class FileLedger:
 
     def reject_rows(self, rows: Sequence[RejectedRow]) -> None:
         """Record rows that are not stored; repeating it changes nothing."""
-        rejects = [items.item_of_reject(self._version, row) for row in rows]
+        rejects = [items.item_of_reject(self._version.key, self._entries.upload, row) for row in rows]
         for start in range(0, len(rejects), MAX_STATEMENTS):
             self._table.insert_absent(rejects[start : start + MAX_STATEMENTS])
 
-    def record_readable(self, format_: FileFormat) -> items.FileRecord:
+    def record_readable(self, plan: Plan) -> items.FileRecord:
         """Record how the file is read, with no row stored yet; returns the record of the first delivery to do so."""
-        first = items.sums(RowCounts()) | items.about_plan(format_, self._owner)
+        first = self._sums(RowCounts()) | items.about_plan(plan.format, self._owner, plan.uploaded)
         # Another delivery, under other settings, may have rejected the file meanwhile.
-        first |= items.processing(self._version)
+        first |= items.processing(self._entries)
         not_rejected = ["reason", "settled_at", "attempts"]
         unchanged = self._update(first, remove=not_rejected, unless="attribute_exists(#rows_read)")
         if unchanged is not None:
             return items.FileRecord.of(unchanged)
-        return items.FileRecord(status=items.PROCESSING, counts=RowCounts(), format=format_, owner=self._owner)
+        return items.FileRecord(
+            status=items.PROCESSING,
+            counts=RowCounts(),
+            format=plan.format,
+            owner=self._owner,
+            uploaded=plan.uploaded,
+        )
 
     def checkpoint(self, counts: RowCounts) -> None:
         """Record how many rows are done, for the next delivery to continue after them; the number never decreases."""
-        self._update(items.sums(counts), remove=["attempts"], unless="#rows_read >= :rows_read")
+        self._update(self._sums(counts), remove=["attempts"], unless="#rows_read >= :rows_read")
 
     def complete(self, counts: RowCounts) -> None:
         """Settle the upload as complete. Each row has to be confirmed by the destination, or recorded as rejected."""
         settled: Item = {"status": {"S": items.COMPLETE}, "settled_at": items.now()}
-        self._update(settled | items.sums(counts), remove=["reason", "check_begun_by", "attempts", "last_error"])
+        self._update(settled | self._sums(counts), remove=["reason", "check_begun_by", "attempts", "last_error"])
 
     def reject_file(self, reason: str, *, other_content: bool = False) -> None:
         """Settle the upload as rejected, unless another delivery found the file readable, or began another version.
 
         A later delivery, under other settings, can begin the upload again. A version with other content than is
         ingested under its ETag gets a record of its own as well, because the upload's record is or may become that of
-        another version.
+        another version, unless each version is an upload of its own.
         """
         settled: Item = {"status": {"S": items.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
         settled |= items.about_version(self._version)
         overtaken = "attribute_exists(#rows_read) OR #version_id <> :version_id"
         stayed = self._update(settled, remove=["attempts", "last_error"], unless=overtaken)
         of_another = stayed is not None and items.FileRecord.of(stayed).version_id != self._version.version_id
-        if other_content or of_another:
+        if (other_content or of_another) and not self._entries.merges:
             own_record = items.key_of_version(self._version) | settled | {"started_at": items.now()}
             self._table.insert_absent([own_record])
 
@@ -123,7 +150,18 @@ class FileLedger:
         with suppress(RowsNotWritten, ClientError, BotoCoreError):
             processing: Item = {"processing": {"S": items.PROCESSING}}
             error: Item = {"last_error": {"S": reason}}
-            self._table.update(self._key, error, condition="#status = :processing", values=processing)
+            condition = "#status = :processing"
+            if self._entries.merges:  # an error before the first read must not be told of an earlier version
+                condition += " AND #version_id = :version_id"
+                processing |= {"version_id": {"S": self._version.version_id}}
+            self._table.update(self._key, error, condition=condition, values=processing)
+
+    def _sums(self, counts: RowCounts) -> Item:
+        return items.sums(counts, merges=self._entries.merges)
+
+    @property
+    def _key(self) -> Item:
+        return items.key_of(self._entries)
 
     def _update(self, attributes: Item, *, remove: Sequence[str] = (), unless: str | None = None) -> Item | None:
         """Update the record unless it is complete or `unless` holds; returns None, or the unchanged record.

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from csv_ingest.dynamodb_table import Item
 from csv_ingest.model import (
     DEFAULT_FEED,
+    MERGE,
     BeingErased,
     Column,
     Content,
     FileFormat,
     ObjectVersion,
+    Origin,
     OtherTable,
     Owner,
     PartJob,
@@ -34,7 +36,10 @@ PROCESSING, COMPLETE, REJECTED = "PROCESSING", "COMPLETE", "REJECTED"
 SETTLED = frozenset({COMPLETE, REJECTED})
 
 MARK = "#"
-"""Follows the ETag in the sort key of every item but the record of an upload. An ETag contains none."""
+"""Follows the upload in the sort key of every item but the record of an upload. An ETag contains none."""
+
+VERSION_MARK = "~"
+"""Between the ETag and the version, where an upload is one version. An ETag contains none."""
 
 VERSION = "#version#"
 """Between the ETag and the version, in the sort key of the record of a version that was rejected because other content
@@ -51,19 +56,25 @@ MAX_ATTEMPTS = 12
 """Deliveries in a row that end without progress, after which a file is tried no more: the three attempts of Lambda for
 the upload, and for three sweeps."""
 
+WRITE_MODE = "write_mode"
+"""The attribute of the records of a feed that merges, which says so."""
+
+UPLOADED = "uploaded"
+"""The attribute of a planned upload, and of a plan, in a feed that merges: when the upload was made."""
+
 REJECTS = "#reject#"
-"""Between the ETag and the line, in the sort key of a rejected row."""
+"""Between the upload and the line, in the sort key of a rejected row."""
 
 PLAN = "#plan"
-"""After the ETag, in the sort key of the plan of a file that is ingested in parts."""
+"""After the upload, in the sort key of the plan of a file that is ingested in parts."""
 
 PART_PREFIXES: Mapping[Phase, str] = {Phase.STORE: "#part#", Phase.CHECK: "#check#"}
-"""Between the ETag and the number, in the sort key of a part of a file."""
+"""Between the upload and the number, in the sort key of a part of a file."""
 
 COUNTERS: Mapping[Phase, str] = {Phase.STORE: "parts_done", Phase.CHECK: "parts_checked"}
 """The attribute of the file's record that counts the parts for which a phase is complete."""
 
-SUMS = ("rows_read", "rows_stored", "rows_rejected")
+SUMS = ("rows_read", "rows_stored", "rows_rejected", "rows_superseded")
 """The attributes that count rows, in the order of RowCounts."""
 
 UNLESS_COMPLETE = "NOT (#status = :complete)"
@@ -99,6 +110,10 @@ class FileRecord:
     """Why the last delivery of the whole file, or of a part of it, failed; empty if it could not tell."""
     erasing: str = ""
     """Which command takes back what was ingested, or has begun to; empty if none."""
+    merges: bool = False
+    """Whether the feed merges, so that each version of the object is an upload of its own."""
+    uploaded: str = ""
+    """As in Origin; empty until the file was read to its end."""
     attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """The item as it is in the table, numbers as int."""
 
@@ -110,7 +125,7 @@ class FileRecord:
         started = plain.get("started_at")
         return cls(
             status=plain.get("status"),
-            counts=RowCounts(*(plain[name] for name in SUMS)) if counted else None,
+            counts=RowCounts(*(plain.get(name, 0) for name in SUMS)) if counted else None,
             format=format_of(plain["format"]) if "format" in plain else None,
             owner=owner_of(item),
             part_count=plain.get("parts", 0),
@@ -121,6 +136,8 @@ class FileRecord:
             attempts=plain.get("attempts", 0),
             last_error=plain.get("last_error", ""),
             erasing=plain.get(ERASING, ""),
+            merges=plain.get(WRITE_MODE) == MERGE,
+            uploaded=plain.get(UPLOADED, ""),
             attributes=plain,
         )
 
@@ -148,9 +165,19 @@ class FileRecord:
         return has_ended and self.attempts >= MAX_ATTEMPTS
 
     @property
+    def upload(self) -> str:
+        """What the entries of the upload begin with; raises KeyError if there is no item."""
+        return str(self.attributes["entry"]).partition(MARK)[0]
+
+    @property
     def etag(self) -> str:
         """The ETag of the upload; raises KeyError if there is no item."""
-        return str(self.attributes["entry"]).partition(MARK)[0]
+        return self.upload.partition(VERSION_MARK)[0]
+
+    @property
+    def origin(self) -> Origin:
+        """What the rows of the upload say of it; raises KeyError if there is no item."""
+        return Origin(self.etag, self.uploaded)
 
     @property
     def reason(self) -> str:
@@ -174,7 +201,7 @@ def require_owner(recorded: Owner, owner: Owner) -> None:
         before, today = (each.place or "DynamoDB" for each in (recorded, owner))
         raise OtherTable(
             f"the file was begun when the rows of the feed went to {before}, and they go to {today} now: set the "
-            "destination back until the file is complete"
+            "destination and the write mode back until the file is complete"
         )
 
 
@@ -193,9 +220,39 @@ def _plain(value: Any) -> Any:
     return int(content) if kind == "N" and content.lstrip("-").isdigit() else content
 
 
-def key_of(version: ObjectVersion, suffix: str = "") -> Item:
+@dataclass(frozen=True)
+class Entries:
+    """Under which entries the ledger has an upload, and what its content stands for."""
+
+    version: ObjectVersion
+    merges: bool = False
+    """Whether each version is an upload of its own. Otherwise all with the same key and ETag are the same one."""
+    is_later: bool = False
+    """Whether an earlier upload has the entries of this key and ETag: only if each version is an upload of its own."""
+
+    @property
+    def upload(self) -> str:
+        """What the entries of the upload begin with."""
+        return name_of_version(self.version) if self.is_later else self.version.etag
+
+    @property
+    def content(self) -> str:
+        """For what a content and a way to read it are recorded, whatever the object key."""
+        return name_of_content(self.version, merges=self.merges)
+
+
+def name_of_version(version: ObjectVersion) -> str:
+    return f"{version.etag}{VERSION_MARK}{version.version_id}"
+
+
+def name_of_content(version: ObjectVersion, *, merges: bool) -> str:
+    """For what a content is recorded: for an ETag or, where each version is an upload of its own, for the version."""
+    return name_of_version(version) if merges else version.etag
+
+
+def key_of(entries: Entries, suffix: str = "") -> Item:
     """The key of an upload's record; with a suffix, that of something else about the upload."""
-    return key_of_entry(version.key, f"{version.etag}{suffix}")
+    return key_of_entry(entries.version.key, f"{entries.upload}{suffix}")
 
 
 def key_of_entry(object_key: str, entry: str) -> Item:
@@ -203,12 +260,12 @@ def key_of_entry(object_key: str, entry: str) -> Item:
 
 
 def key_of_version(version: ObjectVersion) -> Item:
-    """The key of a version's own record."""
-    return key_of(version, f"{VERSION}{version.version_id}")
+    """The key of the record of a version with other content than its ETag stands for."""
+    return key_of(Entries(version), f"{VERSION}{version.version_id}")
 
 
-def key_of_part(version: ObjectVersion, job: PartJob) -> Item:
-    return key_of(version, f"{PART_PREFIXES[job.phase]}{job.number:06d}")
+def key_of_part(entries: Entries, job: PartJob) -> Item:
+    return key_of(entries, f"{PART_PREFIXES[job.phase]}{job.number:06d}")
 
 
 def number_of_part(item: Item) -> int:
@@ -216,43 +273,49 @@ def number_of_part(item: Item) -> int:
     return int(item["entry"]["S"].rpartition(MARK)[2])
 
 
-# The next two items belong to an ETag in a feed, whatever the object keys. No object can have such an entry: the entry
-# of an object begins with its ETag.
+# The next two items belong to an ETag, or to a version, in a feed, whatever the object keys. No object can have such an
+# entry: the entry of an object begins with its ETag.
 
 
-def key_of_duplicates(etag: str, feed: str) -> Item:
+def key_of_duplicates(content: str, feed: str) -> Item:
     """The key of the item that says that an id is on two lines."""
-    return key_of_entry(etag, f"#repeats{_of_feed(feed)}")
+    return key_of_entry(content, f"#repeats{_of_feed(feed)}")
 
 
-def key_of_content(etag: str, feed: str) -> Item:
-    """The key of the item that says what an ETag stands for."""
-    return key_of_entry(etag, f"#content{_of_feed(feed)}")
+def key_of_content(content: str, feed: str) -> Item:
+    """The key of the item that says what an ETag, or a version, stands for."""
+    return key_of_entry(content, f"#content{_of_feed(feed)}")
 
 
 def _of_feed(feed: str) -> str:
     return "" if feed == DEFAULT_FEED else f"{MARK}{feed}"
 
 
-def about_plan(format_: FileFormat, owner: Owner) -> Item:
+def about_plan(format_: FileFormat, owner: Owner, uploaded: str) -> Item:
     """The attributes that say how a file is read and, unless it is the default one, by which feed and for which table.
 
+    In a feed that merges, also when the upload was made: the first delivery that plans the file says it for all.
     Attributes at their defaults are left out, so that the release before them can read the item, too.
     """
     given: Item = {
         name: {"S": value} for name, value in owner._asdict().items() if value != Owner._field_defaults[name]
     }
+    if uploaded:
+        given[UPLOADED] = {"S": uploaded}
     return {"format": {"S": format_as_text(format_)}, **given}
 
 
 def about_content(content: Content) -> Item:
     """The attributes of the item that says what an ETag stands for."""
-    return {"sha256": {"S": content.sha256}, "format": {"S": format_as_text(content.format)}}
+    uploaded: Item = {UPLOADED: {"S": content.uploaded}} if content.uploaded else {}
+    return {"sha256": {"S": content.sha256}, "format": {"S": format_as_text(content.format)}, **uploaded}
 
 
 def content_of(item: "Mapping[str, AttributeValueTypeDef]") -> Content | None:
     """What an ETag stands for; None if there is no item."""
-    return Content(item["sha256"]["S"], format_of(item["format"]["S"])) if "sha256" in item else None
+    if "sha256" not in item:
+        return None
+    return Content(item["sha256"]["S"], format_of(item["format"]["S"]), item.get(UPLOADED, {}).get("S", ""))
 
 
 def require_not_erased(item: "Mapping[str, AttributeValueTypeDef]") -> "Mapping[str, AttributeValueTypeDef]":
@@ -263,22 +326,23 @@ def require_not_erased(item: "Mapping[str, AttributeValueTypeDef]") -> "Mapping[
     return item
 
 
-def key_of_reject(version: ObjectVersion, line: int) -> Item:
-    return key_of(version, f"{REJECTS}{line:012d}")
-
-
-def item_of_reject(version: ObjectVersion, row: RejectedRow) -> Item:
+def item_of_reject(object_key: str, upload: str, row: RejectedRow) -> Item:
     about: Item = {"line": {"N": str(row.line)}, "reason": {"S": row.reason}}
-    return key_of_reject(version, row.line) | about
+    return key_of_reject(object_key, upload, row.line) | about
+
+
+def key_of_reject(object_key: str, upload: str, line: int) -> Item:
+    return key_of_entry(object_key, f"{upload}{REJECTS}{line:012d}")
 
 
 def reject_of(item: Item) -> RejectedRow:
     return RejectedRow(int(item["line"]["N"]), item["reason"]["S"])
 
 
-def sums(counts: RowCounts) -> Item:
-    """The attributes that count rows."""
-    return {name: {"N": str(number)} for name, number in zip(SUMS, counts, strict=True)}
+def sums(counts: RowCounts, *, merges: bool) -> Item:
+    """The attributes that count rows. Only in a feed that merges, rows can be superseded."""
+    names = SUMS if merges else SUMS[:-1]
+    return {name: {"N": str(number)} for name, number in zip(names, counts, strict=merges)}
 
 
 def about_version(version: ObjectVersion) -> Item:
@@ -286,9 +350,15 @@ def about_version(version: ObjectVersion) -> Item:
     return {"version_id": {"S": version.version_id}, "size": {"N": str(version.size)}}
 
 
-def processing(version: ObjectVersion) -> Item:
-    """The attributes of a version that is being ingested."""
-    return {"status": {"S": PROCESSING}, **about_version(version)}
+def processing(entries: Entries) -> Item:
+    """The attributes of an upload that is being ingested."""
+    mode: Item = {WRITE_MODE: {"S": MERGE}} if entries.merges else {}
+    return {"status": {"S": PROCESSING}, **about_version(entries.version), **mode}
+
+
+def erasing(command: str) -> Item:
+    """The attributes of an upload that is being taken back."""
+    return {"status": {"S": COMPLETE}, ERASING: {"S": command}, "erasing_since": now()}
 
 
 def format_as_text(format_: FileFormat) -> str:
@@ -307,19 +377,20 @@ def format_of(text: str) -> FileFormat:
     return FileFormat(**value, columns=tuple(Column.parse(*each) for each in columns.items()))
 
 
-def item_of_plan(version: ObjectVersion, plan: Plan, owner: Owner) -> Item:
+def item_of_plan(entries: Entries, plan: Plan, owner: Owner) -> Item:
     about: Item = {
-        **about_plan(plan.format, owner),
+        **about_plan(plan.format, owner, plan.uploaded),
         "columns": {"S": json.dumps(plan.header)},
         "parts": {"S": json.dumps(plan.parts)},
     }
-    return key_of(version, PLAN) | about
+    return key_of(entries, PLAN) | about
 
 
 def plan_of(item: "Mapping[str, AttributeValueTypeDef]") -> Plan:
     """The plan of an item; raises KeyError if there is no item."""
     parts = [PartStart(*part) for part in json.loads(item["parts"]["S"])]
-    return Plan(format_of(item["format"]["S"]), json.loads(item["columns"]["S"]), parts)
+    uploaded = item.get(UPLOADED, {}).get("S", "")
+    return Plan(format_of(item["format"]["S"]), json.loads(item["columns"]["S"]), parts, uploaded)
 
 
 def now() -> "AttributeValueTypeDef":

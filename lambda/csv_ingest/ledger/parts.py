@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from csv_ingest.dynamodb_table import DynamoDbTable, Item, as_values
 from csv_ingest.ledger import items
-from csv_ingest.model import ObjectVersion, Owner, PartJob, Phase, Plan, RowCounts
+from csv_ingest.model import Owner, PartJob, Phase, Plan, RowCounts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
@@ -17,42 +17,42 @@ THE_FILE = -1
 class PartLedger:
     """The plan and the parts of one upload. There is no lock, as in FileLedger."""
 
-    def __init__(self, table: DynamoDbTable, version: ObjectVersion, owner: Owner) -> None:
+    def __init__(self, table: DynamoDbTable, entries: items.Entries, owner: Owner) -> None:
         self._table = table
-        self._version = version
+        self._entries = entries
         self._owner = owner
-        self._file = items.key_of(version)
+        self._file = items.key_of(entries)
 
     def record_plan(self, plan: Plan) -> items.FileRecord:
         """Record that the file is ingested in parts; returns the record of the first delivery to do so.
 
         No part is done yet, unless somebody deleted the file's record.
         """
-        self._table.insert_absent([items.item_of_plan(self._version, plan, self._owner)])
+        self._table.insert_absent([items.item_of_plan(self._entries, plan, self._owner)])
         # The plan that was recorded first decides how many parts there are, and how they are read.
-        recorded_item = self._table.get(items.key_of(self._version, items.PLAN))
+        recorded_item = self._table.get(items.key_of(self._entries, items.PLAN))
         items.require_owner(items.owner_of(recorded_item), self._owner)
         recorded = items.plan_of(recorded_item)
-        first = self._counted(Phase.STORE) | items.about_plan(recorded.format, self._owner)
+        first = self._counted(Phase.STORE) | items.about_plan(recorded.format, self._owner, recorded.uploaded)
         first["parts"] = {"N": str(len(recorded.parts))}
         # Another delivery, under other settings, may have rejected the file meanwhile.
-        first |= items.processing(self._version)
+        first |= items.processing(self._entries)
         not_rejected = ["reason", "settled_at", "attempts"]
         self._update(self._file, first, remove=not_rejected, unless="attribute_exists(#rows_read)")
         return items.FileRecord.of(self._table.get(self._file))
 
     def plan(self) -> Plan:
         """Where the parts of the file begin; raises KeyError if there is no plan."""
-        return items.plan_of(self._table.get(items.key_of(self._version, items.PLAN)))
+        return items.plan_of(self._table.get(items.key_of(self._entries, items.PLAN)))
 
     def read(self, job: PartJob) -> items.FileRecord:
         """The record of a part as earlier deliveries left it."""
-        return items.FileRecord.of(self._table.get(items.key_of_part(self._version, job)))
+        return items.FileRecord.of(self._table.get(items.key_of_part(self._entries, job)))
 
     def checkpoint(self, job: PartJob, counts: RowCounts) -> None:
         """Record how many rows of a part are done; the number never decreases."""
-        key = items.key_of_part(self._version, job)
-        self._update(key, items.sums(counts), unless="#rows_read >= :rows_read")
+        key = items.key_of_part(self._entries, job)
+        self._update(key, self._sums(counts), unless="#rows_read >= :rows_read")
 
     def finish(self, job: PartJob, counts: RowCounts) -> None:
         """In one transaction, record that a part is complete, and add its counts to the file's; at most once.
@@ -72,7 +72,7 @@ class PartLedger:
             "object_key = :key AND begins_with(#entry, :beginning)",
             {
                 "key": self._file["object_key"],
-                "beginning": {"S": f"{self._version.etag}{items.PART_PREFIXES[phase]}"},
+                "beginning": {"S": f"{self._entries.upload}{items.PART_PREFIXES[phase]}"},
                 **items.COMPLETE_VALUE,
             },
             FilterExpression="#status = :complete",
@@ -87,7 +87,7 @@ class PartLedger:
         """
         complete = [items.FileRecord.of(item).counts or RowCounts() for item in self._complete_parts(phase)]
         sums = RowCounts(*(sum(column) for column in zip(RowCounts(), *complete, strict=True)))
-        return {items.COUNTERS[phase]: {"N": str(len(complete))}, **items.sums(sums)}
+        return {items.COUNTERS[phase]: {"N": str(len(complete))}, **self._sums(sums)}
 
     def begin_check(self, by: PartJob | None) -> bool:
         """Start the check: set the counts of the file to zero, to be counted anew by comparing all parts.
@@ -102,11 +102,14 @@ class PartLedger:
 
     def mark_duplicate_ids(self) -> None:
         """Record that an id is on two lines of the file. Has to be called before a row of that id is replaced."""
-        self._table.insert_absent([items.key_of_duplicates(self._version.etag, self._owner.feed)])
+        self._table.insert_absent([items.key_of_duplicates(self._entries.content, self._owner.feed)])
 
     def has_duplicate_ids(self) -> bool:
         """Whether duplicate ids were recorded for this content, under this object key or another one of the feed."""
-        return bool(self._table.get(items.key_of_duplicates(self._version.etag, self._owner.feed)))
+        return bool(self._table.get(items.key_of_duplicates(self._entries.content, self._owner.feed)))
+
+    def _sums(self, counts: RowCounts) -> Item:
+        return items.sums(counts, merges=self._entries.merges)
 
     def _update(self, key: Item, attributes: Item, *, remove: Sequence[str] = (), unless: str) -> Item | None:
         """Update an item unless it is complete or `unless` holds; returns None, or the unchanged item."""
@@ -114,11 +117,11 @@ class PartLedger:
         return self._table.update(key, attributes, condition=condition, values=items.COMPLETE_VALUE, remove=remove)
 
     def _part_complete(self, job: PartJob, counts: RowCounts) -> "TransactWriteItemTypeDef":
-        sums = items.sums(counts)
+        sums = self._sums(counts)
         return {
             "Update": {
                 "TableName": self._table.name,
-                "Key": items.key_of_part(self._version, job),
+                "Key": items.key_of_part(self._entries, job),
                 "UpdateExpression": "SET #status = :complete, " + ", ".join(f"{name} = :{name}" for name in sums),
                 "ConditionExpression": items.UNLESS_COMPLETE,
                 "ExpressionAttributeNames": {"#status": "status"},
@@ -128,7 +131,7 @@ class PartLedger:
 
     def _part_counted(self, phase: Phase, counts: RowCounts) -> "TransactWriteItemTypeDef":
         counter = items.COUNTERS[phase]
-        added: Item = {counter: {"N": "1"}, **items.sums(counts)}
+        added: Item = {counter: {"N": "1"}, **self._sums(counts)}
         counting = f"attribute_exists({counter}) AND {items.UNLESS_COMPLETE}"
         return {
             "Update": {

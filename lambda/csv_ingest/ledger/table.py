@@ -1,6 +1,7 @@
 """The ledger of all uploads, for the sweep and for the operators' commands."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
@@ -24,24 +25,25 @@ class FilesTable:
         """Pair each upload with its record, in the order of the uploads; one or two requests a hundred uploads.
 
         Versions with the same key and ETag share a record, as long as none was found to have other content. A version
-        that was rejected because of its content has a record of its own, which says nothing of the others.
+        that was rejected because of its content has a record of its own, which says nothing of the others. In a feed
+        that merges, each version has its own.
         """
         remaining = iter(uploads)
         while some := list(islice(remaining, MAX_KEYS)):
             yield from zip(some, self._records([upload.version for upload in some]), strict=True)
 
     def _records(self, versions: Sequence[ObjectVersion]) -> list[items.FileRecord]:
-        shared = self._get([items.key_of(version) for version in versions])
+        shared = self._get([items.key_of(items.Entries(version)) for version in versions])
         found = [shared.get((version.key, version.etag), items.FileRecord()) for version in versions]
         # Only where the record is that of another version, records of single versions matter.
         keys = [
-            items.key_of(version, f"{items.VERSION}{version_id}")
+            key
             for version, record in zip(versions, found, strict=True)
-            if record.version_id not in (None, version.version_id)
-            for version_id in (version.version_id, record.version_id)
+            if record.version_id != version.version_id
+            for key in _keys_of_versions(version, record)
         ]
-        rejected = self._get(keys)
-        return [_own_record(version, record, rejected) for version, record in zip(versions, found, strict=True)]
+        single = self._get(keys)
+        return [_own_record(version, record, single) for version, record in zip(versions, found, strict=True)]
 
     def _get(self, keys: Sequence[Item]) -> "_Records":
         """The records under some keys, by object key and entry."""
@@ -58,104 +60,133 @@ class FilesTable:
                 found.setdefault((record.etag, record.version_id), record)
         return sorted(found.values(), key=lambda record: str(record.attributes.get("started_at", "")), reverse=True)
 
+    def upload_of(self, version: ObjectVersion) -> str:
+        """What the entries of a version begin with, if each is an upload of its own, also before its first delivery."""
+        first, later = items.Entries(version), items.Entries(version, merges=True, is_later=True)
+        shared = items.FileRecord.of(self._table.get(items.key_of(first)))
+        is_own = shared.version_id == version.version_id
+        is_free = not shared.status and not self._table.get(items.key_of(later))
+        return first.upload if is_own or is_free else later.upload
+
     def rows_read_in_parts(self, record: items.FileRecord) -> int:
         """How many rows the parts of a file have read in its present phase, by their checkpoints."""
         phase = Phase.STORE if record.parts_checked is None else Phase.CHECK
-        parts = self._entries(record.attributes["object_key"], f"{record.etag}{items.PART_PREFIXES[phase]}")
+        parts = self._entries(record.attributes["object_key"], f"{record.upload}{items.PART_PREFIXES[phase]}")
         return sum(items.FileRecord.of(part).attributes.get(items.SUMS[0], 0) for part in parts)
 
-    def rejected_rows(self, key: str, etag: str) -> Iterator[RejectedRow]:
-        """The rejected rows of an upload, by line."""
-        return map(items.reject_of, self._entries(key, f"{etag}{items.REJECTS}"))
+    def rejected_rows(self, record: items.FileRecord) -> Iterator[RejectedRow]:
+        """The rejected rows of an upload, by line; none if it has no record."""
+        if not record.attributes:
+            return iter(())
+        return map(items.reject_of, self._entries(record.attributes["object_key"], f"{record.upload}{items.REJECTS}"))
 
-    def content(self, etag: str, feed: str) -> Content | None:
-        """What an ETag stands for in a feed; None if no upload with it was planned yet."""
-        return items.content_of(self._table.get(items.key_of_content(etag, feed)))
+    # In what follows, `content` is the result of `name_of_content`, and `upload` what the entries of an upload begin
+    # with: FileRecord.upload, or the ETag.
 
-    def begin_erasing(self, etag: str, feed: str, command: str) -> datetime:
-        """Have no delivery begin to store rows under an ETag of a feed from now on; returns since when that is so.
+    def content(self, content: str, feed: str) -> Content | None:
+        """What is recorded of a content in a feed; None if no upload with it was planned yet."""
+        return items.content_of(self._table.get(items.key_of_content(content, feed)))
+
+    def erasing(self, content: str, feed: str) -> str:
+        """Which command takes back what was ingested of a content in a feed; empty if none."""
+        item = self._table.get(items.key_of_content(content, feed))
+        return item[items.ERASING]["S"] if items.ERASING in item else ""
+
+    def begin_erasing(self, content: str, feed: str, command: str) -> datetime:
+        """Have no delivery begin to store rows of a content of a feed from now on; returns since when that is so.
 
         Deliveries that have begun can store rows until they end. Repeating it changes nothing.
         """
         erasing: Item = {items.ERASING: {"S": command}, "erasing_since": items.now()}
-        key = items.key_of_content(etag, feed)
+        key = items.key_of_content(content, feed)
         stayed = self._table.update(key, erasing, condition=f"attribute_not_exists(#{items.ERASING})")
         return datetime.fromisoformat((stayed or erasing)["erasing_since"]["S"])
 
-    def cancel_erasing(self, etag: str, feed: str) -> None:
-        """Undo `begin_erasing`: what the ETag stands for is as it was."""
-        key = items.key_of_content(etag, feed)
-        if content := items.content_of(self._table.get(key)):
+    def cancel_erasing(self, content: str, feed: str) -> None:
+        """Undo `begin_erasing`: what is recorded of the content is as it was."""
+        key = items.key_of_content(content, feed)
+        if recorded := items.content_of(self._table.get(key)):
             exists = "attribute_exists(#sha256)"
             remove = [items.ERASING, "erasing_since"]
-            self._table.update(key, items.about_content(content), condition=exists, remove=remove)
+            self._table.update(key, items.about_content(recorded), condition=exists, remove=remove)
         else:
             self._table.delete(key)
 
-    def end_erasing(self, etag: str, feed: str) -> None:
-        """Forget what an ETag stands for, if it is being erased: the next delivery reads it by the settings of then."""
-        self._table.delete(items.key_of_duplicates(etag, feed))
-        self._table.delete(items.key_of_content(etag, feed), condition=f"attribute_exists({items.ERASING})")
+    def end_erasing(self, content: str, feed: str) -> None:
+        """Forget what is recorded of a content, if it is being erased: the next delivery reads it by new settings."""
+        self._table.delete(items.key_of_duplicates(content, feed))
+        self._table.delete(items.key_of_content(content, feed), condition=f"attribute_exists({items.ERASING})")
 
-    def mark_erasing(self, object_key: str, etag: str, command: str) -> datetime:
+    def mark_version_erasing(self, version: ObjectVersion, command: str) -> datetime:
+        """As `mark_erasing`, where each version is an upload of its own: whether or not a delivery of it has begun."""
+        marked = items.processing(items.Entries(version, merges=True)) | items.erasing(command)
+        unless_marked = f"NOT (#{items.ERASING} = :{items.ERASING})"
+        own = "(attribute_not_exists(#version_id) OR #version_id = :version_id)"
+        while True:
+            key = items.key_of_entry(version.key, self.upload_of(version))
+            stayed = self._table.update(key, marked, condition=f"{unless_marked} AND {own}")
+            if stayed is None or stayed["version_id"] == marked["version_id"]:
+                return datetime.fromisoformat((stayed or marked)["erasing_since"]["S"])
+
+    def mark_erasing(self, object_key: str, upload: str, command: str) -> datetime:
         """Have every delivery of an upload take it for complete, and the sweep for unsettled; returns since when.
 
         Repeating it changes nothing. To forget a file goes before reloading it.
         """
-        marked: Item = {"status": {"S": items.COMPLETE}, items.ERASING: {"S": command}, "erasing_since": items.now()}
+        marked = items.erasing(command)
         unless_marked = f"NOT (#{items.ERASING} = :{items.ERASING})"
-        stayed = self._table.update(items.key_of_entry(object_key, etag), marked, condition=unless_marked)
+        stayed = self._table.update(items.key_of_entry(object_key, upload), marked, condition=unless_marked)
         return datetime.fromisoformat((stayed or marked)["erasing_since"]["S"])
 
-    def mark_rows_erased(self, object_key: str, etag: str) -> None:
+    def mark_rows_erased(self, object_key: str, upload: str) -> None:
         """Note that no row of an upload that is being erased is stored any more."""
-        key = items.key_of_entry(object_key, etag)
+        key = items.key_of_entry(object_key, upload)
         self._table.update(key, {"rows_erased_at": items.now()}, condition=f"attribute_exists(#{items.ERASING})")
 
-    def erase_entries(self, object_key: str, etag: str) -> None:
+    def erase_entries(self, object_key: str, upload: str) -> None:
         """Delete the rejected rows, the plan and the parts of an upload; not what is recorded of single versions."""
-        for item in self._entries(object_key, f"{etag}{items.MARK}"):
+        for item in self._entries(object_key, f"{upload}{items.MARK}"):
             if items.VERSION not in item["entry"]["S"]:
                 self._table.delete({name: item[name] for name in items.KEY})
 
-    def erase_upload(self, object_key: str, etag: str) -> None:
+    def erase_upload(self, object_key: str, upload: str) -> None:
         """Delete everything about an upload and its versions; its record last of all."""
-        for item in self._entries(object_key, f"{etag}{items.MARK}"):
+        for item in self._entries(object_key, f"{upload}{items.MARK}"):
             self._table.delete({name: item[name] for name in items.KEY})
-        self.erase_record(object_key, etag)
+        self.erase_record(object_key, upload)
 
-    def erase_record(self, object_key: str, etag: str) -> None:
+    def erase_record(self, object_key: str, upload: str) -> None:
         """Delete the record of an upload, as if no delivery had begun."""
-        self._table.delete(items.key_of_entry(object_key, etag))
+        self._table.delete(items.key_of_entry(object_key, upload))
 
     def records_of_content(self, etag: str) -> list[items.FileRecord]:
         """The records of all uploads with an ETag, of any feed; reads the whole table."""
         return [items.FileRecord.of(item) for item in self._table.scan() if item["entry"]["S"] == etag]
 
     def uploads(self, feed: str) -> Iterator[items.FileRecord]:
-        """The record of every upload that a feed ingests, or has: one for each object key and ETag, in any order.
+        """The record of every upload that a feed ingests, or has, in any order.
 
         Of uploads that are rejected, or were not read to their end, no row is stored.
         """
         records = (items.FileRecord.of(item) for item in self._table.scan() if items.MARK not in item["entry"]["S"])
         return (record for record in records if record.owner.feed == feed and record.status != items.REJECTED)
 
-    def record_reject(self, version: ObjectVersion, row: RejectedRow) -> None:
+    def record_reject(self, object_key: str, upload: str, row: RejectedRow) -> None:
         """Record a rejected row of an upload, whatever is recorded for its line: a repair."""
-        self._table.put(items.item_of_reject(version, row))
+        self._table.put(items.item_of_reject(object_key, upload, row))
 
-    def remove_reject(self, version: ObjectVersion, line: int) -> None:
+    def remove_reject(self, object_key: str, upload: str, line: int) -> None:
         """Delete the record of a rejected row, if there is one: a repair."""
-        self._table.delete(items.key_of_reject(version, line))
+        self._table.delete(items.key_of_reject(object_key, upload, line))
 
-    def mark_duplicate_ids(self, etag: str, feed: str) -> None:
+    def mark_duplicate_ids(self, content: str, feed: str) -> None:
         """As PartLedger.mark_duplicate_ids: a repair does not know which lines are stored."""
-        self._table.insert_absent([items.key_of_duplicates(etag, feed)])
+        self._table.insert_absent([items.key_of_duplicates(content, feed)])
 
-    def correct_counts(self, version: ObjectVersion, counts: RowCounts) -> None:
+    def correct_counts(self, object_key: str, upload: str, counts: RowCounts, *, merges: bool) -> None:
         """Set the counts of a complete upload; does nothing if the upload is not complete: a repair."""
-        complete = "#status = :complete"
-        self._table.update(items.key_of(version), items.sums(counts), condition=complete, values=items.COMPLETE_VALUE)
+        key, complete = items.key_of_entry(object_key, upload), "#status = :complete"
+        self._table.update(key, items.sums(counts, merges=merges), condition=complete, values=items.COMPLETE_VALUE)
 
     def _entries(self, key: str, beginning: str = "") -> Iterator[Item]:
         if not beginning:
@@ -172,13 +203,25 @@ def _name(item: Item) -> tuple[str, str]:
     return item["object_key"]["S"], item["entry"]["S"]
 
 
-def _own_record(version: ObjectVersion, record: items.FileRecord, rejected: _Records) -> items.FileRecord:
-    """The record of a version, of the record of its upload and of those of single versions."""
-    if record.version_id in (None, version.version_id):
+def _keys_of_versions(version: ObjectVersion, record: items.FileRecord) -> list[Item]:
+    """The keys of the records of single versions that say whose the record of a key and an ETag is."""
+    own = items.key_of(items.Entries(version, merges=True, is_later=True))
+    if record.version_id is None:
+        return [own]
+    other = replace(version, version_id=record.version_id)
+    return [own, *(items.key_of_version(each) for each in (version, other))]
+
+
+def _own_record(version: ObjectVersion, record: items.FileRecord, single: _Records) -> items.FileRecord:
+    """The record of a version, of the record of its key and ETag and of those of single versions."""
+    if record.version_id == version.version_id:
         return record
-    entry = f"{version.etag}{items.VERSION}"
-    if own := rejected.get((version.key, f"{entry}{version.version_id}")):
-        return own
+    own, *others = (single.get(_name(key)) for key in _keys_of_versions(version, record))
+    if own or not others:
+        return own or record
+    rejected, other_rejected = others
+    if rejected:
+        return rejected
     # The record is that of another version, which can have been rejected because of its own content.
-    of_other_content = (version.key, f"{entry}{record.version_id}") in rejected
-    return items.FileRecord() if of_other_content and record.status == items.REJECTED else record
+    is_not_its_own = record.merges or (other_rejected and record.status == items.REJECTED)
+    return items.FileRecord() if is_not_its_own else record

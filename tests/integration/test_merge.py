@@ -1,0 +1,516 @@
+"""A feed that merges: one row an id, that of the newest upload, whatever the order of the deliveries."""
+
+import json
+import os
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from csv_ingest import clients
+from csv_ingest.configuration import IngestConfig
+from csv_ingest.events import Event, upload_event
+from csv_ingest.ledger import FileRecord
+from csv_ingest.model import ItemsNotRead, MalformedEvent, RowCounts, RowsNotWritten, TableAltered, Tuning
+from ops.audit import audit
+from ops.pipeline import Pipeline
+from ops.repair import repair
+from tests.integration.commands import invoke, reported, run
+from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.parts import deliver_all
+from tests.integration.sweeping import run_sweep
+from tests.integration.world import MERGING, Invocations, World, version_of
+
+pytestmark = [MERGING, pytest.mark.filterwarnings("ignore:No application metrics to publish")]
+"""Killed or overtaken at each call, a delivery of a first file is tested in test_crashes.py, with four faults each."""
+
+OLD = "id,name\n1,a\n2,b\n3,c\n"
+NEW = "id,name\n2,B\n3,c\n4,D\n2,again\n"
+MERGED = {"1": ("a", 2), "2": ("B", 2), "3": ("c", 3), "4": ("D", 4)}
+
+IN_PARTS = Tuning(block_bytes=16, part_lines=3, whole_parts=1, batch_rows=25)
+
+
+@pytest.fixture
+def tuning(request: pytest.FixtureRequest) -> Tuning:
+    tuned: Tuning = getattr(request, "param", Tuning())
+    return tuned
+
+
+in_parts = pytest.mark.parametrize("tuning", [IN_PARTS], indirect=True)
+
+
+def stored(world: World) -> dict[str, tuple[str, int]]:
+    """The name and the line of each row, by its id."""
+    items = world.tables()[0]
+    return {id_: (json.loads(item["data"]["S"])["name"], int(item["line"]["N"])) for id_, item in items.items()}
+
+
+def record_of(world: World, event: Event) -> FileRecord:
+    return world.pipeline().files.record(version_of(event))
+
+
+def counts_of(world: World, event: Event) -> RowCounts | None:
+    record = record_of(world, event)
+    assert record.status == "COMPLETE"
+    return record.counts
+
+
+def kill_before_the_end(world: World, event: Event) -> None:
+    """Have a delivery be killed when all rows are stored, and the ledger does not say so."""
+    calls = Calls(*world.engines)
+    world.deliver(event)
+    total = len(calls.names)
+    world.empty()
+    calls.names.clear()
+    calls.die_before = total
+    with pytest.raises(Killed):
+        world.deliver(event)
+    calls.die_before = None
+
+
+def timed(event: Event, time: str | None, sequencer: str = "") -> Event:
+    """The same event with another time; without one, as commands and the sweep send it."""
+    [record] = event["Records"]
+    about = {name: value for name, value in record["s3"]["object"].items() if name != "sequencer"}
+    about |= {"sequencer": sequencer} if sequencer else {}
+    changed = {name: value for name, value in record.items() if name != "eventTime"}
+    changed |= {"eventTime": time} if time else {}
+    return {"Records": [changed | {"s3": record["s3"] | {"object": about}}]}
+
+
+@pytest.mark.parametrize("keys", [("a.csv", "a.csv"), ("a.csv", "b.csv")])
+@pytest.mark.parametrize("order", [(0, 1, 0), (1, 0, 1)])
+def test_the_row_of_the_newest_upload_stays(world: World, keys: tuple[str, str], order: tuple[int, ...]) -> None:
+    events = [world.upload(key, content) for key, content in zip(keys, (OLD, NEW), strict=True)]
+    for index in order:
+        world.deliver(events[index])
+    assert stored(world) == MERGED
+    superseded = 2 if order[0] else 0
+    assert counts_of(world, events[0]) == RowCounts(3, 3 - superseded, 0, superseded)
+    assert counts_of(world, events[1]) == RowCounts(4, 3, 1)
+    assert audit(world.pipeline()).findings == []
+
+
+def test_each_row_says_of_which_upload_it_is(world: World) -> None:
+    event = world.upload("a.csv", OLD)
+    world.deliver(event)
+    version, uploaded = version_of(event), record_of(world, event).uploaded
+    assert uploaded.startswith("2026-01-01T00:00:00.000Z~")
+    assert uploaded.endswith(f"~{version.version_id}")
+    items = world.tables()[0].values()
+    assert {(item["etag"]["S"], item["uploaded"]["S"]) for item in items} == {(version.etag, uploaded)}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_the_same_bytes_again_are_a_new_upload(world: World, order: tuple[int, ...]) -> None:
+    """A file that is taken back: the rows of the first upload are those of the third one again."""
+    events = [world.upload("a.csv", content) for content in (OLD, NEW, OLD)]
+    for index in order:
+        world.deliver(events[index])
+    assert stored(world) == {"1": ("a", 2), "2": ("b", 3), "3": ("c", 4), "4": ("D", 4)}
+    uploaded = {item["uploaded"]["S"] for item in world.tables()[0].values()}
+    assert uploaded == {record_of(world, event).uploaded for event in events[1:]}
+    before = world.tables()
+    for event in events:
+        world.deliver(event)
+    assert world.tables() == before
+    assert audit(world.pipeline()).findings == []
+
+
+TIMES = [
+    pytest.param(("2026-05-05T05:05:05.123Z", "0A"), ("2026-05-05T05:05:05.124Z", "09"), id="time"),
+    pytest.param(("2026-05-05T05:05:05.123Z", "0A"), ("2026-05-05T05:05:05.123Z", "0b"), id="sequencer"),
+    pytest.param(("2026-05-05T05:05:05.123Z", "00FF"), ("2026-05-05T05:05:05.123Z", "0F"), id="shorter sequencer"),
+    pytest.param(("2026-05-05T06:05:05.123+01:00", "0B"), ("2026-05-05T05:05:05.123Z", "0C"), id="other zone"),
+]
+
+
+@pytest.mark.parametrize(("older", "newer"), TIMES)
+def test_the_time_of_s3_decides(world: World, older: tuple[str, str], newer: tuple[str, str]) -> None:
+    events = [timed(world.upload("a.csv", OLD), *older), timed(world.upload("a.csv", NEW), *newer)]
+    for order in (events, events[::-1]):
+        world.empty()
+        for event in order:
+            world.deliver(event)
+        assert stored(world) == MERGED
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_swept_upload_has_the_time_of_its_object(world: World, invocations: Invocations, lost: int) -> None:
+    """Its event was lost; what the sweep sends says nothing of a time, and comes when all others are done."""
+    events = [world.upload("a.csv", OLD), world.upload("a.csv", NEW)]
+    world.deliver(events[1 - lost])
+    run_sweep(world, invocations)
+    [swept] = invocations.events
+    assert version_of(swept) == version_of(events[lost])
+    world.deliver(swept)
+    assert stored(world) == MERGED
+    world.deliver(events[lost])
+    assert stored(world) == MERGED
+
+
+def test_every_delivery_takes_the_time_of_the_first(world: World) -> None:
+    """A redelivery without a time is not an older upload than its rows."""
+    event = world.upload("a.csv", OLD)
+    world.deliver(event)
+    before = world.tables()
+    world.empty()
+    kill_before_the_end(world, event)
+    world.deliver(upload_event(version_of(event)))
+    assert world.tables() == before
+
+
+def test_a_time_that_is_none_is_an_error(world: World) -> None:
+    with pytest.raises(MalformedEvent, match="time of its upload"):
+        world.deliver(timed(world.upload("a.csv", OLD), "yesterday"))
+    assert stored(world) == {}
+
+
+def test_the_sweep_finds_each_version(world: World, invocations: Invocations) -> None:
+    """Two uploads of the same bytes are two uploads."""
+    events = [world.upload("a.csv", content) for content in (OLD, NEW, OLD)]
+    run_sweep(world, invocations)
+    assert {version_of(event) for event in invocations.events} == {version_of(event) for event in events}
+    for event in invocations.events:
+        world.deliver(event)
+    assert run_sweep(world, invocations).unsettled == 0
+
+
+BROKEN = "id,name\n" + "".join(f"{n % 37},{n // 37}\n" for n in range(45)) + ",no id\n7,0\n98,x\n"
+"""Ids of BEFORE and others, an id that is there twice with other values, and a row without an id."""
+BEFORE = "id,name\n" + "".join(f"{n},before\n" for n in range(0, 60, 2))
+
+
+@pytest.mark.parametrize("fault", ["die_after", "lose_answer_of"])
+def test_a_fault_at_any_call_leaves_no_trace(world: World, fault: str) -> None:
+    before, event = world.upload("a.csv", BEFORE), world.upload("a.csv", BROKEN)
+    world.deliver(before)
+    calls = Calls(*world.engines)
+    world.deliver(event)
+    expected, total = world.tables(), len(calls.names)
+    for number in range(1, total + 1):
+        world.empty()
+        world.deliver(before)
+        calls.names.clear()
+        setattr(calls, fault, number)
+        with suppress(Killed, ClientError, ItemsNotRead, RowsNotWritten):
+            world.deliver(event)
+        calls.die_before = calls.die_after = calls.fail_at = calls.lose_answer_of = None
+        world.deliver(event)
+        assert world.tables() == expected, f"{fault} {number}"
+
+
+@pytest.mark.parametrize("overtaking", ["older", "newer"])
+def test_uploads_at_once_end_with_the_newest_rows(world: World, overtaking: str) -> None:
+    events = [world.upload("a.csv", BEFORE), world.upload("a.csv", BROKEN)]
+    event = events[0 if overtaking == "newer" else 1]
+    other = events[0 if overtaking == "older" else 1]
+    for each in events:
+        world.deliver(each)
+    expected, made = stored(world), 2
+    for number in range(1, 100):
+        world.empty()
+        calls = Calls(*world.engines)
+        with between_calls(number, lambda: world.deliver(other), *world.engines):
+            world.deliver(event)
+        made = len(calls.names)
+        world.deliver(other)
+        assert stored(world) == expected, f"overtaken before call {number}"
+        for each in (event, other):
+            counted = counts_of(world, each)
+            assert counted
+            assert counted.read == counted.stored + counted.rejected + counted.superseded
+        assert audit(world.pipeline()).findings == [], f"overtaken before call {number}"
+        if number > made:
+            break
+    assert number > 10
+
+
+@in_parts
+@pytest.mark.parametrize("seed", [1, 2])
+def test_parts_in_any_order_merge(world: World, queue: Invocations, seed: int) -> None:
+    """Of an id that is on two lines, the first line wins, and the other one is rejected."""
+    events = [world.upload("a.csv", BEFORE), world.upload("a.csv", BROKEN)]
+    shuffle = random.Random(seed)  # noqa: S311
+    for event in events if seed % 2 else reversed(events):
+        world.deliver(event)
+        if seed % 3:
+            deliver_all(world, queue, shuffle=shuffle)
+    deliver_all(world, queue, shuffle=shuffle, times=2)
+    older = {f"{n}": ("before", n // 2 + 2) for n in range(0, 60, 2)}
+    newer = {f"{n}": ("0", n + 2) for n in range(37)} | {"98": ("x", 49)}
+    assert stored(world) == older | newer
+    counted = counts_of(world, events[1])
+    assert counted == RowCounts(48, 48 - 9, 9)
+    assert audit(world.pipeline()).findings == []
+
+
+@in_parts
+@pytest.mark.parametrize("overtaken", [0, -1])
+def test_two_lines_over_an_older_row_are_told_apart(world: World, queue: Invocations, overtaken: int) -> None:
+    """Two parts find the row of an older upload, and both replace it: one of them has to notice the other."""
+    old = world.upload("a.csv", "id,name\n7,old\n")
+    new = world.upload("a.csv", "id,name\n7,first\n8,x\n9,x\n5,x\n6,x\n7,last\n")
+    number = made = 1
+    while number <= made:
+        world.empty()
+        world.deliver(old)
+        world.deliver(new)
+        parts = list(queue.events)
+        queue.events.clear()
+        assert len(parts) == 2
+        calls = Calls(*world.engines)
+        with between_calls(number, partial(world.deliver, parts[-1 - overtaken]), *world.engines):
+            world.deliver(parts[overtaken])
+        made = len(calls.names)
+        queue.events += parts
+        deliver_all(world, queue)
+        assert stored(world)["7"] == ("first", 2)
+        assert counts_of(world, new) == RowCounts(6, 5, 1), f"overtaken before call {number}"
+        number += 1
+    assert number > 8
+
+
+@in_parts
+def test_a_row_replaced_while_it_changes_keeps_nothing(world: World, pipeline: Pipeline, queue: Invocations) -> None:
+    """The older upload puts an earlier line there, with another column, after the newer one has read the row."""
+    world.default_rows.declare("price", "text")
+    read_by(pipeline, {"price": "text"})
+    old = world.upload("a.csv", "id,name,price\n1,first,5\n2,x,1\n3,x,1\n4,x,1\n5,x,1\n6,x,1\n1,last,\n")
+    new = world.upload("b.csv", "id,name,price\n1,NEW,\n")
+    for number in range(6, 13):
+        world.empty()
+        world.deliver(old)
+        parts = list(queue.events)
+        queue.events.clear()
+        world.deliver(parts[-1])
+        with between_calls(number, partial(world.deliver, parts[0]), *world.engines):
+            world.deliver(new)
+        queue.events += parts
+        deliver_all(world, queue)
+        assert stored(world)["1"] == ("NEW", 2)
+        assert "price" not in world.tables()[0]["1"], f"overtaken before call {number}"
+        assert audit(pipeline).findings == []
+
+
+def read_by(pipeline: Pipeline, columns: dict[str, str]) -> None:
+    """Have other columns be declared from now on."""
+    os.environ["COLUMNS"] = json.dumps(columns)
+    pipeline.feeds[0].__dict__["config"] = IngestConfig.from_environment()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_replaced_row_has_nothing_of_the_older_one(world: World, pipeline: Pipeline, order: tuple[int, int]) -> None:
+    """Not even a column that is declared no more, or what somebody has added."""
+    for name in ("name", "price", "added"):
+        world.default_rows.declare(name, "text")
+    contents = "id,name,price\n1,a,5\n2,b,\n", "id,name,price\n1,A,6\n2,B,7\n"
+    columns = {"name": "text"}, {"price": "text"}
+    events = [world.upload("a.csv", content) for content in contents]
+    read_by(pipeline, columns[1])
+    world.deliver(events[1])
+    expected = world.tables()[0]
+    world.empty()
+    for index in order:
+        read_by(pipeline, columns[index])
+        world.deliver(events[index])
+        if index == 0 == order[0]:
+            world.default_rows.put(world.tables()[0]["1"] | {"added": {"S": "by somebody"}})
+    assert world.tables()[0] == expected
+
+
+def test_an_upload_is_read_by_the_settings_of_its_day(world: World, pipeline: Pipeline) -> None:
+    """Whoever uploads a file again has it read anew: the same bytes, and other columns."""
+    world.default_rows.declare("name", "text")
+    events = [world.upload("a.csv", OLD), world.upload("a.csv", OLD), world.upload("b.csv", OLD)]
+    for event, columns in zip(events, ({}, {"name": "text"}, {}), strict=True):
+        read_by(pipeline, columns)
+        world.deliver(event)
+    assert all("name" not in item for item in world.tables()[0].values())
+    assert {record_of(world, event).status for event in events} == {"COMPLETE"}
+
+
+DAMAGES: dict[str, Callable[[World], None]] = {
+    "missing": lambda world: world.default_rows.delete("2"),
+    "different": lambda world: world.default_rows.put(world.tables()[0]["2"] | {"data": {"S": '{"name":"?"}'}}),
+}
+
+
+class TestAudit:
+    """What is wrong in a table is found, and mended by the rows of the newest uploads."""
+
+    @pytest.fixture
+    def events(self, world: World) -> list[Event]:
+        events = [world.upload(key, content) for key, content in (("a.csv", OLD), ("b/a.csv", NEW))]
+        for event in events:
+            world.deliver(event)
+        return events
+
+    @pytest.mark.usefixtures("events")
+    @pytest.mark.parametrize("kind", DAMAGES)
+    @pytest.mark.parametrize("prefix", ["", "b/"])
+    def test_a_damaged_row_is_mended(self, world: World, pipeline: Pipeline, kind: str, prefix: str) -> None:
+        DAMAGES[kind](world)
+        [finding] = audit(pipeline, prefix=prefix).findings
+        assert (finding.kind, finding.key, finding.detail.partition(":")[0]) == (kind, "b/a.csv", "line 2")
+        assert audit(pipeline, prefix="a").findings == []
+        assert repair(pipeline, [finding]).rows == 1
+        assert stored(world) == MERGED
+        assert audit(pipeline).findings == []
+
+    def test_an_older_row_in_the_place_is_found(self, world: World, pipeline: Pipeline, events: list[Event]) -> None:
+        world.empty()
+        world.deliver(events[0])
+        older = world.tables()[0]["2"]
+        world.deliver(events[1])
+        world.default_rows.put(older)
+        [finding] = audit(pipeline).findings
+        assert (finding.kind, finding.key) == ("different", "b/a.csv")
+        repair(pipeline, [finding])
+        assert stored(world) == MERGED
+
+    @pytest.mark.usefixtures("events")
+    def test_a_repair_leaves_newer_rows_alone(self, world: World, pipeline: Pipeline) -> None:
+        """They came after the audit."""
+        world.default_rows.delete("2")
+        findings = audit(pipeline).findings
+        world.deliver(world.upload("c.csv", "id,name\n2,newest\n"))
+        before = world.tables()
+        repair(pipeline, findings)
+        assert world.tables() == before
+
+    @pytest.mark.usefixtures("events")
+    def test_a_row_of_nobody_is_unexpected(self, world: World, pipeline: Pipeline) -> None:
+        item = world.tables()[0]["2"]
+        world.default_rows.put(item | {"pk": {"S": "9"}, "uploaded": {"S": "2027"}})
+        [finding] = audit(pipeline).findings
+        assert (finding.kind, finding.key, finding.detail) == ("unexpected", "", "2027#9")
+
+    def test_an_upload_that_came_meanwhile_is_no_finding(
+        self, world: World, pipeline: Pipeline, events: list[Event], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        new = world.upload("c.csv", "id,name\n2,newest\n5,new\n")
+        listed = [each for each in pipeline.records() if each[0].version != version_of(new)]
+        world.deliver(new)
+        monkeypatch.setattr(Pipeline, "records", lambda *_: iter(listed))
+        assert len(listed) == len(events)
+        found = audit(pipeline)
+        assert (found.findings, found.not_compared) == ([], 2)
+
+    def test_wrong_counts_are_corrected(self, world: World, pipeline: Pipeline, events: list[Event]) -> None:
+        world.deliver(event := world.upload("c.csv", OLD))
+        world.dynamodb.update_item(
+            TableName=world.files_table,
+            Key={"object_key": {"S": "c.csv"}, "entry": {"S": version_of(event).etag}},
+            UpdateExpression="SET rows_superseded = :many, rows_stored = :none",
+            ExpressionAttributeValues={":many": {"N": "99"}, ":none": {"N": "0"}},
+        )
+        [finding] = audit(pipeline).findings
+        assert (finding.kind, finding.key) == ("sums", "c.csv")
+        repair(pipeline, [finding])
+        assert audit(pipeline).findings == []
+        assert len(events) == 2
+
+
+def test_a_reject_that_was_deleted_is_found(world: World, pipeline: Pipeline) -> None:
+    """Though another row of its file is superseded, and so are some duplicates of other files."""
+    older, newer = world.upload("a.csv", "id,name\n1,a\n1,b\n9,x\n"), world.upload("b.csv", "id,name\n9,c\n")
+    for event in (newer, older):
+        world.deliver(event)
+    assert counts_of(world, older) == RowCounts(3, 1, 1, 1)
+    rejects = world.rejects("a.csv")
+    [entry] = [entry for key, entry in world.tables()[1] if key == "a.csv" and "#reject#" in entry]
+    world.dynamodb.delete_item(TableName=world.files_table, Key={"object_key": {"S": "a.csv"}, "entry": {"S": entry}})
+    [finding] = audit(pipeline).findings
+    assert finding.kind == "unaccounted"
+    repair(pipeline, [finding])
+    assert world.rejects("a.csv") == rejects
+    assert audit(pipeline).findings == []
+
+
+def test_a_line_rejected_and_then_superseded_is_no_finding(world: World, pipeline: Pipeline) -> None:
+    """The first attempt recorded it as rejected, and was killed; then a newer upload took the id."""
+    older, newer = world.upload("a.csv", "id,name\n1,a\n1,b\n2,x\n"), world.upload("b.csv", "id,name\n1,c\n")
+    kill_before_the_end(world, older)
+    world.deliver(newer)
+    world.deliver(older)
+    assert counts_of(world, older) == RowCounts(3, 1, 0, 2)
+    assert len(world.rejects("a.csv")) == 1
+    assert audit(pipeline).findings == []
+
+
+def test_a_row_that_somebody_changed_fails_the_delivery(world: World) -> None:
+    event = world.upload("a.csv", OLD)
+    kill_before_the_end(world, event)
+    world.default_rows.put(world.tables()[0]["2"] | {"data": {"S": '{"name":"?"}'}})
+    with pytest.raises(TableAltered, match="audit --repair"):
+        world.deliver(event)
+
+
+def test_parts_take_their_time_from_the_plan(world: World, queue: Invocations) -> None:
+    """Their events have none, and the function asks S3 for none."""
+    world = world.tuned(block_bytes=16, part_lines=3, whole_parts=1)
+    event = world.upload("a.csv", BEFORE)
+    world.deliver(event)
+    seen: list[Any] = []
+    clients.s3().meta.events.register("before-call.s3.HeadObject", lambda **_: seen.append(1))
+    deliver_all(world, queue)
+    assert not seen
+    assert {item["uploaded"]["S"] for item in world.tables()[0].values()} == {record_of(world, event).uploaded}
+
+
+@pytest.mark.usefixtures("commanded")
+class TestCommands:
+    """What operators see of uploads of which some rows are superseded."""
+
+    @pytest.fixture(autouse=True)
+    def events(self, world: World) -> list[Event]:
+        """Of the first one, a row is left; one row of the second one came too late."""
+        contents = (("a.csv", OLD), ("b.csv", NEW), ("c.csv", "id,name\n3,newest\n"))
+        events = [world.upload(key, content) for key, content in contents]
+        for index in (0, 2, 1):
+            world.deliver(events[index])
+        return events
+
+    def test_rows_tell_which_are_superseded(self, world: World) -> None:
+        done = invoke("rows", "b.csv", code=0)
+        newest = world.tables()[0]["3"]["uploaded"]["S"]
+        assert done.stdout.splitlines() == [
+            'line 2: "2" {"id":"2","name":"B"}',
+            f'line 3: "3" is superseded: uploaded {newest}',
+            'line 4: "4" {"id":"4","name":"D"}',
+        ]
+        assert done.stderr.startswith("2 rows, 0 missing, 1 superseded: newer uploads have rows of their ids. ")
+        assert done.stderr.endswith("The ledger: 4 read, 2 stored, 1 rejected, 1 superseded\n")
+        assert reported("rows", "b.csv", code=0)[1] == {"line": 3, "id": "3", "superseded": newest}
+
+    def test_rows_tell_of_an_older_row_in_the_place(self, world: World) -> None:
+        world.default_rows.put(world.tables()[0]["2"] | {"uploaded": {"S": "2025"}})
+        done = invoke("rows", "b.csv", code=1)
+        assert '"2" is missing: an older upload\'s row is in its place' in done.stdout
+
+    def test_an_id_has_one_row_and_upload(self, world: World, events: list[Event]) -> None:
+        [row] = reported("find", "2", code=0)
+        [upload] = row["uploads"]
+        version = version_of(events[1])
+        assert (row["data"]["name"], row["line"], row["etag"]) == ("B", 2, version.etag)
+        assert (upload["object_key"], upload["version_id"]) == ("b.csv", version.version_id)
+        world.default_rows.put(world.tables()[0]["2"] | {"uploaded": {"S": "2027"}})
+        assert "of no upload that the ledger knows" in run("find", "2", code=0)
+
+    def test_the_status_tells_of_superseded_rows(self) -> None:
+        told = run("status", "b.csv", code=1)
+        assert "1 rows were not stored: newer uploads have rows of their ids" in told
+        [status] = reported("status", "b.csv", code=1)
+        assert [status[f"rows_{name}"] for name in ("read", "stored", "rejected", "superseded")] == [4, 2, 1, 1]
+        assert "line 5: duplicate id" in run("rejects", "b.csv", code=0)
+
+    def test_a_reload_is_refused(self, world: World) -> None:
+        before = world.tables()
+        assert "upload the file again" in invoke("reload", "a.csv", "--yes", code=1).stderr
+        assert world.tables() == before
