@@ -36,6 +36,8 @@ MEMORY_MB = 1, 50, 500
 GIGABYTE = 1_050_000_000
 
 TYPED = "handler, answered", "handler, typed"
+MERGED = "merge, answered", "merge, corrected"
+POSTGRESQL_MERGED = "postgresql, merge", "postgresql, merge, corrected"
 CPU = "handler", "floor", "batch_write", "put_item"
 WALL = "handler +8 ms", "handler +8 ms, 1", "handler +8 ms, 2", "handler +8 ms, 8", "put_item +8 ms"
 POSTGRESQL = "postgresql", "postgresql, rows", "postgresql, insert", "postgresql, executemany", "postgresql, copy"
@@ -67,6 +69,8 @@ POSTGRESQL_PROMISES = {
 """The same of a feed with PostgreSQL, by the case and its baseline."""
 
 TYPED_PROMISE = 1.25
+
+MERGE_PROMISE = 1.1
 
 COLD_PROMISE = 1.5
 """Measured are 1.17 to 1.22 in fifteen pairs; the rest is for other machines, of which one had 1.37 in five."""
@@ -129,6 +133,7 @@ def _created() -> Iterator[str]:
         ID_COLUMN="id",
         DELIMITER=",",
         ENCODING="utf-8",
+        WRITE_MODE="append",
         DECIMAL_SEPARATOR=".",
         COLUMNS="{}",
         MAX_FILE_MB="2000",
@@ -170,11 +175,10 @@ def _postgresql_created(name: str) -> Iterator[None]:
             for variable, each in (("BENCH_POSTGRESQL", server), ("BENCH_POSTGRESQL_SLOW", slower)):
                 database = Database("127.0.0.1", each.port, server.database, "bench", arn, server.ca)
                 os.environ[variable] = json.dumps(database._asdict())
-            config = replace(
-                IngestConfig.from_environment(), rows_table="bench", database=os.environ["BENCH_POSTGRESQL"]
-            )
-            for sql in statements(config, password=password):
-                server.run(sql)
+            config = replace(IngestConfig.from_environment(), database=os.environ["BENCH_POSTGRESQL"])
+            for table, mode in (("bench", "append"), ("bench_merged", "merge")):
+                for sql in statements(replace(config, rows_table=table, write_mode=mode), password=password):
+                    server.run(sql)
             yield
     finally:
         secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
@@ -195,11 +199,11 @@ def _run(bucket: str, scratch: Path, rounds: int) -> dict[str, list[Found]]:
             _child((name,), bucket, scratch)  # for the bytecode and the caches that it leaves
     large = f"{GIGABYTE}.csv"
     several = [
-        *((name,) for name in (*CPU, *WALL, *POSTGRESQL, *POSTGRESQL_WALL, *SYNTH)),
+        *((name,) for name in (*CPU, *WALL, *POSTGRESQL, *POSTGRESQL_WALL, *POSTGRESQL_MERGED, *SYNTH)),
         ("read", large),
         ("plan", large),
     ]
-    several += [(name,) for name in (*COLD, *TYPED)] * REPETITIONS
+    several += [(name,) for name in (*COLD, *TYPED, *MERGED)] * REPETITIONS
     once = [*(("memory", f"{mb * 1_000_000}.csv") for mb in MEMORY_MB), ("same records", str(scratch / large))]
     cases = several * rounds + once
     with working("measuring") as show:
@@ -214,6 +218,8 @@ def _child(case: tuple[str, ...], bucket: str, scratch: Path) -> Found:
     if "postgresql" in case[0]:
         reached = "BENCH_POSTGRESQL_SLOW" if case[0] in POSTGRESQL_WALL else "BENCH_POSTGRESQL"
         environment |= {"ROWS_TABLE": "bench", "DATABASE": environment[reached]}
+    if case[0] in POSTGRESQL_MERGED:
+        environment |= {"ROWS_TABLE": "bench_merged", "WRITE_MODE": "merge"}
     if case[0].startswith("cold start"):
         if case[0].startswith("cold start, deployed"):
             # On Lambda, the runtime's own libraries have bytecode; the package has none, and no place to keep it.
@@ -268,6 +274,8 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
     plan, read = (f"{verb} {GIGABYTE}.csv" for verb in ("plan", "read"))
     [same] = found[f"same records {next(key for key in found if key.startswith('same')).split()[-1]}"]
     typed = ratio("handler, typed", "handler, answered", "cpu_us")
+    merged = ratio("merge, answered", "handler, answered", "cpu_us")
+    pg_merged, pg_corrected = (of(case, "cpu_us") for case in POSTGRESQL_MERGED)
     shares = {case: cpu["handler"] / value for case, value in cpu.items()}
     pg = {case: of(case, "cpu_us") for case in POSTGRESQL}
     pg_wall, pg_insert_wall = (of(case, "wall") for case in POSTGRESQL_WALL)
@@ -286,6 +294,24 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
             f"{of('handler, typed', 'cpu_us'):.0f} us",
             f"without types: {of('handler, answered', 'cpu_us'):.0f} us",
             f"{typed:.2f}",
+        ),
+        (
+            "CPU a row in a feed that merges, all ids new; DynamoDB answers at once",
+            f"{of('merge, answered', 'cpu_us'):.0f} us",
+            f"in one that appends: {of('handler, answered', 'cpu_us'):.0f} us",
+            f"{merged:.2f}",
+        ),
+        (
+            "the same for a corrected file, whose ids are all there; MiniStack answers",
+            f"{of('merge, corrected', 'cpu_us'):.0f} us",
+            f"appended: {cpu['handler']:.0f} us",
+            f"{of('merge, corrected', 'cpu_us') / cpu['handler']:.2f}",
+        ),
+        (
+            "requests to DynamoDB for the two",
+            f"{of('merge, answered', 'requests'):,.0f} and {of('merge, corrected', 'requests'):,.0f}",
+            f"appended: {of('handler', 'requests'):,.0f}",
+            "",
         ),
         (
             "requests to DynamoDB for that file",
@@ -333,7 +359,19 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
             f"{pg_share('postgresql', 'postgresql, copy'):.2f}",
         ),
         (
-            "of it, without the ledger: connecting, reading, storing",
+            "the same in a feed that merges, all ids new",
+            f"{pg_merged:.0f} us",
+            f"appended: {pg['postgresql']:.0f} us",
+            f"{ratio('postgresql, merge', 'postgresql', 'cpu_us'):.2f}",
+        ),
+        (
+            "the same for a corrected file, whose ids are all there",
+            f"{pg_corrected:.0f} us",
+            f"appended: {pg['postgresql']:.0f} us",
+            f"{ratio('postgresql, merge, corrected', 'postgresql', 'cpu_us'):.2f}",
+        ),
+        (
+            "of the first, without the ledger: connecting, reading, storing",
             f"{pg['postgresql, rows']:.0f} us",
             "(d)",
             f"1/{1 / pg_share('postgresql, rows', 'postgresql, insert'):.1f}",
@@ -404,6 +442,11 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
         (
             f"CPU a row with four typed columns at most {TYPED_PROMISE} times that without types",
             typed <= TYPED_PROMISE,
+        ),
+        (f"CPU a row of new ids in a feed that merges at most {MERGE_PROMISE} times appended", merged <= MERGE_PROMISE),
+        (
+            "a first load that merges makes one request more than one that appends, to the ledger",
+            of("merge, answered", "requests") <= of("handler", "requests") + 1,
         ),
         *(
             (f"PostgreSQL: CPU a row {words}", pg_share(*cases) <= bound)

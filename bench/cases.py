@@ -70,6 +70,18 @@ def handler_typed() -> Found:
     return handler_answered(json.dumps(columns))
 
 
+def merge_answered() -> Found:
+    """The same as `handler_answered`, in a feed that merges: every id is new."""
+    os.environ["WRITE_MODE"] = "merge"
+    return handler_answered()
+
+
+def merge_corrected() -> Found:
+    """The whole handler of a feed that merges, on a file whose ids are all in the table, with other values."""
+    os.environ["WRITE_MODE"] = "merge"
+    return _handler(ROWS, corrected=True)
+
+
 def handler_latency(in_flight: int) -> Found:
     """The same, with each request to DynamoDB on its way for 8 ms."""
     return _handler(ROWS, latency=LATENCY, in_flight=in_flight)
@@ -195,7 +207,7 @@ def postgresql_rows() -> Found:
         version = object_version(event["Records"][0])
         told: Any = {"function": "bench", "seconds_left": lambda: 900.0, "tuning": Tuning()}
         with closing(Delivery.of(version, config=config, **told)) as delivery, delivery.open() as stream:
-            store, rows = delivery.row_store(), read_rows(stream, config.format)
+            store, rows = delivery.row_store(uploaded=""), read_rows(stream, config.format)
             while batch := [row for row in islice(rows, delivery.destination.max_insert) if isinstance(row, Row)]:
                 store.store(batch)
 
@@ -368,7 +380,7 @@ def _read(key: str, work: Callable[[Any], int]) -> Found:
     return {"mb_s": version.size / 1e6 / wall, "mb_s_cpu": version.size / 1e6 / cpu, "count": count}
 
 
-def _handler(rows: int, latency: float = 0, in_flight: int | None = None) -> Found:
+def _handler(rows: int, latency: float = 0, in_flight: int | None = None, *, corrected: bool = False) -> Found:
     from csv_ingest import clients
     from csv_ingest.handler import handler
     from csv_ingest.model import Tuning
@@ -376,12 +388,25 @@ def _handler(rows: int, latency: float = 0, in_flight: int | None = None) -> Fou
     tuning = Tuning(in_flight=in_flight) if in_flight else Tuning()
     requests = _counted(clients.dynamodb(), latency)
     handler(_event(_upload(50)[0]), _context())
-    event = _event(_upload(rows)[0])
+    key, _ = _upload(rows)
+    if corrected:
+        handler(_event(key), _context(), tuning=tuning)
+        _correct(key)
+    event = _event(key)
     requests.clear()
     found = _measured(lambda: handler(event, _context(), tuning=tuning), rows) | {"requests": len(requests)}
     requests.clear()
     handler(event, _context())
     return found | {"requests_again": len(requests)}
+
+
+def _correct(key: str) -> None:
+    """Upload a file again, with another value in each row."""
+    import boto3
+
+    bucket: Any = boto3.resource("s3").Bucket(os.environ["UPLOAD_BUCKET"])
+    text = bucket.Object(key).get()["Body"].read()
+    bucket.put_object(Key=key, Body=text.replace(b"please ring the bell, twice", b"please ring the bell, once!"))
 
 
 def _measured(work: Callable[[], None], rows: int) -> Found:
@@ -430,14 +455,14 @@ def _counted(client: Any, latency: float) -> list[str]:
 
 
 def _upload(rows: int) -> tuple[str, str]:
-    """Upload a file of orders that nobody has uploaded before; its key and ETag."""
+    """Upload a file of orders that nobody has uploaded before, with ids that are new; its key and ETag."""
     import boto3
 
     from local.examples import orders
 
     key = f"{uuid.uuid4().hex}.csv"
-    last = f"{uuid.uuid4().hex},,,,,,,,\n".encode()
-    answer = boto3.client("s3").put_object(Bucket=os.environ["UPLOAD_BUCKET"], Key=key, Body=orders(rows - 1) + last)
+    body = orders(rows).replace(b"ORDER-", f"{uuid.uuid4().hex[:5]}-".encode())
+    answer = boto3.client("s3").put_object(Bucket=os.environ["UPLOAD_BUCKET"], Key=key, Body=body)
     return key, answer["ETag"].strip('"')
 
 
@@ -480,6 +505,10 @@ CASES: dict[str, Callable[..., Found]] = {
     "handler": handler_cpu,
     "handler, answered": handler_answered,
     "handler, typed": handler_typed,
+    "merge, answered": merge_answered,
+    "merge, corrected": merge_corrected,
+    "postgresql, merge": postgresql,
+    "postgresql, merge, corrected": merge_corrected,
     "put_item": lambda: put_item(ROWS),
     "batch_write": batch_write,
     "floor": floor,
