@@ -53,10 +53,11 @@ local: $(READY) ## deploy your own settings to a local AWS, and keep it running 
 unit: $(TOOLS) ## the tests that need no server, in seconds
 	@$(BIN)/python -m pytest tests/unit
 
-# Two workers, a MiniStack each; a file's tests stay together, so that the stack is deployed once. In the order of the
-# files: xdist would begin with those of many tests, and end with the one test that takes a minute and a half.
+# Three workers, a MiniStack each, also on two cores: the end-to-end tests mostly wait for queues. A file's tests stay
+# together, so that the stack is deployed once. In the order of the files: xdist would begin with those of many tests, and
+# end with the one test that takes a minute and a half.
 test: $(READY) $(TOOLS) ## all tests: unit, integration, gates, infrastructure, end to end
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 snapshot: $(READY) $(TOOLS) ## write the snapshot of the template that a review looks at, after a change of the stack
 	@$(BIN)/python -m tests.infrastructure.snapshot
