@@ -126,7 +126,7 @@ class _Audit:
 
     def read_upload(self, upload: Upload, record: FileRecord) -> None:
         """Read an upload, and note what must be in the destination."""
-        version, name = upload.version, self._name_of(upload, record)
+        version, name = upload.version, name_of(upload, record, merges=self.feed.config.merges)
         if record.status == REJECTED:
             self.seen.add(name)
         elif not self._has_other_content(upload, record) and name not in self.seen:
@@ -222,12 +222,6 @@ class _Audit:
         except UnreadableFile:
             return "none, since it cannot be unpacked"
         return content.hexdigest()
-
-    def _name_of(self, upload: Upload, record: FileRecord) -> tuple[str, str]:
-        """As `name_of`; in a feed that merges, each version is an upload of its own, also without a record."""
-        if record.status or not self.feed.config.merges:
-            return name_of(upload, record)
-        return upload.version.key, upload.version.version_id
 
     def _read_file(self, version: ObjectVersion, origin: Origin, record: FileRecord, format_: FileFormat) -> None:
         """Expect each row of a file in the destination, or among the rejected rows of the ledger."""

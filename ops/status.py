@@ -53,7 +53,7 @@ def status_of(upload: Upload, record: FileRecord) -> UploadStatus:
 
 def not_good(pipeline: Pipeline, feed: Feed | None = None) -> list[UploadStatus]:
     """Every upload, of one feed or of all, that is not complete or has rejected rows, the latest change first."""
-    found = distinct(pipeline.records(feed=feed))
+    found = distinct(pipeline, pipeline.records(feed=feed))
     return _latest_first(each for each in starmap(status_of, found) if not each.is_good)
 
 
@@ -62,7 +62,7 @@ def of_key(pipeline: Pipeline, key: str) -> list[UploadStatus]:
     recorded = [_status_of_record(key, record) for record in pipeline.files.records_of_key(key)]
     # S3 lists in the order of keys, so that all versions of the key come first.
     listed = takewhile(lambda pair: pair[0].version.key == key, pipeline.records(key))
-    new = [status_of(upload, record) for upload, record in distinct(listed) if not record.status]
+    new = [status_of(upload, record) for upload, record in distinct(pipeline, listed) if not record.status]
     return _latest_first([*recorded, *new])
 
 
@@ -87,16 +87,22 @@ def explained(pipeline: Pipeline, statuses: Iterable[UploadStatus]) -> list[Uplo
     return [each if each.is_settled else explain(each) for each in found]
 
 
-def name_of(upload: Upload, record: FileRecord) -> tuple[str, str]:
-    """The same for versions that are one upload: they share a record, or have none but the same key and ETag."""
-    return upload.version.key, str(record.attributes.get("entry", f"{upload.version.etag}, no record"))
+def name_of(upload: Upload, record: FileRecord, *, merges: bool) -> tuple[str, str]:
+    """The same for versions that are one upload: they share a record, or have none but the same key and ETag.
+
+    In a feed that merges, each version is an upload.
+    """
+    version = upload.version
+    unrecorded = version.version_id if merges else f"{version.etag}, no record"
+    return version.key, str(record.attributes.get("entry", unrecorded))
 
 
-def distinct(found: Iterable[tuple[Upload, FileRecord]]) -> Iterator[tuple[Upload, FileRecord]]:
-    """The uploads with their records; versions that share a record only once: they are the same upload."""
+def distinct(pipeline: Pipeline, found: Iterable[tuple[Upload, FileRecord]]) -> Iterator[tuple[Upload, FileRecord]]:
+    """The uploads of the bucket with their records, each upload once, whatever the number of its versions."""
     seen: set[tuple[str, str]] = set()
     for upload, record in found:
-        if (name := name_of(upload, record)) not in seen:
+        name = name_of(upload, record, merges=pipeline.feed_of(upload.version.key).config.merges)
+        if name not in seen:
             seen.add(name)
             yield upload, record
 

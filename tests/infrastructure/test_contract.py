@@ -89,7 +89,7 @@ def test_no_column_can_take_the_place_of_the_upload(database: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("name", postgresql.RESERVED)
-def test_no_column_can_take_the_place_of_one_in_postgresql(name: str) -> None:
+def test_no_column_takes_the_place_of_one_in_postgresql(name: str) -> None:
     with pytest.raises(InvalidSetting, match=name):
         settings_from_context({**POSTGRESQL, "columns": {"Preis": f"decimal as {name}"}})
 

@@ -155,7 +155,7 @@ def test_a_reload_is_resumed_though_the_object_is_new(world: World, operator: Op
 
 
 @BOTH_DESTINATIONS
-def test_a_reloaded_file_is_read_by_the_settings_of_now(world: World, operator: Operator) -> None:
+def test_a_reloaded_file_is_read_by_the_present_settings(world: World, operator: Operator) -> None:
     """And so is the other one with the same bytes."""
     for key in ("a.csv", "b.csv"):
         world.upload(key, FILE)
@@ -603,7 +603,7 @@ def test_a_forget_says_how_replaced_rows_come_back(world: World) -> None:
 
 
 @MERGING
-def test_newer_rows_of_others_stay_when_a_file_is_forgotten(world: World, operator: Operator) -> None:
+def test_newer_rows_of_others_survive_a_forget(world: World, operator: Operator) -> None:
     for key, content in (("a.csv", "id,name\n1,a\n2,a\n"), ("b.csv", "id,name\n1,b\n")):
         operator.deliver(world.upload(key, content))
     if world.in_dynamodb:  # in PostgreSQL, the owner deletes by the upload

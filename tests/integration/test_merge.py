@@ -324,7 +324,7 @@ def test_a_replaced_row_has_nothing_of_the_older_one(world: World, pipeline: Pip
     assert world.tables()[0] == expected
 
 
-def test_an_upload_is_read_by_the_settings_of_its_day(world: World, pipeline: Pipeline) -> None:
+def test_an_upload_is_read_by_its_first_settings(world: World, pipeline: Pipeline) -> None:
     """Whoever uploads a file again has it read anew: the same bytes, and other columns."""
     world.default_rows.declare("name", "text")
     events = [world.upload("a.csv", OLD), world.upload("a.csv", OLD), world.upload("b.csv", OLD)]
@@ -509,6 +509,12 @@ class TestCommands:
         [status] = reported("status", "b.csv", code=1)
         assert [status[f"rows_{name}"] for name in ("read", "stored", "rejected", "superseded")] == [4, 2, 1, 1]
         assert "line 5: duplicate id" in run("rejects", "b.csv", code=0)
+
+    def test_the_same_bytes_twice_wait_twice(self, world: World) -> None:
+        for _ in range(2):
+            world.upload("d.csv", OLD)
+        assert [record["object_key"] for record in reported("status", "d.csv", code=1)] == ["d.csv"] * 2
+        assert [record["object_key"] for record in reported("status", code=1)] == ["d.csv", "d.csv", "b.csv"]
 
     def test_a_reload_is_refused(self, world: World) -> None:
         before = world.tables()

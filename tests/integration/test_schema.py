@@ -56,7 +56,7 @@ def sql_of(printed: str) -> str:
     return "\n".join(line for line in printed.splitlines() if not line.startswith("\\"))
 
 
-def test_a_table_by_the_statements_is_as_it_has_to_be(world: World, owner: Owner) -> None:
+def test_a_table_made_by_the_statements_is_right(world: World, owner: Owner) -> None:
     owner("DROP TABLE T")
     assert only_problem() == (
         f"there is no table {world.feeds[0].rows_table}: run the statements that "
@@ -72,7 +72,7 @@ def test_a_table_by_the_statements_is_as_it_has_to_be(world: World, owner: Owner
     assert world.file("vendors/a.csv")["status"] == "COMPLETE"
 
 
-def test_a_feed_that_merges_has_the_id_as_its_key(pipeline: Pipeline, world: World, owner: Owner) -> None:
+def test_a_merging_feed_has_the_id_as_key(pipeline: Pipeline, world: World, owner: Owner) -> None:
     feed = pipeline.feed_named("vendors")
     feed.__dict__["config"] = replace(feed.config, write_mode="merge")
     assert only_problem() == (
