@@ -97,6 +97,18 @@ class TestPython:
         assert page.current_row("1")["uploaded"] < found["uploaded"]
         assert page.current_row("9") is None
 
+    @pytest.mark.parametrize("world", ["merge"], indirect=True)
+    def test_the_same_bytes_are_complete_by_version(self, world: World, page: SimpleNamespace) -> None:
+        """Also if the later version is delivered first."""
+        uploads = [world.upload("a.csv", FILE) for _ in range(3)]
+        versions = [version_of(upload) for upload in uploads]
+        etag = versions[0].etag
+        for delivered in ([], [2], [2, 0], [2, 0, 1]):
+            for index in delivered[-1:]:
+                world.deliver(uploads[index])
+            complete = [page.is_merged("a.csv", etag, version.version_id) for version in versions]
+            assert complete == [index in delivered for index in range(3)]
+
 
 @pytest.mark.parametrize("world", ["postgresql merge"], indirect=True)
 def test_sql_has_the_merged_row_of_an_id(world: World, postgresql: LocalPostgresql) -> None:
@@ -131,5 +143,5 @@ def test_sql_has_rows_files_and_the_newest(world: World, postgresql: LocalPostgr
 
 
 def test_every_example_is_run() -> None:
-    assert (len(examples("python")), len(examples("sql"))) == (6, 6)
-    assert PAGE.count("```") == 2 * 12
+    assert (len(examples("python")), len(examples("sql"))) == (7, 6)
+    assert PAGE.count("```") == 2 * 13
