@@ -15,6 +15,7 @@ from local.processes import PROJECT
 HOLD = """if True:
     import local.server, signal
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     with local.server.local_aws() as aws:
         print(aws.process.pid, aws.run_dir, flush=True)
         signal.pause()
@@ -30,7 +31,10 @@ def test_the_server_ends_with_its_parent(sign: signal.Signals) -> None:
         server = psutil.Process(int(pid))
         assert server.is_running()
         holder.send_signal(sign)
-        assert holder.wait(timeout=20) != 0
+        try:
+            assert holder.wait(timeout=20) != 0
+        finally:
+            holder.kill()  # the end of the block would wait for ever
     server.wait(timeout=20)
     # Its files go with the block; a process that is killed has no time for them.
     assert sign != signal.SIGINT or not Path(run_dir.strip()).exists()
