@@ -54,6 +54,9 @@ class LoggingEnvironment(TypedDict):
 ROWS_KEY = ("pk",)
 UPLOADED = "uploaded"
 """What each row of a feed that merges has, beside what every row has: no declared column has this name."""
+
+LINE_AS_ID = "@line"
+"""The `id_column` that makes the line number the id."""
 ROWS_INDEX = "etag-line"
 FILES_KEY = ("object_key", "entry")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from stacks import columns, postgresql
-from stacks.contract import UPLOADED
+from stacks.contract import LINE_AS_ID, UPLOADED
 from stacks.environments import (
     SharedNames,
     ingest_environment,
@@ -50,6 +50,11 @@ def problems(settings: Settings) -> Iterator[str]:
 
 
 def _problems_of_columns(feed: FeedSettings, where: str) -> Iterator[str]:
+    if feed.merges and feed.id_column == LINE_AS_ID:
+        yield (
+            f"{where}id_column={LINE_AS_ID}: in a feed that merges, line 2 of every file would replace line 2 of the "
+            "others: name a column that identifies a row in all files, or set write_mode=append"
+        )
     for column, stored_as in columns.stored_names(feed.columns).items():
         if feed.merges and stored_as == UPLOADED:
             yield (

@@ -11,7 +11,7 @@ from csv_ingest.configuration import LOGGING_VARIABLES, Database, IngestConfig, 
 from csv_ingest.csvfile import cells
 from csv_ingest.destinations import dynamodb as rows
 from csv_ingest.destinations import postgresql
-from csv_ingest.model import Column
+from csv_ingest.model import LINE_AS_ID, Column
 from stacks import columns
 from stacks import contract as stack_side
 from stacks.context import InvalidSetting, settings_from_context
@@ -86,6 +86,13 @@ def test_no_column_can_take_the_place_of_the_upload(database: dict[str, Any]) ->
     settings_from_context(context)
     with pytest.raises(InvalidSetting, match="columns: column 'Tag' cannot be stored as 'uploaded'"):
         settings_from_context({**context, "write_mode": "merge"})
+
+
+def test_a_merging_feed_needs_ids_of_its_own() -> None:
+    assert stack_side.LINE_AS_ID == LINE_AS_ID
+    settings_from_context({"id_column": LINE_AS_ID})
+    with pytest.raises(InvalidSetting, match="id_column=@line: in a feed that merges"):
+        settings_from_context({"id_column": LINE_AS_ID, "write_mode": "merge"})
 
 
 @pytest.mark.parametrize("name", postgresql.RESERVED)
