@@ -99,14 +99,14 @@ def _to_be_read(pipeline: Pipeline, feeds: Iterable[Feed], prefix: str) -> Itera
 def _of_no_feed(version: ObjectVersion, record: FileRecord) -> Discrepancy:
     """A finding: the table that has the rows of an upload is not that of any feed."""
     detail = f"etag {version.etag}: the feed {record.owner.feed} ingested it, and is not deployed any more"
-    return Discrepancy("unaccounted", version.key, detail, version.etag, None, None, version)
+    return Discrepancy("unaccounted", version.key, detail, version.etag, version=version)
 
 
 def _of_other_table(version: ObjectVersion, record: FileRecord) -> Discrepancy:
     """A finding: the feed has had another destination, or write mode, since it read an upload."""
     place = record.owner.place or "DynamoDB"
     detail = f"etag {version.etag}: its rows went to {place}, and those of the feed go somewhere else now"
-    return Discrepancy("unaccounted", version.key, detail, version.etag, None, None, version)
+    return Discrepancy("unaccounted", version.key, detail, version.etag, version=version)
 
 
 @dataclass
@@ -169,7 +169,8 @@ class _Audit:
                     self.findings.append(self._discrepancy_of_row("different", expected))
             elif object_key := self.expected.object_key(key.upload):
                 etag = self.versions[object_key, key.upload].etag
-                self.findings.append(Discrepancy("unexpected", object_key, str(key), etag, key))
+                pk = self.expected.place(key)
+                self.findings.append(Discrepancy("unexpected", object_key, pk, etag, pk))
             elif not self.prefix:
                 self.expected.add_stray(key)
             if scanned % 1_000 == 0:
@@ -183,7 +184,7 @@ class _Audit:
         uploads = self.pipeline.files.uploads(self.feed.name)
         orphans = sum(self.expected.forget_strays(record.origin.upload) for record in uploads)
         where = "" if len(self.pipeline.feeds) == 1 else f" in the table of the feed {self.feed.name}"
-        self.findings += [Discrepancy("unexpected", "", f"{key}{where}", "", key) for key in self.expected.strays()]
+        self.findings += [Discrepancy("unexpected", "", f"{pk}{where}", "", pk) for pk in self.expected.strays()]
         return orphans
 
     def missing_rows(self) -> Iterator[Discrepancy]:
@@ -261,11 +262,12 @@ class _Audit:
             self._find("unaccounted", version, f"line {found.line:,}: recorded as rejected", RemoveReject(found.line))
 
     def _find(self, kind: str, version: ObjectVersion, detail: str, remedy: Remedy | None) -> None:
-        self.findings.append(Discrepancy(kind, version.key, detail, version.etag, None, remedy, version))
+        self.findings.append(Discrepancy(kind, version.key, detail, version.etag, "", remedy, version))
 
     def _discrepancy_of_row(self, kind: str, row: Expected) -> Discrepancy:
-        version, detail = self.versions[row.object_key, row.key.upload], f"line {row.line:,}: {row.key}"
-        return Discrepancy(kind, row.object_key, detail, row.etag, row.key, RestoreRow(row.line), version)
+        version, pk = self.versions[row.object_key, row.key.upload], self.expected.place(row.key)
+        detail, remedy = f"line {row.line:,}: {pk}", RestoreRow(row.line)
+        return Discrepancy(kind, row.object_key, detail, row.etag, pk, remedy, version)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice, takewhile
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -121,7 +121,7 @@ class Erasure:
         for record in self.records:
             version = record.object_version(self.pipeline.upload_bucket)
             if record.format and self._is_there(version):
-                return self._ids_in(version, record.format)
+                return self._ids_in(version, record.origin, record.format)
         return None
 
     def _is_there(self, version: ObjectVersion) -> bool:
@@ -134,10 +134,11 @@ class Erasure:
             raise
         return True
 
-    def _ids_in(self, version: ObjectVersion, format_: FileFormat) -> Iterator[str]:
+    def _ids_in(self, version: ObjectVersion, origin: Origin, format_: FileFormat) -> Iterator[str]:
         with source.open_object(version, self.pipeline.s3) as stream:
             for row in csvfile.read_rows(stream, format_):
-                if isinstance(row, Row):
+                # Whoever asks DynamoDB for a key that it refused to store gets an error.
+                if isinstance(row, Row) and not self.feed.destination.refusal(origin, row):
                     yield row.id
 
     def _ids_of_table(self, origin: Origin) -> Iterator[str]:
@@ -150,8 +151,7 @@ class Erasure:
 def versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:
     """The current version of an object, after those whose reload has begun, and has not ended: one of each ETag."""
     found: dict[str, ObjectVersion] = {}
-    listed = takewhile(lambda pair: pair[0].version.key == key, pipeline.records(key))  # S3 lists in the order of keys
-    for upload, record in listed:
+    for upload, record in pipeline.records_of_versions(key):
         feed = pipeline.owner_of(key, record)
         if pipeline.files.erasing(upload.version.etag, feed.name) == RELOAD:
             found.setdefault(upload.version.etag, upload.version)

@@ -77,7 +77,7 @@ class Expectations:
                 PRAGMA synchronous = OFF;
                 CREATE TABLE row (place TEXT, upload TEXT, id TEXT, object_key TEXT, line INTEGER, digest BLOB,
                                   required INTEGER, seen INTEGER DEFAULT 0, PRIMARY KEY (place, upload)) WITHOUT ROWID;
-                CREATE TABLE stray (key TEXT PRIMARY KEY, upload TEXT) WITHOUT ROWID;
+                CREATE TABLE stray (place TEXT PRIMARY KEY, upload TEXT) WITHOUT ROWID;
                 CREATE TABLE upload (upload TEXT PRIMARY KEY, etag TEXT, object_key TEXT, names TEXT) WITHOUT ROWID;
                 """
             )
@@ -119,7 +119,7 @@ class Expectations:
     def add_row(self, object_key: str, origin: Origin, row: Row, *, required: bool) -> Expected:
         """Expect a row, unless one of its upload and id is expected; returns what is expected of these."""
         key, digested = RowKey(origin.upload, row.id), digest(row, row.values)
-        where = (self._place(key), key.upload)
+        where = (self.place(key), key.upload)
         added = self._database.execute(
             "INSERT OR IGNORE INTO row (place, upload, id, object_key, line, digest, required) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -140,7 +140,7 @@ class Expectations:
         That is the row of the same upload, unless a newer one has to be there. A row of a newer upload that was not
         noted may have come in the meantime: nothing is expected in its place.
         """
-        place, met = self._place(found.key), found.key.upload
+        place, met = self.place(found.key), found.key.upload
         self._database.execute("UPDATE row SET seen = 1 WHERE place = ?", (place,))
         newest_first = self._database.execute(
             """SELECT row.object_key, etag, upload, row.id, line, digest, names, required FROM row JOIN upload
@@ -155,13 +155,13 @@ class Expectations:
                 return Expected(object_key, etag, key, line, noted, json.loads(names), bool(required))
         return None
 
-    def _place(self, key: RowKey) -> str:
-        """What names the place of a row in the destination: its id, if the feed merges."""
+    def place(self, key: RowKey) -> str:
+        """The key of a row in the destination: its id, if the feed merges."""
         return str(key.id) if self._merges else str(key)
 
     def add_stray(self, key: RowKey) -> None:
         """Note a key that is in the destination and belongs to no upload that was noted."""
-        self._database.execute("INSERT OR IGNORE INTO stray VALUES (?, ?)", (str(key), key.upload))
+        self._database.execute("INSERT OR IGNORE INTO stray VALUES (?, ?)", (self.place(key), key.upload))
 
     def has_strays(self) -> bool:
         return self._database.execute("SELECT 1 FROM stray LIMIT 1").fetchone() is not None
@@ -170,10 +170,10 @@ class Expectations:
         """Forget the strays of an upload; returns how many there were."""
         return self._database.execute("DELETE FROM stray WHERE upload = ?", (upload,)).rowcount
 
-    def strays(self) -> Iterator[RowKey]:
-        """The keys that belong to no upload."""
-        for (key,) in self._database.execute("SELECT key FROM stray ORDER BY key"):
-            yield RowKey.parse(key)
+    def strays(self) -> Iterator[str]:
+        """The keys in the destination that belong to no upload."""
+        for (place,) in self._database.execute("SELECT place FROM stray ORDER BY place"):
+            yield place
 
     def missing(self) -> Iterator[Expected]:
         """The rows that have to be in the destination and were not met there."""

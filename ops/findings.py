@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from csv_ingest.model import ObjectVersion, RejectedRow, RowCounts, RowKey
+from csv_ingest.model import ObjectVersion, RejectedRow, RowCounts
 
 
 class RestoreRow(NamedTuple):
@@ -47,8 +47,8 @@ class Discrepancy(NamedTuple):
     detail: str
     etag: str = ""
     """Of the upload, if there is one."""
-    row: RowKey | None = None
-    """Of the row, if it is one."""
+    pk: str = ""
+    """The key of the row in the destination; empty if it is about no row."""
     remedy: Remedy | None = None
     """None if a person has to look: a row that nobody uploaded, or a file that cannot be read any more."""
     version: ObjectVersion | None = None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import boto3
@@ -185,6 +186,14 @@ class Pipeline:
     def records(self, prefix: str = "", feed: Feed | None = None) -> Iterator[tuple[Upload, ledger.FileRecord]]:
         """Every version in the bucket, as `uploads`, with its record."""
         return self.files.records(self.uploads(prefix, feed))
+
+    def records_of_versions(self, key: str) -> Iterator[tuple[Upload, ledger.FileRecord]]:
+        """Every version of an object in the bucket, the newest first, with its record; none if it is not ingested.
+
+        S3 lists by key, and of a key the version that was stored last first:
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html#API_ListObjectVersions_Examples
+        """
+        return takewhile(lambda pair: pair[0].version.key == key, self.records(key))
 
     def format_of(self, version: ObjectVersion, record: ledger.FileRecord) -> FileFormat:
         """How an upload is or will be read: as recorded, for the upload or for its ETag, before today's settings."""

@@ -35,6 +35,9 @@ class Superseded(NamedTuple):
 class ObjectGone(Exception):
     """The object is not in the bucket, or this version of it is not."""
 
+    by_etag = False
+    """Whether the destination has an index by ETag, so that the rows that are there were found all the same."""
+
 
 def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> Feed:
     """The feed whose destination has the rows of an upload; raises NoFeed if they are in no table of today's feeds."""
@@ -61,16 +64,16 @@ def rows_of(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Generator[Sto
     if feed.config.merges and not record.uploaded:
         return  # it was not read to its end: no row of it is stored
     with closing(feed.destination) as destination:
-        number = destination.count(record.origin)
-        are_known = not is_complete(record) or (number or 0) >= _counted(record)
         # Of a feed that merges, only the file has the ids whose rows are those of newer uploads by now.
-        if number is not None and are_known and not feed.config.merges:
+        number = None if feed.config.merges else destination.count(record.origin)
+        if number is not None and (not is_complete(record) or number >= _counted(record)):
             yield from destination.rows_of(record.origin)
             return
         try:
             yield from _by_file(pipeline, feed, record)
-        except ObjectGone:
-            if number is not None:
+        except ObjectGone as gone:
+            gone.by_etag = destination.count(record.origin) is not None
+            if gone.by_etag:
                 yield from destination.rows_of(record.origin)
             raise
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import starmap, takewhile
+from itertools import starmap
 
 from csv_ingest.ledger import COMPLETE, FileRecord
 from csv_ingest.model import Upload
@@ -60,9 +60,8 @@ def not_good(pipeline: Pipeline, feed: Feed | None = None) -> list[UploadStatus]
 def of_key(pipeline: Pipeline, key: str) -> list[UploadStatus]:
     """Every upload under a key, of the bucket or of the ledger, the latest change first."""
     recorded = [_status_of_record(key, record) for record in pipeline.files.records_of_key(key)]
-    # S3 lists in the order of keys, so that all versions of the key come first.
-    listed = takewhile(lambda pair: pair[0].version.key == key, pipeline.records(key))
-    new = [status_of(upload, record) for upload, record in distinct(pipeline, listed) if not record.status]
+    listed = distinct(pipeline, pipeline.records_of_versions(key))
+    new = [status_of(upload, record) for upload, record in listed if not record.status]
     return _latest_first([*recorded, *new])
 
 

@@ -78,8 +78,13 @@ def _repaired_as_json(repaired: Repaired) -> dict[str, object]:
 
 
 def _finding_as_json(finding: Discrepancy) -> Mapping[str, str]:
-    fields = {"kind": finding.kind, "key": finding.key, "detail": finding.detail, "etag": finding.etag}
-    return fields | {"pk": str(finding.row or "")}
+    return {
+        "kind": finding.kind,
+        "key": finding.key,
+        "detail": finding.detail,
+        "etag": finding.etag,
+        "pk": finding.pk,
+    }
 
 
 def _print(result: Audited) -> None:

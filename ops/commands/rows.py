@@ -14,6 +14,7 @@ from csv_ingest.model import StoredRow
 from ops import display
 from ops.commands import options, stored
 from ops.commands.status import latest_record
+from ops.feed import Feed
 from ops.rows import Missing, ObjectGone, Superseded, feed_with_rows, is_complete, rows_of
 
 Shown = StoredRow | Missing | Superseded
@@ -46,10 +47,12 @@ def rows_command(find: options.Find, *, key: str, limit: int | None, json_: bool
                 display.say(_as_text(each))
         more = seen.all == limit and next(rows, None) is not None
     if seen.gone:
-        raise click.ClickException(f"{seen.gone}: {_without_object(seen, record)}")
+        raise click.ClickException(f"{seen.gone}: {_without_object(seen, seen.gone, record, feed)}")
     display.say(_sum(seen, record, more=more), err=True)
     if seen.missing:
-        display.say(f"To write what is missing: {display.command('audit', '--repair', '--prefix', key)}", err=True)
+        # If the feed merges, the row that belongs there can be that of a file under another key.
+        below = ("--feed", feed.name) if feed.config.merges else ("--prefix", key)
+        display.say(f"To write what is missing: {display.command('audit', '--repair', *below)}", err=True)
     sys.exit(0 if is_complete(record) and not seen.missing else 1)
 
 
@@ -116,11 +119,14 @@ def _sum(seen: _Seen, record: FileRecord, *, more: bool) -> str:
     return f"{ledger}, {counts.superseded:,} superseded" if counts.superseded else ledger
 
 
-def _without_object(seen: _Seen, record: FileRecord) -> str:
-    if seen.stored:
+def _without_object(seen: _Seen, gone: ObjectGone, record: FileRecord, feed: Feed) -> str:
+    """What is known without the file, and how to know more."""
+    if gone.by_etag:
         counted = record.counts.stored if record.counts else 0
+        whether = "are missing or superseded" if feed.config.merges else "are missing or on two lines"
         return (
             f"the table has {seen.stored:,} rows, the ledger counts {counted:,}, and only the file could tell whether "
-            "rows are missing or on two lines"
+            f"rows {whether}"
         )
-    return "without an index the ids are read there: set file_index=true and deploy, or look for single ids with `find`"
+    index = "" if feed.config.postgresql else "set file_index=true and deploy, or "
+    return f"without an index the ids are read there: {index}look for single ids with `find`"

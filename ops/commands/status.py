@@ -64,10 +64,21 @@ def why_unknown(pipeline: Pipeline, key: str) -> str:
 
 
 def latest_record(pipeline: Pipeline, key: str) -> FileRecord:
-    """The record of the latest upload under a key; ends the command if there is none."""
-    if records := pipeline.files.records_of_key(key):
-        return records[0]
+    """The record of the newest upload under a key that was delivered; ends the command if there is none.
+
+    Newest in the bucket, whatever the order of the deliveries; of uploads that are in the bucket no more, as the ledger
+    has it. If a newer version was not delivered so far, says so.
+    """
+    versions = [record for _, record in pipeline.records_of_versions(key)]
+    if newest := next(filter(_is_delivered, versions), None) or next(iter(pipeline.files.records_of_key(key)), None):
+        if versions and not _is_delivered(versions[0]):
+            display.say(f"{key} has a newer version, of which no delivery has come so far.", err=True)
+        return newest
     raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}, or no delivery of it so far")
+
+
+def _is_delivered(record: FileRecord) -> bool:
+    return record.status is not None
 
 
 def _print_with_rejects(pipeline: Pipeline, statuses: list[UploadStatus], *, json_: bool) -> None:

@@ -645,3 +645,12 @@ def test_a_repair_leaves_a_file_alone_that_is_forgotten(world: World, operator: 
     before = world.tables()
     assert repair(operator.pipeline, findings).left == findings
     assert world.tables() == before
+
+
+@pytest.mark.parametrize("world", ["dynamodb", "merge", "postgresql", "postgresql merge"], indirect=True)
+@pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
+def test_a_file_with_an_impossible_id_is_forgotten(world: World, operator: Operator) -> None:
+    """The id is longer than any key, so that its row was rejected."""
+    operator.deliver(world.upload("a.csv", f"id,name\n{'x' * 3_000},a\n2,b\n"))
+    operator.forget("a.csv")
+    assert world.tables() == ({}, {})

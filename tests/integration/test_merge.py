@@ -389,7 +389,8 @@ class TestAudit:
         item = world.tables()[0]["2"]
         world.default_rows.put(item | {"pk": {"S": "9"}, "uploaded": {"S": "2027"}})
         [finding] = audit(pipeline).findings
-        assert (finding.kind, finding.key, finding.detail) == ("unexpected", "", "2027#9")
+        assert (finding.kind, finding.key, finding.detail) == ("unexpected", "", "9")
+        assert finding.pk == "9"
 
     def test_an_upload_that_came_meanwhile_is_no_finding(
         self, world: World, pipeline: Pipeline, events: list[Event], monkeypatch: pytest.MonkeyPatch
@@ -493,6 +494,33 @@ class TestCommands:
         world.default_rows.put(world.tables()[0]["2"] | {"uploaded": {"S": "2025"}})
         done = invoke("rows", "b.csv", code=1)
         assert '"2" is missing: an older upload\'s row is in its place' in done.stdout
+
+    def test_a_missing_row_can_be_of_another_file(self, world: World) -> None:
+        world.default_rows.delete("3")
+        done = invoke("rows", "b.csv", code=1)
+        assert 'line 3: "3" is missing: not in the table' in done.stdout
+        advice = done.stderr.rpartition("python -m ops ")[2].split()
+        assert advice == ["audit", "--repair", "--feed", "default"]
+        assert "c.csv: line 2: 3" in invoke(*advice, code=0).stdout
+        assert 'line 3: "3" is superseded' in run("rows", "b.csv", code=0)
+
+    def test_the_newest_version_is_shown(self, world: World) -> None:
+        """Not the one that was delivered last."""
+        events = [world.upload("d.csv", f"id,name\n8,{name}\n") for name in ("older", "newer")]
+        for event in reversed(events):
+            world.deliver(event)
+        assert run("rows", "d.csv", code=0) == 'line 2: "8" {"id":"8","name":"newer"}\n'
+        for event in events:
+            version = version_of(event)
+            world.s3.delete_object(Bucket=world.bucket, Key="d.csv", VersionId=version.version_id)
+        assert f"version {version.version_id} of d.csv is not" in invoke("rows", "d.csv", code=1).stderr
+
+    def test_without_the_object_ids_are_found(self, world: World, events: list[Event]) -> None:
+        world.s3.delete_object(Bucket=world.bucket, Key="b.csv", VersionId=version_of(events[1]).version_id)
+        told = invoke("rows", "b.csv", code=1).stderr
+        assert told.endswith("look for single ids with `find`\n")
+        assert ("set file_index=true" in told) == world.in_dynamodb
+        assert '"name":"B"' in run("find", "2", code=0)
 
     def test_an_id_has_one_row_and_upload(self, world: World, events: list[Event]) -> None:
         [row] = reported("find", "2", code=0)

@@ -102,6 +102,21 @@ def test_the_latest_upload_of_a_key_is_shown(world: World, stored: str) -> None:
     world.deliver(world.upload("a.csv", "id,name,price\nz,new,1\n"))
     assert lines_of(run("rows", "a.csv", code=0)) == ["line 2"]
     assert f"{stored}#b" in world.default_rows.items()
+    again = world.upload("a.csv", FILE)
+    done = invoke("rows", "a.csv", code=0)
+    assert lines_of(done.stdout) == ["line 2", "line 3", "line 5"]
+    assert "newer version" not in done.stderr
+    world.deliver(again)
+    assert lines_of(run("rows", "a.csv", code=0)) == ["line 2", "line 3", "line 5"]
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_version_without_a_delivery_is_told(world: World) -> None:
+    world.upload("a.csv", "id,name,price\nz,new,1\n")
+    for command in ("rows", "rejects"):
+        done = invoke(command, "a.csv", code=0)
+        assert "a.csv has a newer version, of which no delivery has come so far." in done.stderr
+        assert done.stdout.startswith("line ")
 
 
 @BOTH_DESTINATIONS
@@ -226,3 +241,14 @@ class TestPages:
 
         monkeypatch.setattr(DynamoDbTable, "query", lagging)
         assert len(run("rows", "a.csv", code=0).splitlines()) == self.NUMBER
+
+
+@pytest.mark.parametrize("world", ["indexed merge"], indirect=True)
+def test_the_index_has_what_newer_files_left(world: World) -> None:
+    for key, content in (("a.csv", "id,name\n1,a\n2,b\n"), ("b.csv", "id,name\n2,newer\n")):
+        world.deliver(world.upload(key, content))
+    world.s3.delete_object(Bucket=world.bucket, Key="a.csv", VersionId=world.file("a.csv")["version_id"])
+    done = invoke("rows", "a.csv", code=1)
+    assert lines_of(done.stdout) == ["line 2"]
+    assert "the table has 1 rows, the ledger counts 2" in done.stderr
+    assert done.stderr.endswith("only the file could tell whether rows are missing or superseded\n")

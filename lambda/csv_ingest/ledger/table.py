@@ -52,13 +52,18 @@ class FilesTable:
         return {_name(item): items.FileRecord.of(item) for chunk in chunks for item in self._table.get_many(chunk)}
 
     def records_of_key(self, key: str) -> list[items.FileRecord]:
-        """The records of an object key, one an upload, the latest delivery first."""
+        """The records of an object key, one an upload: the latest delivery first; in a feed that merges, the newest."""
         found: dict[tuple[str, str | None], items.FileRecord] = {}
         for item in self._entries(key):  # the record of an upload comes before the record of a version
             if items.MARK not in item["entry"]["S"] or items.VERSION in item["entry"]["S"]:
                 record = items.FileRecord.of(item)
                 found.setdefault((record.etag, record.version_id), record)
-        return sorted(found.values(), key=lambda record: str(record.attributes.get("started_at", "")), reverse=True)
+        # Both times are in UTC, in the same notation.
+        return sorted(
+            found.values(),
+            key=lambda record: record.uploaded or str(record.attributes.get("started_at", "")),
+            reverse=True,
+        )
 
     def upload_of(self, version: ObjectVersion) -> str:
         """What the entries of a version begin with, if each is an upload of its own, also before its first delivery."""
