@@ -57,7 +57,8 @@ class FeedSettings:
     id_column: str = setting(
         "id",
         ID_COLUMN,
-        "The column that identifies a row within its file. `@line`: the line number does.",
+        "The column that identifies a row within its file; with `merge`, in the whole feed. `@line`: the line number "
+        "does.",
     )
     delimiter: str = setting(",", DELIMITER, "What separates the fields.")
     encoding: str = setting("utf-8", ENCODING, "How files are encoded.")
@@ -100,7 +101,7 @@ class FeedSettings:
         False,  # noqa: FBT003 - it is the value
         TRUE_OR_FALSE,
         "Whether the rows of a file can be [read by its ETag](reading.md#every-row-of-a-file): an index of the rows "
-        "table. Doubles the write units, and limits a file to some 1,000 rows a second. "
+        "table. A row costs another write unit, a replaced one two, and a file is limited to some 1,000 rows a second. "
         "[See below](#index-of-the-files).",
     )
     destination: str = setting(

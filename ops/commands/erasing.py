@@ -71,8 +71,8 @@ def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
     """Delete a file, all its versions, its rows and its records.
 
     And look whether all is gone. Rows that another file with the same bytes has as well stay. Backups keep what they
-    have: docs/runbook.md says for how long. If the feed merges, the rows that it had replaced come back by
-    `audit --repair`. Interrupted, it is resumed by the same command.
+    have: docs/runbook.md says for how long. If the feed merges, all rows that are this file's now are deleted, and
+    `audit --repair` writes those of older files in their places. Interrupted, it is resumed by the same command.
     """
     pipeline = find()
     with display.working("looking"):

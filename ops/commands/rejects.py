@@ -23,7 +23,7 @@ from ops.rejects import as_text, rows_to_send_back
 def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bool, json_: bool) -> None:
     """List rejected rows, or write them as CSV.
 
-    Lines and reasons of the latest upload under KEY. With --csv, standard output is a file that can be corrected and
+    Lines and reasons of the newest upload under KEY. With --csv, standard output is a file that can be corrected and
     uploaded: the header and the rejected rows as they are in the file, in the delimiter and the encoding that the
     pipeline reads. On a terminal, the cells are escaped.
     """

@@ -28,8 +28,9 @@ Shown = StoredRow | Missing | Superseded
 def rows_command(find: options.Find, *, key: str, limit: int | None, json_: bool) -> None:
     """Print the rows of KEY as the destination has them.
 
-    Those of the latest upload under KEY, in the order of the lines: line, id, data, and declared columns. Exit code 1
-    if the upload is not complete, or a row is missing. Rejected rows are not stored: `rejects` prints them.
+    Those of the newest upload under KEY, in the order of the lines: line, id, data, and declared columns. In a feed
+    that merges, also which rows newer uploads have superseded. Exit code 1 if the upload is not complete, or a row is
+    missing. Rejected rows are not stored: `rejects` prints them.
     """
     pipeline = find()
     record = latest_record(pipeline, key)
