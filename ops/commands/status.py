@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from itertools import islice
+from itertools import chain, islice
 
 import click
 
@@ -69,16 +69,13 @@ def latest_record(pipeline: Pipeline, key: str) -> FileRecord:
     Newest in the bucket, whatever the order of the deliveries; of uploads that are in the bucket no more, as the ledger
     has it. If a newer version was not delivered so far, says so.
     """
-    versions = [record for _, record in pipeline.records_of_versions(key)]
-    if newest := next(filter(_is_delivered, versions), None) or next(iter(pipeline.files.records_of_key(key)), None):
-        if versions and not _is_delivered(versions[0]):
-            display.say(f"{key} has a newer version, of which no delivery has come so far.", err=True)
-        return newest
+    in_bucket = (record for _, record in pipeline.records_of_versions(key))
+    for newer, record in enumerate(chain(in_bucket, pipeline.files.records_of_key(key))):
+        if record.status:
+            if newer:
+                display.say(f"{key} has a newer version, of which no delivery has come so far.", err=True)
+            return record
     raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}, or no delivery of it so far")
-
-
-def _is_delivered(record: FileRecord) -> bool:
-    return record.status is not None
 
 
 def _print_with_rejects(pipeline: Pipeline, statuses: list[UploadStatus], *, json_: bool) -> None:
