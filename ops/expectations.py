@@ -137,8 +137,9 @@ class Expectations:
     def meet(self, found: StoredRow | ForeignItem) -> Expected | None:
         """Note that something is in the destination; returns what is expected there, None if nothing is.
 
-        That is the row of the same upload, unless a newer one has to be there. A row of a newer upload that was not
-        noted may have come in the meantime: nothing is expected in its place.
+        That is the row of the same upload, unless a newer one has to be there; where the item is no row, that of the
+        newest upload. A row of a newer upload that was not noted may have come in the meantime: nothing is expected in
+        its place.
         """
         place, met = self.place(found.key), found.key.upload
         self._database.execute("UPDATE row SET seen = 1 WHERE place = ?", (place,))
@@ -150,7 +151,8 @@ class Expectations:
         for object_key, etag, upload, id_, line, noted, names, required in newest_first:
             if required and met > upload and isinstance(found, StoredRow) and self.object_key(met) is None:
                 return None
-            if required or met == upload:
+            # A row of an upload that is not complete cannot be stored either where there is an item that is no row.
+            if required or met == upload or isinstance(found, ForeignItem):
                 key = RowKey(upload, id_)
                 return Expected(object_key, etag, key, line, noted, json.loads(names), bool(required))
         return None

@@ -89,6 +89,5 @@ def _restore_rows(pipeline: Pipeline, version: ObjectVersion, record: FileRecord
     with closing(feed.destination) as destination, source.open_object(version, pipeline.s3) as stream:
         for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
             if isinstance(row, Row) and row.line in lines:
-                destination.overwrite(origin, row)
-                restored += 1
+                restored += destination.overwrite(origin, row)
     return restored

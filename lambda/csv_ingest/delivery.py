@@ -80,7 +80,7 @@ class Delivery:
             events.as_text(source.last_modified(self.version, clients.s3())),
             events.NO_SEQUENCER,
         )
-        return "~".join((time, sequencer, self.version.version_id))
+        return "~".join((time, sequencer, self.version.own_name))
 
     def row_store(self, uploaded: str) -> RowStore:
         """The store for the rows of the upload. `uploaded` is as the ledger has recorded it."""

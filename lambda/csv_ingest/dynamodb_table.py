@@ -251,13 +251,15 @@ class DynamoDbTable:
         not_ready = ("CREATING", "DELETING")
         return any(each["IndexName"] == name and each.get("IndexStatus") not in not_ready for each in found)
 
-    def put(self, item: Item, *, condition: str = "", values: Item | None = None) -> None:
-        """Write an item, whatever is stored under its key, if the condition holds for that."""
+    def put(self, item: Item, *, condition: str = "", values: Item | None = None) -> bool:
+        """Write an item, whatever is stored under its key, if the condition holds for that; returns whether it did."""
         only_if: PutItemInputTypeDef = {"TableName": self._name, "Item": item}
         if condition:
             only_if |= {"ConditionExpression": condition, "ExpressionAttributeValues": as_values(values or {})}
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(**only_if)
+            return True
+        return False
 
     def delete(self, key: Item, *, condition: str = "") -> None:
         """Delete the item under a key, if there is one, and the condition holds for it."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-from csv_ingest.model import MalformedEvent, ObjectVersion, PartJob, Phase
+from csv_ingest.model import NO_VERSION, MalformedEvent, ObjectVersion, PartJob, Phase
 
 Event = dict[str, Any]
 
@@ -65,15 +65,20 @@ def time_of_upload(record: Mapping[str, Any]) -> tuple[str, str] | None:
     """When the upload ended that a record reports, and the place of the event among those of its key, as texts.
 
     Of two uploads, the later one has the greater texts. S3 compares sequencers as hexadecimal numbers that are padded
-    on the right. None if the record has no time, as those that `upload_event` makes; raises MalformedEvent if that is
-    no time. https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    on the right. None if the record has no time, as those that `upload_event` makes. Raises MalformedEvent if that is
+    no time, or if the bucket kept no versions then: the next upload of the key would be taken for this one. https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
     """
     if (time := record.get("eventTime")) is None:
         return None
     try:
-        sequencer = str(record["s3"]["object"].get("sequencer", "")).upper()
+        described = record["s3"]["object"]
+        sequencer = str(described.get("sequencer", "")).upper()
+        if described.get("versionId") == NO_VERSION:
+            raise MalformedEvent(
+                "the bucket keeps no versions: enable versioning, discard this event, and upload the file again"
+            )
         return as_text(datetime.fromisoformat(time)), sequencer.ljust(_SEQUENCER_DIGITS, "0")
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise MalformedEvent(f"a record does not name the time of its upload: {error!r}") from error
 
 

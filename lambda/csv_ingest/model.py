@@ -1,5 +1,6 @@
 """The vocabulary of the pipeline: its data and its exceptions. Imports nothing else of the package."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,10 @@ class Owner(NamedTuple):
     """`DATABASE/TABLE` in PostgreSQL; empty for the DynamoDB table of the feed. In a feed that merges, it says so."""
 
 
+class Integer(Decimal):
+    """What a column holds that is declared as an integer: a destination can have less room for it than for decimals."""
+
+
 Value = str | Decimal | bool
 """What a cell of a declared column holds: text (also for dates and timestamps, in ISO 8601), a number, or a truth."""
 
@@ -39,6 +44,11 @@ class ByteStream(Protocol):
     """Bytes to read: an open file, or the body of an S3 object."""
 
     def read(self, size: int, /) -> bytes: ...
+
+
+NO_VERSION = "null"
+"""The version id of an object from before its bucket kept versions, and of one that came while it did not.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html"""
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,13 @@ class ObjectVersion:
     """Bare. (S3 puts it in double quotes in some places.)"""
     size: int
     """Bytes."""
+
+    @property
+    def own_name(self) -> str:
+        """What no other version of any object is called: the version id; with that of many, a digest of the key."""
+        if self.version_id != NO_VERSION:
+            return self.version_id
+        return f"{NO_VERSION}-{hashlib.sha256(self.key.encode()).hexdigest()[:32]}"
 
 
 class Upload(NamedTuple):

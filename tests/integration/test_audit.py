@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from csv_ingest.configuration import IngestConfig
 from csv_ingest.events import Event, object_version
 from csv_ingest.model import TableAltered
 from ops.audit import audit
@@ -15,6 +16,7 @@ from ops.findings import Discrepancy
 from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.rows import Item, PostgresqlRows
 from tests.integration.world import BOTH_DESTINATIONS, Invocations, World
 
 FILE = "id,name\n" + "".join(f"{n},é\n" for n in range(1, 81)) + ",no id\n1,é\n2,again\n"
@@ -268,3 +270,32 @@ def test_a_repair_can_be_killed_and_overtaken_anywhere(
         repair(pipeline, audit(pipeline).findings)
         assert world.tables() == before, f"{fault} {number}"
         assert audit(pipeline).findings == []
+
+
+@pytest.mark.parametrize("world", ["merge"], indirect=True)
+@pytest.mark.parametrize("item", [{}, {"uploaded": {"N": "9"}}, {"uploaded": {"N": "9"}, "line": {"N": "1"}}])
+def test_an_item_in_the_place_of_a_row_is_replaced(world: World, pipeline: Pipeline, item: Item) -> None:
+    """Also where the file cannot be completed before, in a feed that merges."""
+    event = world.upload("a.csv", "id,name\n1,a\n2,b\n")
+    for was_complete in (False, True):
+        world.default_rows.put({"pk": {"S": "2"}, **item})
+        if not was_complete:
+            with pytest.raises(TableAltered, match="run `python -m ops audit --repair`"):
+                world.deliver(event)
+        assert repair(pipeline, audit(pipeline).findings).rows == 1
+        world.deliver(event)
+        assert world.rows() == {"1": '{"id":"1","name":"a"}', "2": '{"id":"2","name":"b"}'}
+        assert audit(pipeline).findings == []
+
+
+@pytest.mark.parametrize("world", ["postgresql"], indirect=True)
+def test_a_file_is_compared_as_it_was_read(world: World, pipeline: Pipeline) -> None:
+    """Its integer of more than 64 bits was rejected, and stays so when the column is a decimal."""
+    world.declare({"n": "integer"})
+    world.deliver(world.upload("a.csv", f"id,n\n1,5\n2,{2**63}\n"))
+    assert [line for line, _ in world.rejects("a.csv")] == [3]
+    assert isinstance(world.default_rows, PostgresqlRows)
+    world.default_rows.server.run(f'ALTER TABLE "{world.rows_table}" ALTER COLUMN n TYPE numeric')
+    world.declare({"n": "decimal"})
+    pipeline.feeds[0].__dict__["config"] = IngestConfig.from_environment()
+    assert audit(pipeline).findings == []

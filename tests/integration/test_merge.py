@@ -5,6 +5,7 @@ import os
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -15,15 +16,25 @@ from csv_ingest import clients
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.events import Event, upload_event
 from csv_ingest.ledger import FileRecord
-from csv_ingest.model import ItemsNotRead, MalformedEvent, RowCounts, RowsNotWritten, TableAltered, Tuning
+from csv_ingest.model import (
+    ItemsNotRead,
+    MalformedEvent,
+    OwnerNeeded,
+    RowCounts,
+    RowsNotWritten,
+    TableAltered,
+    Tuning,
+)
 from ops.audit import audit
+from ops.erasing import forget, forgetting_of
 from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.commands import invoke, reported, run
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.parts import deliver_all
+from tests.integration.rows import PostgresqlRows
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import MERGING, Invocations, World, version_of
+from tests.integration.world import FIRST_UPLOAD, MERGING, Invocations, World, version_of
 
 pytestmark = [MERGING, pytest.mark.filterwarnings("ignore:No application metrics to publish")]
 """Killed or overtaken at each call, a delivery of a first file is tested in test_crashes.py, with four faults each."""
@@ -154,6 +165,48 @@ def test_a_swept_upload_has_the_time_of_its_object(world: World, invocations: In
     assert stored(world) == MERGED
 
 
+class TestBeforeVersions:
+    """Objects from before the bucket kept versions have one version id, `null`; `backfill` delivers them."""
+
+    def test_the_newest_of_equal_files_counts(self, world: World, pipeline: Pipeline) -> None:
+        contents = {"a.csv": OLD, "b.csv": NEW, "c.csv": OLD}
+        for hours, (key, content) in enumerate(contents.items()):
+            world.deliver(world.upload_before_versions(key, content, time=FIRST_UPLOAD + timedelta(hours=hours)))
+        assert stored(world) == {"1": ("a", 2), "2": ("b", 3), "3": ("c", 4), "4": ("D", 4)}
+        assert audit(pipeline).findings == []
+
+    @pytest.mark.parametrize("rows", ["1,A\n2,A\n", "3,B\n1,B\n"])
+    def test_files_of_one_second_are_told_apart(self, world: World, pipeline: Pipeline, rows: str) -> None:
+        """Whether an id is on the same line or on another one."""
+        events = [world.upload_before_versions(key, f"id,name\n{rows}") for key in ("a.csv", "b.csv")]
+        events.append(world.upload_before_versions("c.csv", "id,name\n1,C\n5,C\n"))
+        for order in (events, events[::-1]):
+            world.empty()
+            for event in order:
+                world.deliver(event)
+            assert {counted.rejected for event in events if (counted := counts_of(world, event))} == {0}
+            assert audit(pipeline).findings == []
+
+    def test_a_forget_leaves_rows_of_that_second(self, world: World, pipeline: Pipeline) -> None:
+        for key, content in (("a.csv", "id,name\n1,A\n2,A\n"), ("b.csv", "id,name\n3,B\n4,B\n")):
+            world.deliver(world.upload_before_versions(key, content))
+        if not world.in_dynamodb:
+            with pytest.raises(OwnerNeeded) as needed:
+                forget(forgetting_of(pipeline, "a.csv"))
+            assert isinstance(world.default_rows, PostgresqlRows)
+            world.default_rows.server.run(str(needed.value))
+        forget(forgetting_of(pipeline, "a.csv"))
+        assert stored(world).keys() == {"3", "4"}
+        assert audit(pipeline).findings == []
+
+    def test_uploads_without_a_version_are_errors(self, world: World) -> None:
+        """While the bucket keeps none, the next upload of a key takes the place of this one."""
+        event = timed(world.upload_before_versions("a.csv", OLD), "2026-05-05T05:05:05.123Z")
+        with pytest.raises(MalformedEvent, match="keeps no versions"):
+            world.deliver(event)
+        assert stored(world) == {}
+
+
 def test_every_delivery_takes_the_time_of_the_first(world: World) -> None:
     """A redelivery without a time is not an older upload than its rows."""
     event = world.upload("a.csv", OLD)
@@ -165,9 +218,10 @@ def test_every_delivery_takes_the_time_of_the_first(world: World) -> None:
     assert world.tables() == before
 
 
-def test_a_time_that_is_none_is_an_error(world: World) -> None:
+@pytest.mark.parametrize("time", ["yesterday", "0001-01-01T00:00:00+23:00"])
+def test_a_time_that_is_none_is_an_error(world: World, time: str) -> None:
     with pytest.raises(MalformedEvent, match="time of its upload"):
-        world.deliver(timed(world.upload("a.csv", OLD), "yesterday"))
+        world.deliver(timed(world.upload("a.csv", OLD), time))
     assert stored(world) == {}
 
 
@@ -381,7 +435,7 @@ class TestAudit:
         findings = audit(pipeline).findings
         world.deliver(world.upload("c.csv", "id,name\n2,newest\n"))
         before = world.tables()
-        repair(pipeline, findings)
+        assert repair(pipeline, findings).rows == 0
         assert world.tables() == before
 
     @pytest.mark.usefixtures("events")

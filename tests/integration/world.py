@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import boto3
 import pytest
@@ -21,7 +21,7 @@ from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.destinations.dynamodb import INDEX, KEY
 from csv_ingest.events import Event, object_version, upload_event
 from csv_ingest.handler import handler
-from csv_ingest.model import Column, ObjectVersion, Tuning
+from csv_ingest.model import NO_VERSION, Column, ObjectVersion, Tuning
 from local.postgresql import LocalPostgresql
 from ops.pipeline import Pipeline
 from tests.integration.faults import Statements, refuse_repeated_keys
@@ -146,7 +146,7 @@ class World:
     feeds: list[Feed] = field(default_factory=list)
     """Those besides the default one."""
     times: dict[str, datetime] = field(default_factory=dict)
-    """When each version was uploaded: no two are in the same second."""
+    """When each version was uploaded, by its own name: no two are in the same second."""
 
     def upload(self, key: str, content: bytes | str) -> Event:
         """Upload a file, a second after the last one; returns the event that S3 would send."""
@@ -160,6 +160,18 @@ class World:
         record["eventTime"] = f"{time:%Y-%m-%dT%H:%M:%S}.000Z"
         record["s3"]["object"]["sequencer"] = f"{len(self.times):018X}"
         return event
+
+    def upload_before_versions(self, key: str, content: str, *, time: datetime = FIRST_UPLOAD) -> Event:
+        """Upload a file as before the bucket kept versions; returns the event that `backfill` would send."""
+        self.keep_versions("Suspended")
+        answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=content.encode())
+        self.keep_versions("Enabled")
+        version = ObjectVersion(self.bucket, key, NO_VERSION, answer["ETag"].strip('"'), len(content.encode()))
+        self.times[version.own_name] = time
+        return upload_event(version)
+
+    def keep_versions(self, status: Literal["Enabled", "Suspended"]) -> None:
+        self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": status})
 
     def tuned(self, **changes: int) -> "World":
         """The same world, whose files are divided otherwise."""
@@ -375,7 +387,7 @@ def fresh_world(
         )
         _have_s3_tell(world.times, world.s3)
         world.s3.create_bucket(Bucket=world.bucket)
-        world.s3.put_bucket_versioning(Bucket=world.bucket, VersioningConfiguration={"Status": "Enabled"})
+        world.keep_versions("Enabled")
         _create_table(world.dynamodb, world.files_table, ledger.KEY)
         refuse_repeated_keys(world.dynamodb)
         yield world
@@ -390,10 +402,11 @@ def _have_s3_tell(times: Mapping[str, datetime], s3: "S3Client") -> None:
     events: Any = s3.meta.events
 
     def remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        context["version_id"] = params.get("VersionId")
+        version = ObjectVersion(params["Bucket"], params["Key"], params.get("VersionId", ""), "", 0)
+        context["own_name"] = version.own_name
 
     def tell(parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        if time := times.get(context["version_id"]):
+        if time := times.get(context["own_name"]):
             parsed["LastModified"] = time
 
     events.register("provide-client-params.s3.HeadObject", remember)

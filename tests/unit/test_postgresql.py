@@ -13,7 +13,7 @@ from csv_ingest.configuration import Database
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations import postgresql
 from csv_ingest.destinations.postgresql import MAX_KEY, PostgresqlDestination
-from csv_ingest.model import Column, Origin, Row
+from csv_ingest.model import Column, Integer, Origin, Row
 from csv_ingest.postgresql_connection import AUTHORITIES, PostgresqlConnection, iam_token
 from local.processes import PROJECT
 
@@ -63,7 +63,7 @@ def test_the_authorities_are_in_the_package() -> None:
 def test_an_integer_of_more_than_64_bits_is_refused(
     destination: PostgresqlDestination, quantity: str, refused: bool
 ) -> None:
-    row = Row(2, "1", "{}", {"quantity": Decimal(quantity), "price": Decimal("1e125")})
+    row = Row(2, "1", "{}", {"quantity": Integer(quantity), "price": Decimal("1e125")})
     reason = destination.refusal(Origin("e" * 32), row)
     assert bool(reason) == refused
     assert quantity not in str(reason)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, Subnormal
 
-from csv_ingest.model import Value
+from csv_ingest.model import Integer, Value
 
 Convert = Callable[[str], Value]
 """Gets a cell that is not empty, and of other types than text has no spaces around it. Raises ValueError."""
@@ -45,7 +45,7 @@ def _text(cell: str) -> str:
 def _integer(cell: str) -> Decimal:
     if not _INTEGER.fullmatch(cell):
         raise ValueError
-    return _number(cell)
+    return Integer(_number(cell))
 
 
 def _decimal(cell: str) -> Decimal:

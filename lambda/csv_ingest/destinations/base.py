@@ -57,8 +57,8 @@ class Destination(Protocol):
     def scan(self) -> Iterator[StoredRow | ForeignItem]:
         """Yield everything that is stored, in any order."""
 
-    def overwrite(self, origin: Origin, row: Row) -> None:
-        """Store a row, whatever is stored under its key, but for a row of a newer upload: a repair."""
+    def overwrite(self, origin: Origin, row: Row) -> bool:
+        """Store a row, whatever is stored under its key; returns False if that is a row of a newer upload: a repair."""
 
     def delete(self, origin: Origin, ids: Sequence[str]) -> int:
         """Delete the rows of an upload under at most `max_insert` ids; on return none is; returns how many there were.

@@ -120,14 +120,14 @@ class DynamoDbDestination:
         """Yield every item of the table. It costs one read unit for each 4 KB."""
         return map(self._found, self._table.scan())
 
-    def overwrite(self, origin: Origin, row: Row) -> None:
-        """Store a row, whatever is stored under its key, but for a row of a newer upload."""
+    def overwrite(self, origin: Origin, row: Row) -> bool:
+        """Store a row, whatever is stored under its key; returns False if that is a row of a newer upload."""
         item = _item(origin, row)
-        if self._merges:
-            not_newer = f"attribute_not_exists({UPLOADED}) OR {UPLOADED} <= :{UPLOADED}"
-            self._table.put(item, condition=not_newer, values={UPLOADED: item[UPLOADED]})
-        else:
-            self._table.put(item)
+        if not self._merges:
+            return self._table.put(item)
+        # Holds as well where there is no such text: of what is no text, a comparison with a text never holds.
+        not_newer = f"NOT ({UPLOADED} > :{UPLOADED})"
+        return self._table.put(item, condition=not_newer, values={UPLOADED: item[UPLOADED]})
 
     def delete(self, origin: Origin, ids: Sequence[str]) -> int:
         """Delete the items of an upload under at most 25 ids, and see that they are gone; returns how many there were.

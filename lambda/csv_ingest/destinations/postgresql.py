@@ -12,6 +12,7 @@ from typing import Any
 from csv_ingest.model import (
     Column,
     ForeignItem,
+    Integer,
     Origin,
     OwnerNeeded,
     Row,
@@ -98,7 +99,6 @@ class PostgresqlDestination:
         self.reserved: Collection[str] = (*RESERVED, UPLOADED) if merges else RESERVED
         self._found: Mapping[str, str] = {}
         self._asking = Lock()
-        self._integers = {column.stored_as for column in columns if column.type == "integer"}
 
     def refusal(self, origin: Origin, row: Row) -> str | None:
         """Why PostgreSQL can never store a row: the size of its key, or an integer of more than 64 bits."""
@@ -106,9 +106,8 @@ class PostgresqlDestination:
             size = len((row.id if self._merges else RowKey.text(origin.etag, row.id)).encode())
             if size > MAX_KEY:
                 return f"the id is too long: the key has {size:,} bytes, {MAX_KEY:,} are allowed"
-        for name in self._integers:
-            value = row.values.get(name)
-            if isinstance(value, Decimal) and not _MIN_INTEGER <= value <= _MAX_INTEGER:
+        for name, value in row.values.items():  # as the file was read: its columns may be declared otherwise today
+            if isinstance(value, Integer) and not _MIN_INTEGER <= value <= _MAX_INTEGER:
                 return f"column {name}: an integer of more than 64 bits: declare a decimal"
         return None
 
@@ -176,9 +175,9 @@ class PostgresqlDestination:
             etag, id_, *_ = rows[-1]
             last = {name: value for name, value in (("etag", etag), ("id", id_)) if name in self._key}
 
-    def overwrite(self, origin: Origin, row: Row) -> None:
-        """Store a row, whatever is stored under its key, but for a row of a newer upload."""
-        self._upsert(origin, row, f"WHERE {_is_older('<=')}" if self._merges else "")
+    def overwrite(self, origin: Origin, row: Row) -> bool:
+        """Store a row, whatever is stored under its key; returns False if that is a row of a newer upload."""
+        return self._upsert(origin, row, f"WHERE {_is_older('<=')}" if self._merges else "")
 
     def delete(self, origin: Origin, ids: Sequence[str]) -> int:
         """Return 0 if no row of an upload is stored under the ids; the function's role, which asks, can delete none."""
@@ -258,10 +257,10 @@ class PostgresqlDestination:
             sets += [f"{quoted_name(name)} = DEFAULT" for name in others]
         return f"ON CONFLICT ({', '.join(self._key)}) DO UPDATE SET {', '.join(sets)}"
 
-    def _upsert(self, origin: Origin, row: Row, condition: str) -> None:
+    def _upsert(self, origin: Origin, row: Row, condition: str) -> bool:
         names = tuple(row.values)
-        sql = f"{self._insert(names, self._given(names))} {self._update_on_conflict(names)} {condition}"
-        self._connection.write(sql, **self._of(origin), rows=_to_json([row]))
+        sql = f"{self._insert(names, self._given(names))} {self._update_on_conflict(names)} {condition} RETURNING line"
+        return bool(self._connection.write(sql, **self._of(origin), rows=_to_json([row])))
 
 
 def _is_older(operator: str) -> str:

@@ -233,7 +233,8 @@ class Entries:
     @property
     def upload(self) -> str:
         """What the entries of the upload begin with."""
-        return name_of_version(self.version) if self.is_later else self.version.etag
+        version = self.version
+        return f"{version.etag}{VERSION_MARK}{version.version_id}" if self.is_later else version.etag
 
     @property
     def content(self) -> str:
@@ -241,13 +242,9 @@ class Entries:
         return name_of_content(self.version, merges=self.merges)
 
 
-def name_of_version(version: ObjectVersion) -> str:
-    return f"{version.etag}{VERSION_MARK}{version.version_id}"
-
-
 def name_of_content(version: ObjectVersion, *, merges: bool) -> str:
     """For what a content is recorded: for an ETag or, where each version is an upload of its own, for the version."""
-    return name_of_version(version) if merges else version.etag
+    return f"{version.etag}{VERSION_MARK}{version.own_name}" if merges else version.etag
 
 
 def key_of(entries: Entries, suffix: str = "") -> Item:
