@@ -5,11 +5,12 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from botocore.exceptions import ClientError
+
 from csv_ingest import csvfile, source
 from csv_ingest.destinations.duplicates import is_duplicate
 from csv_ingest.ledger import COMPLETE, REJECTED, FileRecord
 from csv_ingest.model import (
-    FileFormat,
     ForeignItem,
     ObjectVersion,
     Origin,
@@ -23,7 +24,7 @@ from csv_ingest.model import (
 from ops.expectations import Expectations, Expected
 from ops.feed import Feed
 from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
-from ops.pipeline import NoFeed, Pipeline
+from ops.pipeline import NOT_THERE, NoFeed, Pipeline
 from ops.status import name_of
 
 
@@ -126,7 +127,16 @@ class _Audit:
 
     def read_upload(self, upload: Upload, record: FileRecord) -> None:
         """Read an upload, and note what must be in the destination."""
-        version, name = upload.version, name_of(upload, record, merges=self.feed.config.merges)
+        name = name_of(upload, record, merges=self.feed.config.merges)
+        try:
+            self._read_upload(upload, record, name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in NOT_THERE:
+                raise
+            self.seen.discard(name)  # it was deleted, or has expired, since it was listed: nothing was expected of it
+
+    def _read_upload(self, upload: Upload, record: FileRecord, name: tuple[str, str]) -> None:
+        version = upload.version
         if record.status == REJECTED:
             self.seen.add(name)
         elif not self._has_other_content(upload, record) and name not in self.seen:
@@ -138,9 +148,7 @@ class _Audit:
             origin = Origin(version.etag, record.uploaded)
             self.versions[version.key, origin.upload] = version
             self.progress(version.key)
-            format_ = self.pipeline.format_of(version, record)
-            self.expected.add_upload(version.key, origin, format_)
-            self._read_file(version, origin, record, format_)
+            self._read_file(version, origin, record)
 
     def compare(self) -> Audited:
         """Compare the destination with what was noted."""
@@ -224,15 +232,16 @@ class _Audit:
             return "none, since it cannot be unpacked"
         return content.hexdigest()
 
-    def _read_file(self, version: ObjectVersion, origin: Origin, record: FileRecord, format_: FileFormat) -> None:
+    def _read_file(self, version: ObjectVersion, origin: Origin, record: FileRecord) -> None:
         """Expect each row of a file in the destination, or among the rejected rows of the ledger."""
         is_complete = record.status == COMPLETE and record.is_settled
         # The check begins when all rows are stored.
         required = is_complete or (record.parts_checked is not None and not record.erasing)
         seen = _Rejects()
-        read = 0
+        read, format_ = 0, self.pipeline.format_of(version, record)
         try:
             with source.open_object(version, self.pipeline.s3) as stream:
+                self.expected.add_upload(version.key, origin, format_)
                 recorded = self.pipeline.files.rejected_rows(record)
                 for row, reject in _by_line(csvfile.read_rows(stream, format_), recorded):
                     expected = self.expected.expect(self.feed.destination, version.key, origin, row, required=required)

@@ -54,11 +54,15 @@ def print_json_list(values: Iterable[Any]) -> None:
     click.echo("\n]" if separator == "," else "[]")
 
 
-def command(*words: str) -> str:
-    """A command for the reader to run next, on the same stack; `bash` reads each word as it was."""
+def command(*words: str, key: str = "") -> str:
+    """A command for the reader to run next, on the same stack; `bash` reads each word as it was.
+
+    `key` is its argument, if it has one.
+    """
     stack = click.get_current_context().find_root().params["stack"]
     options = [] if stack == DEFAULT_STACK else ["--stack", stack]
-    return " ".join(["python -m ops", *map(_as_word, [*options, *words])])
+    argument = [] if not key else ["--", key] if key.startswith("-") else [key]
+    return " ".join(["python -m ops", *map(_as_word, [*options, *words, *argument])])
 
 
 def _as_word(text: str) -> str:

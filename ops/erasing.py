@@ -6,7 +6,7 @@ run again: what it has begun is marked in the ledger, which the sweep's alarm an
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,9 +17,9 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import csvfile, source
 from csv_ingest.ledger import COMPLETE, PROCESSING, REJECTED, FileRecord, name_of_content
-from csv_ingest.model import FileFormat, ObjectVersion, Origin, Row
+from csv_ingest.model import FileFormat, ObjectVersion, Origin, OtherTable, OwnerNeeded, Row, Upload
 from ops.feed import Feed
-from ops.pipeline import NOT_THERE, Pipeline
+from ops.pipeline import NOT_THERE, NoFeed, Pipeline
 from ops.schema import STATEMENT_TIMEOUT
 
 if TYPE_CHECKING:
@@ -155,7 +155,12 @@ def versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:
         feed = pipeline.owner_of(key, record)
         if pipeline.files.erasing(upload.version.etag, feed.name) == RELOAD:
             found.setdefault(upload.version.etag, upload.version)
-    latest = pipeline.latest(key)
+    try:
+        latest = pipeline.latest(key)
+    except ClientError as error:
+        if found and error.response["Error"]["Code"] in NOT_THERE:  # somebody deleted the object since
+            return list(found.values())
+        raise
     found.pop(latest.etag, None)
     return [*found.values(), latest]
 
@@ -251,7 +256,9 @@ class Forgetting:
     key: str
     erasures: list[Erasure]
     objects: "list[ObjectIdentifierTypeDef]"
-    """Its versions and its delete markers."""
+    """Its versions and its delete markers, but for those that have to stay."""
+    elsewhere: list[str]
+    """Why others have to stay: their rows are where today's feeds store none."""
 
     @property
     def others(self) -> list[str]:
@@ -260,55 +267,75 @@ class Forgetting:
 
 
 def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
-    """What there is to forget of an object key, for a person to look at first; may be nothing.
+    """What there is to forget of an object key, for a person to look at first; may be nothing."""
+    versions, markers = _objects(pipeline, key)
+    recorded = list(pipeline.files.records(versions))
+    for record in pipeline.files.records_of_key(key):
+        version = ObjectVersion(pipeline.upload_bucket, key, record.version_id or "", record.etag, 0)
+        recorded.append((Upload(version, datetime.now(UTC)), record))
+    erasures: dict[tuple[str, str], Erasure] = {}
+    elsewhere: dict[str, str] = {}
+    for (version, _), record in recorded:
+        try:
+            feed = pipeline.owner_of(key, record)
+            record.require_owner(feed.config.owner)
+        except (NoFeed, OtherTable) as reason:
+            elsewhere[_entry(version, record)] = str(reason)
+        else:
+            erasure = Erasure(pipeline, feed, version, FORGET)
+            erasures.setdefault((feed.name, erasure.content), erasure)
+    stay = {version for (version, _), record in recorded if _entry(version, record) in elsewhere}
+    possible = [erasure for erasure in erasures.values() if erasure.version not in stay]
+    for erasure in possible:
+        erasure.look()
+    objects: list[ObjectIdentifierTypeDef] = [
+        {"Key": key, "VersionId": version.version_id} for version, _ in versions if version not in stay
+    ]
+    if not elsewhere:  # without its delete marker, a version that stays would be the current one
+        objects += [{"Key": key, "VersionId": version_id} for version_id in markers]
+    return Forgetting(pipeline, key, possible, objects, list(dict.fromkeys(elsewhere.values())))
 
-    Raises OtherTable if rows of it are where the feed stores none any more.
-    """
-    objects: list[ObjectIdentifierTypeDef] = []
-    versions: dict[tuple[str, str], ObjectVersion] = {}
+
+def _entry(version: ObjectVersion, record: FileRecord) -> str:
+    """Under which entry a version is recorded, or could be."""
+    return record.upload if record.attributes else version.etag
+
+
+def _objects(pipeline: Pipeline, key: str) -> tuple[list[Upload], list[str]]:
+    """The versions of an object, and the version ids of its delete markers."""
+    versions: list[Upload] = []
+    markers: list[str] = []
     bucket = pipeline.upload_bucket
     for page in pipeline.s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
-        of_key = [each for each in page.get("Versions", []) if each["Key"] == key]
-        markers = [each for each in page.get("DeleteMarkers", []) if each["Key"] == key]
-        objects += [{"Key": key, "VersionId": each["VersionId"]} for each in [*of_key, *markers]]
-        for each in of_key:
-            version = ObjectVersion(bucket, key, each["VersionId"], each["ETag"].strip('"'), each["Size"])
-            versions[version.etag, version.version_id] = version
-    records = pipeline.files.records_of_key(key)
-    for record in records:
-        version = ObjectVersion(bucket, key, record.version_id or "", record.etag, 0)
-        versions.setdefault((version.etag, version.version_id), version)
-    erasures: dict[str, Erasure] = {}
-    for version in versions.values():
-        of_etag = [record for record in records if record.etag == version.etag]
-        erasure = Erasure(pipeline, _owner(pipeline, key, of_etag), version, FORGET)
-        for record in of_etag:
-            record.require_owner(erasure.feed.config.owner)
-        erasures.setdefault(erasure.content, erasure)
-    for erasure in erasures.values():
-        erasure.look()
-    return Forgetting(pipeline, key, list(erasures.values()), objects)
-
-
-def _owner(pipeline: Pipeline, key: str, records: Sequence[FileRecord]) -> Feed:
-    planned = next((record for record in records if record.is_planned), FileRecord())
-    return pipeline.owner_of(key, planned)
+        markers += [each["VersionId"] for each in page.get("DeleteMarkers", []) if each["Key"] == key]
+        for each in page.get("Versions", []):
+            if each["Key"] == key:
+                version = ObjectVersion(bucket, key, each["VersionId"], each["ETag"].strip('"'), each["Size"])
+                versions.append(Upload(version, each["LastModified"]))
+    return versions, markers
 
 
 def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Forgotten:
-    """Delete every version of an object, its rows, its rejected rows and its records; on return nothing is left.
+    """Delete the versions of an object that can be, their rows, rejected rows and records; on return none is left.
 
-    Rows that another key's upload has as well stay. Raises OwnerNeeded.
+    Rows that another key's upload has as well stay. Raises OwnerNeeded, with all statements.
     """
     pipeline, key, files = forgetting.pipeline, forgetting.key, forgetting.pipeline.files
     done = Forgotten(versions=len(forgetting.objects))
     begun = [max(erasure.mark(key), erasure.begin()) for erasure in forgetting.erasures]
+    needed: list[str] = []
     for since, erasure in zip(begun, forgetting.erasures, strict=True):
         erasure.wait(since, progress)
         erasure.look()
         if set(erasure.keys) <= {key} and not any("rows_erased_at" in each.attributes for each in erasure.records):
-            done.rows += erasure.delete_rows(progress)
-            files.mark_rows_erased(key, erasure.upload)
+            try:
+                done.rows += erasure.delete_rows(progress)
+            except OwnerNeeded as statement:
+                needed.append(str(statement))
+            else:
+                files.mark_rows_erased(key, erasure.upload)
+    if needed:
+        raise OwnerNeeded("; ".join(needed))
     _delete_objects(forgetting, progress)
     for erasure in forgetting.erasures:
         if set(erasure.keys) <= {key}:

@@ -71,7 +71,7 @@ def find(
 
 def _ask(destination: Destination, keys: Iterable[RowKey], rows: dict[RowKey, FoundRow]) -> None:
     """Add what a destination has under some keys."""
-    left = iter(keys)
+    left = (key for key in keys if key.id)  # no row has an empty id, and DynamoDB refuses to look for one
     while asked := list(islice(left, destination.max_fetch)):
         for each in destination.find(asked):
             if isinstance(each, StoredRow):

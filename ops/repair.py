@@ -4,12 +4,14 @@ from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from botocore.exceptions import ClientError
+
 from csv_ingest import csvfile, source
 from csv_ingest.ledger import COMPLETE, FileRecord, name_of_content
 from csv_ingest.model import ObjectVersion, Origin, Row
 from ops.feed import Feed
 from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
-from ops.pipeline import Pipeline
+from ops.pipeline import NOT_THERE, Pipeline
 
 
 @dataclass
@@ -49,7 +51,13 @@ def repair(pipeline: Pipeline, findings: Iterable[Discrepancy], *, paused: Colle
             continue
         wanted = [finding.remedy for finding in found if finding.remedy is not None]
         lines = {remedy.line for remedy in wanted if isinstance(remedy, RestoreRow)}
-        done.rows += _restore_rows(pipeline, version, record, lines) if lines else 0
+        try:
+            done.rows += _restore_rows(pipeline, version, record, lines) if lines else 0
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in NOT_THERE:
+                raise
+            done.left += found  # the object was deleted since
+            continue
         for remedy in wanted:
             _mend(pipeline, version, record, remedy, done)
     return done

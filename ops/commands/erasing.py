@@ -78,18 +78,23 @@ def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
     with display.working("looking"):
         forgetting = _tell(key, lambda: forgetting_of(pipeline, key))
     if not forgetting.objects and not forgetting.erasures:
-        raise click.ClickException(f"{key}: there is nothing of it")
+        raise click.ClickException(f"{key}: {'; '.join(forgetting.elsewhere) or 'there is nothing of it'}")
     _say_what_is_forgotten(forgetting)
     _ask(yes=yes)
     with display.working(f"forgetting {key}") as show:
         done = _tell(key, lambda: forget(forgetting, progress=show))
-    display.say(f"Deleted: {_versions(done.versions)}, {done.rows:,} rows. Looked again: nothing of {key} is left.")
+    rows = f", {done.rows:,} rows" if done.rows else ""  # in PostgreSQL, the owner has deleted them
+    left = "nothing of them" if forgetting.elsewhere else f"nothing of {key}"
+    display.say(f"Deleted: {_versions(done.versions)}{rows}. Looked again: {left} is left.")
     if feeds := {erasure.feed.name for erasure in forgetting.erasures if erasure.feed.config.merges}:
         repairs = "; ".join(display.command("audit", "--repair", "--feed", name) for name in sorted(feeds))
         display.say(f"It may have replaced rows of older uploads. To bring them back: {repairs}", err=True)
     if failures.count(pipeline).visible:
         discard = display.command("redrive", "--discard", "--prefix", key)
         display.say(f"Messages in the failure queue can name it: {discard}", err=True)
+    for reason in forgetting.elsewhere:
+        display.say(f"Not deleted: {reason}", err=True)
+    sys.exit(1 if forgetting.elsewhere else 0)
 
 
 def _versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:
@@ -133,6 +138,7 @@ def _say_what_is_forgotten(forgetting: Forgetting) -> None:
         [
             f"{forgetting.key}: to be deleted: {_versions(len(forgetting.objects))}, rows, rejected rows, records.",
             *(f"{other} has the same bytes and the same rows: these rows stay." for other in forgetting.others),
+            *(f"not to be deleted: {reason}" for reason in forgetting.elsewhere),
         ]
     )
 

@@ -44,7 +44,7 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
     for number, reject in enumerate(rejects, 1):  # noqa: B007 - the last number is the sum
         display.say(f"line {reject.line:,}: {reject.reason}")
     if number:
-        display.say(f"For the rows themselves: {display.command('rejects', key, '--csv')}", err=True)
+        display.say(f"For the rows themselves: {display.command('rejects', '--csv', key=key)}", err=True)
     else:
         display.say(f"No row of {key} was rejected.")
 

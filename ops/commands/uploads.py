@@ -55,13 +55,14 @@ def _explanations(status: UploadStatus) -> Iterable[str]:
         yield f"the last delivery that failed: {status.record.last_error}"
     if command := status.record.erasing:
         yield f"{command} has begun, and deletes its rows"
-        yield f"next: {display.command(command, status.key)}"
+        yield f"next: {display.command(command, key=status.key)}"
     elif failure := status.failure:
         yield f"in the failure queue since {display.when(failure.sent_at)}: {failure.condition}"
         if failure.reason != status.record.reason or not failure.reason:
             yield failure.reason or NO_REASON
         yield f"next: {display.command('redrive', '--prefix', status.key)}"
     elif status.remark and not status.is_settled:
-        yield f"next: {display.command(*(status.next_command or ('status', status.key)))}"
+        next_command = display.command(*status.next_command) if status.next_command else ""
+        yield f"next: {next_command or display.command('status', key=status.key)}"
     if status.record.status != REJECTED and status.record.counts and status.record.counts.rejected:
-        yield f"next: {display.command('rejects', status.key)}"
+        yield f"next: {display.command('rejects', key=status.key)}"

@@ -299,3 +299,31 @@ def test_a_file_is_compared_as_it_was_read(world: World, pipeline: Pipeline) -> 
     world.declare({"n": "decimal"})
     pipeline.feeds[0].__dict__["config"] = IngestConfig.from_environment()
     assert audit(pipeline).findings == []
+
+
+@BOTH_DESTINATIONS
+def test_an_object_that_goes_meanwhile_is_not_compared(world: World, pipeline: Pipeline) -> None:
+    """It was listed, and is deleted before it is read, or while it is."""
+    world.deliver(world.upload("a.csv", "id,name\n1,a\n"))
+    gone = 0
+    for number in itertools.count(1):
+        world.deliver(event := world.upload("b.csv", f"id,name\n1,{number}\n"))
+        version = object_version(event["Records"][0])
+        delete = partial(world.s3.delete_object, Bucket=world.bucket, Key="b.csv", VersionId=version.version_id)
+        with between_calls(number, delete, pipeline.s3):
+            result = audit(pipeline)
+        assert result.findings == []
+        assert result.rows + result.not_compared == 1 + number
+        if result.not_compared == gone:
+            break
+        gone = result.not_compared
+    assert number > 3
+
+
+def test_a_repair_tells_which_object_went_meanwhile(world: World, pipeline: Pipeline) -> None:
+    world.deliver(event := world.upload("a.csv", FILE))
+    delete_row(world, event)
+    findings = audit(pipeline).findings
+    version = object_version(event["Records"][0])
+    world.s3.delete_object(Bucket=world.bucket, Key="a.csv", VersionId=version.version_id)
+    assert repair(pipeline, findings).left == findings

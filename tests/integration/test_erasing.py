@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
@@ -20,7 +21,7 @@ from botocore.exceptions import ClientError
 from csv_ingest import clients
 from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.events import Event, upload_event
-from csv_ingest.model import BeingErased, OtherTable, OutOfTime, OwnerNeeded, Tuning
+from csv_ingest.model import BeingErased, OutOfTime, OwnerNeeded, Tuning
 from local.postgresql import LocalPostgresql
 from ops.audit import audit
 from ops.erasing import NotErasable, erasure_for_reload, forget, forgetting_of, reload, versions_to_reload
@@ -28,6 +29,7 @@ from ops.pipeline import Pipeline, wait_until
 from ops.repair import repair
 from tests.integration.commands import invoke, run
 from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.rows import PostgresqlRows
 from tests.integration.sweeping import run_sweep
 from tests.integration.world import BOTH_DESTINATIONS, MERGING, Invocations, World, version_of
 
@@ -110,9 +112,14 @@ class Operator:
 
     def read_by(self, id_column: str) -> None:
         """Have the settings say by which column files are read."""
-        os.environ["ID_COLUMN"] = id_column
+        self.set(ID_COLUMN=id_column)
+
+    def set(self, **variables: str) -> None:
+        """Deploy other settings."""
+        os.environ.update(variables)
         for feed in self.pipeline.feeds:
             feed.__dict__["config"] = IngestConfig.from_environment()
+            feed.__dict__.pop("destination", None)
 
 
 @pytest.fixture(autouse=True)
@@ -152,6 +159,21 @@ def test_a_reload_is_resumed_though_the_object_is_new(world: World, operator: Op
     operator.uploads.at_once = operator.deliver
     assert run("reload", "a.csv", "--yes", code=1).count("COMPLETE") == 2
     assert audit(operator.pipeline).findings == []
+
+
+@pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
+@pytest.mark.usefixtures("commanded")
+def test_a_reload_is_resumed_though_the_object_is_deleted(world: World, operator: Operator) -> None:
+    operator.deliver(world.upload("a.csv", FILE))
+    before = world.tables()
+    operator.calls.die_before = 8
+    with pytest.raises(Killed):
+        operator.reload("a.csv")
+    operator.calls.die_before = None
+    world.s3.delete_object(Bucket=world.bucket, Key="a.csv")
+    operator.uploads.at_once = operator.deliver
+    assert "COMPLETE" in run("reload", "a.csv", "--yes", code=1)
+    assert world.tables() == before
 
 
 @BOTH_DESTINATIONS
@@ -482,17 +504,51 @@ def test_a_forget_begun_at_any_call_deletes_every_row(
     assert number > 5
 
 
+@pytest.mark.usefixtures("commanded")
 def test_rows_in_a_table_of_before_are_not_forgotten(world: World, operator: Operator) -> None:
     """A command that looks into the table of today would find none, and say that nothing is left."""
     operator.deliver(world.upload("a.csv", FILE))
     before = world.tables()
     another = Database("example.org", 5432, "orders", "csv_ingest", "", "")
-    os.environ["DATABASE"] = json.dumps(another._asdict())
-    operator.read_by("id")
-    with pytest.raises(OtherTable, match="set the destination and the write mode back"):
-        operator.forget("a.csv")
-    os.environ["DATABASE"] = "{}"
+    operator.set(DATABASE=json.dumps(another._asdict()))
+    assert "set the destination and the write mode back to forget it" in invoke("forget", "a.csv", code=1).stderr
+    operator.set(DATABASE="{}")
     assert world.tables() == before
+
+
+@pytest.mark.usefixtures("commanded")
+@pytest.mark.parametrize("first", ["append", "merge"])
+@pytest.mark.parametrize("again", [FILE, "id,name\n1,other\n"])
+@pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
+def test_uploads_of_both_write_modes_are_forgotten_in_turn(
+    world: World, operator: Operator, first: str, again: str
+) -> None:
+    """What is of the other mode stays, and is told."""
+    operator.deliver(world.upload("a.csv", FILE))
+    world.s3.delete_object(Bucket=world.bucket, Key="a.csv")
+    operator.set(WRITE_MODE="merge")
+    operator.deliver(world.upload("a.csv", again))
+    assert len(world.tables()[0]) > 12
+    for mode in (first, "merge" if first == "append" else "append"):
+        operator.set(WRITE_MODE=mode)
+        done = invoke("forget", "a.csv", "--yes", code=1 if mode == first else 0)
+        assert done.stdout.startswith("Deleted: 1 version," if mode == first else "Deleted: 2 versions,")
+        assert ("Not deleted: the file was begun when the rows" in done.stderr) == (mode == first)
+    assert world.tables() == ({}, {})
+    assert "Versions" not in world.s3.list_object_versions(Bucket=world.bucket)
+
+
+def test_uploads_of_two_feeds_are_forgotten_at_once(world: World) -> None:
+    """A prefix was given to another feed, and the same bytes were uploaded again."""
+    first = world.add_feed("first", "moved/", WRITE_MODE="merge")
+    world.deliver(world.upload("moved/a.csv", "id,name\n1,a\n"))
+    world.feeds[:] = [replace(first, prefix="else/")]
+    second = world.add_feed("second", "moved/", WRITE_MODE="merge")
+    world.deliver(world.upload("moved/a.csv", "id,name\n1,a\n"))
+    assert first.rows.items().keys() == second.rows.items().keys() == {"1"}
+    assert forget(forgetting_of(world.pipeline(), "moved/a.csv")).rows == 2
+    assert first.rows.items() == second.rows.items() == {}
+    assert world.tables()[1] == {}
 
 
 def test_a_file_that_nobody_would_deliver_stays(world: World, operator: Operator) -> None:
@@ -600,6 +656,20 @@ def test_a_forget_says_how_replaced_rows_come_back(world: World) -> None:
     told = invoke("forget", "a.csv", "--yes", code=0)
     assert "1 version, 12 rows. Looked again" in told.stdout
     assert "To bring them back: python -m ops audit --repair --feed default" in told.stderr
+
+
+@pytest.mark.usefixtures("commanded")
+@pytest.mark.parametrize(("world", "tuning"), [("postgresql merge", WHOLE)], indirect=True)
+def test_the_owner_is_asked_once_for_all_versions(world: World) -> None:
+    for content in (FILE, "id,name\n99,newer\n"):
+        world.deliver(world.upload("a.csv", content))
+    told = invoke("forget", "a.csv", "--yes", code=1).stderr
+    statements = told.partition("run `")[2].partition("`")[0].split("; ")
+    assert len(statements) == 2
+    assert isinstance(world.default_rows, PostgresqlRows)
+    for statement in statements:
+        world.default_rows.server.run(statement)
+    assert run("forget", "a.csv", "--yes", code=0).startswith("Deleted: 2 versions. Looked again: nothing of a.csv is")
 
 
 @MERGING

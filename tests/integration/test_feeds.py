@@ -126,6 +126,8 @@ class TestOtherDestination:
         postgresql.run(f"GRANT SELECT ON {other} TO csv_ingest")
         monkeypatch.setenv("ROWS_TABLE", other)
         [finding] = audit(world.pipeline()).findings
+        with pytest.raises(OtherTable, match="or upload it under another key"):
+            world.deliver(world.upload("a.csv", LONG))
         postgresql.run(f"DROP TABLE {other}")
         assert (finding.kind, finding.remedy) == ("unaccounted", None)
         assert finding.detail.endswith("_rows, and those of the feed go somewhere else now")

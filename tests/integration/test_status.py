@@ -1,5 +1,7 @@
 """`status` shows enough of each upload to know what to do next."""
 
+import shlex
+
 import pytest
 
 from csv_ingest import clients
@@ -83,6 +85,15 @@ def test_what_is_no_upload_is_named_with_the_reason() -> None:
     assert "b.csv: there is no such upload" in invoke("status", "b.csv", code=1).stderr
     assert "b.txt: such keys are not ingested" in invoke("status", "b.txt", code=1).stderr
     assert r"'\udcff'" in invoke("status", "\udcff.csv", code=1).stderr
+
+
+def test_commands_to_run_next_take_any_key(world: World) -> None:
+    world.deliver(world.upload("-a b.csv", "id\n1\n''\n1\n,\n"))
+    [command] = [line for line in run("status", code=1).splitlines() if "next: " in line]
+    [*words] = shlex.split(command.partition("python -m ops ")[2])
+    assert run(*words, code=0).startswith("line ")
+    advice = invoke(*words, code=0).stderr.partition("python -m ops ")[2]
+    assert invoke(*shlex.split(advice), code=0).stdout.startswith("id\n")
 
 
 def test_a_key_cannot_steer_the_terminal(world: World) -> None:

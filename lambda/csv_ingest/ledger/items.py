@@ -154,7 +154,7 @@ class FileRecord:
     def require_owner(self, owner: Owner) -> None:
         """Raise OtherTable if the file was read to its end by another feed, or for another table."""
         if self.is_planned:
-            require_owner(self.owner, owner)
+            require_owner(self.owner, owner, is_complete=self.status == COMPLETE)
 
     def is_stuck(self, now: datetime) -> bool:
         """Whether so many deliveries made no progress that another one would not either, and none of them still runs.
@@ -190,8 +190,8 @@ class FileRecord:
         return ObjectVersion(bucket, about["object_key"], about["version_id"], self.etag, about["size"])
 
 
-def require_owner(recorded: Owner, owner: Owner) -> None:
-    """Raise OtherTable if what has an owner is not this owner's."""
+def require_owner(recorded: Owner, owner: Owner, *, is_complete: bool = False) -> None:
+    """Raise OtherTable, with what to do, if what has an owner is not this owner's."""
     if recorded.feed != owner.feed:
         raise OtherTable(
             f"the file belongs to the feed {recorded.feed}, and this is the feed {owner.feed}: give the prefix back to "
@@ -199,9 +199,10 @@ def require_owner(recorded: Owner, owner: Owner) -> None:
         )
     if recorded.place != owner.place:
         before, today = (each.place or "DynamoDB" for each in (recorded, owner))
+        until = "to forget it, or upload it under another key" if is_complete else "until the file is complete"
         raise OtherTable(
             f"the file was begun when the rows of the feed went to {before}, and they go to {today} now: set the "
-            "destination and the write mode back until the file is complete"
+            f"destination and the write mode back {until}"
         )
 
 
