@@ -673,6 +673,22 @@ def test_the_owner_is_asked_once_for_all_versions(world: World) -> None:
 
 
 @MERGING
+@pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
+def test_files_from_before_versions_are_forgotten_alone(world: World, operator: Operator) -> None:
+    """Though they are of one second, and their version ids are the same."""
+    for key, content in (("a.csv", "id,name\n1,A\n2,A\n"), ("b.csv", "id,name\n3,B\n4,B\n")):
+        operator.deliver(world.upload_before_versions(key, content))
+    if not world.in_dynamodb:
+        with pytest.raises(OwnerNeeded) as needed:
+            forget(forgetting_of(operator.pipeline, "a.csv"))
+        assert isinstance(world.default_rows, PostgresqlRows)
+        world.default_rows.server.run(str(needed.value))
+    forget(forgetting_of(operator.pipeline, "a.csv"))
+    assert world.rows().keys() == {"3", "4"}
+    assert audit(operator.pipeline).findings == []
+
+
+@MERGING
 def test_newer_rows_of_others_survive_a_forget(world: World, operator: Operator) -> None:
     for key, content in (("a.csv", "id,name\n1,a\n2,a\n"), ("b.csv", "id,name\n1,b\n")):
         operator.deliver(world.upload(key, content))

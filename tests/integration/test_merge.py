@@ -19,20 +19,17 @@ from csv_ingest.ledger import FileRecord
 from csv_ingest.model import (
     ItemsNotRead,
     MalformedEvent,
-    OwnerNeeded,
     RowCounts,
     RowsNotWritten,
     TableAltered,
     Tuning,
 )
 from ops.audit import audit
-from ops.erasing import forget, forgetting_of
 from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.commands import invoke, reported, run
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.parts import deliver_all
-from tests.integration.rows import PostgresqlRows
 from tests.integration.sweeping import run_sweep
 from tests.integration.world import FIRST_UPLOAD, MERGING, Invocations, World, version_of
 
@@ -186,18 +183,6 @@ class TestBeforeVersions:
                 world.deliver(event)
             assert {counted.rejected for event in events if (counted := counts_of(world, event))} == {0}
             assert audit(pipeline).findings == []
-
-    def test_a_forget_leaves_rows_of_that_second(self, world: World, pipeline: Pipeline) -> None:
-        for key, content in (("a.csv", "id,name\n1,A\n2,A\n"), ("b.csv", "id,name\n3,B\n4,B\n")):
-            world.deliver(world.upload_before_versions(key, content))
-        if not world.in_dynamodb:
-            with pytest.raises(OwnerNeeded) as needed:
-                forget(forgetting_of(pipeline, "a.csv"))
-            assert isinstance(world.default_rows, PostgresqlRows)
-            world.default_rows.server.run(str(needed.value))
-        forget(forgetting_of(pipeline, "a.csv"))
-        assert stored(world).keys() == {"3", "4"}
-        assert audit(pipeline).findings == []
 
     def test_uploads_without_a_version_are_errors(self, world: World) -> None:
         """While the bucket keeps none, the next upload of a key takes the place of this one."""
