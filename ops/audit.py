@@ -83,7 +83,7 @@ def audit(
                 continue
             if record.is_planned and record.owner.place != owner.config.owner.place:
                 if is_asked_for:
-                    result.findings.append(_of_other_table(upload.version, record))
+                    result.findings.append(_of_other_table(upload.version, record, owner))
             elif run := runs.get(owner.name):
                 run.read_upload(upload, record)
         for each in runs.values():
@@ -103,10 +103,10 @@ def _of_no_feed(version: ObjectVersion, record: FileRecord) -> Discrepancy:
     return Discrepancy("unaccounted", version.key, detail, version.etag, version=version)
 
 
-def _of_other_table(version: ObjectVersion, record: FileRecord) -> Discrepancy:
+def _of_other_table(version: ObjectVersion, record: FileRecord, feed: Feed) -> Discrepancy:
     """A finding: the feed has had another destination, or write mode, since it read an upload."""
-    place = record.owner.place or "DynamoDB"
-    detail = f"etag {version.etag}: its rows went to {place}, and those of the feed go somewhere else now"
+    before, today = record.owner.place_as_text, feed.config.owner.place_as_text
+    detail = f"etag {version.etag}: its rows went to {before}, and those of the feed go to {today} now"
     return Discrepancy("unaccounted", version.key, detail, version.etag, version=version)
 
 
@@ -172,7 +172,7 @@ class _Audit:
         for scanned, found in enumerate(stored):
             key, expected = found.key, self.expected.meet(found)
             if expected:
-                rows += 1
+                rows += expected.object_key.startswith(self.prefix)
                 if not expected.is_stored_as(found) and not expected.may_yet_replace(found):
                     self.findings.append(self._discrepancy_of_row("different", expected))
             elif object_key := self.expected.object_key(key.upload):

@@ -43,8 +43,8 @@ def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> Feed:
     """The feed whose destination has the rows of an upload; raises NoFeed if they are in no table of today's feeds."""
     feed = pipeline.owner_of(key, record)
     if record.is_planned and record.owner.place != feed.config.owner.place:
-        before = record.owner.place or "DynamoDB"
-        raise NoFeed(f"{key}: its rows went to {before}, and those of the feed {feed.name} go somewhere else now")
+        before, today = record.owner.place_as_text, feed.config.owner.place_as_text
+        raise NoFeed(f"{key}: its rows went to {before}, and those of the feed {feed.name} go to {today} now")
     return feed
 
 

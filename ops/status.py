@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import starmap
+from itertools import groupby
 
 from csv_ingest.ledger import COMPLETE, FileRecord
 from csv_ingest.model import Upload
@@ -24,6 +24,8 @@ class UploadStatus:
     since: datetime | None
     """When it was settled; before that, when it was last delivered; before that, when it was uploaded."""
     record: FileRecord
+    is_replaced: bool = False
+    """Whether a newer version of the object was delivered: `rejects` and `rows` are about that one."""
     progress: str = ""
     """How far a file is that is ingested in parts."""
     failure: Failure | None = None
@@ -44,25 +46,43 @@ class UploadStatus:
         return self.record.is_settled
 
 
-def status_of(upload: Upload, record: FileRecord) -> UploadStatus:
+def status_of(upload: Upload, record: FileRecord, *, is_replaced: bool = False) -> UploadStatus:
     """The status of an upload that the bucket lists."""
     version = upload.version
-    since = last_change(record) or upload.modified
-    return UploadStatus(key=version.key, etag=version.etag, size=version.size, since=since, record=record)
+    return UploadStatus(
+        key=version.key,
+        etag=version.etag,
+        size=version.size,
+        since=last_change(record) or upload.modified,
+        record=record,
+        is_replaced=is_replaced,
+    )
 
 
 def not_good(pipeline: Pipeline, feed: Feed | None = None) -> list[UploadStatus]:
     """Every upload, of one feed or of all, that is not complete or has rejected rows, the latest change first."""
-    found = distinct(pipeline, pipeline.records(feed=feed))
-    return _latest_first(each for each in starmap(status_of, found) if not each.is_good)
+    found = _statuses(distinct(pipeline, pipeline.records(feed=feed)))
+    return _latest_first(each for each in found if not each.is_good)
 
 
 def of_key(pipeline: Pipeline, key: str) -> list[UploadStatus]:
     """Every upload under a key, of the bucket or of the ledger, the latest change first."""
-    recorded = [_status_of_record(key, record) for record in pipeline.files.records_of_key(key)]
-    listed = distinct(pipeline, pipeline.records_of_versions(key))
-    new = [status_of(upload, record) for upload, record in listed if not record.status]
-    return _latest_first([*recorded, *new])
+    listed = list(_statuses(distinct(pipeline, pipeline.records_of_versions(key))))
+    in_bucket = [each.record.attributes["entry"] for each in listed if each.record.status]
+    recorded = [record for record in pipeline.files.records_of_key(key) if record.attributes["entry"] not in in_bucket]
+    gone = [
+        _status_of_record(key, record, is_replaced=bool(in_bucket or newer)) for newer, record in enumerate(recorded)
+    ]
+    return _latest_first([*listed, *gone])
+
+
+def _statuses(found: Iterable[tuple[Upload, FileRecord]]) -> Iterator[UploadStatus]:
+    """The statuses of uploads that come by key, the newest version first."""
+    for _, versions in groupby(found, key=lambda pair: pair[0].version.key):
+        is_replaced = False
+        for upload, record in versions:
+            yield status_of(upload, record, is_replaced=is_replaced)
+            is_replaced = is_replaced or record.status is not None
 
 
 def explained(pipeline: Pipeline, statuses: Iterable[UploadStatus]) -> list[UploadStatus]:
@@ -116,9 +136,15 @@ def progress_in_parts(pipeline: Pipeline, record: FileRecord) -> str:
     return f"{record.parts_done:,} of {record.part_count:,} parts done, {rows}"
 
 
-def _status_of_record(key: str, record: FileRecord) -> UploadStatus:
-    size = record.attributes.get("size")
-    return UploadStatus(key=key, etag=record.etag, size=size, since=last_change(record), record=record)
+def _status_of_record(key: str, record: FileRecord, *, is_replaced: bool) -> UploadStatus:
+    return UploadStatus(
+        key=key,
+        etag=record.etag,
+        size=record.attributes.get("size"),
+        since=last_change(record),
+        record=record,
+        is_replaced=is_replaced,
+    )
 
 
 def last_change(record: FileRecord) -> datetime | None:

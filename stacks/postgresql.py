@@ -46,7 +46,8 @@ def _of_postgresql(feed: FeedSettings, where: str) -> Iterator[str]:
     if feed.max_write_units and ("max_write_units" in feed.own or not where):
         yield f"{where}max_write_units: it limits a DynamoDB table, and a PostgreSQL feed has none: remove it"
     if feed.file_index and ("file_index" in feed.own or not where):
-        yield f"{where}file_index: the primary key of a PostgreSQL table finds the rows of a file: remove it"
+        instead = "create an index on (etag, line)" if feed.merges else "the primary key finds the rows of a file"
+        yield f"{where}file_index: it is an index of a DynamoDB table. In this one, {instead}: remove it"
     for column, stored_as in columns.stored_names(feed.columns).items():
         if stored_as in RESERVED:
             yield (

@@ -31,6 +31,11 @@ class Owner(NamedTuple):
     place: str = ""
     """`DATABASE/TABLE` in PostgreSQL; empty for the DynamoDB table of the feed. In a feed that merges, it says so."""
 
+    @property
+    def place_as_text(self) -> str:
+        """The place, for people."""
+        return self.place or "DynamoDB"
+
 
 class Integer(Decimal):
     """What a column holds that is declared as an integer: a destination can have less room for it than for decimals."""

@@ -15,7 +15,7 @@ from ops.repair import Repaired, repair
 
 
 @click.command(
-    name="audit", epilog="Example: python -m ops audit --prefix incoming/ && echo the tables are what the files say"
+    name="audit", epilog="Example: python -m ops audit --feed orders && echo the table is what the files say"
 )
 @options.prefix
 @options.feed
@@ -30,6 +30,7 @@ def audit_command(
 
     With --repair, rows and records are written as the files have them, and unsettled files are delivered again. Exit
     code 1 if there is a finding, or no upload to compare. Rejected files and rows are no findings: `status` lists them.
+    Rows of no file at all are looked for only without --prefix.
     """
     pipeline = find()
     only = options.feed_named(pipeline, feed)
@@ -43,6 +44,9 @@ def audit_command(
         repaired = _repair(pipeline, found, timeout)
         if not json_:
             _print_repair(repaired)
+        if failures.count(pipeline).visible:
+            redrive = display.command("redrive", "--wait")
+            display.say(f"Messages stay in the failure queue, also those of what is repaired: {redrive}", err=True)
         with display.working("audit once more") as progress:
             result = audit(pipeline, prefix=prefix, feed=only, progress=progress)
     if json_:

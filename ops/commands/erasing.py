@@ -86,8 +86,7 @@ def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
     rows = f", {done.rows:,} rows" if done.rows else ""  # in PostgreSQL, the owner has deleted them
     left = "nothing of them" if forgetting.elsewhere else f"nothing of {key}"
     display.say(f"Deleted: {_versions(done.versions)}{rows}. Looked again: {left} is left.")
-    if feeds := {erasure.feed.name for erasure in forgetting.erasures if erasure.feed.config.merges}:
-        repairs = "; ".join(display.command("audit", "--repair", "--feed", name) for name in sorted(feeds))
+    if repairs := _repairs(forgetting):
         display.say(f"It may have replaced rows of older uploads. To bring them back: {repairs}", err=True)
     if failures.count(pipeline).visible:
         discard = display.command("redrive", "--discard", "--prefix", key)
@@ -134,13 +133,21 @@ def _say_what_is_reloaded(pipeline: Pipeline, key: str, record: FileRecord, eras
 
 
 def _say_what_is_forgotten(forgetting: Forgetting) -> None:
+    repairs = _repairs(forgetting)
     _say(
         [
             f"{forgetting.key}: to be deleted: {_versions(len(forgetting.objects))}, rows, rejected rows, records.",
             *(f"{other} has the same bytes and the same rows: these rows stay." for other in forgetting.others),
             *(f"not to be deleted: {reason}" for reason in forgetting.elsewhere),
+            *([f"Ids that older files have as well are without a row then, until: {repairs}"] if repairs else []),
         ]
     )
+
+
+def _repairs(forgetting: Forgetting) -> str:
+    """What writes the rows that were replaced; empty if no feed merges."""
+    feeds = {erasure.feed.name for erasure in forgetting.erasures if erasure.feed.config.merges}
+    return "; ".join(display.command("audit", "--repair", "--feed", name) for name in sorted(feeds))
 
 
 def _versions(number: int) -> str:

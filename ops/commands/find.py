@@ -37,11 +37,12 @@ def find_command(pipeline_of: options.Find, *, ids: Sequence[str], feed: str | N
     absent = _absent(ids, looked)
     for id_ in absent:
         display.say(f"There is no row with the id {stored.quoted(id_)}.", err=True)
-    display.say(f"{len(looked.found):,} rows, in {looked.uploads:,} uploads of the feed {chosen.name}", err=True)
+    display.say(
+        f"{len(looked.found):,} rows; {looked.uploads:,} uploads of the feed {chosen.name} were looked at", err=True
+    )
     if looked.elsewhere:
         display.say(
-            f"Not looked at: {looked.elsewhere:,} uploads whose rows went to another table, before the destination of "
-            "the feed was changed",
+            f"Not looked at: {looked.elsewhere:,} uploads from before the destination or the write mode was changed",
             err=True,
         )
     sys.exit(1 if absent else 0)
@@ -76,3 +77,5 @@ def _print(found: FoundRow) -> None:
         about = f"{state} since {display.when(last_change(record))} UTC, version {record.version_id}"
         display.say(f"  line {found.row.line:,} of {record.attributes['object_key']}")
         display.say(f"  {about}")
+        if record.uploaded:
+            display.say(f"  uploaded {record.uploaded}")

@@ -109,7 +109,7 @@ def _sum(seen: _Seen, record: FileRecord, *, more: bool) -> str:
     """How many rows there are, and what of the file's rows is known."""
     rows = f"{'the first ' if more else ''}{seen.stored:,} rows, {seen.missing:,} missing"
     if seen.superseded:
-        rows += f", {seen.superseded:,} superseded: newer uploads have rows of their ids"
+        rows += f", {seen.superseded:,} superseded: newer uploads have rows of their ids, `find` says which"
     if record.erasing:
         return f"{rows} so far: {record.erasing} has begun, and deletes them"
     if not is_complete(record):
@@ -130,4 +130,4 @@ def _without_object(seen: _Seen, gone: ObjectGone, record: FileRecord, feed: Fee
             f"rows {whether}"
         )
     index = "" if feed.config.postgresql else "set file_index=true and deploy, or "
-    return f"without an index the ids are read there: {index}look for single ids with `find`"
+    return f"its ids are read there: {index}look for single ids with `find`"

@@ -28,7 +28,7 @@ def status_command(find: options.Find, *, key: str | None, feed: str | None, lim
     """Show what became of KEY, or what is not well.
 
     Without KEY: every upload that is not complete or has rejected rows, the latest change first. Exit code 1 if there
-    is one.
+    is one; with KEY, if the upload that changed last is one.
     """
     if key is not None and feed is not None:
         raise click.UsageError("--feed is for the list: KEY says which feed it is")

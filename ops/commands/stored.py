@@ -16,7 +16,8 @@ def as_text(row: StoredRow) -> str:
 def as_json(row: StoredRow) -> dict[str, Any]:
     """A row for scripts; numbers are texts, because many readers of JSON would round them."""
     columns = {name: _value_as_json(value) for name, value in row.values.items()}
-    return {"line": row.line, "id": row.key.id, "data": _parsed(row.data), "columns": columns}
+    uploaded = {} if row.key.upload == row.etag else {"uploaded": row.key.upload}  # in a feed that merges
+    return {"line": row.line, "id": row.key.id, **uploaded, "data": _parsed(row.data), "columns": columns}
 
 
 def quoted(text: str) -> str:

@@ -47,9 +47,11 @@ def print_upload(status: UploadStatus) -> None:
 
 
 def _explanations(status: UploadStatus) -> Iterable[str]:
-    yield f"etag {status.etag}"
+    yield f"etag {status.etag}" + (f", version {status.record.version_id}" if status.record.merges else "")
+    if status.is_replaced:
+        yield "a newer version of it was delivered"
     if status.record.counts and (superseded := status.record.counts.superseded):
-        yield f"{superseded:,} rows were not stored: newer uploads have rows of their ids"
+        yield f"{superseded:,} superseded: newer uploads have rows of their ids"
     yield from filter(None, (status.record.reason, status.progress, status.remark))
     if status.record.last_error:
         yield f"the last delivery that failed: {status.record.last_error}"
@@ -64,5 +66,6 @@ def _explanations(status: UploadStatus) -> Iterable[str]:
     elif status.remark and not status.is_settled:
         next_command = display.command(*status.next_command) if status.next_command else ""
         yield f"next: {next_command or display.command('status', key=status.key)}"
-    if status.record.status != REJECTED and status.record.counts and status.record.counts.rejected:
+    has_rejects = bool(status.record.counts and status.record.counts.rejected)
+    if status.record.status != REJECTED and has_rejects and not status.is_replaced:
         yield f"next: {display.command('rejects', key=status.key)}"

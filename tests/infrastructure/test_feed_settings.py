@@ -224,8 +224,13 @@ class TestPostgresql:
         assert feeds_of(feeds={"orders": ORDERS, "vendors": IN_POSTGRESQL}, max_write_units=5)
 
     def test_has_no_index_of_its_own(self) -> None:
-        expected = "file_index: the primary key of a PostgreSQL table finds the rows of a file: remove it"
+        expected = (
+            "file_index: it is an index of a DynamoDB table. In this one, the primary key finds the rows of a file: "
+            "remove it"
+        )
         assert message(feeds={"vendors": IN_POSTGRESQL | {"file_index": True}}) == f"feeds.vendors.{expected}"
+        merging = IN_POSTGRESQL | {"file_index": True, "write_mode": "merge"}
+        assert "create an index on (etag, line): remove it" in message(feeds={"vendors": merging})
         assert message(**POSTGRESQL, file_index="true") == expected
         assert feeds_of(feeds={"orders": ORDERS, "vendors": IN_POSTGRESQL}, file_index=True)
 

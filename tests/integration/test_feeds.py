@@ -130,7 +130,7 @@ class TestOtherDestination:
             world.deliver(world.upload("a.csv", LONG))
         postgresql.run(f"DROP TABLE {other}")
         assert (finding.kind, finding.remedy) == ("unaccounted", None)
-        assert finding.detail.endswith("_rows, and those of the feed go somewhere else now")
+        assert finding.detail.endswith(f"_rows, and those of the feed go to postgres/{other} now")
 
 
 class TestMovedPrefix:

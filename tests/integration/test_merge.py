@@ -525,7 +525,9 @@ class TestCommands:
             f'line 3: "3" is superseded: uploaded {newest}',
             'line 4: "4" {"id":"4","name":"D"}',
         ]
-        assert done.stderr.startswith("2 rows, 0 missing, 1 superseded: newer uploads have rows of their ids. ")
+        assert done.stderr.startswith(
+            "2 rows, 0 missing, 1 superseded: newer uploads have rows of their ids, `find` says which. "
+        )
         assert done.stderr.endswith("The ledger: 4 read, 2 stored, 1 rejected, 1 superseded\n")
         assert reported("rows", "b.csv", code=0)[1] == {"line": 3, "id": "3", "superseded": newest}
 
@@ -540,7 +542,10 @@ class TestCommands:
         assert 'line 3: "3" is missing: not in the table' in done.stdout
         advice = done.stderr.rpartition("python -m ops ")[2].split()
         assert advice == ["audit", "--repair", "--feed", "default"]
-        assert "c.csv: line 2: 3" in invoke(*advice, code=0).stdout
+        repaired = invoke(*advice, code=0)
+        assert "c.csv: line 2: 3" in repaired.stdout
+        assert "3 files, 4 rows, 0 findings" in repaired.stdout
+        assert "1 files, 2 rows, 0 findings" in run("audit", "--prefix", "b", code=0)
         assert 'line 3: "3" is superseded' in run("rows", "b.csv", code=0)
 
     def test_the_newest_version_is_shown(self, world: World) -> None:
@@ -567,15 +572,27 @@ class TestCommands:
         version = version_of(events[1])
         assert (row["data"]["name"], row["line"], row["etag"]) == ("B", 2, version.etag)
         assert (upload["object_key"], upload["version_id"]) == ("b.csv", version.version_id)
+        assert row["uploaded"] == record_of(world, events[1]).uploaded
+        assert f"  uploaded {row['uploaded']}" in run("find", "2", code=0)
         world.default_rows.put(world.tables()[0]["2"] | {"uploaded": {"S": "2027"}})
         assert "of no upload that the ledger knows" in run("find", "2", code=0)
 
     def test_the_status_tells_of_superseded_rows(self) -> None:
         told = run("status", "b.csv", code=1)
-        assert "1 rows were not stored: newer uploads have rows of their ids" in told
+        assert "1 superseded: newer uploads have rows of their ids" in told
         [status] = reported("status", "b.csv", code=1)
         assert [status[f"rows_{name}"] for name in ("read", "stored", "rejected", "superseded")] == [4, 2, 1, 1]
         assert "line 5: duplicate id" in run("rejects", "b.csv", code=0)
+
+    def test_the_status_tells_of_a_newer_version(self, world: World, events: list[Event]) -> None:
+        """`rejects` is about that one, and is not advised for the older one."""
+        assert "next: python -m ops rejects b.csv" in run("status", code=1)
+        world.upload("b.csv", OLD)
+        assert "next: python -m ops rejects b.csv" in run("status", "b.csv", code=1)
+        world.deliver(world.upload("b.csv", OLD))
+        for told in (run("status", code=1), run("status", "b.csv", code=0)):
+            assert f"version {version_of(events[1]).version_id}\n  a newer version of it was delivered\n" in told
+            assert "rejects" not in told
 
     def test_the_same_bytes_twice_wait_twice(self, world: World) -> None:
         for _ in range(2):

@@ -137,7 +137,7 @@ class TestWithoutTheObject:
 
     def test_an_index_is_needed(self) -> None:
         done = invoke("rows", "a.csv", code=1)
-        assert "of a.csv is not in the bucket any more: without an index the ids are read there" in done.stderr
+        assert "of a.csv is not in the bucket any more: its ids are read there" in done.stderr
         assert "set file_index=true" in done.stderr
         assert reported("rows", "a.csv", code=1) == []
 

@@ -198,7 +198,7 @@ def require_owner(recorded: Owner, owner: Owner, *, is_complete: bool = False) -
             f"{recorded.feed}, or upload the file under another key"
         )
     if recorded.place != owner.place:
-        before, today = (each.place or "DynamoDB" for each in (recorded, owner))
+        before, today = recorded.place_as_text, owner.place_as_text
         until = "to forget it, or upload it under another key" if is_complete else "until the file is complete"
         raise OtherTable(
             f"the file was begun when the rows of the feed went to {before}, and they go to {today} now: set the "
