@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from local.postgresql import LocalPostgresql, local_postgresql
 from local.server import LocalAws, local_aws
@@ -19,6 +21,21 @@ settings.load_profile("any machine")
 
 # Powertools reads these as the handler is imported.
 os.environ["POWERTOOLS_SERVICE_NAME"] = os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "CsvIngest"
+
+
+SHARE_A_DEPLOYMENT = ("tests/e2e/test_operator.py", "tests/e2e/test_pipeline.py", "tests/e2e/test_queue.py")
+
+
+class _ByDeployment(LoadFileScheduling):  # type: ignore[misc] # xdist has no types
+    """One worker has all tests of a file; and of the files that share a deployment, which takes half a minute."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "a deployment" if nodeid.startswith(SHARE_A_DEPLOYMENT) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Told to pytest-xdist, which asks for it by this name."""
+    return _ByDeployment(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,7 @@ from tests.integration.rows import Rows
 from tests.integration.sweeping import run_sweep
 from tests.integration.world import Invocations, World, fresh_world
 
-HISTORIES = int(os.environ.get("HISTORIES", "50"))
+HISTORIES = int(os.environ.get("HISTORIES", "40"))
 
 CONTENTS = {
     "small.csv": "id,name\n1,a\n2,b\n",
