@@ -54,8 +54,8 @@ unit: $(TOOLS) ## the tests that need no server, in seconds
 	@$(BIN)/python -m pytest tests/unit
 
 # Three workers, a MiniStack each, also on two cores: the end-to-end tests mostly wait for queues. A file's tests stay
-# together, and so do those that share a deployment (tests/conftest.py). In the order of the files: xdist would begin with those of many tests, and
-# end with the one test that takes a minute and a half.
+# together, and so do those that share a deployment (tests/conftest.py). In the order of the files: xdist would begin
+# with those of many tests, and end with the one test that takes a minute.
 test: $(READY) $(TOOLS) ## all tests: unit, integration, gates, infrastructure, end to end
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
