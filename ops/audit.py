@@ -23,7 +23,17 @@ from csv_ingest.model import (
 )
 from ops.expectations import Expectations, Expected
 from ops.feed import Feed
-from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
+from ops.findings import (
+    CorrectCounts,
+    Discrepancy,
+    Move,
+    RecordReject,
+    Redeliver,
+    Remedy,
+    RemoveReject,
+    Restart,
+    RestoreRow,
+)
 from ops.pipeline import NOT_THERE, NoFeed, Pipeline
 from ops.status import name_of
 
@@ -81,7 +91,7 @@ def audit(
                 if is_asked_for:
                     result.findings.append(_of_no_feed(upload.version, record))
                 continue
-            if record.is_planned and record.owner.place != owner.config.owner.place:
+            if record.is_planned and not _can_be_compared(record, owner):
                 if is_asked_for:
                     result.findings.append(_of_other_table(upload.version, record, owner))
             elif run := runs.get(owner.name):
@@ -103,11 +113,20 @@ def _of_no_feed(version: ObjectVersion, record: FileRecord) -> Discrepancy:
     return Discrepancy("unaccounted", version.key, detail, version.etag, version=version)
 
 
+def _can_be_compared(record: FileRecord, feed: Feed) -> bool:
+    """Whether the rows of an upload are, or can be, in the table that the feed has today."""
+    return record.owner.stores_where(feed.owner) or record.owner.can_move_to(feed.owner)
+
+
 def _of_other_table(version: ObjectVersion, record: FileRecord, feed: Feed) -> Discrepancy:
     """A finding: the feed has had another destination, or write mode, since it read an upload."""
-    before, today = record.owner.place_as_text, feed.config.owner.place_as_text
-    detail = f"etag {version.etag}: its rows went to {before}, and those of the feed go to {today} now"
+    detail = f"etag {version.etag}: {_where_rows_went(record, feed)}"
     return Discrepancy("unaccounted", version.key, detail, version.etag, version=version)
+
+
+def _where_rows_went(record: FileRecord, feed: Feed) -> str:
+    before, today = record.owner.place_as_text, feed.owner.place_as_text
+    return f"its rows went to {before}, and those of the feed go to {today} now"
 
 
 @dataclass
@@ -141,7 +160,9 @@ class _Audit:
             self.seen.add(name)
         elif not self._has_other_content(upload, record) and name not in self.seen:
             self.seen.add(name)
-            if not record.is_settled:
+            if self._is_moved(record):
+                self._find_moved(version, record)
+            elif not record.is_settled:
                 self._find_unsettled(version, record)
             if not record.uploaded and self.feed.config.merges:
                 return  # no row of it can be stored
@@ -200,6 +221,18 @@ class _Audit:
         for row in self.expected.missing():
             yield self._discrepancy_of_row("missing", row)
 
+    def _is_moved(self, record: FileRecord) -> bool:
+        """Whether the rows of an upload went to another table than those of the feed go to today."""
+        return record.is_planned and not record.owner.stores_where(self.feed.owner)
+
+    def _find_moved(self, version: ObjectVersion, record: FileRecord) -> None:
+        """Find that an upload is recorded for another table; what is missing in today's table is found row by row."""
+        detail = f"etag {version.etag}: {_where_rows_went(record, self.feed)}"
+        if record.status == COMPLETE:
+            self._find("unaccounted", version, detail, Move())
+        else:
+            self._find("unsettled", version, f"{detail}, and it was not complete", Restart())
+
     def _find_unsettled(self, version: ObjectVersion, record: FileRecord) -> None:
         detail = f"etag {version.etag}: {_state(record)}"
         if record.erasing:
@@ -236,7 +269,8 @@ class _Audit:
         """Expect each row of a file in the destination, or among the rejected rows of the ledger."""
         is_complete = record.status == COMPLETE and record.is_settled
         # The check begins when all rows are stored.
-        required = is_complete or (record.parts_checked is not None and not record.erasing)
+        are_stored = record.parts_checked is not None and not record.erasing and not self._is_moved(record)
+        required = is_complete or are_stored
         seen = _Rejects()
         read, format_ = 0, self.pipeline.format_of(version, record)
         try:

@@ -71,7 +71,11 @@ class Erasure:
         """Read the records of all keys with this ETag whose rows may be stored where the feed stores them."""
         files = self.pipeline.files
         found = [files.record(self.version)] if self.feed.config.merges else files.records_of_content(self.etag)
-        self.records = [each for each in found if each.owner == self.feed.config.owner and each.is_planned]
+        self.records = [each for each in found if each.is_planned and self._is_here(each)]
+
+    def _is_here(self, record: FileRecord) -> bool:
+        """Whether the feed stores the rows of an upload where it stores them today."""
+        return record.owner.feed == self.feed.name and record.owner.stores_where(self.feed.owner)
 
     @property
     def keys(self) -> list[str]:
@@ -90,9 +94,7 @@ class Erasure:
 
     def wait(self, since: datetime, progress: Progress) -> None:
         """Wait until nothing is stored any more by the deliveries that had begun at a time."""
-        # The server does not notice that a delivery has ended: the last statement goes on.
-        last_statement = STATEMENT_TIMEOUT if self.feed.config.postgresql else 0
-        _wait(since, self.feed.timeout + CLOCKS + last_statement, progress)
+        wait_for_deliveries(self.feed, since, progress)
 
     def cancel(self, key: str = "") -> None:
         """Let deliveries store these rows again, unless a command for another key than this one has begun as well."""
@@ -178,7 +180,7 @@ def erasure_for_reload(pipeline: Pipeline, version: ObjectVersion) -> Erasure:
         raise NotErasable("it is being forgotten")
     if record.status == REJECTED:
         raise NotErasable("it was rejected, and no row of it is stored: `backfill --again` reads it anew")
-    record.require_owner(erasure.feed.config.owner)
+    record.require_owner(erasure.feed.owner)
     if not erasure.feed.is_ingested(version.key):
         raise NotErasable(
             f"the feed {erasure.feed.name} ingests such keys no more, and nobody would deliver it again: upload it "
@@ -278,7 +280,7 @@ def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
     for (version, _), record in recorded:
         try:
             feed = pipeline.owner_of(key, record)
-            record.require_owner(feed.config.owner)
+            record.require_owner(feed.owner)
         except (NoFeed, OtherTable) as reason:
             elsewhere[_entry(version, record)] = str(reason)
         else:
@@ -363,8 +365,11 @@ def _delete_objects(forgetting: Forgetting, progress: Progress) -> None:
         progress(f"{start + len(some):,} versions deleted")
 
 
-def _wait(since: datetime, seconds: float, progress: Progress) -> None:
-    """Wait until the deliveries have ended that began before a time."""
+def wait_for_deliveries(feed: Feed, since: datetime, progress: Progress = lambda _: None) -> None:
+    """Wait until nothing is stored any more by the deliveries of a feed that began before a time."""
+    # The server does not notice that a delivery has ended: the last statement goes on.
+    last_statement = STATEMENT_TIMEOUT if feed.config.postgresql else 0
+    seconds = feed.timeout + CLOCKS + last_statement
     while (left := (since + timedelta(seconds=seconds) - datetime.now(UTC)).total_seconds()) > 0:
         progress(f"{left:.0f} s left for running deliveries")
         time.sleep(min(left, 1))

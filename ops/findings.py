@@ -33,7 +33,15 @@ class Redeliver(NamedTuple):
     """A delivery has to settle the upload."""
 
 
-Remedy = RestoreRow | RecordReject | RemoveReject | CorrectCounts | Redeliver
+class Move(NamedTuple):
+    """The ledger has to say that the rows are where the feed stores them today, once all of them are there."""
+
+
+class Restart(NamedTuple):
+    """The file has to be read again from its beginning: its progress is that in another table."""
+
+
+Remedy = RestoreRow | RecordReject | RemoveReject | CorrectCounts | Redeliver | Move | Restart
 """What mends a discrepancy."""
 
 

@@ -31,6 +31,8 @@ class IngestEnvironment(TypedDict):
     """The character."""
     WRITE_MODE: str
     """`append` or `merge`."""
+    EXISTING_TABLE: str
+    """`true` if the settings name the table in DynamoDB, otherwise empty."""
 
 
 class SweepEnvironment(TypedDict):

@@ -24,6 +24,7 @@ from stacks.setting_types import (
     KEY_PREFIX,
     KEY_SUFFIXES,
     MERGE,
+    ROWS_TABLE,
     TRUE_OR_FALSE,
     WRITE_MODE,
     optional,
@@ -103,6 +104,12 @@ class FeedSettings:
         "Whether the rows of a file can be [read by its ETag](reading.md#every-row-of-a-file): an index of the rows "
         "table. A row costs another write unit, a replaced one two, and a file is limited to some 1,000 rows a second. "
         "[See below](#index-of-the-files).",
+    )
+    rows_table: str | None = setting(
+        None,
+        optional(ROWS_TABLE),
+        "A rows table of yours in DynamoDB that takes the place of the deployment's own, such as a restored one. "
+        "[See below](#a-table-of-yours).",
     )
     destination: str = setting(
         "dynamodb", DESTINATION, "Where the rows go: to a new DynamoDB table, or to your [PostgreSQL](#postgresql)."

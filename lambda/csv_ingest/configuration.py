@@ -3,10 +3,10 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import NamedTuple, Self
 
-from csv_ingest.model import MERGE, Column, FileFormat, Owner
+from csv_ingest.model import MERGE, Column, FileFormat
 
 LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
 """What Powertools reads by itself: the names under which logs and metrics are found."""
@@ -14,12 +14,20 @@ LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NA
 
 @dataclass(frozen=True, kw_only=True)
 class _FromEnvironment:
-    """A function's whole configuration: one environment variable a field, in upper case, none optional."""
+    """A function's whole configuration: one environment variable per field, in upper case.
+
+    A field with a default need not be there.
+    """
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read the variables; raises KeyError naming the one that is missing."""
-        return cls(**{name.lower(): environ[name] for name in cls.variables()})
+        """Read the variables; raises KeyError naming the one that is missing and has no default.
+
+        A function's code can be newer than its environment, for seconds during a deployment.
+        """
+        optional = {field.name.upper() for field in fields(cls) if field.default is not MISSING}
+        needed = [name for name in cls.variables() if name in environ or name not in optional]
+        return cls(**{name.lower(): environ[name] for name in needed})
 
     @classmethod
     def variables(cls) -> list[str]:
@@ -49,6 +57,8 @@ class IngestConfig(_FromEnvironment):
     write_mode: str
     """`append`: the rows of each upload beside those of others; `merge`: of each id, the newest upload's row."""
     max_file_mb: str
+    existing_table: str = ""
+    """`true` if the settings name the rows table in DynamoDB, which is not the deployment's own."""
 
     @property
     def max_file_bytes(self) -> int:
@@ -64,13 +74,6 @@ class IngestConfig(_FromEnvironment):
     def merges(self) -> bool:
         """Whether a row takes the place of the row that an older upload has of its id."""
         return self.write_mode == MERGE
-
-    @property
-    def owner(self) -> Owner:
-        """The feed, and where its rows are."""
-        database = self.postgresql
-        place = f"{database.name}/{self.rows_table}" if database else ""
-        return Owner(self.feed, f"{place or 'DynamoDB'} ({MERGE})" if self.merges else place)
 
     @property
     def postgresql(self) -> "Database | None":

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from csv_ingest import clients, configuration, csvfile, events, ledger, source
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination, RowStore
-from csv_ingest.destinations.opening import open_destination
+from csv_ingest.destinations.opening import open_destination, owner_of
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.model import ByteStream, ObjectVersion, Origin, PartJob, Tuning
+from csv_ingest.model import ByteStream, ObjectVersion, Origin, Owner, PartJob, Tuning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +49,17 @@ class Delivery:
             version=version,
             config=config,
             function=function,
-            ledger=ledger.FileLedger(files, version, config.owner, merges=config.merges),
+            ledger=ledger.FileLedger(files, version, config.feed, merges=config.merges),
             destination=open_destination(config, clients.dynamodb(), deadline=deadline),
             deadline=deadline,
             tuning=tuning,
             time=time,
         )
+
+    @property
+    def owner(self) -> Owner:
+        """The feed, and where its rows are. Of an existing table, one request per process; raises as `owner_of`."""
+        return owner_of(self.config, clients.dynamodb())
 
     def close(self) -> None:
         """Let go of what must not outlive the delivery: Lambda freezes the process, and may never wake it."""

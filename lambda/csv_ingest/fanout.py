@@ -28,7 +28,7 @@ def ingest_part(delivery: Delivery, job: PartJob) -> Outcome:
     file = delivery.ledger.read()
     if file.status == ledger.COMPLETE:
         return Outcome(counts=file.counts or NOTHING_YET, already_complete=True)
-    file.require_owner(delivery.config.owner)
+    file.require_owner(delivery.owner)
     if job.number >= file.part_count or (job.is_check and file.parts_checked is None):
         raise MalformedEvent(f"{job}: this file has {file.part_count} parts, and {file.parts_checked} of them checked")
     part = delivery.ledger.parts.read(job)

@@ -40,7 +40,7 @@ def _begin(delivery: Delivery) -> ledger.FileRecord:
         is_this_version = record.version_id == delivery.version.version_id
         if is_complete and is_this_version:
             return record
-        record.require_owner(delivery.config.owner)
+        record.require_owner(delivery.owner)
         if record.is_planned and not is_this_version:
             _require_same_content(delivery, record)
         if is_complete:
@@ -77,8 +77,9 @@ def _plan(delivery: Delivery, record: ledger.FileRecord) -> ledger.FileRecord:
     if claimed.format != plan.format:  # another delivery, under other settings, was first
         plan, _ = _read_to_plan(delivery, claimed, record)
     plan = plan._replace(uploaded=claimed.uploaded)
-    planned = delivery.ledger.parts.record_plan(plan) if plan.parts else delivery.ledger.record_readable(plan)
-    planned.require_owner(delivery.config.owner)
+    record_plan = delivery.ledger.parts.record_plan if plan.parts else delivery.ledger.record_readable
+    planned = record_plan(plan, delivery.owner)
+    planned.require_owner(delivery.owner)
     return planned
 
 

@@ -197,13 +197,16 @@ def require_owner(recorded: Owner, owner: Owner, *, is_complete: bool = False) -
             f"the file belongs to the feed {recorded.feed}, and this is the feed {owner.feed}: give the prefix back to "
             f"{recorded.feed}, or upload the file under another key"
         )
-    if recorded.place != owner.place:
+    if not recorded.stores_where(owner):
         before, today = recorded.place_as_text, owner.place_as_text
-        until = "to forget it, or upload it under another key" if is_complete else "until the file is complete"
-        raise OtherTable(
-            f"the file was begun when the rows of the feed went to {before}, and they go to {today} now: set the "
-            f"destination and the write mode back {until}"
+        went = f"the rows of the file went to {before}, and those of the feed go to {today} now"
+        if not recorded.can_move_to(owner):
+            until = "to forget it" if is_complete else "until the file is complete"
+            raise OtherTable(f"{went}: {recorded.way_back} {until}, or upload it under another key")
+        repair = (
+            "writes the rows that are missing there" if is_complete else "has the file read again, from its beginning"
         )
+        raise OtherTable(f"{went}: `python -m ops audit --repair` {repair}")
 
 
 def owner_of(item: "Mapping[str, AttributeValueTypeDef]") -> Owner:

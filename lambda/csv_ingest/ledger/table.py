@@ -7,7 +7,7 @@ from itertools import islice
 
 from csv_ingest.dynamodb_table import MAX_KEYS, DynamoDbTable, Item
 from csv_ingest.ledger import items
-from csv_ingest.model import Content, ObjectVersion, Phase, RejectedRow, RowCounts, Upload
+from csv_ingest.model import Content, ObjectVersion, Owner, Phase, RejectedRow, RowCounts, Upload
 
 
 class FilesTable:
@@ -192,6 +192,11 @@ class FilesTable:
         """Set the counts of a complete upload; does nothing if the upload is not complete: a repair."""
         key, complete = items.key_of_entry(object_key, upload), "#status = :complete"
         self._table.update(key, items.sums(counts, merges=merges), condition=complete, values=items.COMPLETE_VALUE)
+
+    def move(self, object_key: str, upload: str, owner: Owner) -> None:
+        """Record that the rows of a complete upload are where its feed stores them today: a repair."""
+        key, complete = items.key_of_entry(object_key, upload), "#status = :complete"
+        self._table.update(key, {"place": {"S": owner.place}}, condition=complete, values=items.COMPLETE_VALUE)
 
     def _entries(self, key: str, beginning: str = "") -> Iterator[Item]:
         if not beginning:
