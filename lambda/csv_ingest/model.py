@@ -77,14 +77,15 @@ class Owner(NamedTuple):
         """Whether the table that the feed has today takes the same rows, such as a table that was restored."""
         return self.is_in_dynamodb and today.is_in_dynamodb and self.merges == today.merges
 
-    @property
-    def way_back(self) -> str:
+    def way_back_from(self, today: "Owner") -> str:
         """What to set so that the feed has the table again to which the rows of the file went."""
         if not self.is_in_dynamodb:
             return "set the destination and the write mode back"
-        _, _, table = self.place.removesuffix(_MERGES).partition(":")
-        name = table.partition(":")[0] or "that table"
-        return f"set destination=dynamodb, rows_table={name} and the write mode back"
+        if today.is_in_dynamodb:
+            return "set the write mode back"
+        # Without its name, the deployment would make a new table.
+        table = self.place.removesuffix(_MERGES).split(":")[1:2] or ["(the name of that table)"]
+        return f"set destination=dynamodb, rows_table={table[0]} and the write mode back"
 
     @property
     def is_in_dynamodb(self) -> bool:

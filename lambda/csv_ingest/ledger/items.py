@@ -49,6 +49,12 @@ ERASING = "erasing"
 """The attribute of a file's record, and of what its ETag stands for, while an operator's command takes back what was
 ingested: the name of the command. The record is COMPLETE meanwhile, so that every delivery leaves the file alone."""
 
+RELOAD, FORGET = "reload", "forget"
+"""The commands that take back what was ingested."""
+
+ERASING_SINCE, ERASING_KEYS = "erasing_since", "erasing_keys"
+"""Beside `erasing`: since when that is so; of what an ETag stands for, which object keys are being forgotten, a set."""
+
 LONGEST_DELIVERY = timedelta(minutes=15)
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html"""
 
@@ -202,7 +208,7 @@ def require_owner(recorded: Owner, owner: Owner, *, is_complete: bool = False) -
         went = f"the rows of the file went to {before}, and those of the feed go to {today} now"
         if not recorded.can_move_to(owner):
             until = "to forget it" if is_complete else "until the file is complete"
-            raise OtherTable(f"{went}: {recorded.way_back} {until}, or upload it under another key")
+            raise OtherTable(f"{went}: {recorded.way_back_from(owner)} {until}, or upload it under another key")
         repair = (
             "writes the rows that are missing there" if is_complete else "has the file read again, from its beginning"
         )
@@ -359,7 +365,7 @@ def processing(entries: Entries) -> Item:
 
 def erasing(command: str) -> Item:
     """The attributes of an upload that is being taken back."""
-    return {"status": {"S": COMPLETE}, ERASING: {"S": command}, "erasing_since": now()}
+    return {"status": {"S": COMPLETE}, ERASING: {"S": command}, ERASING_SINCE: now()}
 
 
 def format_as_text(format_: FileFormat) -> str:
