@@ -271,7 +271,7 @@ class _Audit:
         # The check begins when all rows are stored.
         are_stored = record.parts_checked is not None and not record.erasing and not self._is_moved(record)
         required = is_complete or are_stored
-        seen = _Rejects()
+        seen = _Rejects(record.counts or RowCounts())
         read, format_ = 0, self.pipeline.format_of(version, record)
         try:
             with source.open_object(version, self.pipeline.s3) as stream:
@@ -282,7 +282,7 @@ class _Audit:
                     read += row is not None
                     seen.note(expected, reject)
                     is_open = self.feed.config.merges and seen.is_unrecorded_duplicate(expected, reject)
-                    if is_complete and not is_open:
+                    if is_complete and not is_open and not seen.may_lack(expected, reject):
                         self._compare_reject(version, expected, reject)
         except UnreadableFile as error:
             if is_complete:
@@ -290,8 +290,9 @@ class _Audit:
             return
         if not is_complete:
             return
-        counts = seen.counts(read, record.counts or RowCounts())
-        if self.feed.config.merges and len(seen.unrecorded) > seen.all - counts.rejected:
+        counts = seen.counts(read)
+        are_all_recorded = not seen.recorded.unrecorded
+        if self.feed.config.merges and are_all_recorded and len(seen.unrecorded) > seen.all - counts.rejected:
             for reject in seen.unrecorded:
                 self._compare_reject(version, reject, None)
         if record.counts != counts:
@@ -321,11 +322,15 @@ class _Rejects:
     upload had a row of the id already, and no delivery saw that two lines have it.
     """
 
+    recorded: RowCounts
+    """As the ledger has counted."""
     all: int = 0
     duplicates: int = 0
     """Those whose id an earlier line has, with other values."""
     unrecorded: list[RejectedRow] = field(default_factory=list)
     """Those of the duplicates that the ledger does not have."""
+    lacking: int = 0
+    """How many the ledger does not have, of a file that has too many for that."""
 
     def note(self, expected: RejectedRow | None, recorded: RejectedRow | None) -> None:
         if expected:
@@ -334,17 +339,28 @@ class _Rejects:
             if self.is_unrecorded_duplicate(expected, recorded):
                 self.unrecorded.append(expected)
 
+    def may_lack(self, expected: RejectedRow | None, recorded: RejectedRow | None) -> bool:
+        """Whether the ledger need not have a rejected row, because it says that it lacks some."""
+        if expected is None or recorded is not None or not self.recorded.unrecorded:
+            return False
+        self.lacking += 1
+        return True
+
     @staticmethod
     def is_unrecorded_duplicate(expected: RejectedRow | None, recorded: RejectedRow | None) -> bool:
         return expected is not None and recorded is None and is_duplicate(expected)
 
-    def counts(self, read: int, recorded: RowCounts) -> RowCounts:
-        """What the ledger has to count of a file with so many rows: what it has counted, if that can be."""
-        superseded = min(recorded.superseded, read - self.all + self.duplicates)
-        fewest = self.all - min(self.duplicates, superseded)
-        rejected = min(max(recorded.rejected, fewest), self.all)
+    def counts(self, read: int) -> RowCounts:
+        """What the ledger has to count of a file with so many rows: what it has counted, if that can be.
+
+        A duplicate that is recorded as rejected is not superseded.
+        """
+        superseded = min(self.recorded.superseded, read - self.all + self.duplicates)
+        fewest = self.all - min(self.duplicates, superseded, len(self.unrecorded))
+        rejected = min(max(self.recorded.rejected, fewest), self.all)
         superseded = min(superseded, read - rejected)
-        return RowCounts(read, read - rejected - superseded, rejected, superseded)
+        unrecorded = max(self.recorded.unrecorded, self.lacking)
+        return RowCounts(read, read - rejected - superseded, rejected, superseded, unrecorded)
 
 
 def _state(record: FileRecord) -> str:

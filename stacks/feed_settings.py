@@ -23,6 +23,7 @@ from stacks.setting_types import (
     ID_COLUMN,
     KEY_PREFIX,
     KEY_SUFFIXES,
+    MAX_REJECTED,
     MERGE,
     ROWS_TABLE,
     TRUE_OR_FALSE,
@@ -76,6 +77,12 @@ class FeedSettings:
         "append",
         WRITE_MODE,
         "Keep the rows of each upload, or of each id the row of the newest upload. [See below](#write-mode).",
+    )
+    max_rejected: str | None = setting(
+        "50%",
+        optional(MAX_REJECTED),
+        "How many rejected rows a file may have: a number, or a share, which counts if they are more than 100. A file "
+        "with more is `REJECTED`, and no row of it is stored. [See below](#files-with-many-rejected-rows).",
     )
     timeout_seconds: int = setting(30, whole_number(10, 900), "Time for one delivery of a file.")
     max_file_mb: int = setting(

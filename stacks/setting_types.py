@@ -171,6 +171,7 @@ KEY_SUFFIXES = SettingType(
 )
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 ROWS_TABLE = matching(r"(?!none$)[A-Za-z0-9_.-]{3,255}", "the name of a table in DynamoDB")
+MAX_REJECTED = matching(r"\d{1,9}|(100|[1-9]?\d)%", "a number of rows, or a share such as 50%")
 EMAIL_ADDRESS = matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
 BUCKET_NAME = matching(
     r"(?!none$|xn--|.*\.\.|[\d.]+$|.*--x-s3$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket"

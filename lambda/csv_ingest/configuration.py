@@ -57,6 +57,8 @@ class IngestConfig(_FromEnvironment):
     write_mode: str
     """`append`: the rows of each upload beside those of others; `merge`: of each id, the newest upload's row."""
     max_file_mb: str
+    max_rejected: str = "none"
+    """How many rejected rows a file may have: a number, a share such as `50%`, or `none`, which is no limit."""
     existing_table: str = ""
     """`true` if the settings name the rows table in DynamoDB, which is not the deployment's own."""
 

@@ -4,8 +4,10 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from csv_ingest import clients, configuration, csvfile, events, ledger, source
+from csv_ingest.acceptance import Acceptance, MaxRejected
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination, RowStore
 from csv_ingest.destinations.opening import open_destination, owner_of
@@ -71,7 +73,7 @@ class Delivery:
 
         Reading raises OutOfTime when no time is left, also where nothing in the bytes is a record.
         """
-        with source.open_object(self.version, clients.s3(), start=start, end=end) as stream:
+        with source.open_object(self.version, clients.s3(), start=start, end=end, on_read=self._check_time) as stream:
             yield csvfile.CountingStream(stream, start=start, on_read=self._check_time)
 
     def uploaded(self) -> str:
@@ -86,6 +88,12 @@ class Delivery:
             events.NO_SEQUENCER,
         )
         return "~".join((time, sequencer, self.version.own_name))
+
+    @property
+    def acceptance(self) -> Acceptance:
+        """What a file has to be to be accepted, by the settings of the feed."""
+        refusal = partial(self.destination.refusal, Origin(self.version.etag))
+        return Acceptance(self.config.max_file_bytes, MaxRejected.parse(self.config.max_rejected), refusal)
 
     def row_store(self, uploaded: str) -> RowStore:
         """The store for the rows of the upload. `uploaded` is as the ledger has recorded it."""

@@ -59,6 +59,9 @@ def run_part(delivery: Delivery, job: PartJob, counted: RowCounts, uploaded: str
             write=store.check if job.is_check else store.store_unordered,
             batch_rows=min(most, delivery.tuning.batch_rows),
             reject=delivery.ledger.reject_rows,
+            # The parts do not know of each other. During the check, each part counts anew.
+            max_rejects=max(delivery.tuning.max_rejects // len(plan.parts), 1),
+            rejected_lines=delivery.ledger.rejected_lines,
             checkpoint=partial(delivery.ledger.parts.checkpoint, job),
             deadline=delivery.deadline,
             tuning=delivery.tuning,

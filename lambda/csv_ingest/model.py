@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -303,8 +303,8 @@ class BatchResult(NamedTuple):
 
     already_present: int
     rejected: list[RejectedRow]
-    superseded: int = 0
-    """How many rows were not stored, because a newer upload has a row of their id."""
+    superseded: Sequence[int] = ()
+    """The lines of the rows that were not stored, because a newer upload has a row of their id."""
 
 
 class RowCounts(NamedTuple):
@@ -316,11 +316,13 @@ class RowCounts(NamedTuple):
     rejected: int = 0
     superseded: int = 0
     """A newer upload had a row of their id already. Only in a feed that merges."""
+    unrecorded: int = 0
+    """Those of the rejected rows, at most, that the ledger has no record of: the file had too many."""
 
-    def plus(self, *, read: int, rejected: int, superseded: int = 0) -> "RowCounts":
-        """The counts after some more rows, of which those that are in no other count were stored."""
-        stored = self.stored + read - rejected - superseded
-        return RowCounts(self.read + read, stored, self.rejected + rejected, self.superseded + superseded)
+    def plus(self, *, read: int, rejected: int, superseded: int = 0, unrecorded: int = 0) -> "RowCounts":
+        """The counts after some more rows, of which those that are neither rejected nor superseded were stored."""
+        more = RowCounts(read, read - rejected - superseded, rejected, superseded, unrecorded)
+        return RowCounts(*map(sum, zip(self, more, strict=True)))
 
 
 NOTHING_YET = RowCounts()
@@ -408,6 +410,9 @@ class Tuning:
     whole_parts: int = 4
     """How many parts a file may have that one delivery ingests whole: some 20,000 rows, or 4 MB."""
 
+    max_rejects: int = 10_000
+    """How many rejected rows of a file are recorded one by one, at most. They share one partition of the ledger."""
+
     max_parts: int = 10_000
     """How many parts a file may have: 10 GB. Their plan, with the column names, fits into one item of 400 KB."""
 
@@ -417,6 +422,15 @@ class Tuning:
     checkpoint_rows: int = 1_000
     """Rows between two checkpoints. The retry of a killed delivery repeats at most so many, and what was in flight. A
     checkpoint is one request."""
+
+    @property
+    def whole_bytes(self) -> int:
+        """The size of a file that one delivery ingests whole, from memory."""
+        return self.whole_parts * self.part_bytes
+
+    @property
+    def whole_lines(self) -> int:
+        return self.whole_parts * self.part_lines
 
     in_flight: int = 4
     """How many requests to the destination are made at the same time: answering a request takes longer than making it.

@@ -512,10 +512,12 @@ def test_same_bytes_forgotten_twice_at_once_are_gone(world: World, operator: Ope
     for number in count(1):
         for key in ("a.csv", "b.csv"):
             operator.deliver(world.upload(key, FILE))
-        other = forgetting_of(operator.pipeline, "b.csv")
-        with between_calls(
-            number, lambda other=other: done.append(forget(other)), operator.pipeline.dynamodb, operator.pipeline.s3
-        ):
+        forget_the_other = partial(forget, forgetting_of(operator.pipeline, "b.csv"))
+
+        def act(forget_the_other: Callable[[], object] = forget_the_other) -> None:
+            done.append(forget_the_other())
+
+        with between_calls(number, act, operator.pipeline.dynamodb, operator.pipeline.s3):
             operator.forget("a.csv")
         if len(done) < number:
             break  # the command made fewer calls

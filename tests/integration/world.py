@@ -362,6 +362,7 @@ def fresh_world(
         "WRITE_MODE": "merge" if merges else "append",
         "MAX_FILE_MB": "1000",
         "EXISTING_TABLE": "",
+        "MAX_REJECTED": "none",
     }
     if postgresql:
         environment |= _database(postgresql)

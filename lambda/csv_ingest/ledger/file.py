@@ -103,6 +103,19 @@ class FileLedger:
         for start in range(0, len(rejects), MAX_STATEMENTS):
             self._table.insert_absent(rejects[start : start + MAX_STATEMENTS])
 
+    def rejected_lines(self, first: int) -> set[int]:
+        """The lines, from one on, that are recorded as rejected."""
+        key = self._key
+        found = self._table.query(
+            "object_key = :key AND entry BETWEEN :first AND :last",
+            {
+                "key": key["object_key"],
+                "first": items.key_of_reject(self._version.key, self._entries.upload, first)["entry"],
+                "last": items.key_of_reject(self._version.key, self._entries.upload, items.MAX_LINE)["entry"],
+            },
+        )
+        return {items.reject_of(item).line for item in found}
+
     def record_readable(self, plan: Plan, owner: Owner) -> items.FileRecord:
         """Record how the file is read, with no row stored yet; returns the record of the first delivery to do so."""
         first = self._sums(RowCounts()) | items.about_plan(plan.format, owner, plan.uploaded)

@@ -71,6 +71,9 @@ UPLOADED = "uploaded"
 REJECTS = "#reject#"
 """Between the upload and the line, in the sort key of a rejected row."""
 
+MAX_LINE = 10**12 - 1
+"""The greatest line that the sort key of a rejected row has room for."""
+
 PLAN = "#plan"
 """After the upload, in the sort key of the plan of a file that is ingested in parts."""
 
@@ -80,7 +83,8 @@ PART_PREFIXES: Mapping[Phase, str] = {Phase.STORE: "#part#", Phase.CHECK: "#chec
 COUNTERS: Mapping[Phase, str] = {Phase.STORE: "parts_done", Phase.CHECK: "parts_checked"}
 """The attribute of the file's record that counts the parts for which a phase is complete."""
 
-SUMS = ("rows_read", "rows_stored", "rows_rejected", "rows_superseded")
+SUPERSEDED, UNRECORDED = "rows_superseded", "rejects_unrecorded"
+SUMS = ("rows_read", "rows_stored", "rows_rejected", SUPERSEDED, UNRECORDED)
 """The attributes that count rows, in the order of RowCounts."""
 
 UNLESS_COMPLETE = "NOT (#status = :complete)"
@@ -347,9 +351,11 @@ def reject_of(item: Item) -> RejectedRow:
 
 
 def sums(counts: RowCounts, *, merges: bool) -> Item:
-    """The attributes that count rows. Only in a feed that merges, rows can be superseded."""
-    names = SUMS if merges else SUMS[:-1]
-    return {name: {"N": str(number)} for name, number in zip(names, counts, strict=merges)}
+    """The attributes that count rows. Only in a feed that merges, rows can be superseded; few files have all five."""
+    left_out = {SUPERSEDED} if not merges else set()
+    if not counts.unrecorded:
+        left_out.add(UNRECORDED)
+    return {name: {"N": str(number)} for name, number in zip(SUMS, counts, strict=True) if name not in left_out}
 
 
 def about_version(version: ObjectVersion) -> Item:

@@ -97,7 +97,8 @@ class PartLedger:
         """
         beginner: AttributeValueTypeDef = {"N": str(by.number if by else THE_FILE)}
         first: Item = self._counted(Phase.CHECK) | {"check_begun_by": beginner}
-        unchanged = self._update(self._file, first, remove=["attempts"], unless="attribute_exists(#parts_checked)")
+        remove = ["attempts", *({items.UNRECORDED} - first.keys())]
+        unchanged = self._update(self._file, first, remove=remove, unless="attribute_exists(#parts_checked)")
         return unchanged is None or unchanged.get("check_begun_by") == beginner
 
     def mark_duplicate_ids(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
-from csv_ingest.dynamodb_table import MAX_KEYS, DynamoDbTable, Item
+from csv_ingest.dynamodb_table import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item
 from csv_ingest.ledger import items
 from csv_ingest.model import BeingErased, Content, ObjectVersion, Owner, Phase, RejectedRow, RowCounts, Upload
 
@@ -172,14 +172,12 @@ class FilesTable:
 
     def erase_entries(self, object_key: str, upload: str) -> None:
         """Delete the rejected rows, the plan and the parts of an upload; not what is recorded of single versions."""
-        for item in self._entries(object_key, f"{upload}{items.MARK}"):
-            if items.VERSION not in item["entry"]["S"]:
-                self._table.delete({name: item[name] for name in items.KEY})
+        found = self._entries(object_key, f"{upload}{items.MARK}")
+        self._delete_all(item for item in found if items.VERSION not in item["entry"]["S"])
 
     def erase_upload(self, object_key: str, upload: str) -> None:
         """Delete everything about an upload and its versions; its record last of all."""
-        for item in self._entries(object_key, f"{upload}{items.MARK}"):
-            self._table.delete({name: item[name] for name in items.KEY})
+        self._delete_all(self._entries(object_key, f"{upload}{items.MARK}"))
         self.erase_record(object_key, upload)
 
     def erase_record(self, object_key: str, upload: str) -> None:
@@ -219,6 +217,11 @@ class FilesTable:
         """Record that the rows of a complete upload are where its feed stores them today: a repair."""
         key, complete = items.key_of_entry(object_key, upload), "#status = :complete"
         self._table.update(key, {"place": {"S": owner.place}}, condition=complete, values=items.COMPLETE_VALUE)
+
+    def _delete_all(self, found: Iterable[Item]) -> None:
+        keys: Iterator[Item] = ({name: item[name] for name in items.KEY} for item in found)
+        while some := list(islice(keys, MAX_STATEMENTS)):
+            self._table.delete_many(some)
 
     def _entries(self, key: str, beginning: str = "") -> Iterator[Item]:
         if not beginning:
