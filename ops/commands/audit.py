@@ -54,15 +54,12 @@ def audit_command(
     if repair_ and result.findings:
         if not json_:
             _print(result, values=values)
-        is_something_done = _say_what_is_repaired(pipeline, result.findings)
-        options.ask(yes=yes or not is_something_done)
-        repaired = _repair(pipeline, result.findings, timeout)
+        repaired = _repair(pipeline, result.findings, timeout, yes=yes)
         if not json_:
             _print_repair(repaired)
         result = _audit("audit once more", pipeline, prefix, only)
     if json_:
-        done = {} if repaired is None else {"repaired": _repaired_as_json(repaired, values=values)}
-        display.print_json(_as_json(result, values=values) | done)
+        display.print_json(_as_json(result, repaired, values=values))
     else:
         _print(result, values=values)
     if not result.files:
@@ -98,8 +95,10 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _repair(pipeline: Pipeline, found: Sequence[Discrepancy], timeout: int) -> Repaired:
-    """Repair, and wait until the deliveries ended. Nothing is delivered to a paused feed."""
+def _repair(pipeline: Pipeline, found: Sequence[Discrepancy], timeout: int, *, yes: bool) -> Repaired:
+    """Ask, repair, and wait until the deliveries ended. Nothing is delivered to a paused feed."""
+    is_something_done = _say_what_is_repaired(pipeline, found)
+    options.ask(yes=yes or not is_something_done)
     begun = failures.clock(pipeline)
     stopped = paused(_to_deliver(pipeline, found))
     with display.working("repairing") as show:
@@ -117,9 +116,10 @@ def _to_deliver(pipeline: Pipeline, found: Sequence[Discrepancy]) -> Collection[
     return dict.fromkeys(pipeline.feed_of(each.key) for each in found if isinstance(each.remedy, Redeliver))
 
 
-def _as_json(result: Audited, *, values: bool) -> dict[str, object]:
+def _as_json(result: Audited, repaired: Repaired | None, *, values: bool) -> dict[str, object]:
     counts = {"files": result.files, "rows": result.rows, "gone": result.not_compared}
-    return {**counts, "findings": [_finding_as_json(each, values=values) for each in result.findings]}
+    done = {} if repaired is None else {"repaired": _repaired_as_json(repaired, values=values)}
+    return {**counts, "findings": [_finding_as_json(each, values=values) for each in result.findings], **done}
 
 
 def _repaired_as_json(repaired: Repaired, *, values: bool) -> dict[str, object]:
