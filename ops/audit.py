@@ -83,7 +83,9 @@ def audit(
             )
             for each in chosen
         }
-        for upload, record in _to_be_read(pipeline, chosen, prefix):
+        total = _count(chosen, prefix)
+        for number, (upload, record) in enumerate(_to_be_read(pipeline, chosen, prefix), 1):
+            progress(f"reading {number:,} of {max(number, total):,} files: {upload.version.key}")
             is_asked_for = upload.version.key.startswith(prefix)
             try:
                 owner = pipeline.owner_of(upload.version.key, record)
@@ -105,6 +107,12 @@ def _to_be_read(pipeline: Pipeline, feeds: Iterable[Feed], prefix: str) -> Itera
     for feed in feeds:
         if feed.is_concerned(prefix):
             yield from pipeline.records("" if feed.config.merges else prefix, feed)
+
+
+def _count(feeds: Iterable[Feed], prefix: str) -> int:
+    """How many versions are to be read, by the list of the bucket alone."""
+    concerned = (feed for feed in feeds if feed.is_concerned(prefix))
+    return sum(1 for feed in concerned for _ in feed.uploads("" if feed.config.merges else prefix))
 
 
 def _of_no_feed(version: ObjectVersion, record: FileRecord) -> Discrepancy:
@@ -168,7 +176,6 @@ class _Audit:
                 return  # no row of it can be stored
             origin = Origin(version.etag, record.uploaded)
             self.versions[version.key, origin.upload] = version
-            self.progress(version.key)
             self._read_file(version, origin, record)
 
     def compare(self) -> Audited:
@@ -189,10 +196,12 @@ class _Audit:
             return self._compare_all(destination.scan())
 
     def _compare_all(self, stored: Iterable[StoredRow | ForeignItem]) -> int:
-        rows = 0
-        for scanned, found in enumerate(stored):
+        rows = compared = 0
+        total = self.expected.count()
+        for scanned, found in enumerate(stored, 1):
             key, expected = found.key, self.expected.meet(found)
             if expected:
+                compared += 1
                 rows += expected.object_key.startswith(self.prefix)
                 if not expected.is_stored_as(found) and not expected.may_yet_replace(found):
                     self.findings.append(self._discrepancy_of_row("different", expected))
@@ -202,8 +211,8 @@ class _Audit:
                 self.findings.append(Discrepancy("unexpected", object_key, pk, etag, pk))
             elif not self.prefix:
                 self.expected.add_stray(key)
-            if scanned % 1_000 == 0:
-                self.progress(f"{rows:,} rows of the table")
+            if scanned % 1_000 == 1:
+                self.progress(f"comparing {compared:,} of {total:,} rows, {scanned:,} read in the table")
         return rows
 
     def count_orphans(self) -> int:

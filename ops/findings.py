@@ -1,8 +1,9 @@
 """What an audit finds, and what mends it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from csv_ingest.model import ObjectVersion, RejectedRow, RowCounts
+from csv_ingest.model import ObjectVersion, RejectedRow, RowCounts, Value
 
 
 class RestoreRow(NamedTuple):
@@ -45,6 +46,19 @@ Remedy = RestoreRow | RecordReject | RemoveReject | CorrectCounts | Redeliver | 
 """What mends a discrepancy."""
 
 
+class Difference(NamedTuple):
+    """One thing that a row of the table has otherwise than the row of the file."""
+
+    column: str
+    """`line`, `etag`, `uploaded`, a declared column by its name in the table, or `data.NAME` for another column.
+
+    `data` if it is written otherwise and no column differs, and `item` if an item that is no row is in the place.
+    """
+    table: Value | None
+    """None if there is nothing: an empty cell, or no such column."""
+    file: Value | None
+
+
 class Discrepancy(NamedTuple):
     """One thing that is not as it should be."""
 
@@ -61,3 +75,5 @@ class Discrepancy(NamedTuple):
     """None if a person has to look: a row that nobody uploaded, or a file that cannot be read any more."""
     version: ObjectVersion | None = None
     """The upload that the remedy is for."""
+    differences: Sequence[Difference] = ()
+    """Of a row that is `different`, once it was looked for them."""

@@ -50,9 +50,7 @@ def repair(pipeline: Pipeline, findings: Iterable[Discrepancy], *, paused: Colle
     done = Repaired()
     chosen: dict[ObjectVersion, list[Discrepancy]] = {}
     for finding in findings:
-        is_delivered = isinstance(finding.remedy, Redeliver | Restart)
-        can_be_mended = not is_delivered or pipeline.feed_of(finding.key) not in paused
-        if can_be_mended and finding.version is not None and finding.remedy is not None:
+        if finding.version is not None and can_be_mended(pipeline, finding, paused):
             chosen.setdefault(finding.version, []).append(finding)
         else:
             done.left.append(finding)
@@ -73,6 +71,13 @@ def repair(pipeline: Pipeline, findings: Iterable[Discrepancy], *, paused: Colle
         for remedy in wanted:
             _mend(pipeline, version, record, remedy, done)
     return done
+
+
+def can_be_mended(pipeline: Pipeline, finding: Discrepancy, paused: Collection[Feed]) -> bool:
+    """Whether a repair does anything about a finding; to a feed that is paused, nothing is delivered."""
+    if isinstance(finding.remedy, Redeliver | Restart):
+        return pipeline.feed_of(finding.key) not in paused
+    return finding.remedy is not None
 
 
 def _mend(pipeline: Pipeline, version: ObjectVersion, record: FileRecord, remedy: Remedy, done: Repaired) -> None:

@@ -412,7 +412,10 @@ def test_a_forget_overtaken_at_any_call_keeps_the_others(world: World, operator:
 def test_nothing_is_done_before_somebody_agrees(world: World, operator: Operator, command: str) -> None:
     operator.deliver(world.upload("a.csv", FILE))
     before = world.tables()
-    assert "Go on? [y/N]" in invoke(command, "a.csv", code=1).stderr
+    for answer in ("", "n\n"):
+        told = invoke(command, "a.csv", code=1, answer=answer).stderr
+        assert "Go on? [y/N]" in told
+        assert "nothing was done; with --yes, the command does not ask" in told
     assert world.tables() == before
 
 
