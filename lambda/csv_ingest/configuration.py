@@ -3,9 +3,10 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import NamedTuple, Self
 
+from csv_ingest.intake import Intake, Taker
 from csv_ingest.model import MERGE, Column, FileFormat, Owner
 
 LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
@@ -14,12 +15,16 @@ LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NA
 
 @dataclass(frozen=True, kw_only=True)
 class _FromEnvironment:
-    """A function's whole configuration: one environment variable a field, in upper case, none optional."""
+    """A function's whole configuration: one environment variable a field, in upper case.
+
+    A field with a default is a variable that functions of earlier releases do not have.
+    """
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Read the variables; raises KeyError naming the one that is missing."""
-        return cls(**{name.lower(): environ[name] for name in cls.variables()})
+        given = [field for field in fields(cls) if field.default is MISSING or field.name.upper() in environ]
+        return cls(**{field.name: environ[field.name.upper()] for field in given})
 
     @classmethod
     def variables(cls) -> list[str]:
@@ -102,11 +107,25 @@ class SweepConfig(_FromEnvironment):
     """The URL of the queue."""
     feeds: str
     """A JSON object: the function, the prefix and the suffixes of each feed by its name."""
+    ignored_prefixes: str = "[]"
+    """A JSON list: what no feed takes below them is meant to be there."""
+    existing_bucket: str = "true"
+    """`true` or `false`: whether the bucket is of another owner. Without the variable, nobody knows."""
 
     @property
     def swept_feeds(self) -> list["SweptFeed"]:
         """The feeds whose uploads the sweep looks at."""
         return [SweptFeed(**each) for each in json.loads(self.feeds).values()]
+
+    @property
+    def intake(self) -> Intake:
+        """What the feeds take of the bucket."""
+        feeds = json.loads(self.feeds)
+        return Intake(
+            takers=[Taker(name, each["prefix"], each["suffixes"]) for name, each in feeds.items()],
+            ignored_prefixes=json.loads(self.ignored_prefixes),
+            existing_bucket=self.existing_bucket == "true",
+        )
 
 
 class SweptFeed(NamedTuple):
