@@ -26,7 +26,7 @@ class NotTaken(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Intake:
-    """What the feeds take of their bucket. At least one feed."""
+    """What the feeds take of their bucket."""
 
     takers: Sequence[Taker]
     ignored_prefixes: Sequence[str] = ()
@@ -79,6 +79,8 @@ class Intake:
         for taker in self.takers:
             if key.startswith(taker.prefix):
                 return _other_ending(key, taker)
+        if not self.takers:
+            return NotTaken("the bucket notifies no feed of uploads", "deploy again, and backfill")
         prefix = self._nearest_prefix(key)
         return NotTaken(f"below no feed's prefix; the nearest is {prefix}", f"move it below {prefix}")
 

@@ -9,6 +9,7 @@ from ops import display, failures, waiting
 from ops.audit import Audited, audit
 from ops.brake import paused
 from ops.commands import options
+from ops.commands.ignored import say_what_is_ignored
 from ops.findings import Discrepancy, Redeliver
 from ops.pipeline import Pipeline
 from ops.repair import Repaired, repair
@@ -55,6 +56,7 @@ def audit_command(
         _print(result)
     if not result.files:
         display.say(f"There is no upload whose key begins with '{prefix}': nothing was compared.", err=True)
+        say_what_is_ignored(pipeline, prefix)
     sys.exit(1 if result.findings or not result.files else 0)
 
 
