@@ -22,6 +22,7 @@ class NotTaken(NamedTuple):
 
     reason: str
     remedy: str
+    """Empty if there is nothing to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,8 @@ class Intake:
             return False
         name = folder.lstrip("/")
         above = {prefix[: end + 1] for prefix in self.prefixes for end, char in enumerate(prefix) if char == "/"}
-        return not name or any(_resembles(name, each) and len(name) <= len(each) + 1 for each in above)
+        # A short folder above is part of a longer prefix, so that one letter less or more of it counts.
+        return not name or any(_resembles(name, each, shortest=1) and len(name) <= len(each) + 1 for each in above)
 
     def is_mistake(self, key: str, size: int) -> bool:
         """Whether an object was probably meant for a feed, and no feed takes it.
@@ -76,6 +78,8 @@ class Intake:
 
     def why_not(self, key: str) -> NotTaken:
         """Why no feed takes a key, with the nearest prefix or suffix."""
+        if self.is_excepted(key):
+            return NotTaken("ignored_prefixes says that no feed is to take it", "")
         for taker in self.takers:
             if key.startswith(taker.prefix):
                 return _other_ending(key, taker)
@@ -108,7 +112,7 @@ def _quoted(ending: str) -> str:
     return f"'{ending}'" if any(char.isspace() for char in ending) else ending
 
 
-def _resembles(key: str, prefix: str) -> bool:
+def _resembles(key: str, prefix: str, *, shortest: int = MIN_RESEMBLING) -> bool:
     """Whether the beginning of a key differs from a prefix in case, by slashes before it, or by one letter.
 
     By one letter: that is missing, added, another one, or in the place of its neighbour. Only whole folders, and whole
@@ -118,7 +122,7 @@ def _resembles(key: str, prefix: str) -> bool:
     key, prefix = key.lstrip("/").lower(), prefix.lower()
     if key.startswith(prefix):
         return True
-    if not prefix.endswith("/") or len(prefix) < MIN_RESEMBLING:
+    if not prefix.endswith("/") or len(prefix) < shortest:
         return False
     beginnings = {key[: len(prefix) + more] for more in (-1, 0, 1)}
     return any(_differ_by_one(each, prefix) for each in beginnings if each.endswith("/") or each == key)

@@ -35,7 +35,8 @@ def print_ignored(objects: Sequence[IgnoredObject], *, with_header: bool) -> Non
         display.say(each.key)
         display.say(f"  {IGNORED:<10}  {display.when(each.modified):<19}  {size:>9}")
         display.say(f"  {each.why.reason}")
-        display.say(f"  next: {each.why.remedy}, or delete it; if it is meant to be there, set ignored_prefixes")
+        if each.why.remedy:
+            display.say(f"  next: {each.why.remedy}, or delete it; if it is meant to be there, set ignored_prefixes")
 
 
 def say_how_many(objects: int, limit: int) -> None:

@@ -117,6 +117,12 @@ def test_an_ignored_object_ends_like_this(world: World, end: str) -> None:
     run("status", code=0)
 
 
+def test_what_is_meant_needs_nothing_to_be_done(world: World) -> None:
+    world.upload("reports/a.pdf", "x")
+    *_, reason = run("status", "reports/a.pdf", code=1).splitlines()
+    assert reason == "  ignored_prefixes says that no feed is to take it"
+
+
 def test_a_newer_version_can_be_ignored(world: World) -> None:
     """The prefix was a feed's, when the version before it was uploaded."""
     world.deliver(world.upload(MISSPELT, ROW))

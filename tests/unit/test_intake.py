@@ -1,5 +1,7 @@
 """Which objects that no feed takes were probably meant for one."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +48,7 @@ def test_a_mistake_is_named_with_what_is_nearest(key: str, reason: str) -> None:
         ("orders/orders.Csv", "rename it, so that it ends in .csv"),
         ("orders/a.CSV.GZ", "rename it, so that it ends in .csv.gz"),
         ("orders/a.txt", "give it one of these endings"),
+        ("reports/a.csv", ""),
     ],
 )
 def test_the_remedy_fits_the_mistake(key: str, remedy: str) -> None:
@@ -148,12 +151,20 @@ def test_each_key_is_taken_meant_or_explained(
         assert remedy
 
 
-@given(st.text("ab1/", max_size=8).map(lambda name: f"{name}c/"), st.text("abA1/.", max_size=12))
-def test_every_near_miss_is_found_folder_by_folder(prefix: str, key: str) -> None:
-    """Whoever lists only the folders that lead to a prefix sees whatever resembles it, slashes aside."""
+LETTERS = "ab1"
+folders_of = st.lists(st.text(LETTERS, min_size=1, max_size=4), min_size=1, max_size=3)
+
+
+@given(folders_of, st.integers(0, 2), st.integers(0, 5), st.sampled_from(["", *LETTERS]), st.booleans())
+def test_whatever_resembles_a_prefix_is_found_folder_by_folder(
+    names: list[str], folder: int, at: int, letter: str, replaced: bool
+) -> None:
+    """Of a bucket of another owner, only the folders are listed that lead to something."""
+    prefix = "/".join([*names, ""])
+    name = names[folder % len(names)]
+    names[folder % len(names)] = name[:at] + letter + name[at + replaced :]
+    key = "/".join([*names, "x.csv"])
     intake = Intake(takers=[Taker("f", prefix, [".csv"])], existing_bucket=True)
     folders = [key[: end + 1] for end, char in enumerate(key) if char == "/"]
-    resembling = next((folder for folder in [*folders, key] if intake.resembles(folder)), None)
-    if resembling and resembling.count("/") == prefix.count("/"):
-        above = [folder for folder in folders if len(folder) < len(resembling)]
-        assert all(intake.leads_to_resembling(folder) for folder in above)
+    for each in itertools.takewhile(lambda each: not intake.resembles(each), folders):
+        assert intake.leads_to_resembling(each) or not intake.resembles(key)
