@@ -53,6 +53,8 @@ class Pipeline:
     """The name of the ingest function of each feed, by the suffix of its outputs."""
     tables_of_feeds: Mapping[str, str]
     """The name of the rows table of each feed, by the same suffix."""
+    release: str
+    """Which was deployed; empty before 1.1.0."""
 
     @classmethod
     def find(cls, stack: str) -> "Pipeline":
@@ -82,6 +84,7 @@ class Pipeline:
                 alarm_topic=outputs["AlarmTopicArn"],
                 functions_of_feeds=functions or {"": outputs["IngestFunctionName"]},
                 tables_of_feeds={suffix: outputs[f"RowsTableName{suffix}"] for suffix in functions},
+                release=outputs.get("Release", ""),
             )
         except KeyError as error:
             raise NotDeployed(f"stack {stack} has no output {error}: it is another project's, or an old one") from error

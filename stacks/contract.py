@@ -5,6 +5,9 @@ The infrastructure imports nothing of the functions' code. tests/infrastructure/
 
 from typing import Literal, TypedDict
 
+RELEASE = "1.1.0"
+"""An output of the stack, and a variable of each function, as in csv_ingest/__init__.py."""
+
 INGEST_HANDLER = "csv_ingest.handler.handler"
 SWEEP_HANDLER = "csv_ingest.sweep.handler"
 
@@ -31,6 +34,7 @@ class IngestEnvironment(TypedDict):
     """The character."""
     WRITE_MODE: str
     """`append` or `merge`."""
+    RELEASE: str
 
 
 class SweepEnvironment(TypedDict):
@@ -42,6 +46,7 @@ class SweepEnvironment(TypedDict):
     FEEDS: str
     """A JSON object: `{"<feed>": {"function": NAME, "prefix": TEXT, "suffixes": [TEXT, ...]}}`; with `"merges": true`
     if the feed merges."""
+    RELEASE: str
 
 
 class LoggingEnvironment(TypedDict):

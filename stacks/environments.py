@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stacks.contract import METRICS_NAMESPACE, IngestEnvironment, LoggingEnvironment, SweepEnvironment
+from stacks.contract import METRICS_NAMESPACE, RELEASE, IngestEnvironment, LoggingEnvironment, SweepEnvironment
 from stacks.feed_settings import DEFAULT_FEED, FeedSettings
 
 
@@ -34,6 +34,7 @@ def ingest_environment(feed: FeedSettings, shared: SharedNames, *, rows: str) ->
         COLUMNS=feed.columns,
         DECIMAL_SEPARATOR=feed.decimal_separator,
         WRITE_MODE=feed.write_mode,
+        RELEASE=RELEASE,
     )
 
 
@@ -75,6 +76,7 @@ def sweep_environment(
                 for feed in feeds
             }
         ),
+        RELEASE=RELEASE,
     )
 
 

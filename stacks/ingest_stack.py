@@ -3,6 +3,7 @@
 from aws_cdk import CfnOutput, PermissionsBoundary, Stack, Tags
 from constructs import Construct
 
+from stacks.contract import RELEASE
 from stacks.ingestion import Ingestion
 from stacks.monitoring import Monitoring
 from stacks.settings import Settings
@@ -35,6 +36,7 @@ class IngestStack(Stack):
             "FailureQueueUrl": ingestion.failures.queue_url,
             **{f"IngestFunctionName{each.feed.suffix}": each.function.function_name for each in ingestion.ingest},
             "AlarmTopicArn": monitoring.topic.topic_arn,
+            "Release": RELEASE,
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

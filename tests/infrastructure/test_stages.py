@@ -27,4 +27,5 @@ def test_the_outputs_are_the_promised_names(stack: Synthesized) -> None:
         "FailureQueueUrl",
         "IngestFunctionName",
         "AlarmTopicArn",
+        "Release",
     }

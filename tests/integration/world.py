@@ -16,7 +16,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from csv_ingest import clients, ledger
+from csv_ingest import RELEASE, clients, ledger
 from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.destinations.dynamodb import INDEX, KEY
 from csv_ingest.events import Event, object_version, upload_event
@@ -299,7 +299,9 @@ class World:
         """
         functions = {"": "none"} | {feed.name.capitalize(): f"none-{feed.name}" for feed in self.feeds}
         tables = {"": self.rows_table} | {feed.name.capitalize(): feed.rows_table for feed in self.feeds}
-        pipeline = Pipeline("none", self.bucket, self.files_table, self.failure_queue, "none", functions, tables)
+        pipeline = Pipeline(
+            "none", self.bucket, self.files_table, self.failure_queue, "none", functions, tables, RELEASE
+        )
         prefixes = {"none": "orders/" if self.feeds else ""}
         prefixes |= {f"none-{feed.name}": feed.prefix for feed in self.feeds}
         pipeline.__dict__["functions"] = frozenset({*prefixes, "sweep"})
