@@ -2,12 +2,16 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from itertools import chain, islice
 
 import click
 
+from csv_ingest import source
 from csv_ingest.ledger import FileRecord
-from ops import display
+from csv_ingest.model import ByteStream
+from ops import display, other_feeds
 from ops import status as uploads
 from ops.commands import options
 from ops.commands.uploads import HEADER, as_json, print_upload, print_uploads
@@ -78,7 +82,12 @@ def latest_record(pipeline: Pipeline, key: str) -> FileRecord:
     raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}, or no delivery of it so far")
 
 
+def _open(pipeline: Pipeline, status: UploadStatus) -> AbstractContextManager[ByteStream]:
+    return source.open_object(status.record.object_version(pipeline.upload_bucket), pipeline.s3)
+
+
 def _print_with_rejects(pipeline: Pipeline, statuses: list[UploadStatus], *, json_: bool) -> None:
+    statuses = [other_feeds.remarked(pipeline, each, partial(_open, pipeline, each)) for each in statuses]
     rejects = [list(islice(pipeline.files.rejected_rows(s.record), SHOWN_REJECTS)) for s in statuses]
     if json_:
         found = zip(statuses, rejects, strict=True)

@@ -137,7 +137,7 @@ def _other_encoding(names: Iterable[str]) -> str | None:
 def _other_delimiter(names: Collection[str], wanted: str, delimiter: str) -> str | None:
     """Which delimiter the header seems to have; None if it seems to be the one with which it was read.
 
-    That is one under which the column is there, or one that is in the names more often than `delimiter` is between them.
+    That is one under which the column is there, or one that is in the names more often than `delimiter` between them.
     """
     others = {character: word for character, word in DELIMITERS.items() if character != delimiter}
     for character, word in others.items():
