@@ -307,7 +307,7 @@ def plan_object(key: str) -> Found:
     version, format_ = ObjectVersion("", key, "", "", 0), FileFormat("id", ",", "utf-8")
 
     def plan(stream: Any) -> int:
-        found, _ = plan_file(version, format_, lambda _: nullcontext(stream), max_bytes=None, tuning=Tuning())
+        found, *_ = plan_file(version, format_, lambda _: nullcontext(stream), acceptance=None, tuning=Tuning())
         return len(found.parts)
 
     return _read(key, plan)

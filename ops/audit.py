@@ -23,7 +23,17 @@ from csv_ingest.model import (
 )
 from ops.expectations import Expectations, Expected
 from ops.feed import Feed
-from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
+from ops.findings import (
+    CorrectCounts,
+    Discrepancy,
+    Move,
+    RecordReject,
+    Redeliver,
+    Remedy,
+    RemoveReject,
+    Restart,
+    RestoreRow,
+)
 from ops.pipeline import NOT_THERE, NoFeed, Pipeline
 from ops.status import name_of
 
@@ -73,7 +83,9 @@ def audit(
             )
             for each in chosen
         }
-        for upload, record in _to_be_read(pipeline, chosen, prefix):
+        total = _count(chosen, prefix)
+        for number, (upload, record) in enumerate(_to_be_read(pipeline, chosen, prefix), 1):
+            progress(f"reading {number:,} of {max(number, total):,} files: {upload.version.key}")
             is_asked_for = upload.version.key.startswith(prefix)
             try:
                 owner = pipeline.owner_of(upload.version.key, record)
@@ -81,7 +93,7 @@ def audit(
                 if is_asked_for:
                     result.findings.append(_of_no_feed(upload.version, record))
                 continue
-            if record.is_planned and record.owner.place != owner.config.owner.place:
+            if record.is_planned and not _can_be_compared(record, owner):
                 if is_asked_for:
                     result.findings.append(_of_other_table(upload.version, record, owner))
             elif run := runs.get(owner.name):
@@ -97,17 +109,32 @@ def _to_be_read(pipeline: Pipeline, feeds: Iterable[Feed], prefix: str) -> Itera
             yield from pipeline.records("" if feed.config.merges else prefix, feed)
 
 
+def _count(feeds: Iterable[Feed], prefix: str) -> int:
+    """How many versions are to be read, by the list of the bucket alone."""
+    concerned = (feed for feed in feeds if feed.is_concerned(prefix))
+    return sum(1 for feed in concerned for _ in feed.uploads("" if feed.config.merges else prefix))
+
+
 def _of_no_feed(version: ObjectVersion, record: FileRecord) -> Discrepancy:
     """A finding: the table that has the rows of an upload is not that of any feed."""
     detail = f"etag {version.etag}: the feed {record.owner.feed} ingested it, and is not deployed any more"
     return Discrepancy("unaccounted", version.key, detail, version.etag, version=version)
 
 
+def _can_be_compared(record: FileRecord, feed: Feed) -> bool:
+    """Whether the rows of an upload are, or can be, in the table that the feed has today."""
+    return record.owner.stores_where(feed.owner) or record.owner.can_move_to(feed.owner)
+
+
 def _of_other_table(version: ObjectVersion, record: FileRecord, feed: Feed) -> Discrepancy:
     """A finding: the feed has had another destination, or write mode, since it read an upload."""
-    before, today = record.owner.place_as_text, feed.config.owner.place_as_text
-    detail = f"etag {version.etag}: its rows went to {before}, and those of the feed go to {today} now"
+    detail = f"etag {version.etag}: {_where_rows_went(record, feed)}"
     return Discrepancy("unaccounted", version.key, detail, version.etag, version=version)
+
+
+def _where_rows_went(record: FileRecord, feed: Feed) -> str:
+    before, today = record.owner.place_as_text, feed.owner.place_as_text
+    return f"its rows went to {before}, and those of the feed go to {today} now"
 
 
 @dataclass
@@ -141,13 +168,14 @@ class _Audit:
             self.seen.add(name)
         elif not self._has_other_content(upload, record) and name not in self.seen:
             self.seen.add(name)
-            if not record.is_settled:
+            if self._is_moved(record):
+                self._find_moved(version, record)
+            elif not record.is_settled:
                 self._find_unsettled(version, record)
             if not record.uploaded and self.feed.config.merges:
                 return  # no row of it can be stored
             origin = Origin(version.etag, record.uploaded)
             self.versions[version.key, origin.upload] = version
-            self.progress(version.key)
             self._read_file(version, origin, record)
 
     def compare(self) -> Audited:
@@ -168,10 +196,12 @@ class _Audit:
             return self._compare_all(destination.scan())
 
     def _compare_all(self, stored: Iterable[StoredRow | ForeignItem]) -> int:
-        rows = 0
-        for scanned, found in enumerate(stored):
+        rows = compared = 0
+        total = self.expected.count()
+        for scanned, found in enumerate(stored, 1):
             key, expected = found.key, self.expected.meet(found)
             if expected:
+                compared += 1
                 rows += expected.object_key.startswith(self.prefix)
                 if not expected.is_stored_as(found) and not expected.may_yet_replace(found):
                     self.findings.append(self._discrepancy_of_row("different", expected))
@@ -181,8 +211,8 @@ class _Audit:
                 self.findings.append(Discrepancy("unexpected", object_key, pk, etag, pk))
             elif not self.prefix:
                 self.expected.add_stray(key)
-            if scanned % 1_000 == 0:
-                self.progress(f"{rows:,} rows of the table")
+            if scanned % 1_000 == 1:
+                self.progress(f"comparing {compared:,} of {total:,} rows, {scanned:,} read in the table")
         return rows
 
     def count_orphans(self) -> int:
@@ -199,6 +229,18 @@ class _Audit:
         """What had to be in the destination and was not met there."""
         for row in self.expected.missing():
             yield self._discrepancy_of_row("missing", row)
+
+    def _is_moved(self, record: FileRecord) -> bool:
+        """Whether the rows of an upload went to another table than those of the feed go to today."""
+        return record.is_planned and not record.owner.stores_where(self.feed.owner)
+
+    def _find_moved(self, version: ObjectVersion, record: FileRecord) -> None:
+        """Find that an upload is recorded for another table; what is missing in today's table is found row by row."""
+        detail = f"etag {version.etag}: {_where_rows_went(record, self.feed)}"
+        if record.status == COMPLETE:
+            self._find("unaccounted", version, detail, Move())
+        else:
+            self._find("unsettled", version, f"{detail}, and it was not complete", Restart())
 
     def _find_unsettled(self, version: ObjectVersion, record: FileRecord) -> None:
         detail = f"etag {version.etag}: {_state(record)}"
@@ -236,8 +278,9 @@ class _Audit:
         """Expect each row of a file in the destination, or among the rejected rows of the ledger."""
         is_complete = record.status == COMPLETE and record.is_settled
         # The check begins when all rows are stored.
-        required = is_complete or (record.parts_checked is not None and not record.erasing)
-        seen = _Rejects()
+        are_stored = record.parts_checked is not None and not record.erasing and not self._is_moved(record)
+        required = is_complete or are_stored
+        seen = _Rejects(record.counts or RowCounts())
         read, format_ = 0, self.pipeline.format_of(version, record)
         try:
             with source.open_object(version, self.pipeline.s3) as stream:
@@ -248,7 +291,7 @@ class _Audit:
                     read += row is not None
                     seen.note(expected, reject)
                     is_open = self.feed.config.merges and seen.is_unrecorded_duplicate(expected, reject)
-                    if is_complete and not is_open:
+                    if is_complete and not is_open and not seen.may_lack(expected, reject):
                         self._compare_reject(version, expected, reject)
         except UnreadableFile as error:
             if is_complete:
@@ -256,8 +299,9 @@ class _Audit:
             return
         if not is_complete:
             return
-        counts = seen.counts(read, record.counts or RowCounts())
-        if self.feed.config.merges and len(seen.unrecorded) > seen.all - counts.rejected:
+        counts = seen.counts(read)
+        are_all_recorded = not seen.recorded.unrecorded
+        if self.feed.config.merges and are_all_recorded and len(seen.unrecorded) > seen.all - counts.rejected:
             for reject in seen.unrecorded:
                 self._compare_reject(version, reject, None)
         if record.counts != counts:
@@ -287,11 +331,15 @@ class _Rejects:
     upload had a row of the id already, and no delivery saw that two lines have it.
     """
 
+    recorded: RowCounts
+    """As the ledger has counted."""
     all: int = 0
     duplicates: int = 0
     """Those whose id an earlier line has, with other values."""
     unrecorded: list[RejectedRow] = field(default_factory=list)
     """Those of the duplicates that the ledger does not have."""
+    lacking: int = 0
+    """How many the ledger does not have, of a file that has too many for that."""
 
     def note(self, expected: RejectedRow | None, recorded: RejectedRow | None) -> None:
         if expected:
@@ -300,17 +348,28 @@ class _Rejects:
             if self.is_unrecorded_duplicate(expected, recorded):
                 self.unrecorded.append(expected)
 
+    def may_lack(self, expected: RejectedRow | None, recorded: RejectedRow | None) -> bool:
+        """Whether the ledger need not have a rejected row, because it says that it lacks some."""
+        if expected is None or recorded is not None or not self.recorded.unrecorded:
+            return False
+        self.lacking += 1
+        return True
+
     @staticmethod
     def is_unrecorded_duplicate(expected: RejectedRow | None, recorded: RejectedRow | None) -> bool:
         return expected is not None and recorded is None and is_duplicate(expected)
 
-    def counts(self, read: int, recorded: RowCounts) -> RowCounts:
-        """What the ledger has to count of a file with so many rows: what it has counted, if that can be."""
-        superseded = min(recorded.superseded, read - self.all + self.duplicates)
-        fewest = self.all - min(self.duplicates, superseded)
-        rejected = min(max(recorded.rejected, fewest), self.all)
+    def counts(self, read: int) -> RowCounts:
+        """What the ledger has to count of a file with so many rows: what it has counted, if that can be.
+
+        A duplicate that is recorded as rejected is not superseded.
+        """
+        superseded = min(self.recorded.superseded, read - self.all + self.duplicates)
+        fewest = self.all - min(self.duplicates, superseded, len(self.unrecorded))
+        rejected = min(max(self.recorded.rejected, fewest), self.all)
         superseded = min(superseded, read - rejected)
-        return RowCounts(read, read - rejected - superseded, rejected, superseded)
+        unrecorded = max(self.recorded.unrecorded, self.lacking)
+        return RowCounts(read, read - rejected - superseded, rejected, superseded, unrecorded)
 
 
 def _state(record: FileRecord) -> str:

@@ -5,10 +5,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from csv_ingest import csvfile, planning
+from csv_ingest.acceptance import Acceptance, MaxRejected
 from csv_ingest.destinations.dynamodb import item_size
 from csv_ingest.model import ByteStream, FileFormat, ObjectVersion, Origin, RejectedRow, Row, Tuning, UnreadableFile
 from ops.expectations import Expectations
@@ -71,10 +73,12 @@ def check(
     reading = _Reading(file, progress)
     checked = Checked(any(file.name.endswith(suffix) for _, suffix in feed.triggers))
     version = ObjectVersion("", file.name, "", ETAG, file.stat().st_size)
-    format_, limit = feed.config.format, feed.config.max_file_bytes
+    config = feed.config
+    refusal = partial(feed.destination.refusal, Origin(ETAG, UPLOADED if config.merges else ""))
+    acceptance = Acceptance(config.max_file_bytes, MaxRejected.parse(config.max_rejected), refusal)
     try:
-        plan, _ = planning.plan_file(version, format_, reading.open, max_bytes=limit, tuning=Tuning())
-        checked.parts = len(plan.parts)
+        planned = planning.plan_file(version, config.format, reading.open, acceptance=acceptance, tuning=Tuning())
+        checked.parts = len(planned.plan.parts)
         _check_rows(feed, version, reading, checked, shown)
     except UnreadableFile as error:
         checked.reason = str(error)

@@ -16,17 +16,14 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from csv_ingest import csvfile, source
-from csv_ingest.ledger import COMPLETE, PROCESSING, REJECTED, FileRecord, name_of_content
-from csv_ingest.model import FileFormat, ObjectVersion, Origin, OtherTable, OwnerNeeded, Row, Upload
+from csv_ingest.ledger import COMPLETE, FORGET, PROCESSING, REJECTED, RELOAD, FileRecord, name_of_content
+from csv_ingest.model import BeingErased, FileFormat, ObjectVersion, Origin, OtherTable, OwnerNeeded, Row, Upload
 from ops.feed import Feed
 from ops.pipeline import NOT_THERE, NoFeed, Pipeline
 from ops.schema import STATEMENT_TIMEOUT
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
-
-RELOAD, FORGET = "reload", "forget"
-"""The names of the commands, as the ledger has them while they are under way."""
 
 CLOCKS = 5
 """Seconds by which the clock here and that of a delivery may differ."""
@@ -71,12 +68,22 @@ class Erasure:
         """Read the records of all keys with this ETag whose rows may be stored where the feed stores them."""
         files = self.pipeline.files
         found = [files.record(self.version)] if self.feed.config.merges else files.records_of_content(self.etag)
-        self.records = [each for each in found if each.owner == self.feed.config.owner and each.is_planned]
+        self.records = [each for each in found if each.is_planned and self._is_here(each)]
+
+    def _is_here(self, record: FileRecord) -> bool:
+        """Whether the feed stores the rows of an upload where it stores them today."""
+        return record.owner.feed == self.feed.name and record.owner.stores_where(self.feed.owner)
 
     @property
     def keys(self) -> list[str]:
-        """The object keys whose rows these are."""
+        """The object keys whose rows these are, or were until they are forgotten."""
         return [str(record.attributes["object_key"]) for record in self.records]
+
+    @property
+    def other_owners(self) -> list[str]:
+        """The other object keys whose rows these are. A file that is being forgotten owns no row any more."""
+        others = ((str(each.attributes["object_key"]), each.erasing) for each in self.records)
+        return [key for key, erasing in others if key != self.version.key and erasing != FORGET]
 
     def mark(self, key: str) -> datetime:
         """Have every delivery of an object key take it for complete; returns since when."""
@@ -85,24 +92,41 @@ class Erasure:
         return self.pipeline.files.mark_erasing(key, self.etag, self.command)
 
     def begin(self) -> datetime:
-        """Have no delivery begin to store these rows; returns since when that is so."""
-        return self.pipeline.files.begin_erasing(self.content, self.feed.name, self.command)
+        """Have no delivery begin to store these rows; returns since when that is so.
+
+        Raises NotErasable if they are to be read again, and are being forgotten.
+        """
+        try:
+            return self.pipeline.files.begin_erasing(self.content, self.feed.name, self.command, self.version.key)
+        except BeingErased as error:
+            raise NotErasable(str(error)) from error
+
+    def require_begun(self) -> None:
+        """Raise NotErasable if another command has ended this one: rows of a new upload may be stored by now."""
+        if not self.pipeline.files.is_erasing(self.content, self.feed.name, self.command, self.version.key):
+            raise NotErasable("another `forget` or `reload` of the same bytes ended this one: run the command again")
 
     def wait(self, since: datetime, progress: Progress) -> None:
         """Wait until nothing is stored any more by the deliveries that had begun at a time."""
-        # The server does not notice that a delivery has ended: the last statement goes on.
-        last_statement = STATEMENT_TIMEOUT if self.feed.config.postgresql else 0
-        _wait(since, self.feed.timeout + CLOCKS + last_statement, progress)
+        wait_for_deliveries(self.feed, since, progress)
 
-    def cancel(self, key: str = "") -> None:
-        """Let deliveries store these rows again, unless a command for another key than this one has begun as well."""
-        if any(each.erasing and each.attributes["object_key"] != key for each in self.records):
-            return
+    def cancel(self) -> None:
+        """Let deliveries store these rows again, unless a file with these rows is being forgotten."""
         self.pipeline.files.cancel_erasing(self.content, self.feed.name)
 
     def end(self) -> None:
-        """Let the next delivery read this content by the settings of then."""
+        """Let the next delivery read this content by the settings of then, unless other files are being forgotten."""
         self.pipeline.files.end_erasing(self.content, self.feed.name)
+
+    def leave(self) -> None:
+        """Do one or the other, at the end of a forget: the last file with these rows leaves nothing."""
+        self.pipeline.files.leave_erasing(self.content, self.feed.name, self.version.key)
+        if self.other_owners:
+            self.look()  # only now: the others may have been forgotten meanwhile
+        if self.other_owners:
+            self.cancel()
+        else:
+            self.end()
 
     def delete_rows(self, progress: Progress) -> int:
         """Delete all rows of the ETag, or of the version; returns how many there were. Raises OwnerNeeded."""
@@ -112,6 +136,7 @@ class Erasure:
         with closing(self.feed.destination) as destination:
             ids = self._ids_of_file() or self._ids_of_table(origin)
             while some := list(dict.fromkeys(islice(ids, destination.max_insert))):
+                self.require_begun()
                 deleted += destination.delete(origin, some)
                 progress(f"{deleted:,} rows deleted")
         return deleted
@@ -178,7 +203,7 @@ def erasure_for_reload(pipeline: Pipeline, version: ObjectVersion) -> Erasure:
         raise NotErasable("it is being forgotten")
     if record.status == REJECTED:
         raise NotErasable("it was rejected, and no row of it is stored: `backfill --again` reads it anew")
-    record.require_owner(erasure.feed.config.owner)
+    record.require_owner(erasure.feed.owner)
     if not erasure.feed.is_ingested(version.key):
         raise NotErasable(
             f"the feed {erasure.feed.name} ingests such keys no more, and nobody would deliver it again: upload it "
@@ -205,9 +230,11 @@ def reload(erasure: Erasure, *, progress: Progress = lambda _: None) -> list[Obj
     recorded = [record for record in erasure.records if record.status == COMPLETE]
     for record in recorded:  # another delivery of what was settled a moment ago can still run
         erasure.wait(datetime.fromisoformat(record.attributes["settled_at"]), progress)
+    erasure.require_begun()
     for record in recorded:
         files.mark_erasing(record.attributes["object_key"], erasure.etag, RELOAD)
     erasure.delete_rows(progress)
+    erasure.require_begun()
     for record in recorded:
         files.erase_entries(record.attributes["object_key"], erasure.etag)
         files.erase_record(record.attributes["object_key"], erasure.etag)
@@ -263,7 +290,7 @@ class Forgetting:
     @property
     def others(self) -> list[str]:
         """Other keys with the same bytes, whose rows have to stay."""
-        return sorted({key for erasure in self.erasures for key in erasure.keys} - {self.key})
+        return sorted({key for erasure in self.erasures for key in erasure.other_owners})
 
 
 def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
@@ -278,7 +305,7 @@ def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
     for (version, _), record in recorded:
         try:
             feed = pipeline.owner_of(key, record)
-            record.require_owner(feed.config.owner)
+            record.require_owner(feed.owner)
         except (NoFeed, OtherTable) as reason:
             elsewhere[_entry(version, record)] = str(reason)
         else:
@@ -323,25 +350,13 @@ def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Fo
     pipeline, key, files = forgetting.pipeline, forgetting.key, forgetting.pipeline.files
     done = Forgotten(versions=len(forgetting.objects))
     begun = [max(erasure.mark(key), erasure.begin()) for erasure in forgetting.erasures]
-    needed: list[str] = []
     for since, erasure in zip(begun, forgetting.erasures, strict=True):
         erasure.wait(since, progress)
         erasure.look()
-        if set(erasure.keys) <= {key} and not any("rows_erased_at" in each.attributes for each in erasure.records):
-            try:
-                done.rows += erasure.delete_rows(progress)
-            except OwnerNeeded as statement:
-                needed.append(str(statement))
-            else:
-                files.mark_rows_erased(key, erasure.upload)
-    if needed:
-        raise OwnerNeeded("; ".join(needed))
+    done.rows = _delete_rows(forgetting, progress)
     _delete_objects(forgetting, progress)
     for erasure in forgetting.erasures:
-        if set(erasure.keys) <= {key}:
-            erasure.end()
-        else:
-            erasure.cancel(key)
+        erasure.leave()
     # Last: without the records, nobody would know that something has begun. Not those of a version that came meanwhile:
     # without them, nobody would know that it has rows.
     for upload in sorted((erasure.upload for erasure in forgetting.erasures), reverse=True):
@@ -350,6 +365,26 @@ def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Fo
     if left.objects or left.erasures:
         raise NotErasable("something of it came back meanwhile: run the command again")
     return done
+
+
+def _delete_rows(forgetting: Forgetting, progress: Progress) -> int:
+    """Delete the rows that no other file has; returns how many there were. Raises OwnerNeeded, with all statements."""
+    deleted = 0
+    needed: list[str] = []
+    for erasure in forgetting.erasures:
+        are_erased = any("rows_erased_at" in each.attributes for each in erasure.records)
+        if not erasure.other_owners and not are_erased:
+            try:
+                deleted += erasure.delete_rows(progress)
+            except OwnerNeeded as statement:
+                needed.append(str(statement))
+            else:
+                forgetting.pipeline.files.mark_rows_erased(forgetting.key, erasure.upload)
+    if needed:
+        raise OwnerNeeded("; ".join(needed))
+    for erasure in forgetting.erasures:
+        erasure.require_begun()
+    return deleted
 
 
 def _delete_objects(forgetting: Forgetting, progress: Progress) -> None:
@@ -363,8 +398,11 @@ def _delete_objects(forgetting: Forgetting, progress: Progress) -> None:
         progress(f"{start + len(some):,} versions deleted")
 
 
-def _wait(since: datetime, seconds: float, progress: Progress) -> None:
-    """Wait until the deliveries have ended that began before a time."""
+def wait_for_deliveries(feed: Feed, since: datetime, progress: Progress = lambda _: None) -> None:
+    """Wait until nothing is stored any more by the deliveries of a feed that began before a time."""
+    # The server does not notice that a delivery has ended: the last statement goes on.
+    last_statement = STATEMENT_TIMEOUT if feed.config.postgresql else 0
+    seconds = feed.timeout + CLOCKS + last_statement
     while (left := (since + timedelta(seconds=seconds) - datetime.now(UTC)).total_seconds()) > 0:
         progress(f"{left:.0f} s left for running deliveries")
         time.sleep(min(left, 1))

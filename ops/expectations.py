@@ -134,6 +134,11 @@ class Expectations:
         first_object_key, line, noted = found
         return Expected(first_object_key, origin.etag, key, line, noted)
 
+    def count(self) -> int:
+        """How many rows of the destination are expected at most."""
+        [[number]] = self._database.execute("SELECT count(DISTINCT place) FROM row")
+        return int(number)
+
     def meet(self, found: StoredRow | ForeignItem) -> Expected | None:
         """Note that something is in the destination; returns what is expected there, None if nothing is.
 

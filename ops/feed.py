@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from os.path import commonprefix
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -12,9 +13,9 @@ from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination
 from csv_ingest.destinations.dynamodb import INDEX
-from csv_ingest.destinations.opening import open_destination
+from csv_ingest.destinations.opening import open_destination, owner_of
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.model import Upload
+from csv_ingest.model import Owner, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -78,9 +79,20 @@ class Feed:
         return self.config.feed
 
     @cached_property
+    def owner(self) -> Owner:
+        """The feed, and where its rows go to today. Raises as `owner_of`."""
+        return owner_of(self.config, self.pipeline.dynamodb)
+
+    @cached_property
     def timeout(self) -> int:
         """Seconds after which a delivery has ended, however it does."""
         return int(self.pipeline.lambda_.get_function_configuration(FunctionName=self.function)["Timeout"])
+
+    @cached_property
+    def changed_at(self) -> datetime:
+        """When the function's code or settings were changed last: deliveries that began before may have had others."""
+        function = self.pipeline.lambda_.get_function_configuration(FunctionName=self.function)
+        return datetime.fromisoformat(function["LastModified"])
 
     @cached_property
     def destination(self) -> Destination:

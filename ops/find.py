@@ -81,7 +81,7 @@ def _ask(destination: Destination, keys: Iterable[RowKey], rows: dict[RowKey, Fo
 def _planned_here(pipeline: Pipeline, feed: Feed, looked: Looked) -> Iterator[FileRecord]:
     """The uploads that have rows in today's table of the feed; the others are counted."""
     for record in pipeline.files.uploads(feed.name):
-        if record.is_planned and record.owner.place == feed.config.owner.place:
+        if record.is_planned and record.owner.stores_where(feed.owner):
             yield record
         elif record.is_planned:
             looked.elsewhere += 1

@@ -1,8 +1,9 @@
 """What an audit finds, and what mends it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from csv_ingest.model import ObjectVersion, RejectedRow, RowCounts
+from csv_ingest.model import ObjectVersion, RejectedRow, RowCounts, Value
 
 
 class RestoreRow(NamedTuple):
@@ -33,8 +34,29 @@ class Redeliver(NamedTuple):
     """A delivery has to settle the upload."""
 
 
-Remedy = RestoreRow | RecordReject | RemoveReject | CorrectCounts | Redeliver
+class Move(NamedTuple):
+    """The ledger has to say that the rows are where the feed stores them today, once all of them are there."""
+
+
+class Restart(NamedTuple):
+    """The file has to be read again from its beginning: its progress is that in another table."""
+
+
+Remedy = RestoreRow | RecordReject | RemoveReject | CorrectCounts | Redeliver | Move | Restart
 """What mends a discrepancy."""
+
+
+class Difference(NamedTuple):
+    """One thing that a row of the table has otherwise than the row of the file."""
+
+    column: str
+    """`line`, `etag`, `uploaded`, a declared column by its name in the table, or `data.NAME` for another column.
+
+    `data` if it is written otherwise and no column differs, and `item` if an item that is no row is in the place.
+    """
+    table: Value | None
+    """None if there is nothing: an empty cell, or no such column."""
+    file: Value | None
 
 
 class Discrepancy(NamedTuple):
@@ -53,3 +75,5 @@ class Discrepancy(NamedTuple):
     """None if a person has to look: a row that nobody uploaded, or a file that cannot be read any more."""
     version: ObjectVersion | None = None
     """The upload that the remedy is for."""
+    differences: Sequence[Difference] = ()
+    """Of a row that is `different`, once it was looked for them."""

@@ -6,10 +6,34 @@ from itertools import islice
 from csv_ingest import csvfile, source
 from csv_ingest.ledger import FileRecord
 from csv_ingest.model import RejectedRow
+from ops.expectations import Expectations
 from ops.pipeline import Pipeline
 
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the full-width ones are meant
 """With these, a spreadsheet takes a cell for a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
+
+
+def rejected_rows(pipeline: Pipeline, record: FileRecord) -> Iterator[RejectedRow]:
+    """Yield the rejected rows of an upload, by line: as the ledger has them or, if it lacks some, as the file does.
+
+    In a feed that merges, the file says of each line whose id an earlier line has that it is rejected, also if it was
+    counted as superseded. Raises UnreadableFile if the file is not what it was.
+    """
+    if record.counts and record.counts.unrecorded:
+        return _rejected_in_file(pipeline, record)
+    return pipeline.files.rejected_rows(record)
+
+
+def _rejected_in_file(pipeline: Pipeline, record: FileRecord) -> Iterator[RejectedRow]:
+    version = record.object_version(pipeline.upload_bucket)
+    feed = pipeline.owner_of(version.key, record)
+    with (
+        Expectations.on_disk(merges=feed.config.merges) as expected,
+        source.open_object(version, pipeline.s3) as stream,
+    ):
+        for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
+            if rejected := expected.expect(feed.destination, version.key, record.origin, row, required=True):
+                yield rejected
 
 
 def rows_to_send_back(pipeline: Pipeline, record: FileRecord) -> Iterator[tuple[RejectedRow | None, list[str]]]:
@@ -22,7 +46,7 @@ def rows_to_send_back(pipeline: Pipeline, record: FileRecord) -> Iterator[tuple[
         records = csvfile.read_records(stream, pipeline.format_of(version, record))
         for _, names in islice(records, 1):
             yield None, names
-        for rejected in pipeline.files.rejected_rows(record):
+        for rejected in rejected_rows(pipeline, record):
             for line, cells in records:  # both are in the order of the file
                 if line == rejected.line:
                     yield rejected, cells

@@ -9,8 +9,19 @@ from botocore.exceptions import ClientError
 from csv_ingest import csvfile, source
 from csv_ingest.ledger import COMPLETE, FileRecord, name_of_content
 from csv_ingest.model import ObjectVersion, Origin, Row
+from ops.erasing import wait_for_deliveries
 from ops.feed import Feed
-from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
+from ops.findings import (
+    CorrectCounts,
+    Discrepancy,
+    Move,
+    RecordReject,
+    Redeliver,
+    Remedy,
+    RemoveReject,
+    Restart,
+    RestoreRow,
+)
 from ops.pipeline import NOT_THERE, Pipeline
 
 
@@ -39,14 +50,13 @@ def repair(pipeline: Pipeline, findings: Iterable[Discrepancy], *, paused: Colle
     done = Repaired()
     chosen: dict[ObjectVersion, list[Discrepancy]] = {}
     for finding in findings:
-        can_be_mended = not isinstance(finding.remedy, Redeliver) or pipeline.feed_of(finding.key) not in paused
-        if can_be_mended and finding.version is not None and finding.remedy is not None:
+        if finding.version is not None and can_be_mended(pipeline, finding, paused):
             chosen.setdefault(finding.version, []).append(finding)
         else:
             done.left.append(finding)
     for version, found in chosen.items():
         record = pipeline.files.record(version)
-        if record.erasing:  # since the audit
+        if record.erasing and not all(isinstance(finding.remedy, Move) for finding in found):  # since the audit
             done.left += found
             continue
         wanted = [finding.remedy for finding in found if finding.remedy is not None]
@@ -61,6 +71,13 @@ def repair(pipeline: Pipeline, findings: Iterable[Discrepancy], *, paused: Colle
         for remedy in wanted:
             _mend(pipeline, version, record, remedy, done)
     return done
+
+
+def can_be_mended(pipeline: Pipeline, finding: Discrepancy, paused: Collection[Feed]) -> bool:
+    """Whether a repair does anything about a finding; to a feed that is paused, nothing is delivered."""
+    if isinstance(finding.remedy, Redeliver | Restart):
+        return pipeline.feed_of(finding.key) not in paused
+    return finding.remedy is not None
 
 
 def _mend(pipeline: Pipeline, version: ObjectVersion, record: FileRecord, remedy: Remedy, done: Repaired) -> None:
@@ -79,8 +96,24 @@ def _mend(pipeline: Pipeline, version: ObjectVersion, record: FileRecord, remedy
         case Redeliver():
             pipeline.redeliver(version)
             done.delivered.append(version)
+        case Move():
+            pipeline.files.move(version.key, upload, pipeline.owner_of(version.key, record).owner)
+            done.records += 1
+        case Restart():
+            _restart(pipeline, version, record)
+            done.delivered.append(version)
         case RestoreRow():
             pass  # all rows of a file are restored in one reading
+
+
+def _restart(pipeline: Pipeline, version: ObjectVersion, record: FileRecord) -> None:
+    """Have a begun file read again from its beginning, in today's table. What its ETag stands for stays recorded."""
+    feed = pipeline.owner_of(version.key, record)
+    # Deliveries under the former settings would record progress in the former table.
+    wait_for_deliveries(feed, feed.changed_at)
+    pipeline.files.erase_entries(version.key, record.upload)
+    pipeline.files.erase_record(version.key, record.upload)
+    pipeline.redeliver(version)
 
 
 def _restore_rows(pipeline: Pipeline, version: ObjectVersion, record: FileRecord, lines: set[int]) -> int:

@@ -42,8 +42,8 @@ class ObjectGone(Exception):
 def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> Feed:
     """The feed whose destination has the rows of an upload; raises NoFeed if they are in no table of today's feeds."""
     feed = pipeline.owner_of(key, record)
-    if record.is_planned and record.owner.place != feed.config.owner.place:
-        before, today = record.owner.place_as_text, feed.config.owner.place_as_text
+    if record.is_planned and not record.owner.stores_where(feed.owner):
+        before, today = record.owner.place_as_text, feed.owner.place_as_text
         raise NoFeed(f"{key}: its rows went to {before}, and those of the feed {feed.name} go to {today} now")
     return feed
 

@@ -34,6 +34,10 @@ class IngestEnvironment(TypedDict):
     """The character."""
     WRITE_MODE: str
     """`append` or `merge`."""
+    MAX_REJECTED: str
+    """A number of rows, a share such as `50%`, or `none`."""
+    EXISTING_TABLE: str
+    """`true` if the settings name the table in DynamoDB, otherwise empty."""
     RELEASE: str
 
 

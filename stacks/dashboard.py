@@ -111,7 +111,7 @@ def _costs(ingest: IngestFunction, capacity: Sequence[cloudwatch.IMetric], title
     ]
 
 
-def _write_capacity(table: dynamodb.Table, label: str) -> cloudwatch.Metric:
+def _write_capacity(table: dynamodb.ITable, label: str) -> cloudwatch.Metric:
     return table.metric_consumed_write_capacity_units(period=Duration.minutes(5), label=label)
 
 

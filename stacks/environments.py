@@ -34,6 +34,8 @@ def ingest_environment(feed: FeedSettings, shared: SharedNames, *, rows: str) ->
         COLUMNS=feed.columns,
         DECIMAL_SEPARATOR=feed.decimal_separator,
         WRITE_MODE=feed.write_mode,
+        MAX_REJECTED=feed.max_rejected or "none",
+        EXISTING_TABLE="true" if feed.rows_table else "",
         RELEASE=RELEASE,
     )
 

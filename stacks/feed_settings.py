@@ -23,7 +23,9 @@ from stacks.setting_types import (
     ID_COLUMN,
     KEY_PREFIX,
     KEY_SUFFIXES,
+    MAX_REJECTED,
     MERGE,
+    ROWS_TABLE,
     TRUE_OR_FALSE,
     WRITE_MODE,
     optional,
@@ -76,6 +78,12 @@ class FeedSettings:
         WRITE_MODE,
         "Keep the rows of each upload, or of each id the row of the newest upload. [See below](#write-mode).",
     )
+    max_rejected: str | None = setting(
+        "50%",
+        optional(MAX_REJECTED),
+        "How many rejected rows a file may have: a number, or a share, which counts if they are more than 100. A file "
+        "with more is `REJECTED`, and no row of it is stored. [See below](#files-with-many-rejected-rows).",
+    )
     timeout_seconds: int = setting(30, whole_number(10, 900), "Time for one delivery of a file.")
     max_file_mb: int = setting(
         1_000,
@@ -103,6 +111,12 @@ class FeedSettings:
         "Whether the rows of a file can be [read by its ETag](reading.md#every-row-of-a-file): an index of the rows "
         "table. A row costs another write unit, a replaced one two, and a file is limited to some 1,000 rows a second. "
         "[See below](#index-of-the-files).",
+    )
+    rows_table: str | None = setting(
+        None,
+        optional(ROWS_TABLE),
+        "A rows table of yours in DynamoDB that takes the place of the deployment's own, such as a restored one. "
+        "[See below](#a-table-of-yours).",
     )
     destination: str = setting(
         "dynamodb", DESTINATION, "Where the rows go: to a new DynamoDB table, or to your [PostgreSQL](#postgresql)."

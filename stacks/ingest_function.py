@@ -70,7 +70,8 @@ def _rows_permissions(scope: Construct, storage: Storage, feed: FeedSettings) ->
         return login(scope, feed, storage.key)
     rows = storage.rows[feed.name].table_arn
     replace = ["dynamodb:PartiQLUpdate"] if feed.merges else []
-    return [allow(rows, "dynamodb:PartiQLInsert", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", *replace)]
+    describe = ["dynamodb:DescribeTable"] if feed.rows_table else []
+    return [allow(rows, "dynamodb:PartiQLInsert", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", *replace, *describe)]
 
 
 def _permissions(storage: Storage, uploads: str, rows: list[iam.PolicyStatement]) -> list[iam.PolicyStatement]:

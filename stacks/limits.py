@@ -38,6 +38,7 @@ def problems(settings: Settings) -> Iterator[str]:
         yield f"feeds: {len(feeds)} are too many for one deployment, at most {MAX_FEEDS} are allowed: use another stage"
     for feed in feeds:
         yield from _problems_of_columns(feed, f"feeds.{feed.name}." if settings.names_feeds else "")
+        yield from _problems_of_rows_table(feed, f"feeds.{feed.name}." if settings.names_feeds else "")
     for first, second in itertools.combinations(feeds, 2):
         yield from _problems_of_two(first, second)
     if (count := sum(len(feed.key_suffixes) for feed in feeds)) > MAX_NOTIFICATIONS:
@@ -63,9 +64,22 @@ def _problems_of_columns(feed: FeedSettings, where: str) -> Iterator[str]:
             )
 
 
+def _problems_of_rows_table(feed: FeedSettings, where: str) -> Iterator[str]:
+    # For several feeds, what is given outside of `feeds` is that of the others.
+    if not feed.rows_table or (feed.is_postgresql and where and "rows_table" not in feed.own):
+        return
+    if feed.is_postgresql:
+        yield f"{where}rows_table: it names a table in DynamoDB, and the rows of this feed go to PostgreSQL: remove it"
+    for name in ("file_index", "max_write_units"):
+        if getattr(feed, name) and (name in feed.own or not where):
+            yield f"{where}{name}: it is for the deployment's own table: with rows_table, set it at that table yourself"
+
+
 def _problems_of_two(first: FeedSettings, second: FeedSettings) -> Iterator[str]:
     if first.suffix == second.suffix:
         yield f"feeds {first.name} and {second.name}: the outputs of both would end in {first.suffix}: rename one"
+    if first.rows_table and first.rows_table == second.rows_table and not (first.is_postgresql or second.is_postgresql):
+        yield f"feeds {first.name} and {second.name}: both have rows_table={first.rows_table}: give each feed its own"
     shorter, longer = sorted((first, second), key=lambda feed: len(feed.key_prefix))
     if longer.key_prefix.startswith(shorter.key_prefix):
         yield (
@@ -77,7 +91,7 @@ def _problems_of_two(first: FeedSettings, second: FeedSettings) -> Iterator[str]
 
 def _too_long_environments(settings: Settings) -> Iterator[str]:
     for feed in settings.feeds:
-        rows = (feed.is_postgresql and feed.database_table) or _TABLE
+        rows = (feed.is_postgresql and feed.database_table) or feed.rows_table or _TABLE
         size = _size(ingest_environment(feed, _SHARED, rows=rows), service_of(settings.stack_id, feed))
         if size > MAX_ENVIRONMENT_BYTES:
             yield (

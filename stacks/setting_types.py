@@ -4,7 +4,7 @@ import codecs
 import itertools
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stacks import columns
@@ -211,6 +211,11 @@ FEED_NAME = matching(r"[a-z][a-z0-9-]{0,19}", "a lower-case letter, then such le
 KEY_PREFIX = matching(r"[A-Za-z0-9/_.-]{0,200}", "the beginning of an object key: letters, digits, / _ . -")
 KEY_SUFFIXES = several(
     "endings that begin with a dot, such as .csv,.CSV, none of them the end of another", _parse_suffixes
+)
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+ROWS_TABLE = matching(r"(?!none$)[A-Za-z0-9_.-]{3,255}", "the name of a table in DynamoDB")
+MAX_REJECTED = replace(
+    matching(r"\d{1,9}|(100|[1-9]?\d)%", "a number of rows, or a share such as 50%"), from_json={int: str}
 )
 EMAIL_ADDRESS = matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
 BUCKET_NAME = matching(

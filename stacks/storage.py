@@ -26,7 +26,11 @@ class Storage(Construct):
         self.notifications = NotificationsHandler(self, "Notifications", key=self.key, settings=settings)
         self.uploads = self._existing_bucket(settings) if settings.existing_bucket else self._new_bucket(settings)
         # docs/architecture.md describes the keys and the attributes.
-        self.rows = {feed.name: self._rows(feed, settings) for feed in settings.feeds if not feed.is_postgresql}
+        self.rows: dict[str, dynamodb.ITable] = {
+            feed.name: self._existing_rows(feed) if feed.rows_table else self._rows(feed, settings)
+            for feed in settings.feeds
+            if not feed.is_postgresql
+        }
         self.files = self._table("Files", settings, _keys(*FILES_KEY))
         if self.key:
             Annotations.of(self).add_warning_v2(
@@ -76,6 +80,10 @@ class Storage(Construct):
             bucket_name=settings.existing_bucket,
             notifications_handler_role=self.notifications.role,
         )
+
+    def _existing_rows(self, feed: FeedSettings) -> dynamodb.ITable:
+        """A table of another owner. The stack changes nothing about it."""
+        return dynamodb.Table.from_table_name(self, f"Rows{feed.suffix}", feed.rows_table or "")
 
     def _rows(self, feed: FeedSettings, settings: Settings) -> dynamodb.Table:
         most = feed.max_write_units

@@ -22,11 +22,12 @@ from tests.permissions import Permission, allowed, needed, refused
 from tests.templates import statements_of
 
 MERGING = "IngestRole, which merges"
-ROLES = ("IngestRole", "SweepRole", "IngestVendorsRole", MERGING)
+EXISTING = "IngestRole, of an existing table"
+ROLES = ("IngestRole", "SweepRole", "IngestVendorsRole", MERGING, EXISTING)
 """IngestVendorsRole is that of a PostgreSQL feed."""
 ARNS = {
     r"arn:aws:s3:::w[0-9a-f]{32}|\$\{StorageUploads\w+\.Arn\}(/vendors)?": "uploads",
-    r"arn:aws:dynamodb:.*-rows(-\w+)?|\$\{StorageRows\w+\.Arn\}": "rows",
+    r"arn:aws:dynamodb:.*-rows(-[\w-]+)?|\$\{StorageRows\w+\.Arn\}": "rows",
     r"arn:aws:dynamodb:.*-files|\$\{StorageFiles\w+\.Arn\}": "files",
     r"arn:aws:sqs:.*|\$\{IngestionFailures\w+\.Arn\}": "failures",
     r"arn:aws:lambda:.*:ingest(-\w+)?|\$\{IngestionIngest(Vendors)?Function\w+\.Arn\}": "ingest",
@@ -65,6 +66,8 @@ def _role_of_caller() -> str | None:
     config = IngestConfig.from_environment()
     if config.postgresql:
         return "IngestVendorsRole"
+    if config.existing_table:
+        return EXISTING
     return MERGING if config.merges else "IngestRole"
 
 
@@ -99,10 +102,11 @@ def _policy_of(role: str) -> frozenset[Permission]:
     resources = yaml.safe_load(SNAPSHOT.read_text())
     if role == "IngestVendorsRole":
         resources |= yaml.safe_load(POSTGRESQL_SNAPSHOT.read_text())
-    if role == MERGING:
+    if role in (MERGING, EXISTING):
         resources |= yaml.safe_load(MERGE_SNAPSHOT.read_text())
     name = role.partition(",")[0]
     statements = [each for each in statements_of(name, resources) if each["Effect"] == "Allow"]
     # Those feeds log in by IAM in the snapshot, and by a secret here.
     login = {Permission("secretsmanager:GetSecretValue", "secret")} if role == "IngestVendorsRole" else set()
-    return frozenset({_in_words(permission) for permission in allowed(statements)} | login)
+    describe = {Permission("dynamodb:DescribeTable", "rows")} if role == EXISTING else set()
+    return frozenset({_in_words(permission) for permission in allowed(statements)} | login | describe)

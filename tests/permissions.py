@@ -30,7 +30,7 @@ def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permi
             return {Permission("s3:ListBucketVersions", f"arn:aws:s3:::{params['Bucket']}")}
         case "s3", "PutBucketNotificationConfiguration":
             return {Permission("s3:PutBucketNotification", f"arn:aws:s3:::{params['Bucket']}")}
-        case "dynamodb", "GetItem" | "Query" | "UpdateItem":
+        case "dynamodb", "DescribeTable" | "GetItem" | "Query" | "UpdateItem":
             return {_on_table(operation, params["TableName"])}
         case "dynamodb", "BatchGetItem":
             return {_on_table(operation, table) for table in params["RequestItems"]}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import NamedTuple, Self
 
-from csv_ingest.model import MERGE, Column, FileFormat, Owner
+from csv_ingest.model import MERGE, Column, FileFormat
 
 LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
 """What Powertools reads by itself: the names under which logs and metrics are found."""
@@ -61,6 +61,10 @@ class IngestConfig(_FromEnvironment):
     write_mode: str = "append"
     """`append`: the rows of each upload beside those of others; `merge`: of each id, the newest upload's row."""
     max_file_mb: str
+    max_rejected: str = "none"
+    """How many rejected rows a file may have: a number, a share such as `50%`, or `none`, which is no limit."""
+    existing_table: str = ""
+    """`true` if the settings name the rows table in DynamoDB, which is not the deployment's own."""
     release: str = ""
     """Which deployed it; empty before 1.1.0. For people: neither code nor commands depend on it."""
 
@@ -78,13 +82,6 @@ class IngestConfig(_FromEnvironment):
     def merges(self) -> bool:
         """Whether a row takes the place of the row that an older upload has of its id."""
         return self.write_mode == MERGE
-
-    @property
-    def owner(self) -> Owner:
-        """The feed, and where its rows are."""
-        database = self.postgresql
-        place = f"{database.name}/{self.rows_table}" if database else ""
-        return Owner(self.feed, f"{place or 'DynamoDB'} ({MERGE})" if self.merges else place)
 
     @property
     def postgresql(self) -> "Database | None":

@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from csv_ingest import clients, configuration, csvfile, events, ledger, source
+from csv_ingest.acceptance import Acceptance, MaxRejected
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination, RowStore
-from csv_ingest.destinations.opening import open_destination
+from csv_ingest.destinations.opening import open_destination, owner_of
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.model import ByteStream, ObjectVersion, Origin, PartJob, Tuning
+from csv_ingest.model import ByteStream, ObjectVersion, Origin, Owner, PartJob, Tuning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +51,17 @@ class Delivery:
             version=version,
             config=config,
             function=function,
-            ledger=ledger.FileLedger(files, version, config.owner, merges=config.merges),
+            ledger=ledger.FileLedger(files, version, config.feed, merges=config.merges),
             destination=open_destination(config, clients.dynamodb(), deadline=deadline),
             deadline=deadline,
             tuning=tuning,
             time=time,
         )
+
+    @property
+    def owner(self) -> Owner:
+        """The feed, and where its rows are. Of an existing table, one request per process; raises as `owner_of`."""
+        return owner_of(self.config, clients.dynamodb())
 
     def close(self) -> None:
         """Let go of what must not outlive the delivery: Lambda freezes the process, and may never wake it."""
@@ -66,7 +73,7 @@ class Delivery:
 
         Reading raises OutOfTime when no time is left, also where nothing in the bytes is a record.
         """
-        with source.open_object(self.version, clients.s3(), start=start, end=end) as stream:
+        with source.open_object(self.version, clients.s3(), start=start, end=end, on_read=self._check_time) as stream:
             yield csvfile.CountingStream(stream, start=start, on_read=self._check_time)
 
     def uploaded(self) -> str:
@@ -81,6 +88,12 @@ class Delivery:
             events.NO_SEQUENCER,
         )
         return "~".join((time, sequencer, self.version.own_name))
+
+    @property
+    def acceptance(self) -> Acceptance:
+        """What a file has to be to be accepted, by the settings of the feed."""
+        refusal = partial(self.destination.refusal, Origin(self.version.etag))
+        return Acceptance(self.config.max_file_bytes, MaxRejected.parse(self.config.max_rejected), refusal)
 
     def row_store(self, uploaded: str) -> RowStore:
         """The store for the rows of the upload. `uploaded` is as the ledger has recorded it."""

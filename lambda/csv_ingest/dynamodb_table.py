@@ -261,6 +261,35 @@ class DynamoDbTable:
             return True
         return False
 
+    def add_to_set(self, key: Item, name: str, member: str, *, attributes: Item) -> Item:
+        """Add a text to a set of the item under a key, and set attributes that it does not have; returns the item.
+
+        The first of the attributes is set in any case.
+        """
+        first, *others = attributes
+        absent = "".join(f", {other} = if_not_exists({other}, :{other})" for other in others)
+        expression = f"SET {first} = :{first}{absent} ADD {name} :member"
+        values = as_values(attributes) | {":member": {"SS": [member]}}
+        answer = self._client.update_item(
+            TableName=self._name,
+            Key=key,
+            UpdateExpression=expression,
+            ExpressionAttributeValues=values,
+            ReturnValues="ALL_NEW",
+        )
+        return dict(answer["Attributes"])
+
+    def remove_from_set(self, key: Item, name: str, member: str) -> None:
+        """Remove a text from a set of the item under a key, if there is one that has it."""
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._name,
+                Key=key,
+                UpdateExpression=f"DELETE {name} :members",
+                ConditionExpression=f"contains({name}, :member)",
+                ExpressionAttributeValues={":members": {"SS": [member]}, ":member": {"S": member}},
+            )
+
     def delete(self, key: Item, *, condition: str = "") -> None:
         """Delete the item under a key, if there is one, and the condition holds for it."""
         only_if: DeleteItemInputTypeDef = {"TableName": self._name, "Key": key}

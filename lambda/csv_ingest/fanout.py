@@ -28,7 +28,7 @@ def ingest_part(delivery: Delivery, job: PartJob) -> Outcome:
     file = delivery.ledger.read()
     if file.status == ledger.COMPLETE:
         return Outcome(counts=file.counts or NOTHING_YET, already_complete=True)
-    file.require_owner(delivery.config.owner)
+    file.require_owner(delivery.owner)
     if job.number >= file.part_count or (job.is_check and file.parts_checked is None):
         raise MalformedEvent(f"{job}: this file has {file.part_count} parts, and {file.parts_checked} of them checked")
     part = delivery.ledger.parts.read(job)
@@ -59,6 +59,9 @@ def run_part(delivery: Delivery, job: PartJob, counted: RowCounts, uploaded: str
             write=store.check if job.is_check else store.store_unordered,
             batch_rows=min(most, delivery.tuning.batch_rows),
             reject=delivery.ledger.reject_rows,
+            # The parts do not know of each other. During the check, each part counts anew.
+            max_rejects=max(delivery.tuning.max_rejects // len(plan.parts), 1),
+            rejected_lines=delivery.ledger.rejected_lines,
             checkpoint=partial(delivery.ledger.parts.checkpoint, job),
             deadline=delivery.deadline,
             tuning=delivery.tuning,

@@ -1,10 +1,14 @@
 """Ingests one uploaded file, from the first read of the ledger to the settled record."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from csv_ingest import csvfile, fanout, ledger, loader, planning
 from csv_ingest.delivery import Delivery
-from csv_ingest.model import NOTHING_YET, Content, OtherContent, Outcome, Plan, UnreadableFile
+from csv_ingest.model import NOTHING_YET, Content, OtherContent, Outcome, RejectedRow, Row, UnreadableFile
+
+Rows = list[Row | RejectedRow] | None
+"""The records of a small file, which its planning pass keeps in memory; None if the file has to be read again."""
 
 
 def ingest_file(delivery: Delivery) -> Outcome:
@@ -23,13 +27,14 @@ def ingest_file(delivery: Delivery) -> Outcome:
     record = _begin(delivery)
     if record.status == ledger.COMPLETE:
         return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
+    rows: Rows = None
     if not record.is_planned:
-        record = _plan(delivery, record)
+        record, rows = _plan(delivery, record)
         if record.status == ledger.COMPLETE:  # by another delivery, or because an operator takes it back
             return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
     if record.part_count:
         return fanout.settle_or_dispatch(delivery, after=None)
-    return _load(delivery, record)
+    return _load(delivery, record, rows)
 
 
 def _begin(delivery: Delivery) -> ledger.FileRecord:
@@ -40,7 +45,7 @@ def _begin(delivery: Delivery) -> ledger.FileRecord:
         is_this_version = record.version_id == delivery.version.version_id
         if is_complete and is_this_version:
             return record
-        record.require_owner(delivery.config.owner)
+        record.require_owner(delivery.owner)
         if record.is_planned and not is_this_version:
             _require_same_content(delivery, record)
         if is_complete:
@@ -68,29 +73,34 @@ def _require_same_content(delivery: Delivery, record: ledger.FileRecord) -> None
     delivery.ledger.adopt_version()
 
 
-def _plan(delivery: Delivery, record: ledger.FileRecord) -> ledger.FileRecord:
-    """Read the file to its end and record how it is ingested; returns the record of the delivery that did so first."""
+def _plan(delivery: Delivery, record: ledger.FileRecord) -> tuple[ledger.FileRecord, Rows]:
+    """Read the file to its end and record how it is ingested; returns the record of the delivery that did so first.
+
+    And the rows, if they were kept, read as that record says.
+    """
     recorded = delivery.ledger.content()
-    plan, content = _read_to_plan(delivery, recorded, record)
+    planned = _read_to_plan(delivery, recorded, record)
+    uploaded = recorded.uploaded if recorded else delivery.uploaded()
     # Recorded before the first row is stored, so that every delivery of the upload says the same of it.
-    claimed = _claim(delivery, content._replace(uploaded=recorded.uploaded if recorded else delivery.uploaded()))
-    if claimed.format != plan.format:  # another delivery, under other settings, was first
-        plan, _ = _read_to_plan(delivery, claimed, record)
-    plan = plan._replace(uploaded=claimed.uploaded)
-    planned = delivery.ledger.parts.record_plan(plan) if plan.parts else delivery.ledger.record_readable(plan)
-    planned.require_owner(delivery.config.owner)
-    return planned
+    claimed = _claim(delivery, planned.content._replace(uploaded=uploaded))
+    if claimed.format != planned.plan.format:  # another delivery, under other settings, was first
+        planned = _read_to_plan(delivery, claimed, record)
+    plan = planned.plan._replace(uploaded=claimed.uploaded)
+    record_plan = delivery.ledger.parts.record_plan if plan.parts else delivery.ledger.record_readable
+    first = record_plan(plan, delivery.owner)
+    first.require_owner(delivery.owner)
+    return first, planned.rows if first.format == plan.format else None
 
 
-def _read_to_plan(delivery: Delivery, recorded: Content | None, record: ledger.FileRecord) -> tuple[Plan, Content]:
+def _read_to_plan(delivery: Delivery, recorded: Content | None, record: ledger.FileRecord) -> planning.Planned:
     """Read the file as its content was read before, under any key; otherwise as the settings say."""
     before = recorded.format if recorded else record.format
     return planning.plan_file(
         delivery.version,
         before or delivery.config.format,
         delivery.open,
-        # Content that was accepted once stays accepted, whatever max_file_mb says today.
-        max_bytes=None if before else delivery.config.max_file_bytes,
+        # Content that was accepted once stays accepted, whatever the settings say today.
+        acceptance=None if before else delivery.acceptance,
         tuning=delivery.tuning,
     )
 
@@ -109,15 +119,20 @@ def _claim(delivery: Delivery, content: Content) -> Content:
     return recorded
 
 
-def _load(delivery: Delivery, record: ledger.FileRecord) -> Outcome:
-    """Load the rows that are not counted yet, in the order of the file, and settle the file."""
-    with delivery.open() as stream:
+def _load(delivery: Delivery, record: ledger.FileRecord, rows: Rows) -> Outcome:
+    """Load the rows that are not counted yet, in the order of the file, and settle the file.
+
+    The file is read, unless its rows are given.
+    """
+    with nullcontext() if rows is not None else delivery.open() as stream:
         loaded = loader.load_rows(
-            csvfile.read_rows(stream, record.format or delivery.config.format),
+            csvfile.read_rows(stream, record.format or delivery.config.format) if stream else iter(rows or ()),
             record.counts or NOTHING_YET,
             write=delivery.row_store(record.uploaded).store,
             batch_rows=min(delivery.destination.max_insert, delivery.tuning.batch_rows),
             reject=delivery.ledger.reject_rows,
+            max_rejects=delivery.tuning.max_rejects,
+            rejected_lines=delivery.ledger.rejected_lines,
             checkpoint=delivery.ledger.checkpoint,
             deadline=delivery.deadline,
             tuning=delivery.tuning,

@@ -1,7 +1,7 @@
 """Loads the rows of a file, or of a part of a file, into the destination: read, batch, store, checkpoint."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple
@@ -41,27 +41,42 @@ def load_rows(
     write: Write,
     batch_rows: int,
     reject: Callable[[Sequence[RejectedRow]], None],
+    max_rejects: int,
+    rejected_lines: Callable[[int], Collection[int]],
     checkpoint: Callable[[RowCounts], None],
     deadline: Deadline,
     tuning: Tuning,
 ) -> Loaded:
-    """Write all records but the first `done.read`; on return each record is written, or recorded as rejected.
+    """Write all records but the first `done.read`; on return each record is written, or rejected.
 
     `write` is a method of RowStore: it gets at most `batch_rows` rows with different ids, and several calls are in
-    flight at the same time. `reject` and `checkpoint` are methods of the ledger.
+    flight at the same time. `reject` and `checkpoint` are methods of the ledger; of the rejected rows, the first
+    `max_rejects` are recorded one by one, and the others are only counted. `rejected_lines` returns the lines, from one
+    on, that are recorded as rejected: a line of which a killed delivery saw that its id is there twice stays rejected,
+    though a newer upload has the id by now.
     Rows are counted in the order of the file, and only after they were confirmed. If the deadline or the destination
     ends the work early, `checkpoint` gets the counts so far, and OutOfTime, RowsNotWritten, ItemsNotRead or
     TableAltered is raised.
     """
     deque(islice(records, done.read), maxlen=0)
     counts, saved, present = done, done, 0
+    before: Collection[int] | None = None
     batches = deadline.limit(_batches(records, batch_rows), lambda requests: f"after {requests:,} requests")
     try:
         for batch, result in _write_concurrently(batches, write, tuning.in_flight):
             rejected = [each for each in batch.records if isinstance(each, RejectedRow)] + result.rejected
-            reject(rejected)
-            # Counted only now: each row of the batch is stored or recorded, so none can be lost.
-            counts = counts.plus(read=len(batch.records), rejected=len(rejected), superseded=result.superseded)
+            recorded = max(max_rejects - counts.rejected + counts.unrecorded, 0)
+            reject(sorted(rejected)[:recorded])
+            if result.superseded and before is None:
+                before = rejected_lines(min(result.superseded))
+            again = len(set(result.superseded).intersection(before or ()))
+            # Counted only now: each row of the batch is stored or rejected, so none can be lost.
+            counts = counts.plus(
+                read=len(batch.records),
+                rejected=len(rejected) + again,
+                superseded=len(result.superseded) - again,
+                unrecorded=max(len(rejected) - recorded, 0),
+            )
             present += result.already_present
             if counts.read >= saved.read + tuning.checkpoint_rows:
                 checkpoint(counts)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,17 +24,73 @@ MERGE = "merge"
 """The write mode of a feed with one row an id: that of the newest upload."""
 
 
+DYNAMODB = "DynamoDB"
+"""How the name of a place in DynamoDB begins."""
+
+_MERGES = f" ({MERGE})"
+"""How the name of a place ends, in a feed that merges."""
+
+
 class Owner(NamedTuple):
     """Which feed a file belongs to, and where its rows are."""
 
     feed: str = DEFAULT_FEED
     place: str = ""
-    """`DATABASE/TABLE` in PostgreSQL; empty for the DynamoDB table of the feed. In a feed that merges, it says so."""
+    """`DynamoDB:TABLE`, of an existing table that the settings name `DynamoDB:TABLE:ID`, or `DATABASE/TABLE` in
+    PostgreSQL; in a feed that merges followed by ` (merge)`. Releases before 1.1 named no table of DynamoDB: empty."""
+
+    @classmethod
+    def of_dynamodb(cls, feed: str, table: str, table_id: str = "", *, merges: bool) -> "Owner":
+        """The owner of files whose rows are in a table of DynamoDB.
+
+        A table that is restored under the name of another one has another id.
+        """
+        return cls(feed, ":".join(filter(None, (DYNAMODB, table, table_id))) + merges * _MERGES)
+
+    @classmethod
+    def of_postgresql(cls, feed: str, database: str, table: str, *, merges: bool) -> "Owner":
+        """The owner of files whose rows are in a table of PostgreSQL."""
+        return cls(feed, f"{database}/{table}" + merges * _MERGES)
 
     @property
     def place_as_text(self) -> str:
         """The place, for people."""
-        return self.place or "DynamoDB"
+        system, _, table = self.place.removesuffix(_MERGES).partition(":")
+        name, _, table_id = table.partition(":")
+        if not name:
+            return self.place or DYNAMODB
+        about_id = f" with the id {table_id}" if table_id else ""
+        return f"the {system} table {name}{about_id}{_MERGES if self.merges else ''}"
+
+    @property
+    def merges(self) -> bool:
+        """Whether the feed merged when it read the file."""
+        return self.place.endswith(_MERGES)
+
+    def stores_where(self, today: "Owner") -> bool:
+        """Whether the rows of the file are where those of the feed go to today."""
+        if self.place in ("", DYNAMODB + _MERGES):  # recorded by a release that named no table
+            return today.place.startswith(DYNAMODB + ":") and self.merges == today.merges
+        return self.place == today.place
+
+    def can_move_to(self, today: "Owner") -> bool:
+        """Whether the table that the feed has today takes the same rows, such as a table that was restored."""
+        return self.is_in_dynamodb and today.is_in_dynamodb and self.merges == today.merges
+
+    def way_back_from(self, today: "Owner") -> str:
+        """What to set so that the feed has the table again to which the rows of the file went."""
+        if not self.is_in_dynamodb:
+            return "set the destination and the write mode back"
+        if today.is_in_dynamodb:
+            return "set the write mode back"
+        # Without its name, the deployment would make a new table.
+        table = self.place.removesuffix(_MERGES).split(":")[1:2] or ["(the name of that table)"]
+        return f"set destination=dynamodb, rows_table={table[0]} and the write mode back"
+
+    @property
+    def is_in_dynamodb(self) -> bool:
+        """Whether the rows are in a table of DynamoDB."""
+        return not self.place or self.place.startswith((DYNAMODB + ":", DYNAMODB + " ("))
 
 
 class Integer(Decimal):
@@ -247,8 +303,8 @@ class BatchResult(NamedTuple):
 
     already_present: int
     rejected: list[RejectedRow]
-    superseded: int = 0
-    """How many rows were not stored, because a newer upload has a row of their id."""
+    superseded: Sequence[int] = ()
+    """The lines of the rows that were not stored, because a newer upload has a row of their id."""
 
 
 class RowCounts(NamedTuple):
@@ -260,11 +316,13 @@ class RowCounts(NamedTuple):
     rejected: int = 0
     superseded: int = 0
     """A newer upload had a row of their id already. Only in a feed that merges."""
+    unrecorded: int = 0
+    """Those of the rejected rows, at most, that the ledger has no record of: the file had too many."""
 
-    def plus(self, *, read: int, rejected: int, superseded: int = 0) -> "RowCounts":
-        """The counts after some more rows, of which those that are in no other count were stored."""
-        stored = self.stored + read - rejected - superseded
-        return RowCounts(self.read + read, stored, self.rejected + rejected, self.superseded + superseded)
+    def plus(self, *, read: int, rejected: int, superseded: int = 0, unrecorded: int = 0) -> "RowCounts":
+        """The counts after some more rows, of which those that are neither rejected nor superseded were stored."""
+        more = RowCounts(read, read - rejected - superseded, rejected, superseded, unrecorded)
+        return RowCounts(*map(sum, zip(self, more, strict=True)))
 
 
 NOTHING_YET = RowCounts()
@@ -352,6 +410,9 @@ class Tuning:
     whole_parts: int = 4
     """How many parts a file may have that one delivery ingests whole: some 20,000 rows, or 4 MB."""
 
+    max_rejects: int = 10_000
+    """How many rejected rows of a file are recorded one by one, at most. They share one partition of the ledger."""
+
     max_parts: int = 10_000
     """How many parts a file may have: 10 GB. Their plan, with the column names, fits into one item of 400 KB."""
 
@@ -361,6 +422,15 @@ class Tuning:
     checkpoint_rows: int = 1_000
     """Rows between two checkpoints. The retry of a killed delivery repeats at most so many, and what was in flight. A
     checkpoint is one request."""
+
+    @property
+    def whole_bytes(self) -> int:
+        """The size of a file that one delivery ingests whole, from memory."""
+        return self.whole_parts * self.part_bytes
+
+    @property
+    def whole_lines(self) -> int:
+        return self.whole_parts * self.part_lines
 
     in_flight: int = 4
     """How many requests to the destination are made at the same time: answering a request takes longer than making it.

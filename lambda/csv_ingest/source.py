@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
-from csv_ingest.csvfile import ByteRange
+from csv_ingest.csvfile import ByteRange, CountingStream, OnRead
 from csv_ingest.model import ByteStream, ObjectVersion, UnreadableFile, Upload
 
 if TYPE_CHECKING:
@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_object(
-    version: ObjectVersion, s3: "S3Client", *, start: int = 0, end: int | None = None
+    version: ObjectVersion,
+    s3: "S3Client",
+    *,
+    start: int = 0,
+    end: int | None = None,
+    on_read: OnRead | None = None,
 ) -> Iterator[ByteStream]:
     """Open the bytes of exactly this version: the key may hold another one by now. A .gz is unpacked.
 
-    The stream begins at byte `start`, 0 being the first, and ends before byte `end`. Raises UnreadableFile if the block
-    reads a gzip file that is not whole.
+    The stream begins at byte `start`, 0 being the first, and ends before byte `end`. `on_read` gets the bytes of a .gz
+    as S3 sends them: ten megabytes of them can unpack to nothing. Raises UnreadableFile if the block reads a gzip file
+    that is not whole.
     """
     wanted: GetObjectRequestTypeDef = {
         "Bucket": version.bucket,
@@ -36,7 +42,7 @@ def open_object(
     body = answer["Body"]
     try:
         if version.key.lower().endswith(".gz"):
-            yield cast("ByteStream", gzip.GzipFile(fileobj=body))
+            yield cast("ByteStream", gzip.GzipFile(fileobj=CountingStream(body, on_read=on_read)))
         elif "Range" in wanted and "ContentRange" not in answer:
             # A server need not heed a range (RFC 9110, 14.2). S3 does; MiniStack does not, for an object's version.
             yield ByteRange(body, start, version.size if end is None else end)

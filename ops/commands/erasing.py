@@ -28,12 +28,10 @@ from ops.pipeline import NOT_THERE, Pipeline
 
 T = TypeVar("T")
 
-yes = click.option("--yes", is_flag=True, help="Do not ask.")
-
 
 @click.command(name="reload", epilog="Example: python -m ops reload incoming/orders.csv")
 @click.argument("key")
-@yes
+@options.yes
 @options.timeout
 @options.as_json
 @click.pass_obj
@@ -51,7 +49,7 @@ def reload_command(find: options.Find, *, key: str, yes: bool, timeout: int, jso
     erasures = _tell(key, lambda: [erasure_for_reload(pipeline, version) for version in chosen])
     for erasure in erasures:
         _say_what_is_reloaded(pipeline, key, pipeline.files.record(erasure.version), erasure)
-    _ask(yes=yes)
+    options.ask(yes=yes)
     begun = failures.clock(pipeline)
     versions: list[ObjectVersion] = []
     with display.working(f"reloading {key}") as show:
@@ -65,7 +63,7 @@ def reload_command(find: options.Find, *, key: str, yes: bool, timeout: int, jso
 
 @click.command(name="forget", epilog="Example: python -m ops forget incoming/orders.csv")
 @click.argument("key")
-@yes
+@options.yes
 @click.pass_obj
 def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
     """Delete a file, all its versions, its rows and its records.
@@ -80,7 +78,7 @@ def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
     if not forgetting.objects and not forgetting.erasures:
         raise click.ClickException(f"{key}: {'; '.join(forgetting.elsewhere) or 'there is nothing of it'}")
     _say_what_is_forgotten(forgetting)
-    _ask(yes=yes)
+    options.ask(yes=yes)
     with display.working(f"forgetting {key}") as show:
         done = _tell(key, lambda: forget(forgetting, progress=show))
     rows = f", {done.rows:,} rows" if done.rows else ""  # in PostgreSQL, the owner has deleted them
@@ -162,8 +160,3 @@ def _say(lines: Iterable[str]) -> None:
 def _as_text(format_: FileFormat) -> str:
     columns = "".join(f"; {column.name}: {column.declaration}" for column in format_.columns)
     return f"id {format_.id_column}, delimiter {format_.delimiter}, {format_.encoding}{columns}"
-
-
-def _ask(*, yes: bool) -> None:
-    if not yes:
-        click.confirm("Go on?", abort=True, err=True)

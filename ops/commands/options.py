@@ -36,6 +36,19 @@ timeout = click.option(
 )
 
 
+yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def ask(*, yes: bool) -> None:
+    """Ask on standard error whether to go on; without a yes, ends the command: exit code 1, and nothing was done."""
+    try:
+        if yes or click.confirm("Go on?", err=True):
+            return
+    except click.Abort:  # the input has ended, as that of a script, or Ctrl-C was pressed
+        click.echo(err=True)
+    raise click.ClickException("nothing was done; with --yes, the command does not ask")
+
+
 def feed_named(pipeline: Pipeline, name: str | None) -> Feed | None:
     """The feed that was named, or None if none was; ends the command, as called wrongly, if there is no such feed."""
     try:

@@ -11,7 +11,7 @@ from ops import display
 from ops.commands import options
 from ops.commands.status import latest_record
 from ops.pipeline import Pipeline
-from ops.rejects import as_text, rows_to_send_back
+from ops.rejects import as_text, rejected_rows, rows_to_send_back
 
 
 @click.command(name="rejects", epilog="Example: python -m ops rejects incoming/orders.csv --csv > send-back.csv")
@@ -36,7 +36,7 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
     if csv_:
         _write_csv(pipeline, key, record, spreadsheet=spreadsheet)
         return
-    rejects = pipeline.files.rejected_rows(record)
+    rejects = rejected_rows(pipeline, record)
     if json_:
         display.print_json([reject._asdict() for reject in rejects])
         return

@@ -1,4 +1,4 @@
-"""How stored rows are shown: by `rows` and by `find`."""
+"""How stored rows are shown: by `rows` and by `find`, and their values by `audit`."""
 
 import json
 from decimal import Decimal
@@ -9,13 +9,13 @@ from csv_ingest.model import StoredRow, Value
 
 def as_text(row: StoredRow) -> str:
     """A row in one line: its id and its texts in quotes, so that nothing in them can be taken for something else."""
-    columns = "".join(f" {name}={_value_as_text(value)}" for name, value in row.values.items() if value is not None)
+    columns = "".join(f" {name}={value_as_text(value)}" for name, value in row.values.items() if value is not None)
     return f"{quoted(row.key.id or '')} {row.data}{columns}"
 
 
 def as_json(row: StoredRow) -> dict[str, Any]:
     """A row for scripts; numbers are texts, because many readers of JSON would round them."""
-    columns = {name: _value_as_json(value) for name, value in row.values.items()}
+    columns = {name: value_as_json(value) for name, value in row.values.items()}
     uploaded = {} if row.key.upload == row.etag else {"uploaded": row.key.upload}  # in a feed that merges
     return {"line": row.line, "id": row.key.id, **uploaded, "data": _parsed(row.data), "columns": columns}
 
@@ -24,11 +24,11 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _value_as_text(value: Value) -> str:
-    return quoted(value) if isinstance(value, str) else str(_value_as_json(value)).lower()
+def value_as_text(value: Value) -> str:
+    return quoted(value) if isinstance(value, str) else str(value_as_json(value)).lower()
 
 
-def _value_as_json(value: Value | None) -> str | bool | None:
+def value_as_json(value: Value | None) -> str | bool | None:
     return f"{value:f}" if isinstance(value, Decimal) else value
 
 

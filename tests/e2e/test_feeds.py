@@ -220,7 +220,9 @@ def test_audit_repairs_the_table_of_the_vendors(feeds: Deployment) -> None:
         ("missing", f"line 9: {version.etag}#7"),
         ("unexpected", f"{version.etag}#x"),
     ]
-    assert "repaired: 2 rows written" in ops(*arguments, "--repair").stdout
+    [differences] = [each["differences"] for each in findings if each["kind"] == "different"]
+    assert differences == [{"column": "unit_price", "table": "NaN", "file": "9.19"}]
+    assert "repaired: 2 rows written" in ops(*arguments, "--repair", "--yes").stdout
     _run(feeds, "DELETE FROM vendors WHERE etag = :etag AND id = 'x'", etag=version.etag)
     assert reported(*arguments, code=0)["findings"] == []
     assert rows_of(feeds, version) == expected_rows(_vendors(60), version.etag, feed=FEEDS["vendors"])

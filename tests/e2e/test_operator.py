@@ -145,7 +145,7 @@ def test_audit_names_each_damage_and_repairs_it(deployment: Deployment) -> None:
         ("missing", "audit/a.csv", f"line 9: {deleted}"),
         ("unexpected", "audit/a.csv", added),
     ]
-    repaired = ops("audit", "--prefix", "audit/", "--repair")
+    repaired = ops("audit", "--prefix", "audit/", "--repair", "--yes")
     assert repaired.returncode == 1
     assert repaired.stdout.endswith("1 files, 60 rows, 1 findings\n")
     assert f"unexpected: audit/a.csv: {added}" in repaired.stdout.splitlines()[-2]
@@ -166,7 +166,7 @@ def test_audit_finds_what_the_ledger_misses(deployment: Deployment) -> None:
     forget_record(pipeline, version)
     found = reported("audit", "--prefix", "ledger/", code=1)["findings"]
     assert [(each["kind"], each["detail"]) for each in found] == [("unsettled", f"etag {version.etag}: no record")]
-    assert ops("audit", "--prefix", "ledger/", "--repair").returncode == 0
+    assert ops("audit", "--prefix", "ledger/", "--repair", "--yes").returncode == 0
 
 
 def test_pause_stops_deliveries_and_resume_restores_them(deployment: Deployment) -> None:

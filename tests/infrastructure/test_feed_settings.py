@@ -234,6 +234,12 @@ class TestPostgresql:
         assert message(**POSTGRESQL, file_index="true") == expected
         assert feeds_of(feeds={"orders": ORDERS, "vendors": IN_POSTGRESQL}, file_index=True)
 
+    def test_has_no_table_in_dynamodb(self) -> None:
+        expected = "rows_table: it names a table in DynamoDB, and the rows of this feed go to PostgreSQL: remove it"
+        assert message(feeds={"vendors": IN_POSTGRESQL | {"rows_table": "Rows"}}) == f"feeds.vendors.{expected}"
+        assert message(**POSTGRESQL, rows_table="Rows") == expected
+        assert feeds_of(feeds={"orders": ORDERS, "vendors": IN_POSTGRESQL}, rows_table="Rows")
+
     @pytest.mark.parametrize("name", sorted(POSTGRESQL.keys() - {"destination"}))
     def test_alone_has_its_settings(self, name: str) -> None:
         text = message(feeds={"orders": ORDERS | {name: POSTGRESQL[name]}})
@@ -271,6 +277,22 @@ class TestPostgresql:
     def test_of_a_stage_is_checked_like_any_other(self) -> None:
         stages = {"prod": {"feeds": {"orders": {"destination": "postgresql"}}}}
         assert message(feeds={"orders": ORDERS}, stages=stages).startswith("stages.prod: feeds.orders.database_host, ")
+
+
+class TestRowsTable:
+    """A table of DynamoDB that the settings name."""
+
+    @pytest.mark.parametrize(("name", "value"), [("file_index", True), ("max_write_units", 5)])
+    def test_is_not_changed_by_the_deployment(self, name: str, value: Any) -> None:
+        expected = f"{name}: it is for the deployment's own table: with rows_table, set it at that table yourself"
+        assert message(feeds={"orders": ORDERS | {"rows_table": "Rows", name: value}}) == f"feeds.orders.{expected}"
+        assert message(**{"rows_table": "Rows", name: value}) == expected
+
+    def test_is_that_of_one_feed(self) -> None:
+        both = {"orders": ORDERS, "others": {"key_prefix": "others/"}}
+        assert message(feeds=both, rows_table="Rows") == (
+            "feeds orders and others: both have rows_table=Rows: give each feed its own"
+        )
 
 
 class TestEndpoints:

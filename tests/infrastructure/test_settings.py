@@ -209,10 +209,14 @@ JSON_VALUES: dict[type, st.SearchStrategy[Any]] = {
 """What cdk.json can have, by type, beside text."""
 
 
+SPECIAL: dict[str, set[type]] = {"columns": {dict}, "tags": {dict}, "max_rejected": {int, type(None)}}
+"""The types of settings whose field holds text made of another type."""
+
+
 def json_types_of(name: str) -> set[type]:
     """The types in which cdk.json can have a setting beside text, as the field of the settings says."""
-    if name in ("columns", "tags"):
-        return {dict}
+    if name in SPECIAL:
+        return SPECIAL[name]
     declared = (get_type_hints(Settings) | get_type_hints(FeedSettings))[name]
     return {list} if get_origin(declared) is tuple else {declared, *get_args(declared)} & JSON_VALUES.keys()
 

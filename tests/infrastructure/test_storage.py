@@ -4,7 +4,17 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.conftest import BUCKET, QUEUE, TABLE, Synthesize, Synthesized, arn, denies_plain_http
+from tests.infrastructure.conftest import (
+    BUCKET,
+    QUEUE,
+    ROLE,
+    TABLE,
+    Synthesize,
+    Synthesized,
+    arn,
+    denies_plain_http,
+    inline_statements,
+)
 
 
 class TestUploadBucket:
@@ -116,6 +126,27 @@ class TestFileIndex:
         two = synthesize(feeds=feeds)
         assert [len(two.only(TABLE, name)["Properties"].get("GlobalSecondaryIndexes", []))
                 for name in ("RowsOrders", "RowsOthers", "Files")] == [1, 0, 0]  # fmt: skip
+
+
+class TestExistingRowsTable:
+    @pytest.fixture
+    def existing(self, synthesize: Synthesize) -> Synthesized:
+        return synthesize(rows_table="Restored")
+
+    def test_takes_the_place_of_the_own_one(self, existing: Synthesized) -> None:
+        assert [each.startswith("StorageFiles") for each in existing.all(TABLE)] == [True]
+        assert existing.template["Outputs"]["RowsTableName"]["Value"] == "Restored"
+
+    def test_is_described_by_its_function_alone(self, existing: Synthesized, stack: Synthesized) -> None:
+        """Of the deployment's own table, the name is enough: CloudFormation gives no name twice."""
+
+        def described(template: Synthesized) -> list[Any]:
+            found = inline_statements(template.only(ROLE, "IngestionIngestRole"))
+            return [each["Resource"] for each in found if "dynamodb:DescribeTable" in each["Action"]]
+
+        [resource] = described(existing)
+        assert resource["Fn::Join"][1][-1].endswith(":table/Restored")
+        assert described(stack) == []
 
 
 class TestFailureQueue:

@@ -10,9 +10,9 @@ from ops.commands import main
 from tests.integration.world import World
 
 
-def invoke(*arguments: str, code: int) -> Result:
-    """`python -m ops ...`, that ends with the exit code expected."""
-    done = CliRunner().invoke(main, arguments)
+def invoke(*arguments: str, code: int, answer: str = "") -> Result:
+    """`python -m ops ...`, that ends with the exit code expected; without an answer, its input has ended."""
+    done = CliRunner().invoke(main, arguments, input=answer)
     assert done.exit_code == code, (done.output, done.exception)
     return done
 

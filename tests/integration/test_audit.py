@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from csv_ingest.configuration import IngestConfig
 from csv_ingest.events import Event, object_version
 from csv_ingest.model import TableAltered
 from ops.audit import audit
+from ops.differences import explained
 from ops.findings import Discrepancy
 from ops.pipeline import Pipeline
 from ops.repair import repair
@@ -52,6 +54,18 @@ def test_files_of_every_kind_are_as_they_should_be(world: World, pipeline: Pipel
     result = audit(pipeline)
     assert (result.findings, result.not_compared) == ([], 0)
     assert (result.files, result.rows) == (5, 80 + 81)
+
+
+def test_an_audit_says_how_far_it_is(world: World, pipeline: Pipeline) -> None:
+    for key in ("a.csv", "b.csv"):
+        world.deliver(world.upload(key, f"id\n{key}\n2\n"))
+    said: list[str] = []
+    audit(pipeline, progress=said.append)
+    assert said == [
+        "reading 1 of 2 files: a.csv",
+        "reading 2 of 2 files: b.csv",
+        "comparing 1 of 4 rows, 1 read in the table",
+    ]
 
 
 Damage = Callable[[World, Event], None]
@@ -129,6 +143,31 @@ def test_each_damage_is_found_and_mended(
     mend(world, pipeline, invocations)
     assert found(pipeline) == []
     assert world.tables() == before
+
+
+@BOTH_DESTINATIONS
+def test_a_different_row_says_what_differs(world: World, pipeline: Pipeline) -> None:
+    world.declare({"price": "decimal", "gift": "boolean"})
+    world.deliver(event := world.upload("a.csv", "id,name,price,gift\n1,é,5.50,\n2,b,7,no\n3,c,,\n"))
+    rows = world.default_rows
+    changed: dict[str, Item] = {
+        "1": {"line": {"N": "9"}, "price": {"N": "5.51"}, "gift": {"BOOL": True}},
+        "2": {"price": {"N": "7.00"}, "data": {"S": '{"id":"2","more":"x"}'}},
+        "3": {"price": {"N": "0"}},
+    }
+    for id_, changes in changed.items():
+        rows.put(rows.items()[pk_of(event, id_)] | changes)
+    findings = audit(pipeline).findings
+    said = {finding.detail[:6]: list(finding.differences) for finding in explained(pipeline, findings)}
+    assert said == {
+        "line 2": [("line", 9, 2), ("price", Decimal("5.51"), Decimal("5.5")), ("gift", True, None)],
+        "line 3": [("data.name", None, "b"), ("data.more", "x", None)],
+        "line 4": [("price", 0, None)],
+    }
+    rows.delete(pk_of(event, "1"))
+    assert [len(finding.differences) for finding in explained(pipeline, findings)].count(0) == 1
+    world.s3.delete_object(Bucket=world.bucket, Key="a.csv", VersionId=object_version(event["Records"][0]).version_id)
+    assert explained(pipeline, findings) == findings, "the file is gone"
 
 
 @BOTH_DESTINATIONS

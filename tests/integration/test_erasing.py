@@ -119,7 +119,8 @@ class Operator:
         os.environ.update(variables)
         for feed in self.pipeline.feeds:
             feed.__dict__["config"] = IngestConfig.from_environment()
-            feed.__dict__.pop("destination", None)
+            for cached in ("destination", "owner"):
+                feed.__dict__.pop(cached, None)
 
 
 @pytest.fixture(autouse=True)
@@ -259,7 +260,7 @@ class Race:
         self._reload = reload_
         self._begun, self._ended = threading.Event(), threading.Event()
         self._pool = ThreadPoolExecutor(1)
-        monkeypatch.setattr("ops.erasing._wait", self._wait)
+        monkeypatch.setattr("ops.erasing.wait_for_deliveries", self._wait)
 
     def begin(self) -> None:
         self._running = self._pool.submit(self._reload)
@@ -411,7 +412,10 @@ def test_a_forget_overtaken_at_any_call_keeps_the_others(world: World, operator:
 def test_nothing_is_done_before_somebody_agrees(world: World, operator: Operator, command: str) -> None:
     operator.deliver(world.upload("a.csv", FILE))
     before = world.tables()
-    assert "Go on? [y/N]" in invoke(command, "a.csv", code=1).stderr
+    for answer in ("", "n\n"):
+        told = invoke(command, "a.csv", code=1, answer=answer).stderr
+        assert "Go on? [y/N]" in told
+        assert "nothing was done; with --yes, the command does not ask" in told
     assert world.tables() == before
 
 
@@ -460,7 +464,7 @@ def test_a_new_version_during_a_forget_is_forgotten_next(
     operator.deliver(world.upload("a.csv", FILE))
 
     upload_once = iter([lambda: operator.deliver(world.upload("a.csv", "id,name\n1,new\n"))])
-    monkeypatch.setattr("ops.erasing._wait", lambda *_: next(upload_once, bool)())
+    monkeypatch.setattr("ops.erasing.wait_for_deliveries", lambda *_: next(upload_once, bool)())
     with pytest.raises(NotErasable, match="came back meanwhile"):
         operator.forget("a.csv")
     assert world.rows() == {"1": '{"id":"1","name":"new"}'}
@@ -483,7 +487,7 @@ def test_a_forget_begun_at_any_call_deletes_every_row(
             waits.set()
             may_end.wait(10)
 
-        monkeypatch.setattr("ops.erasing._wait", wait)
+        monkeypatch.setattr("ops.erasing.wait_for_deliveries", wait)
         with ThreadPoolExecutor(1) as pool:
             forgets: list[Future[object]] = []
 
@@ -504,6 +508,51 @@ def test_a_forget_begun_at_any_call_deletes_every_row(
     assert number > 5
 
 
+@pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
+def test_same_bytes_forgotten_twice_at_once_are_gone(world: World, operator: Operator) -> None:
+    """The other file is forgotten at each call: either command could leave the rows to the other."""
+    done: list[object] = []
+    for number in count(1):
+        for key in ("a.csv", "b.csv"):
+            operator.deliver(world.upload(key, FILE))
+        forget_the_other = partial(forget, forgetting_of(operator.pipeline, "b.csv"))
+
+        def act(forget_the_other: Callable[[], object] = forget_the_other) -> None:
+            done.append(forget_the_other())
+
+        with between_calls(number, act, operator.pipeline.dynamodb, operator.pipeline.s3):
+            operator.forget("a.csv")
+        if len(done) < number:
+            break  # the command made fewer calls
+        assert world.tables() == ({}, {}), f"at call {number}"
+    assert number > 10
+
+
+@pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
+@pytest.mark.parametrize("first", ["forget", "reload"])
+def test_a_file_reloaded_and_forgotten_at_once_is_gone(world: World, operator: Operator, first: str) -> None:
+    """Either command begins at each call of the other; the reload may be refused, and the forget never is."""
+
+    def reload_() -> None:
+        with suppress(NotErasable, ClientError):
+            operator.reload("a.csv")
+
+    def forget_() -> None:
+        operator.forget("a.csv")
+
+    outer, inner = (forget_, reload_) if first == "forget" else (reload_, forget_)
+    for number in operator.numbers_of_calls():
+        operator.deliver(world.upload("a.csv", FILE))
+        with between_calls(number, inner, operator.pipeline.dynamodb, operator.pipeline.s3):
+            outer()
+        with suppress(ClientError):  # an event of the reload, whose object is gone
+            operator.retry()
+        if left := forgetting_of(operator.pipeline, "a.csv").erasures:
+            assert [erasure.records for erasure in left] == [[]], f"at call {number}"
+            operator.forget("a.csv")
+        assert world.tables() == ({}, {}), f"at call {number}"
+
+
 @pytest.mark.usefixtures("commanded")
 def test_rows_in_a_table_of_before_are_not_forgotten(world: World, operator: Operator) -> None:
     """A command that looks into the table of today would find none, and say that nothing is left."""
@@ -511,7 +560,8 @@ def test_rows_in_a_table_of_before_are_not_forgotten(world: World, operator: Ope
     before = world.tables()
     another = Database("example.org", 5432, "orders", "csv_ingest", "", "")
     operator.set(DATABASE=json.dumps(another._asdict()))
-    assert "set the destination and the write mode back to forget it" in invoke("forget", "a.csv", code=1).stderr
+    way_back = f"set destination=dynamodb, rows_table={world.rows_table} and the write mode back to forget it"
+    assert way_back in invoke("forget", "a.csv", code=1).stderr
     operator.set(DATABASE="{}")
     assert world.tables() == before
 
@@ -533,7 +583,7 @@ def test_uploads_of_both_write_modes_are_forgotten_in_turn(
         operator.set(WRITE_MODE=mode)
         done = invoke("forget", "a.csv", "--yes", code=1 if mode == first else 0)
         assert done.stdout.startswith("Deleted: 1 version," if mode == first else "Deleted: 2 versions,")
-        assert ("Not deleted: the file was begun when the rows" in done.stderr) == (mode == first)
+        assert ("Not deleted: the rows of the file went to" in done.stderr) == (mode == first)
     assert world.tables() == ({}, {})
     assert "Versions" not in world.s3.list_object_versions(Bucket=world.bucket)
 
@@ -597,7 +647,7 @@ def test_a_forget_waits_since_its_own_beginning(
     later = datetime.now(UTC) + timedelta(milliseconds=10)
     sleep(0.02)
     waited: list[datetime] = []
-    monkeypatch.setattr("ops.erasing._wait", lambda since, *_: waited.append(since))
+    monkeypatch.setattr("ops.erasing.wait_for_deliveries", lambda _feed, since, *_: waited.append(since))
     operator.forget("b.csv")
     assert waited
     assert min(waited) >= later
@@ -631,7 +681,7 @@ def _kill_while_it_waits(monkeypatch: pytest.MonkeyPatch, command: Callable[[], 
         raise Killed
 
     with monkeypatch.context() as patch, suppress(Killed):
-        patch.setattr("ops.erasing._wait", kill)
+        patch.setattr("ops.erasing.wait_for_deliveries", kill)
         command()
 
 
@@ -709,7 +759,7 @@ def test_the_same_bytes_during_a_forget_are_forgotten_next(
     operator.deliver(world.upload("a.csv", FILE))
 
     upload_once = iter([lambda: operator.deliver(world.upload("a.csv", FILE))])
-    monkeypatch.setattr("ops.erasing._wait", lambda *_: next(upload_once, bool)())
+    monkeypatch.setattr("ops.erasing.wait_for_deliveries", lambda *_: next(upload_once, bool)())
     with pytest.raises(NotErasable, match="came back meanwhile"):
         operator.forget("a.csv")
     if world.in_dynamodb:

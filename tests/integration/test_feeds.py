@@ -100,7 +100,7 @@ class TestOtherDestination:
     @pytest.mark.parametrize(
         ("variable", "value", "place"),
         [
-            ("DATABASE", "{}", "DynamoDB"),
+            ("DATABASE", "{}", "the DynamoDB table .*_rows"),
             ("ROWS_TABLE", "another", "postgres/another"),
             ("WRITE_MODE", "merge", r"postgres/\w+_rows \(merge\)"),
         ],
@@ -110,7 +110,8 @@ class TestOtherDestination:
         with pytest.MonkeyPatch.context() as changed:
             changed.setenv(variable, value)
             with pytest.raises(
-                OtherTable, match=f"_rows, and they go to {place} now: set the destination and the write mode back"
+                OtherTable,
+                match=f"_rows, and those of the feed go to {place} now: set the destination and the write mode back",
             ):
                 world.deliver(begun)
         world.deliver(begun)
@@ -221,13 +222,14 @@ class TestMovedPrefix:
     # The second delivery, inside the first, takes the first one's metrics with it.
     @pytest.mark.filterwarnings("ignore:No application metrics to publish")
     def test_a_feed_that_is_overtaken_stores_nothing(self, world: World) -> None:
+        table = world.rows_table
         moved = world.add_feed("moved", "moved/")
         event = world.upload("moved/a.csv", LONG)
 
         def deliver_by_default() -> None:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("FEED", "default")
-                patch.setenv("ROWS_TABLE", world.rows_table)
+                patch.setenv("ROWS_TABLE", table)
                 world.feeds.clear()
                 with suppress(OtherTable, Killed):
                     world.deliver(event)

@@ -71,6 +71,21 @@ def test_blank_lines_use_up_the_unpacked_size_too(world: World, monkeypatch: pyt
     assert "more than the 200,000 bytes, uncompressed" in world.file("a.csv.gz")["reason"]
 
 
+def test_blank_lines_count_as_records_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the unpacked size is used up, which would take longer than a delivery has."""
+    monkeypatch.setenv("MAX_FILE_MB", "20")
+    world.deliver(world.upload("a.csv.gz", gzip.compress(b"id\n" + b"\n" * 1_900_000)))
+    assert "20,000 records or 40,000 lines that max_file_mb allows" in world.file("a.csv.gz")["reason"]
+
+
+def test_a_gzip_file_of_nothing_uses_up_the_time(world: World) -> None:
+    """Of a hundred thousand empty members, nothing is ever unpacked."""
+    seconds = itertools.count(30, -1)
+    with pytest.raises(OutOfTime, match="at byte"):
+        world.deliver(world.upload("a.csv.gz", gzip.compress(b"") * 100_000), seconds_left=seconds)
+    assert next(seconds) > -5
+
+
 @pytest.mark.parametrize(("records", "status"), [(20_000, "COMPLETE"), (20_001, "REJECTED")])
 def test_records_of_an_unsplit_file_count_from_its_beginning(
     world: World, monkeypatch: pytest.MonkeyPatch, records: int, status: str

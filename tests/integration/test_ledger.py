@@ -14,6 +14,7 @@ from csv_ingest.model import FileFormat, ObjectVersion, Owner, PartJob, PartStar
 from tests.integration.faults import throttle_requests
 from tests.integration.world import World
 
+HERE = Owner.of_dynamodb("default", "rows", merges=False)
 COMMAS, SEMICOLONS = FileFormat("id", ",", "utf-8"), FileFormat("no", ";", "cp1252")
 
 
@@ -21,7 +22,10 @@ COMMAS, SEMICOLONS = FileFormat("id", ",", "utf-8"), FileFormat("no", ";", "cp12
 def ledger(world: World) -> FileLedger:
     version = ObjectVersion(world.bucket, "a.csv", "v1", "e1", 10)
     return FileLedger(
-        DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10)), version, Owner(), merges=False
+        DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10)),
+        version,
+        "default",
+        merges=False,
     )
 
 
@@ -36,18 +40,18 @@ def test_an_unknown_file_has_an_empty_record(ledger: FileLedger) -> None:
 
 def test_the_first_delivery_decides_how_a_file_is_read(ledger: FileLedger) -> None:
     ledger.begin(attempt=1)
-    assert ledger.record_readable(Plan(COMMAS, [], [])) == FileRecord(
-        status="PROCESSING", counts=RowCounts(), format=COMMAS
+    assert ledger.record_readable(Plan(COMMAS, [], []), HERE) == FileRecord(
+        status="PROCESSING", counts=RowCounts(), format=COMMAS, owner=HERE
     )
     ledger.checkpoint(RowCounts(50, 49, 1))
-    begun = ledger.record_readable(Plan(SEMICOLONS, [], []))
+    begun = ledger.record_readable(Plan(SEMICOLONS, [], []), HERE)
     assert (begun.status, begun.counts, begun.format) == ("PROCESSING", RowCounts(50, 49, 1), COMMAS)
     assert read(ledger) == ("PROCESSING", RowCounts(50, 49, 1), COMMAS)
 
 
 def test_a_late_checkpoint_does_not_take_work_back(ledger: FileLedger) -> None:
     ledger.begin(attempt=1)
-    ledger.record_readable(Plan(COMMAS, [], []))
+    ledger.record_readable(Plan(COMMAS, [], []), HERE)
     ledger.checkpoint(RowCounts(100, 100, 0))
     ledger.checkpoint(RowCounts(50, 50, 0))
     assert ledger.read().counts == RowCounts(100, 100, 0)
@@ -57,11 +61,11 @@ def test_a_late_checkpoint_does_not_take_work_back(ledger: FileLedger) -> None:
 
 def test_a_complete_file_stays_as_it_is(ledger: FileLedger, world: World) -> None:
     ledger.begin(attempt=1)
-    ledger.record_readable(Plan(COMMAS, [], []))
+    ledger.record_readable(Plan(COMMAS, [], []), HERE)
     ledger.complete(RowCounts(100, 99, 1))
     before = world.tables()
     ledger.begin(attempt=1)
-    ledger.record_readable(Plan(SEMICOLONS, [], []))
+    ledger.record_readable(Plan(SEMICOLONS, [], []), HERE)
     ledger.checkpoint(RowCounts(200, 200, 0))
     ledger.reject_file("too late")
     ledger.complete(RowCounts())
@@ -73,7 +77,7 @@ def test_a_readable_file_is_not_rejected_by_another_delivery(
     ledger: FileLedger,
 ) -> None:
     ledger.begin(attempt=1)
-    ledger.record_readable(Plan(COMMAS, [], []))
+    ledger.record_readable(Plan(COMMAS, [], []), HERE)
     ledger.reject_file("not cp1252")
     assert read(ledger) == ("PROCESSING", RowCounts(), COMMAS)
 
@@ -96,11 +100,11 @@ def test_a_rejected_file_begins_again_without_its_reason(ledger: FileLedger, wor
 def test_a_planned_file_is_not_begun_for_another_version(ledger: FileLedger, world: World) -> None:
     """Between its look at the record and this, another delivery planned the file: the contents have to be compared."""
     ledger.begin(attempt=1)
-    ledger.record_readable(Plan(COMMAS, [], []))
+    ledger.record_readable(Plan(COMMAS, [], []), HERE)
     other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
     table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
     before = world.tables()
-    assert not FileLedger(table, other, Owner(), merges=False).begin(attempt=2)
+    assert not FileLedger(table, other, "default", merges=False).begin(attempt=2)
     assert world.tables() == before
     assert ledger.begin(attempt=2)
 
@@ -110,14 +114,17 @@ def test_a_rejection_is_of_its_own_version_alone(ledger: FileLedger, world: Worl
     other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
     table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
     ledger.begin(attempt=1)
-    FileLedger(table, other, Owner(), merges=False).begin(attempt=1)
+    FileLedger(table, other, "default", merges=False).begin(attempt=1)
     ledger.reject_file("not utf-8")
     assert (ledger.read().status, ledger.read().version_id) == ("PROCESSING", "v2")
 
 
 def test_a_file_found_readable_is_no_longer_rejected(ledger: FileLedger, world: World) -> None:
     """Two deliveries under different settings: one rejects the file just before the other finds it readable."""
-    for record in (partial(ledger.record_readable, Plan(COMMAS, [], [])), partial(ledger.parts.record_plan, PLAN)):
+    for record in (
+        partial(ledger.record_readable, Plan(COMMAS, [], []), HERE),
+        partial(ledger.parts.record_plan, PLAN, HERE),
+    ):
         world.empty()
         ledger.begin(attempt=1)
         ledger.reject_file("not cp1252")
@@ -154,7 +161,7 @@ def cancel_transactions(world: World, *reasons: str, times: int) -> None:
 
 def test_parts_that_finish_together_are_both_counted(world: World, ledger: FileLedger) -> None:
     ledger.begin(attempt=1)
-    ledger.parts.record_plan(PLAN)
+    ledger.parts.record_plan(PLAN, HERE)
     cancel_transactions(world, "None", "TransactionConflict", times=2)
     ledger.parts.finish(PartJob(0), RowCounts(2, 2, 0))
     ledger.parts.finish(PartJob(1), RowCounts(3, 2, 1))
@@ -167,7 +174,7 @@ def test_parts_that_finish_together_are_both_counted(world: World, ledger: FileL
 
 def test_a_part_of_a_complete_file_is_not_counted(ledger: FileLedger) -> None:
     ledger.begin(attempt=1)
-    ledger.parts.record_plan(PLAN)
+    ledger.parts.record_plan(PLAN, HERE)
     ledger.complete(RowCounts(5, 5, 0))
     with pytest.raises(ClientError, match="TransactionCanceled"):
         ledger.parts.finish(PartJob(0), RowCounts(2, 2, 0))

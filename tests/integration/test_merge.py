@@ -25,6 +25,7 @@ from csv_ingest.model import (
     Tuning,
 )
 from ops.audit import audit
+from ops.differences import explained
 from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.commands import invoke, reported, run
@@ -410,6 +411,8 @@ class TestAudit:
         world.default_rows.put(older)
         [finding] = audit(pipeline).findings
         assert (finding.kind, finding.key) == ("different", "b/a.csv")
+        [said] = explained(pipeline, [finding])
+        assert [each.column for each in said.differences] == ["line", "etag", "uploaded", "data.name"]
         repair(pipeline, [finding])
         assert stored(world) == MERGED
 
@@ -542,7 +545,7 @@ class TestCommands:
         assert 'line 3: "3" is missing: not in the table' in done.stdout
         advice = done.stderr.rpartition("python -m ops ")[2].split()
         assert advice == ["audit", "--repair", "--feed", "default"]
-        repaired = invoke(*advice, code=0)
+        repaired = invoke(*advice, code=0, answer="y\n")
         assert "c.csv: line 2: 3" in repaired.stdout
         assert "3 files, 4 rows, 0 findings" in repaired.stdout
         assert "1 files, 2 rows, 0 findings" in run("audit", "--prefix", "b", code=0)

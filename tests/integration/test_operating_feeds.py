@@ -205,7 +205,7 @@ class TestBrake:
         for key in ("orders/a.csv", "vendors/a.csv"):
             world.upload(key, "id\n1\n")
         invocations.paused.add("none-vendors")
-        done = invoke("audit", "--repair", "--timeout", "0", code=1)
+        done = invoke("audit", "--repair", "--yes", "--timeout", "0", code=1)
         assert invocations.keys() == ["orders/a.csv"]
         assert "left as it is, for a person to look at: unsettled: vendors/a.csv" in done.stdout
         assert "The feed vendors is paused: nothing was delivered to it." in done.stderr
@@ -436,5 +436,5 @@ class TestPostgresql:
         owner(checked["problems"][0].partition(": ")[2])
         invocations.at_once = world.deliver
         run("redrive", "--wait", code=0)
-        assert "repaired: 1 rows written" in run("audit", "--repair", code=0)
+        assert "repaired: 1 rows written" in run("audit", "--repair", "--yes", code=0)
         assert run("status", code=0) == "Every upload is complete, and no row was rejected.\n"

@@ -12,21 +12,22 @@ import pytest
 
 from csv_ingest import RELEASE
 from csv_ingest.configuration import IngestConfig, NotConfigured, SweepConfig
-from csv_ingest.model import FileFormat, Owner
+from csv_ingest.model import FileFormat
 from tests.integration.commands import invoke
 from tests.integration.world import World
 
-VERSIONED = set(IngestConfig.variables()) - {"RELEASE"}
-ADDED = {"merge": {"WRITE_MODE"}, "postgresql": {"DATABASE"}, "feeds": {"FEED", "COLUMNS", "DECIMAL_SEPARATOR"}}
-"""The variables that were added with a feature, the latest first."""
+FIRST = frozenset(
+    ["UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE", "ID_COLUMN", "DELIMITER", "ENCODING", "MAX_FILE_MB"]
+)
+OF_FEEDS = FIRST | {"FEED", "COLUMNS", "DECIMAL_SEPARATOR"}
 
 BEFORE = {
-    "before RELEASE": VERSIONED,
-    "before merge": VERSIONED - ADDED["merge"],
-    "before PostgreSQL": VERSIONED - ADDED["merge"] - ADDED["postgresql"],
-    "before feeds": VERSIONED.difference(*ADDED.values()),
+    "before feeds": FIRST,
+    "before PostgreSQL": OF_FEEDS,
+    "before merge": OF_FEEDS | {"DATABASE"},
+    "before 1.1.0": OF_FEEDS | {"DATABASE", "WRITE_MODE"},
 }
-"""The variables that the ingest function had before a feature."""
+"""The variables that the ingest function had before a feature or a release."""
 
 earlier = pytest.mark.parametrize("variables", BEFORE.values(), ids=BEFORE)
 
@@ -75,30 +76,31 @@ def deploy(world: World) -> Iterator[Deploy]:
     cloudformation.delete_stack(StackName=stack)
 
 
-def environment(variables: set[str] = VERSIONED) -> dict[str, str]:
+def environment(variables: frozenset[str] = BEFORE["before 1.1.0"]) -> dict[str, str]:
     """Of the world's function, as far as it had these variables."""
     return {name: os.environ[name] for name in variables}
 
 
 @earlier
-def test_missing_variables_mean_what_functions_did(world: World, variables: set[str]) -> None:  # noqa: ARG001 - for its environment
+def test_missing_variables_mean_what_functions_did(world: World, variables: frozenset[str]) -> None:  # noqa: ARG001 - for its environment
     config = IngestConfig.from_environment(environment(variables))
     assert config.format == FileFormat("id", ",", "utf-8", ".", ())
-    assert (config.owner, config.postgresql, config.merges) == (Owner("default", ""), None, False)
+    assert (config.feed, config.postgresql, config.merges) == ("default", None, False)
+    assert (config.max_rejected, config.existing_table) == ("none", "")
 
 
 @earlier
 def test_new_code_works_before_its_environment_comes(
-    world: World, variables: set[str], monkeypatch: pytest.MonkeyPatch
+    world: World, variables: frozenset[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in VERSIONED - variables:
-        monkeypatch.delenv(name)
+    for name in {*IngestConfig.variables()} - variables:
+        monkeypatch.delenv(name, raising=False)
     world.deliver(world.upload("a.csv", "id,name\n1,a\n"))
     assert world.file("a.csv")["status"] == "COMPLETE"
 
 
 @earlier
-def test_commands_work_on_an_earlier_deployment(deploy: Deploy, world: World, variables: set[str]) -> None:
+def test_commands_work_on_an_earlier_deployment(deploy: Deploy, world: World, variables: frozenset[str]) -> None:
     deploy(environment(variables), "")
     world.deliver(world.upload("a.csv", "id,name\n1,a\n"))
     done = invoke("--stack", world.bucket, "audit", code=0)
@@ -132,10 +134,10 @@ def test_the_brake_works_on_a_newer_deployment(deploy: Deploy, world: World) -> 
 
 
 def test_a_missing_variable_is_named_in_one_sentence(deploy: Deploy, world: World) -> None:
-    deploy(environment(VERSIONED - {"ID_COLUMN"}), RELEASE)
+    deploy(environment(FIRST - {"ID_COLUMN"}), RELEASE)
     expected = "the function's environment lacks ID_COLUMN: deploy the stack again"
     assert invoke("--stack", world.bucket, "audit", code=1).output.endswith(f"Error: {expected}\n")
     with pytest.raises(NotConfigured, match=expected):
-        IngestConfig.from_environment(environment(VERSIONED - {"ID_COLUMN"}))
+        IngestConfig.from_environment(environment(FIRST - {"ID_COLUMN"}))
     with pytest.raises(NotConfigured, match="lacks FEEDS"):
         SweepConfig.from_environment(environment())

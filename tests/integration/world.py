@@ -186,7 +186,7 @@ class World:
     def add_feed(self, name: str, prefix: str, **settings: str) -> Feed:
         """Another feed: its deliveries have a rows table of their own, and other values of some variables."""
         table = f"{self.bucket}-rows-{name}"
-        _create_table(self.dynamodb, table, KEY)
+        create_table(self.dynamodb, table, KEY)
         return self._add(name, prefix, DynamoDbRows(self.dynamodb, table), {"ROWS_TABLE": table, **settings})
 
     def add_postgresql_feed(self, server: LocalPostgresql, name: str, prefix: str, **settings: str) -> Feed:
@@ -312,6 +312,7 @@ class World:
                     "triggers": [(prefix, ".csv"), (prefix, ".csv.gz")],
                     "config": IngestConfig.from_environment(),
                     "timeout": 0,
+                    "changed_at": FIRST_UPLOAD,
                 }
             deployed.__dict__.update(told)
         return pipeline
@@ -362,6 +363,8 @@ def fresh_world(
         "COLUMNS": "{}",
         "WRITE_MODE": "merge" if merges else "append",
         "MAX_FILE_MB": "1000",
+        "EXISTING_TABLE": "",
+        "MAX_REJECTED": "none",
     }
     if postgresql:
         environment |= _database(postgresql)
@@ -373,7 +376,7 @@ def fresh_world(
         forget_clients()
         dynamodb_client = clients.dynamodb()
         if not postgresql:
-            _create_table(dynamodb_client, environment["ROWS_TABLE"], KEY, file_index=file_index)
+            create_table(dynamodb_client, environment["ROWS_TABLE"], KEY, file_index=file_index)
         world = World(
             bucket=name,
             default_rows=_postgresql_rows(postgresql, environment)
@@ -390,7 +393,7 @@ def fresh_world(
         _have_s3_tell(world.times, world.s3)
         world.s3.create_bucket(Bucket=world.bucket)
         world.keep_versions("Enabled")
-        _create_table(world.dynamodb, world.files_table, ledger.KEY)
+        create_table(world.dynamodb, world.files_table, ledger.KEY)
         refuse_repeated_keys(world.dynamodb)
         yield world
         world.dynamodb.delete_table(TableName=world.files_table)
@@ -440,7 +443,7 @@ def _postgresql_rows(server: LocalPostgresql, variables: Mapping[str, str]) -> P
     return PostgresqlRows.create(server, config, PASSWORD)
 
 
-def _create_table(dynamodb: "DynamoDBClient", table: str, keys: Sequence[str], *, file_index: bool = False) -> None:
+def create_table(dynamodb: "DynamoDBClient", table: str, keys: Sequence[str], *, file_index: bool = False) -> None:
     kinds = dict.fromkeys(keys, "S")
     more: Any = {}
     if file_index:

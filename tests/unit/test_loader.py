@@ -42,6 +42,7 @@ class Sink:
         size: int = 3,
         in_flight: int = 4,
         checkpoint_rows: int = 5,
+        max_rejects: int = 1_000,
         deadline: Deadline | None = None,
     ) -> Loaded:
         return load_rows(
@@ -50,6 +51,8 @@ class Sink:
             write=self.write,
             batch_rows=size,
             reject=self.rejected.extend,
+            max_rejects=max_rejects,
+            rejected_lines=lambda first: {each.line for each in self.rejected if each.line >= first},
             checkpoint=self.checkpoints.append,
             deadline=deadline or Deadline.never(),
             tuning=Tuning(in_flight=in_flight, checkpoint_rows=checkpoint_rows),

@@ -6,11 +6,16 @@ from typing import TextIO
 from csv_ingest.model import MAX_RECORD, UnreadableFile
 
 
+class TooManyLines(Exception):
+    """The text has more lines than its reader allows: a gzip file of 300 KB can have 300 million blank ones."""
+
+
 class NumberedLines:
     """The physical lines of the text; knows on which line the current record began and how long the record is."""
 
-    def __init__(self, text: TextIO, first_line: int) -> None:
+    def __init__(self, text: TextIO, first_line: int, max_lines: int) -> None:
         self._text = text
+        self._last = first_line - 1 + max_lines
         self._count = first_line - 1
         self._record_size = 0
         self.first = first_line
@@ -34,6 +39,8 @@ class NumberedLines:
         if not line:
             raise StopIteration
         self._count += 1
+        if self._count > self._last:
+            raise TooManyLines(self._last)
         self._record_size += len(line)
         if self._record_size > MAX_RECORD:
             raise UnreadableFile(

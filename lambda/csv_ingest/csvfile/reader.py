@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 from collections.abc import Iterator, Sequence
 
 from csv_ingest.csvfile import columns, lines, streams
@@ -44,8 +45,23 @@ def read_rows(
         yield make_row(line, cells)
 
 
+def read_table(
+    stream: ByteStream, format_: FileFormat, *, max_lines: int = sys.maxsize
+) -> tuple[int, list[str], Iterator[Row | RejectedRow]]:
+    """The line of the header, the names in it, and each record after it, as `read_rows`; nothing without a header.
+
+    Raises UnreadableFile, as the iterator does, and TooManyLines.
+    """
+    records = read_records(stream, format_, max_lines=max_lines)
+    line, names = next(records, (1, []))
+    if not names:
+        return line, names, iter(())
+    make_row = columns.row_maker(names, format_)
+    return line, names, (make_row(number, cells) for number, cells in records)
+
+
 def read_records(
-    stream: ByteStream, format_: FileFormat, *, start: PartStart = BEGINNING
+    stream: ByteStream, format_: FileFormat, *, start: PartStart = BEGINNING, max_lines: int = sys.maxsize
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield each record, the header too, with its first line. Blank lines are no records; a UTF-8 BOM is no character.
 
@@ -56,7 +72,7 @@ def read_records(
     # Only at the beginning of a file is U+FEFF no character of its first cell.
     codec = "utf-8-sig" if format_.encoding == "utf-8" and start == BEGINNING else format_.encoding
     # newline="" leaves line ends to the csv module, or a quoted CRLF would not survive.
-    numbered = lines.NumberedLines(io.TextIOWrapper(counted, encoding=codec, newline=""), start.line)
+    numbered = lines.NumberedLines(io.TextIOWrapper(counted, encoding=codec, newline=""), start.line, max_lines)
     csv.field_size_limit(MAX_RECORD)  # the module's default is lower than what an item can hold
     try:
         for cells in csv.reader(numbered, delimiter=format_.delimiter, strict=True):

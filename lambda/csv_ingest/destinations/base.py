@@ -108,21 +108,22 @@ class RowStore:
         Raises TableAltered if no row is stored for an id, or one that cannot come from this content.
         """
         accepted, rejected = self._divide(rows)
-        superseded = 0
+        superseded: list[int] = []
         for row, stored in self._stored(accepted):
             verdict = compare(row, self._origin.upload, stored)
             if isinstance(verdict, RejectedRow):
                 rejected.append(verdict)
             elif verdict is Verdict.SUPERSEDED:
-                superseded += 1
+                superseded.append(row.line)
             elif verdict is Verdict.ALTERED:
                 raise _altered(row)
-        return BatchResult(len(rows) - len(rejected) - superseded, rejected, superseded)
+        return BatchResult(len(rows) - len(rejected) - len(superseded), rejected, superseded)
 
     def _store(self, rows: Sequence[Row], *, earlier_lines_stored: bool) -> BatchResult:
         accepted, rejected = self._divide(rows)
         taken = self._destination.insert_absent(self._origin, accepted)
-        present = superseded = 0
+        present = 0
+        superseded: list[int] = []
         while taken:
             newer: list[tuple[Row, StoredRow]] = []
             for row, stored in self._stored(taken):
@@ -132,7 +133,7 @@ class RowStore:
                 elif verdict is Verdict.NEWER:
                     newer.append((row, stored))
                 elif verdict is Verdict.SUPERSEDED:
-                    superseded += 1
+                    superseded.append(row.line)
                 elif verdict is Verdict.ALTERED:
                     raise _altered(row)
                 else:

@@ -1,4 +1,4 @@
-"""Which destination a feed has."""
+"""Which destination a feed has, and which feed and table the files are of that it ingests."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -8,7 +8,9 @@ from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination
 from csv_ingest.destinations.dynamodb import DynamoDbDestination
+from csv_ingest.destinations.existing_table import table_id
 from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.model import Owner
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,3 +42,11 @@ def open_destination(
         on_failed_connection=on_failed_connection,
     )
     return PostgresqlDestination(connection, config.rows_table, config.format.columns, merges=config.merges)
+
+
+def owner_of(config: IngestConfig, dynamodb: "DynamoDBClient") -> Owner:
+    """The feed, and where its rows are. Raises RowsNotWritten if the settings name a table that is no rows table."""
+    if database := config.postgresql:
+        return Owner.of_postgresql(config.feed, database.name, config.rows_table, merges=config.merges)
+    id_ = table_id(dynamodb, config.rows_table) if config.existing_table else ""
+    return Owner.of_dynamodb(config.feed, config.rows_table, id_, merges=config.merges)

@@ -6,10 +6,12 @@ This package is the only owner of the table's keys and attributes. Other code as
 from csv_ingest.ledger.file import FileLedger
 from csv_ingest.ledger.items import (
     COMPLETE,
+    FORGET,
     KEY,
     MAX_ATTEMPTS,
     PROCESSING,
     REJECTED,
+    RELOAD,
     SETTLED,
     FileRecord,
     name_of_content,
@@ -19,10 +21,12 @@ from csv_ingest.ledger.table import FilesTable
 
 __all__ = [
     "COMPLETE",
+    "FORGET",
     "KEY",
     "MAX_ATTEMPTS",
     "PROCESSING",
     "REJECTED",
+    "RELOAD",
     "SETTLED",
     "FileLedger",
     "FileRecord",

@@ -27,17 +27,17 @@ class FileLedger:
     the same sums. So it does not matter which delivery settles the record, and a crashed delivery blocks nobody.
     """
 
-    def __init__(self, table: DynamoDbTable, version: ObjectVersion, owner: Owner, *, merges: bool) -> None:
+    def __init__(self, table: DynamoDbTable, version: ObjectVersion, feed: str, *, merges: bool) -> None:
         """`merges` says whether each version of an object is an upload of its own."""
         self._table = table
         self._version = version
-        self._owner = owner
+        self._feed = feed
         self._entries = items.Entries(version, merges=merges)
 
     @property
     def parts(self) -> parts.PartLedger:
         """What the ledger holds of the upload's parts. To be asked for after `read`."""
-        return parts.PartLedger(self._table, self._entries, self._owner)
+        return parts.PartLedger(self._table, self._entries, self._feed)
 
     def read(self) -> items.FileRecord:
         """The record as earlier deliveries left it. One strongly consistent read.
@@ -79,7 +79,7 @@ class FileLedger:
 
         Raises BeingErased.
         """
-        item = self._table.get(items.key_of_content(self._entries.content, self._owner.feed))
+        item = self._table.get(items.key_of_content(self._entries.content, self._feed))
         return items.content_of(items.require_not_erased(item))
 
     def claim_content(self, content: Content) -> Content:
@@ -87,7 +87,7 @@ class FileLedger:
 
         No row is stored before this, so that an erasure that has begun meets no row that it does not know of.
         """
-        key = items.key_of_content(self._entries.content, self._owner.feed)
+        key = items.key_of_content(self._entries.content, self._feed)
         unclaimed = f"attribute_not_exists(#sha256) AND attribute_not_exists(#{items.ERASING})"
         stayed = self._table.update(key, items.about_content(content), condition=unclaimed)
         return content if stayed is None else items.content_of(items.require_not_erased(stayed)) or content
@@ -103,9 +103,22 @@ class FileLedger:
         for start in range(0, len(rejects), MAX_STATEMENTS):
             self._table.insert_absent(rejects[start : start + MAX_STATEMENTS])
 
-    def record_readable(self, plan: Plan) -> items.FileRecord:
+    def rejected_lines(self, first: int) -> set[int]:
+        """The lines, from one on, that are recorded as rejected."""
+        key = self._key
+        found = self._table.query(
+            "object_key = :key AND entry BETWEEN :first AND :last",
+            {
+                "key": key["object_key"],
+                "first": items.key_of_reject(self._version.key, self._entries.upload, first)["entry"],
+                "last": items.key_of_reject(self._version.key, self._entries.upload, items.MAX_LINE)["entry"],
+            },
+        )
+        return {items.reject_of(item).line for item in found}
+
+    def record_readable(self, plan: Plan, owner: Owner) -> items.FileRecord:
         """Record how the file is read, with no row stored yet; returns the record of the first delivery to do so."""
-        first = self._sums(RowCounts()) | items.about_plan(plan.format, self._owner, plan.uploaded)
+        first = self._sums(RowCounts()) | items.about_plan(plan.format, owner, plan.uploaded)
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self._entries)
         not_rejected = ["reason", "settled_at", "attempts"]
@@ -116,7 +129,7 @@ class FileLedger:
             status=items.PROCESSING,
             counts=RowCounts(),
             format=plan.format,
-            owner=self._owner,
+            owner=owner,
             uploaded=plan.uploaded,
         )
 

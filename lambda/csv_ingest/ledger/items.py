@@ -49,6 +49,12 @@ ERASING = "erasing"
 """The attribute of a file's record, and of what its ETag stands for, while an operator's command takes back what was
 ingested: the name of the command. The record is COMPLETE meanwhile, so that every delivery leaves the file alone."""
 
+RELOAD, FORGET = "reload", "forget"
+"""The commands that take back what was ingested."""
+
+ERASING_SINCE, ERASING_KEYS = "erasing_since", "erasing_keys"
+"""Beside `erasing`: since when that is so; of what an ETag stands for, which object keys are being forgotten, a set."""
+
 LONGEST_DELIVERY = timedelta(minutes=15)
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html"""
 
@@ -65,6 +71,9 @@ UPLOADED = "uploaded"
 REJECTS = "#reject#"
 """Between the upload and the line, in the sort key of a rejected row."""
 
+MAX_LINE = 10**12 - 1
+"""The greatest line that the sort key of a rejected row has room for."""
+
 PLAN = "#plan"
 """After the upload, in the sort key of the plan of a file that is ingested in parts."""
 
@@ -74,7 +83,8 @@ PART_PREFIXES: Mapping[Phase, str] = {Phase.STORE: "#part#", Phase.CHECK: "#chec
 COUNTERS: Mapping[Phase, str] = {Phase.STORE: "parts_done", Phase.CHECK: "parts_checked"}
 """The attribute of the file's record that counts the parts for which a phase is complete."""
 
-SUMS = ("rows_read", "rows_stored", "rows_rejected", "rows_superseded")
+SUPERSEDED, UNRECORDED = "rows_superseded", "rejects_unrecorded"
+SUMS = ("rows_read", "rows_stored", "rows_rejected", SUPERSEDED, UNRECORDED)
 """The attributes that count rows, in the order of RowCounts."""
 
 UNLESS_COMPLETE = "NOT (#status = :complete)"
@@ -197,13 +207,16 @@ def require_owner(recorded: Owner, owner: Owner, *, is_complete: bool = False) -
             f"the file belongs to the feed {recorded.feed}, and this is the feed {owner.feed}: give the prefix back to "
             f"{recorded.feed}, or upload the file under another key"
         )
-    if recorded.place != owner.place:
+    if not recorded.stores_where(owner):
         before, today = recorded.place_as_text, owner.place_as_text
-        until = "to forget it, or upload it under another key" if is_complete else "until the file is complete"
-        raise OtherTable(
-            f"the file was begun when the rows of the feed went to {before}, and they go to {today} now: set the "
-            f"destination and the write mode back {until}"
+        went = f"the rows of the file went to {before}, and those of the feed go to {today} now"
+        if not recorded.can_move_to(owner):
+            until = "to forget it" if is_complete else "until the file is complete"
+            raise OtherTable(f"{went}: {recorded.way_back_from(owner)} {until}, or upload it under another key")
+        repair = (
+            "writes the rows that are missing there" if is_complete else "has the file read again, from its beginning"
         )
+        raise OtherTable(f"{went}: `python -m ops audit --repair` {repair}")
 
 
 def owner_of(item: "Mapping[str, AttributeValueTypeDef]") -> Owner:
@@ -338,9 +351,11 @@ def reject_of(item: Item) -> RejectedRow:
 
 
 def sums(counts: RowCounts, *, merges: bool) -> Item:
-    """The attributes that count rows. Only in a feed that merges, rows can be superseded."""
-    names = SUMS if merges else SUMS[:-1]
-    return {name: {"N": str(number)} for name, number in zip(names, counts, strict=merges)}
+    """The attributes that count rows. Only in a feed that merges, rows can be superseded; few files have all five."""
+    left_out = {SUPERSEDED} if not merges else set()
+    if not counts.unrecorded:
+        left_out.add(UNRECORDED)
+    return {name: {"N": str(number)} for name, number in zip(SUMS, counts, strict=True) if name not in left_out}
 
 
 def about_version(version: ObjectVersion) -> Item:
@@ -356,7 +371,7 @@ def processing(entries: Entries) -> Item:
 
 def erasing(command: str) -> Item:
     """The attributes of an upload that is being taken back."""
-    return {"status": {"S": COMPLETE}, ERASING: {"S": command}, "erasing_since": now()}
+    return {"status": {"S": COMPLETE}, ERASING: {"S": command}, ERASING_SINCE: now()}
 
 
 def format_as_text(format_: FileFormat) -> str:

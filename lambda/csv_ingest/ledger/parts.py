@@ -17,23 +17,23 @@ THE_FILE = -1
 class PartLedger:
     """The plan and the parts of one upload. There is no lock, as in FileLedger."""
 
-    def __init__(self, table: DynamoDbTable, entries: items.Entries, owner: Owner) -> None:
+    def __init__(self, table: DynamoDbTable, entries: items.Entries, feed: str) -> None:
         self._table = table
         self._entries = entries
-        self._owner = owner
+        self._feed = feed
         self._file = items.key_of(entries)
 
-    def record_plan(self, plan: Plan) -> items.FileRecord:
+    def record_plan(self, plan: Plan, owner: Owner) -> items.FileRecord:
         """Record that the file is ingested in parts; returns the record of the first delivery to do so.
 
         No part is done yet, unless somebody deleted the file's record.
         """
-        self._table.insert_absent([items.item_of_plan(self._entries, plan, self._owner)])
+        self._table.insert_absent([items.item_of_plan(self._entries, plan, owner)])
         # The plan that was recorded first decides how many parts there are, and how they are read.
         recorded_item = self._table.get(items.key_of(self._entries, items.PLAN))
-        items.require_owner(items.owner_of(recorded_item), self._owner)
+        items.require_owner(items.owner_of(recorded_item), owner)
         recorded = items.plan_of(recorded_item)
-        first = self._counted(Phase.STORE) | items.about_plan(recorded.format, self._owner, recorded.uploaded)
+        first = self._counted(Phase.STORE) | items.about_plan(recorded.format, owner, recorded.uploaded)
         first["parts"] = {"N": str(len(recorded.parts))}
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self._entries)
@@ -97,16 +97,17 @@ class PartLedger:
         """
         beginner: AttributeValueTypeDef = {"N": str(by.number if by else THE_FILE)}
         first: Item = self._counted(Phase.CHECK) | {"check_begun_by": beginner}
-        unchanged = self._update(self._file, first, remove=["attempts"], unless="attribute_exists(#parts_checked)")
+        remove = ["attempts", *({items.UNRECORDED} - first.keys())]
+        unchanged = self._update(self._file, first, remove=remove, unless="attribute_exists(#parts_checked)")
         return unchanged is None or unchanged.get("check_begun_by") == beginner
 
     def mark_duplicate_ids(self) -> None:
         """Record that an id is on two lines of the file. Has to be called before a row of that id is replaced."""
-        self._table.insert_absent([items.key_of_duplicates(self._entries.content, self._owner.feed)])
+        self._table.insert_absent([items.key_of_duplicates(self._entries.content, self._feed)])
 
     def has_duplicate_ids(self) -> bool:
         """Whether duplicate ids were recorded for this content, under this object key or another one of the feed."""
-        return bool(self._table.get(items.key_of_duplicates(self._entries.content, self._owner.feed)))
+        return bool(self._table.get(items.key_of_duplicates(self._entries.content, self._feed)))
 
     def _sums(self, counts: RowCounts) -> Item:
         return items.sums(counts, merges=self._entries.merges)

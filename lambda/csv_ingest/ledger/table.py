@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
-from csv_ingest.dynamodb_table import MAX_KEYS, DynamoDbTable, Item
+from csv_ingest.dynamodb_table import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item
 from csv_ingest.ledger import items
-from csv_ingest.model import Content, ObjectVersion, Phase, RejectedRow, RowCounts, Upload
+from csv_ingest.model import BeingErased, Content, ObjectVersion, Owner, Phase, RejectedRow, RowCounts, Upload
 
 
 class FilesTable:
@@ -97,30 +97,50 @@ class FilesTable:
         item = self._table.get(items.key_of_content(content, feed))
         return item[items.ERASING]["S"] if items.ERASING in item else ""
 
-    def begin_erasing(self, content: str, feed: str, command: str) -> datetime:
+    def begin_erasing(self, content: str, feed: str, command: str, object_key: str) -> datetime:
         """Have no delivery begin to store rows of a content of a feed from now on; returns since when that is so.
 
-        Deliveries that have begun can store rows until they end. Repeating it changes nothing.
+        Deliveries that have begun can store rows until they end. Several keys of a content can be forgotten at a time,
+        and to forget it ends a reload, which finds that out by `is_erasing`. Raises BeingErased if a content is to be
+        reloaded that is being forgotten.
         """
-        erasing: Item = {items.ERASING: {"S": command}, "erasing_since": items.now()}
+        erasing: Item = {items.ERASING: {"S": command}, items.ERASING_SINCE: items.now()}
         key = items.key_of_content(content, feed)
+        if command == items.FORGET:
+            found = self._table.add_to_set(key, items.ERASING_KEYS, object_key, attributes=erasing)
+            return datetime.fromisoformat(found[items.ERASING_SINCE]["S"])
         stayed = self._table.update(key, erasing, condition=f"attribute_not_exists(#{items.ERASING})")
-        return datetime.fromisoformat((stayed or erasing)["erasing_since"]["S"])
+        if stayed and stayed[items.ERASING]["S"] != command:
+            raise BeingErased("the same content is being forgotten: end that first")
+        return datetime.fromisoformat((stayed or erasing)[items.ERASING_SINCE]["S"])
+
+    def is_erasing(self, content: str, feed: str, command: str, object_key: str) -> bool:
+        """Whether a command that has begun has not been ended by another run of it, or by a forget."""
+        item = self._table.get(items.key_of_content(content, feed))
+        if items.ERASING not in item or item[items.ERASING]["S"] != command:
+            return False
+        return command != items.FORGET or object_key in item.get(items.ERASING_KEYS, {}).get("SS", ())
+
+    def leave_erasing(self, content: str, feed: str, object_key: str) -> None:
+        """Note that a key of a content is not being forgotten any more."""
+        self._table.remove_from_set(items.key_of_content(content, feed), items.ERASING_KEYS, object_key)
 
     def cancel_erasing(self, content: str, feed: str) -> None:
-        """Undo `begin_erasing`: what is recorded of the content is as it was."""
+        """Undo `begin_erasing`, unless keys are being forgotten: what is recorded of the content is as it was."""
         key = items.key_of_content(content, feed)
+        nobody = f"attribute_exists(#sha256) AND attribute_not_exists(#{items.ERASING_KEYS})"
         if recorded := items.content_of(self._table.get(key)):
-            exists = "attribute_exists(#sha256)"
-            remove = [items.ERASING, "erasing_since"]
-            self._table.update(key, items.about_content(recorded), condition=exists, remove=remove)
+            remove = [items.ERASING, items.ERASING_SINCE]
+            self._table.update(key, items.about_content(recorded), condition=nobody, remove=remove)
         else:
-            self._table.delete(key)
+            self._table.delete(key, condition=f"attribute_not_exists({items.ERASING_KEYS})")
 
     def end_erasing(self, content: str, feed: str) -> None:
-        """Forget what is recorded of a content, if it is being erased: the next delivery reads it by new settings."""
+        """Forget what is recorded of a content, unless keys are being forgotten: the next delivery reads it anew."""
+        key = items.key_of_content(content, feed)
         self._table.delete(items.key_of_duplicates(content, feed))
-        self._table.delete(items.key_of_content(content, feed), condition=f"attribute_exists({items.ERASING})")
+        is_over = f"attribute_exists({items.ERASING}) AND attribute_not_exists({items.ERASING_KEYS})"
+        self._table.delete(key, condition=is_over)
 
     def mark_version_erasing(self, version: ObjectVersion, command: str) -> datetime:
         """As `mark_erasing`, where each version is an upload of its own: whether or not a delivery of it has begun."""
@@ -136,11 +156,13 @@ class FilesTable:
     def mark_erasing(self, object_key: str, upload: str, command: str) -> datetime:
         """Have every delivery of an upload take it for complete, and the sweep for unsettled; returns since when.
 
-        Repeating it changes nothing. To forget a file goes before reloading it.
+        Repeating it changes nothing, nor does reloading a file that is being forgotten: that goes before.
         """
         marked = items.erasing(command)
-        unless_marked = f"NOT (#{items.ERASING} = :{items.ERASING})"
-        stayed = self._table.update(items.key_of_entry(object_key, upload), marked, condition=unless_marked)
+        unless_marked = f"NOT (#{items.ERASING} = :{items.ERASING} OR #{items.ERASING} = :forget)"
+        forget: Item = {"forget": {"S": items.FORGET}}
+        key = items.key_of_entry(object_key, upload)
+        stayed = self._table.update(key, marked, condition=unless_marked, values=forget)
         return datetime.fromisoformat((stayed or marked)["erasing_since"]["S"])
 
     def mark_rows_erased(self, object_key: str, upload: str) -> None:
@@ -150,14 +172,12 @@ class FilesTable:
 
     def erase_entries(self, object_key: str, upload: str) -> None:
         """Delete the rejected rows, the plan and the parts of an upload; not what is recorded of single versions."""
-        for item in self._entries(object_key, f"{upload}{items.MARK}"):
-            if items.VERSION not in item["entry"]["S"]:
-                self._table.delete({name: item[name] for name in items.KEY})
+        found = self._entries(object_key, f"{upload}{items.MARK}")
+        self._delete_all(item for item in found if items.VERSION not in item["entry"]["S"])
 
     def erase_upload(self, object_key: str, upload: str) -> None:
         """Delete everything about an upload and its versions; its record last of all."""
-        for item in self._entries(object_key, f"{upload}{items.MARK}"):
-            self._table.delete({name: item[name] for name in items.KEY})
+        self._delete_all(self._entries(object_key, f"{upload}{items.MARK}"))
         self.erase_record(object_key, upload)
 
     def erase_record(self, object_key: str, upload: str) -> None:
@@ -192,6 +212,16 @@ class FilesTable:
         """Set the counts of a complete upload; does nothing if the upload is not complete: a repair."""
         key, complete = items.key_of_entry(object_key, upload), "#status = :complete"
         self._table.update(key, items.sums(counts, merges=merges), condition=complete, values=items.COMPLETE_VALUE)
+
+    def move(self, object_key: str, upload: str, owner: Owner) -> None:
+        """Record that the rows of a complete upload are where its feed stores them today: a repair."""
+        key, complete = items.key_of_entry(object_key, upload), "#status = :complete"
+        self._table.update(key, {"place": {"S": owner.place}}, condition=complete, values=items.COMPLETE_VALUE)
+
+    def _delete_all(self, found: Iterable[Item]) -> None:
+        keys: Iterator[Item] = ({name: item[name] for name in items.KEY} for item in found)
+        while some := list(islice(keys, MAX_STATEMENTS)):
+            self._table.delete_many(some)
 
     def _entries(self, key: str, beginning: str = "") -> Iterator[Item]:
         if not beginning:

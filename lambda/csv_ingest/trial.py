@@ -1,0 +1,68 @@
+"""The trial of a file: its rows, or those of its first part, are read before any of them is stored."""
+
+import sys
+from collections.abc import Callable
+
+from csv_ingest import csvfile
+from csv_ingest.acceptance import Acceptance, Tally
+from csv_ingest.model import ByteStream, FileFormat, RejectedRow, Row, Tuning
+
+MAX_KEPT_CHARACTERS = 32 << 20
+"""Characters of rows that are kept in memory."""
+
+Records = list[Row | RejectedRow]
+
+
+class Trial:
+    """One reading of a file's rows."""
+
+    def __init__(self, acceptance: Acceptance | None, tuning: Tuning, *, of_beginning: bool = False) -> None:
+        """`of_beginning` says whether the first part of the file is read, and not the whole file."""
+        self._acceptance = acceptance
+        self._max_lines = tuning.part_lines if of_beginning else tuning.whole_lines
+        self._max_bytes = tuning.part_bytes if of_beginning else tuning.whole_bytes
+        self._characters = 0
+        self.line = 1
+        """Of the header."""
+        self.header: list[str] = []
+
+    def run(
+        self,
+        stream: ByteStream,
+        format_: FileFormat,
+        *,
+        on_row: Callable[[int], None] | None = None,
+        max_lines: int = sys.maxsize,
+    ) -> Records | None:
+        """Read a file from its first byte; returns its rows, or None if they are too many to be kept in memory.
+
+        If they are too many, the file is read to its end only if `on_row` is given, which gets the number of each row.
+        Raises UnreadableFile if the file is not to be accepted, or cannot be read as far as that, and TooManyLines.
+        """
+        counted = csvfile.CountingStream(stream)
+        self.line, self.header, rows = csvfile.read_table(counted, format_, max_lines=max_lines)
+        tally = Tally(self._acceptance, self.header, remember=self._max_lines) if self._acceptance else None
+        kept: Records | None = []
+        for number, row in enumerate(rows, start=1):
+            if kept is not None and self._has_room(row, counted.position):
+                kept.append(row)
+            else:
+                kept = None
+                if not on_row:
+                    break
+            if on_row:
+                on_row(number)
+            if tally:
+                tally.add(row, counted.position)
+        if tally:
+            tally.require_acceptable(counted.position)
+        return kept
+
+    def _has_room(self, row: Row | RejectedRow, position: int) -> bool:
+        """Whether one more row is kept of a file that was read up to a position."""
+        self._characters += row.characters if isinstance(row, Row) else 0
+        return (
+            row.line - self.line <= self._max_lines
+            and position <= self._max_bytes
+            and self._characters <= MAX_KEPT_CHARACTERS
+        )
