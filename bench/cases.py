@@ -424,8 +424,8 @@ def _connected(connect: Callable[..., Any]) -> Any:
     assert database  # noqa: S101
     address = database.host, database.port
     socket = postgresql_connection._encrypted(database, address, end=time.monotonic() + 5)  # noqa: SLF001
-    password = postgresql_connection.password_of(database)
-    return connect(database.user, database=database.name, password=password, sock=socket, ssl_context=False)
+    user, password = postgresql_connection.login_of(database)
+    return connect(user, database=database.name, password=password, sock=socket, ssl_context=False)
 
 
 def _lines(key: str) -> Iterator[tuple[int, str, str]]:

@@ -10,6 +10,7 @@ from pg8000.exceptions import DatabaseError
 
 from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.destinations.postgresql import quoted
+from csv_ingest.postgresql_connection import login_of
 from local.postgresql import HOST, LocalPostgresql
 from ops.pipeline import Pipeline
 from ops.schema import statements
@@ -25,8 +26,9 @@ def use_local_databases(pipeline: Pipeline, server: LocalPostgresql) -> Pipeline
     """
     for feed in pipeline.feeds:
         if wanted := feed.config.postgresql:
-            secret, password = _secret_of(wanted)
-            here = Database(HOST, server.port, wanted.name, wanted.user, secret, server.ca)
+            secret = _secret_of(wanted)
+            user, password = login_of(wanted._replace(secret=secret))
+            here = Database(HOST, server.port, wanted.name, user, secret, server.ca)
             config = replace(feed.config, database=json.dumps(here._asdict()))
             _create_table(config, server, database=here.name, password=password)
             deployed = pipeline.lambda_.get_function_configuration(FunctionName=feed.function)
@@ -49,13 +51,10 @@ def _create_table(config: IngestConfig, server: LocalPostgresql, *, database: st
             connection.run(sql)
 
 
-def _secret_of(database: Database) -> tuple[str, str]:
-    """The ARN and the password of a secret: that of the settings if the local AWS has it, else one for the user."""
+def _secret_of(database: Database) -> str:
+    """The ARN of a secret: that of the settings if the local AWS has it, else one for the user."""
     client, own = boto3.client("secretsmanager"), f"local-{database.user}"
     for name in filter(None, (database.secret, own)):
         with suppress(client.exceptions.ResourceNotFoundException):
-            found = client.get_secret_value(SecretId=name)
-            return found["ARN"], json.loads(found["SecretString"])["password"]
-    password = secrets.token_hex()
-    created = client.create_secret(Name=own, SecretString=json.dumps({"password": password}))
-    return created["ARN"], password
+            return client.describe_secret(SecretId=name)["ARN"]
+    return client.create_secret(Name=own, SecretString=json.dumps({"password": secrets.token_hex()}))["ARN"]

@@ -3,7 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,8 @@ class Checked:
     """Whether a file with such a name would be ingested at all."""
     reason: str = ""
     """Why the file would be REJECTED; empty if it would not be."""
+    remark: str = ""
+    """What a person may do about it, beside what the reason says."""
     rows: int = 0
     """Rows that are read; those that are not rejected would be stored."""
     rejected: int = 0
@@ -101,7 +103,7 @@ def _check_rows(feed: Feed, version: ObjectVersion, reading: "_Reading", checked
 
 def header_of(format_: FileFormat, file: Path) -> list[str]:
     """The names in the header of a local file; raises UnreadableFile."""
-    with _Reading(file, lambda _: None).open(0) as stream:
+    with open_file(file) as stream:
         _, names = csvfile.read_header(stream, replace(format_, columns=()))
     return names
 
@@ -115,6 +117,11 @@ def names_and_cells(format_: FileFormat, file: Path, progress: Callable[[str], N
         for _, cells in csvfile.read_records(stream, format_):
             if len(cells) == len(names):
                 yield cells
+
+
+def open_file(file: Path) -> AbstractContextManager[ByteStream]:
+    """The content of a local file from its beginning, as the function would read it."""
+    return _Reading(file, lambda _: None).open(0)
 
 
 class _Reading:

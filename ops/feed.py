@@ -67,9 +67,12 @@ class Feed:
 
     @cached_property
     def config(self) -> IngestConfig:
-        """The configuration of the deployed function: files are read here exactly as they are there."""
+        """The configuration of the deployed function: files are read here exactly as they are there.
+
+        Raises NotConfigured.
+        """
         function = self.pipeline.lambda_.get_function_configuration(FunctionName=self.function)
-        return IngestConfig.from_environment(function["Environment"]["Variables"])
+        return IngestConfig.from_environment(function.get("Environment", {}).get("Variables", {}))
 
     @property
     def name(self) -> str:

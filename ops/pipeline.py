@@ -54,6 +54,8 @@ class Pipeline:
     """The name of the ingest function of each feed, by the suffix of its outputs."""
     tables_of_feeds: Mapping[str, str]
     """The name of the rows table of each feed, by the same suffix."""
+    release: str
+    """Which was deployed; empty before 1.1.0."""
     ignored_prefixes: Sequence[str] = ()
     existing_bucket: bool = True
     """Whether the bucket is of another owner. A deployment of an earlier release does not say."""
@@ -88,6 +90,7 @@ class Pipeline:
                 tables_of_feeds={suffix: outputs[f"RowsTableName{suffix}"] for suffix in functions},
                 ignored_prefixes=json.loads(outputs.get("IgnoredPrefixes", "[]")),
                 existing_bucket=outputs.get("ExistingBucket", "true") == "true",
+                release=outputs.get("Release", ""),
             )
         except KeyError as error:
             raise NotDeployed(f"stack {stack} has no output {error}: it is another project's, or an old one") from error

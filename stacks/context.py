@@ -13,7 +13,7 @@ from stacks.columns import InvalidColumn
 from stacks.database_types import POSTGRESQL
 from stacks.feed_settings import DEFAULT_FEED, LOW_CONCURRENCY, FeedSettings
 from stacks.limits import problems
-from stacks.setting_types import FEED_NAME, NONE, STAGE_NAME, SettingType
+from stacks.setting_types import FEED_NAME, STAGE_NAME, SettingType, WrongJsonType
 from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, Settings
 
 _TYPES: Mapping[str, SettingType] = {
@@ -132,10 +132,12 @@ def _parse(given: Mapping[str, Any], where: str, allowed: Collection[str]) -> di
 
 def _parse_value(type_: SettingType, value: Any, key: str) -> Any:
     try:
-        return type_.parse(_command_line_text(value, type_))
+        return type_.parse(type_.text_of(value))
+    except WrongJsonType as error:
+        raise InvalidSetting(f"setting {key}={value!r}: allowed is {type_.allowed} (in cdk.json {error})") from error
     except InvalidColumn as error:
         raise InvalidSetting(f"setting {key}: {error}") from error
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError) as error:
         raise InvalidSetting(f"setting {key}={value!r}: allowed is {type_.allowed}") from error
 
 
@@ -152,20 +154,3 @@ def _require_object(value: Any, key: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidSetting(f"setting {key}={value!r}: allowed is an object in cdk.json")
     return value
-
-
-def _command_line_text(value: Any, type_: SettingType) -> str:
-    """Convert a value from the context to the text that would follow `-c key=`.
-
-    Raises ValueError for a null where the setting is required, for an object where none is allowed, and for an object
-    that has no such text; TypeError for a list of anything but text.
-    """
-    if value is None:
-        if not type_.optional:
-            raise ValueError(value)
-        return NONE
-    if isinstance(value, Mapping):
-        if not type_.object_to_text:
-            raise ValueError(value)
-        return type_.object_to_text(value)
-    return ",".join(value) if isinstance(value, list) else str(value)

@@ -5,6 +5,9 @@ The infrastructure imports nothing of the functions' code. tests/infrastructure/
 
 from typing import Literal, TypedDict
 
+RELEASE = "1.1.0"
+"""An output of the stack, and a variable of each function, as in csv_ingest/__init__.py."""
+
 INGEST_HANDLER = "csv_ingest.handler.handler"
 SWEEP_HANDLER = "csv_ingest.sweep.handler"
 
@@ -35,6 +38,7 @@ class IngestEnvironment(TypedDict):
     """A number of rows, a share such as `50%`, or `none`."""
     EXISTING_TABLE: str
     """`true` if the settings name the table in DynamoDB, otherwise empty."""
+    RELEASE: str
 
 
 class SweepEnvironment(TypedDict):
@@ -50,6 +54,7 @@ class SweepEnvironment(TypedDict):
     """A JSON list of texts. The output IgnoredPrefixes has the same."""
     EXISTING_BUCKET: str
     """`true` or `false`. The output ExistingBucket has the same."""
+    RELEASE: str
 
 
 class LoggingEnvironment(TypedDict):

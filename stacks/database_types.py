@@ -3,7 +3,7 @@
 import re
 import ssl
 
-from stacks.setting_types import SettingType, matching
+from stacks.setting_types import SettingType, matching, several
 
 POSTGRESQL = "postgresql"
 
@@ -25,7 +25,7 @@ def ids(prefix: str, what: str, *, most: int) -> SettingType:
             raise ValueError(text)
         return found
 
-    return SettingType(f"ids of {what} such as {prefix}-0123456789abcdef0, at most {most}", parse)
+    return several(f"ids of {what} such as {prefix}-0123456789abcdef0, at most {most}", parse)
 
 
 def _parse_certificates(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stacks.contract import METRICS_NAMESPACE, IngestEnvironment, LoggingEnvironment, SweepEnvironment
+from stacks.contract import METRICS_NAMESPACE, RELEASE, IngestEnvironment, LoggingEnvironment, SweepEnvironment
 from stacks.feed_settings import DEFAULT_FEED, FeedSettings
 from stacks.settings import Settings
 
@@ -37,6 +37,7 @@ def ingest_environment(feed: FeedSettings, shared: SharedNames, *, rows: str) ->
         WRITE_MODE=feed.write_mode,
         MAX_REJECTED=feed.max_rejected or "none",
         EXISTING_TABLE="true" if feed.rows_table else "",
+        RELEASE=RELEASE,
     )
 
 
@@ -80,6 +81,7 @@ def sweep_environment(
         ),
         IGNORED_PREFIXES=settings.ignored_prefixes_json,
         EXISTING_BUCKET=settings.existing_bucket_json,
+        RELEASE=RELEASE,
     )
 
 

@@ -126,7 +126,11 @@ class FeedSettings:
     )
     database_port: int = setting(5432, whole_number(1, 65_535), "Port of the database.")
     database_name: str | None = setting(None, optional(DATABASE_NAME), "Name of the database on its server.")
-    database_user: str | None = setting(None, optional(DATABASE_USER), "Whom the function logs in as.")
+    database_user: str | None = setting(
+        None,
+        optional(DATABASE_USER),
+        "Whom the function logs in as, unless `database_secret` has another `username`.",
+    )
     database_table: str | None = setting(
         None, optional(TABLE), "The table for the rows. It has to exist: the deployment does not create it."
     )
@@ -134,7 +138,10 @@ class FeedSettings:
         None, optional(RESOURCE_ID), "Log in by IAM to this instance, cluster or proxy. Needs no password."
     )
     database_secret: str | None = setting(
-        None, optional(SECRET_ARN), "Log in with the `password` in the JSON of this secret, instead of by IAM."
+        None,
+        optional(SECRET_ARN),
+        "Log in with the `password`, and as the `username` if there is one, in the JSON of this secret, instead of by "
+        "IAM.",
     )
     database_ca: str | None = setting(
         None,

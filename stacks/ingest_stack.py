@@ -3,6 +3,7 @@
 from aws_cdk import CfnOutput, PermissionsBoundary, Stack, Tags
 from constructs import Construct
 
+from stacks.contract import RELEASE
 from stacks.ingestion import Ingestion
 from stacks.monitoring import Monitoring
 from stacks.settings import Settings
@@ -37,6 +38,7 @@ class IngestStack(Stack):
             "AlarmTopicArn": monitoring.topic.topic_arn,
             "IgnoredPrefixes": settings.ignored_prefixes_json,
             "ExistingBucket": settings.existing_bucket_json,
+            "Release": RELEASE,
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

@@ -4,7 +4,7 @@ import codecs
 import itertools
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stacks import columns
@@ -23,21 +23,47 @@ def _to_text(value: Any) -> str:
     return "tab" if value == "\t" else str(value)
 
 
+JSON_TYPES: Mapping[type, str] = {
+    bool: "true or false",  # before int: Python's truths are ints as well
+    int: "a whole number",
+    list: "a list of text",
+    dict: "an object",
+}
+"""The types that values of cdk.json can have beside text and null, in words. A number with a fraction is of none."""
+
+
+class WrongJsonType(ValueError):
+    """A value of cdk.json is of another JSON type than its setting. The message says which types the setting has."""
+
+
 @dataclass(frozen=True)
 class SettingType:
     """A type of settings.
 
     `allowed` describes the values, for messages and the documentation. `parse` converts the text after `-c key=`; it
     raises ValueError or LookupError for text that is not allowed, and InvalidColumn, which says more. An `optional`
-    type also allows `none`. `to_text` converts a parsed value back. `object_to_text` converts an object of cdk.json;
-    without it, an object is not allowed.
+    type also allows `none`. `to_text` converts a parsed value back. `from_json` converts values of cdk.json that are no
+    text to such text, by their types in JSON (keys of JSON_TYPES); values of other types are not allowed. It raises
+    ValueError for a value that has no such text.
     """
 
     allowed: str
     parse: Callable[[str], Any]
     optional: bool = False
     to_text: Callable[[Any], str] = _to_text
-    object_to_text: Callable[[Mapping[str, Any]], str] | None = None
+    from_json: Mapping[type, Callable[[Any], str]] = field(default_factory=dict)
+
+    def text_of(self, value: Any) -> str:
+        """The text that would follow `-c key=` for a value of cdk.json. Raises WrongJsonType, and as `from_json`."""
+        if isinstance(value, str):
+            return value
+        if value is None and self.optional:
+            return NONE
+        type_ = next((each for each in JSON_TYPES if isinstance(value, each)), type(value))
+        if convert := self.from_json.get(type_):
+            return convert(value)
+        words = [JSON_TYPES[each] for each in self.from_json] + ["null"] * self.optional
+        raise WrongJsonType(", or ".join(["text", *words]))
 
 
 def setting(default: Any, type_: SettingType, doc: str) -> Any:
@@ -65,19 +91,34 @@ def whole_number(low: int, high: int) -> SettingType:
             raise ValueError(text)
         return number
 
-    return SettingType(f"a whole number from {low} to {high:,}", parse)
+    return SettingType(f"a whole number from {low} to {high:,}", parse, from_json={int: str})
 
 
 def one_of(numbers: Collection[int]) -> SettingType:
     """One of a few whole numbers."""
     by_text = {str(number): number for number in numbers}
-    return SettingType(", ".join(by_text), by_text.__getitem__)
+    return SettingType(", ".join(by_text), by_text.__getitem__, from_json={int: str})
+
+
+def several(allowed: str, parse: Callable[[str], Any]) -> SettingType:
+    """Some texts: in cdk.json a list, on the command line separated by commas."""
+
+    def join(texts: list[Any]) -> str:
+        # The text could otherwise not be split at the same places.
+        if not all(isinstance(each, str) and "," not in each for each in texts):
+            raise ValueError(texts)
+        return ",".join(texts)
+
+    return SettingType(allowed, parse, from_json={list: join})
 
 
 def optional(required: SettingType) -> SettingType:
     """Another type, or None."""
     return SettingType(
-        f"{required.allowed}, or {NONE}", lambda text: None if text == NONE else required.parse(text), optional=True
+        f"{required.allowed}, or {NONE}",
+        lambda text: None if text == NONE else required.parse(text),
+        optional=True,
+        from_json=required.from_json,
     )
 
 
@@ -156,7 +197,7 @@ _SEPARATORS = {"point": ".", "comma": ","}
 
 STAGE_NAME = matching(r"[a-z][a-z0-9-]{0,19}", "a lower-case letter, then such letters, digits and hyphens, at most 20")
 ID_COLUMN = matching(r"@line|[^@].{0,254}", "a column name, or @line")
-TRUE_OR_FALSE = SettingType("true, or false", lambda text: _TRUTHS[text.lower()])
+TRUE_OR_FALSE = SettingType("true, or false", lambda text: _TRUTHS[text.lower()], from_json={bool: str})
 DELIMITER = SettingType(
     "comma, semicolon, tab, pipe, or one ASCII character other than a space or a quote", _parse_delimiter
 )
@@ -169,17 +210,21 @@ DECIMAL_SEPARATOR = SettingType(
     to_text={character: word for word, character in _SEPARATORS.items()}.__getitem__,
 )
 COLUMNS = SettingType(
-    'an object such as {"price": "decimal"}, on the command line as JSON', columns.parse, object_to_text=columns.to_json
+    'an object such as {"price": "decimal"}, on the command line as JSON',
+    columns.parse,
+    from_json={dict: columns.to_json},
 )
 FEED_NAME = matching(r"[a-z][a-z0-9-]{0,19}", "a lower-case letter, then such letters, digits and hyphens, at most 20")
 KEY_PREFIX = matching(r"[A-Za-z0-9/_.-]{0,200}", "the beginning of an object key: letters, digits, / _ . -")
-KEY_SUFFIXES = SettingType(
+KEY_SUFFIXES = several(
     "endings that begin with a dot, such as .csv,.CSV, none of them the end of another", _parse_suffixes
 )
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 ROWS_TABLE = matching(r"(?!none$)[A-Za-z0-9_.-]{3,255}", "the name of a table in DynamoDB")
-MAX_REJECTED = matching(r"\d{1,9}|(100|[1-9]?\d)%", "a number of rows, or a share such as 50%")
-IGNORED_PREFIXES = SettingType("beginnings of object keys such as reports/,tmp/, each once", _parse_prefixes)
+MAX_REJECTED = replace(
+    matching(r"\d{1,9}|(100|[1-9]?\d)%", "a number of rows, or a share such as 50%"), from_json={int: str}
+)
+IGNORED_PREFIXES = several("beginnings of object keys such as reports/,tmp/, each once", _parse_prefixes)
 EMAIL_ADDRESS = matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
 BUCKET_NAME = matching(
     r"(?!none$|xn--|.*\.\.|[\d.]+$|.*--x-s3$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket"
@@ -187,5 +232,7 @@ BUCKET_NAME = matching(
 KMS_KEY_ARN = matching(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-)?[0-9a-f-]{32,36}", "the ARN of a KMS key")
 POLICY_ARN = matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of a managed policy")
 TAGS = SettingType(
-    "name=value pairs such as team=orders,cost=42, or an object in cdk.json", _parse_tags, object_to_text=_tags_to_text
+    "name=value pairs such as team=orders,cost=42, or an object in cdk.json",
+    _parse_tags,
+    from_json={dict: _tags_to_text},
 )

@@ -4,7 +4,6 @@ No engine here knows IAM, so that a call without a permission would succeed in e
 policies are those of the template's snapshot.
 """
 
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 import yaml
 from botocore.client import BaseClient
 
+from csv_ingest.configuration import IngestConfig
 from local.processes import PROJECT
 from tests.infrastructure.snapshot import MERGE_SNAPSHOT, POSTGRESQL_SNAPSHOT, SNAPSHOT
 from tests.permissions import Permission, allowed, needed, refused
@@ -64,11 +64,12 @@ def _role_of_caller() -> str | None:
     # No file of this project is on the stack of the threads in which boto3 uploads a file.
     if not files or not files[0].startswith("lambda/csv_ingest/") or by_operator:
         return None
-    if os.environ["DATABASE"] != "{}":
+    config = IngestConfig.from_environment()
+    if config.postgresql:
         return "IngestVendorsRole"
-    if os.environ["EXISTING_TABLE"]:
+    if config.existing_table:
         return EXISTING
-    return MERGING if os.environ["WRITE_MODE"] == "merge" else "IngestRole"
+    return MERGING if config.merges else "IngestRole"
 
 
 def _callers() -> Iterator[str]:

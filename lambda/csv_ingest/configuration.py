@@ -13,21 +13,29 @@ LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NA
 """What Powertools reads by itself: the names under which logs and metrics are found."""
 
 
+class NotConfigured(Exception):
+    """A function's environment lacks a variable. The message names it, and says what to do."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _FromEnvironment:
     """A function's whole configuration: one environment variable per field, in upper case.
 
-    A field with a default need not be there.
+    A variable that earlier releases did not have has a default, which is what their functions did. So the code of a
+    release works with the environment of any earlier one: during a deployment, which changes both one after the other,
+    and when the operators' commands are newer than the deployment.
     """
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read the variables; raises KeyError naming the one that is missing and has no default.
+        """Read the variables; raises NotConfigured naming each that is missing and has no default.
 
         A function's code can be newer than its environment, for seconds during a deployment.
         """
-        given = [field for field in fields(cls) if field.default is MISSING or field.name.upper() in environ]
-        return cls(**{field.name: environ[field.name.upper()] for field in given})
+        needed = [field.name.upper() for field in fields(cls) if field.default is MISSING]
+        if missing := [name for name in needed if name not in environ]:
+            raise NotConfigured(f"the function's environment lacks {', '.join(missing)}: deploy the stack again")
+        return cls(**{name.lower(): environ[name] for name in cls.variables() if name in environ})
 
     @classmethod
     def variables(cls) -> list[str]:
@@ -39,11 +47,11 @@ class _FromEnvironment:
 class IngestConfig(_FromEnvironment):
     """The configuration of the ingest function of a feed."""
 
-    feed: str
+    feed: str = "default"
     """Its name."""
     upload_bucket: str
     rows_table: str
-    database: str
+    database: str = "{}"
     """A JSON object: where the rows table is, if it is in PostgreSQL; empty if it is in DynamoDB."""
     files_table: str
     failure_queue: str
@@ -51,16 +59,18 @@ class IngestConfig(_FromEnvironment):
     id_column: str
     delimiter: str
     encoding: str
-    decimal_separator: str
-    columns: str
+    decimal_separator: str = "."
+    columns: str = "{}"
     """A JSON object: the declaration of each column by its name."""
-    write_mode: str
+    write_mode: str = "append"
     """`append`: the rows of each upload beside those of others; `merge`: of each id, the newest upload's row."""
     max_file_mb: str
     max_rejected: str = "none"
     """How many rejected rows a file may have: a number, a share such as `50%`, or `none`, which is no limit."""
     existing_table: str = ""
     """`true` if the settings name the rows table in DynamoDB, which is not the deployment's own."""
+    release: str = ""
+    """Which deployed it; empty before 1.1.0. For people: neither code nor commands depend on it."""
 
     @property
     def max_file_bytes(self) -> int:
@@ -111,6 +121,7 @@ class SweepConfig(_FromEnvironment):
     """A JSON list: what no feed takes below them is meant to be there."""
     existing_bucket: str = "true"
     """`true` or `false`: whether the bucket is of another owner. Without the variable, nobody knows."""
+    release: str = ""
 
     @property
     def swept_feeds(self) -> list["SweptFeed"]:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.exceptions import BotoCoreError
@@ -52,7 +52,7 @@ CHECK = "`python -m ops schema --check` says what to do"
 _NO_POOLER = "is there a pooler before the server? it has to keep one connection for each session"
 
 _ADVICE = {
-    "28": "the login was refused: see `cannot log in` in docs/runbook.md",
+    "28": "the login as {user} was refused: see `cannot log in` in docs/runbook.md",
     "3D000": "there is no such database: see database_name",
     "26000": _NO_POOLER,
     "3F000": f"there is no such schema: {CHECK}",
@@ -97,6 +97,8 @@ class PostgresqlConnection:
         self._backoff = AdaptiveBackoff(deadline)
         self._lock = Lock()
         self._session: _Session | None = None
+        self._user = database.user
+        """Who logged in last; the secret can name another user."""
 
     def write(self, sql: str, **parameters: str | int) -> list[list[Any]]:
         """Run a statement that writes, each `:name` a parameter; returns its rows. Raises RowsNotWritten."""
@@ -150,7 +152,7 @@ class PostgresqlConnection:
         """What happened and what to do, without a word of the server's that can quote a row."""
         match error:
             case DatabaseError():
-                return _describe_answer(error)
+                return _describe_answer(error, self._user)
             case BotoCoreError():  # some are an OSError too
                 return f"no password could be made or read for {self._database.user}: {type(error).__name__}"
             case ssl.SSLCertVerificationError():
@@ -168,8 +170,9 @@ class PostgresqlConnection:
 
     def _connect(self) -> "_Session":
         try:
-            password = password_of(self._database)
-            return _Session(self._database, self._address, password, end=self._end_after(CONNECT_SECONDS))
+            self._user, password = login_of(self._database)
+            database = self._database._replace(user=self._user)
+            return _Session(database, self._address, password, end=self._end_after(CONNECT_SECONDS))
         except Exception as error:  # whatever it was, somebody has to be told; raised again
             if self._deadline.seconds_left() > 0:
                 self._on_failed_connection()
@@ -259,21 +262,34 @@ def _tls_context(ca: str) -> ssl.SSLContext:
     return context
 
 
-def password_of(database: Database) -> str:
-    """The password of the database's user: from its secret, or a token of IAM, which is signed here.
+class Login(NamedTuple):
+    """Who logs in, and with which password."""
 
-    Raises botocore's errors if the secret cannot be read, and RowsNotWritten if it has no password.
+    user: str
+    password: str
+
+
+def login_of(database: Database) -> Login:
+    """The user and the password of the database's secret, or its user and a token of IAM, which is signed here.
+
+    A rotation with alternating users changes the `username` of the secret as well. A secret without one has the
+    password of the database's user. Raises botocore's errors if the secret cannot be read, and RowsNotWritten if it has
+    no password.
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotation-strategy.html#rotating-secrets-two-users
     """
     if not database.secret:
-        return iam_token(database)
+        return Login(database.user, iam_token(database))
     secret = clients.secretsmanager().get_secret_value(SecretId=database.secret)
     try:
-        password: str = json.loads(secret["SecretString"])["password"]
-        password.encode()
+        content = json.loads(secret["SecretString"])
+        password: str = content["password"]
+        named = content.get("username")
+        user: str = named if named and isinstance(named, str) else database.user
+        (user + password).encode()
     except (AttributeError, KeyError, TypeError, ValueError):
         # Not the error itself: it can quote the secret.
         raise RowsNotWritten(f"the secret {database.secret} is no JSON object with a password") from None
-    return password
+    return Login(user, password)
 
 
 def iam_token(database: Database) -> str:
@@ -315,10 +331,10 @@ def _code(error: DatabaseError) -> str:
     return str(fields.get("C", "")) if isinstance(fields, dict) else ""
 
 
-def _describe_answer(error: DatabaseError) -> str:
+def _describe_answer(error: DatabaseError, user: str) -> str:
     """The code of an error and what to do. Of the server's fields, only those that name parts of the schema."""
     code = _code(error)
     advice = next((text for start, text in _ADVICE.items() if code.startswith(start)), "")
     fields = error.args[0] if isinstance(error.args[0], dict) else {}
     names = [f"{kind} {fields[letter]}" for letter, kind in (("c", "column"), ("n", "constraint")) if letter in fields]
-    return ": ".join(filter(None, [f"PostgreSQL answered {code}", ", ".join(names), advice]))
+    return ": ".join(filter(None, [f"PostgreSQL answered {code}", ", ".join(names), advice.format(user=user)]))

@@ -11,8 +11,10 @@ import click
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
+from csv_ingest import RELEASE
+from csv_ingest.configuration import NotConfigured
 from csv_ingest.model import ItemsNotRead, OutOfTime, RowsNotWritten, UnreadableFile
-from ops import display
+from ops import display, releases
 from ops.commands.audit import audit_command
 from ops.commands.backfill import backfill_command
 from ops.commands.check import check_command
@@ -35,7 +37,16 @@ NOT_REACHED = (ClientError, BotoCoreError, Boto3Error)
 """What AWS answered, or that it did not answer."""
 
 
-UNUSABLE = (NotDeployed, NoFeed, NoPort, UnreadableFile, PermissionError, UnicodeEncodeError)
+UNUSABLE = (
+    NotDeployed,
+    NotConfigured,
+    releases.NewerDeployment,
+    NoFeed,
+    NoPort,
+    UnreadableFile,
+    PermissionError,
+    UnicodeEncodeError,
+)
 """What a command cannot work with. UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8."""
 
 
@@ -67,7 +78,7 @@ def _with_way(reason: str) -> str:
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="csv-ingest", message="csv-ingest %(version)s")
+@click.version_option(RELEASE, message="csv-ingest %(version)s")
 @click.option("--stack", default=display.DEFAULT_STACK, show_default=True, help="CsvIngest-<stage> for other stages.")
 @click.pass_context
 def main(ctx: click.Context, stack: str) -> None:
@@ -75,7 +86,14 @@ def main(ctx: click.Context, stack: str) -> None:
 
     Exit codes: 0 all is well; 1 something is rejected, unsettled, wrong or not there; 2 the command was called wrongly.
     """
-    ctx.obj = lambda: Pipeline.find(stack)
+
+    def find(*, of_any_release: bool = False) -> Pipeline:
+        pipeline = Pipeline.find(stack)
+        if warning := releases.warning(pipeline.release, refuse_newer=not of_any_release):
+            display.say(warning, err=True)
+        return pipeline
+
+    ctx.obj = find
 
 
 for verb in (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from ops import display
-from ops.checking import Checked, check, header_of
+from ops import display, other_feeds
+from ops.checking import Checked, check, header_of, open_file
 from ops.commands import options
 from ops.feed import Feed
 from ops.proposing import propose
@@ -32,12 +32,15 @@ def check_command(find: options.Find, *, file: Path, feed: str | None, columns: 
     The file is read here, with the settings of the deployed feed. Exit code 1 unless every row would be stored. With
     --columns, the types of its columns are proposed, as JSON to paste into cdk.json.
     """
-    chosen = options.one_feed(find(), feed)
+    pipeline = find()
+    chosen = options.one_feed(pipeline, feed)
     if columns:
         _propose(chosen, file)
         return
     with display.working(f"reading {file.name}") as show:
         checked = check(chosen, file, shown=None if json_ else SHOWN_REJECTS, progress=show)
+        if checked.reason:
+            checked.remark = other_feeds.advice(pipeline, chosen, lambda: open_file(file))
     if not checked.is_ingested:
         endings = ", ".join(f"*{suffix}" for _, suffix in chosen.triggers)
         display.say(f"{file.name} would not be ingested under this name: only {endings} is", err=True)
@@ -65,6 +68,7 @@ def _as_json(checked: Checked) -> dict[str, object]:
     return {
         "status": "REJECTED" if checked.reason else "COMPLETE",
         "reason": checked.reason,
+        **({"remark": checked.remark} if checked.remark else {}),
         "is_ingested": checked.is_ingested,
         "rows_read": checked.rows,
         "rows_stored": checked.stored,
@@ -79,6 +83,8 @@ def _as_json(checked: Checked) -> dict[str, object]:
 def _print(checked: Checked) -> None:
     if checked.reason:
         display.say(f"It would be REJECTED, and no row be stored: {checked.reason}")
+        if checked.remark:
+            display.say(checked.remark)
         return
     for reject in checked.rejects:
         display.say(f"line {reject.line:,}: {reject.reason}")

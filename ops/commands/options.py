@@ -1,6 +1,7 @@
 """What several commands have in common: their options, and that they do not work against the brake."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import click
 
@@ -9,8 +10,15 @@ from ops.brake import paused, resume_words, why
 from ops.feed import Feed
 from ops.pipeline import NoFeed, Pipeline
 
-Find = Callable[[], Pipeline]
-"""Finds the pipeline. A command calls it after its options were checked."""
+
+class Find(Protocol):
+    """Finds the pipeline. A command calls it after its options were checked.
+
+    Says if the deployment is of an older release. Raises NewerDeployment, unless the command works on any release.
+    """
+
+    def __call__(self, *, of_any_release: bool = False) -> Pipeline: ...
+
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON, for scripts.")
 

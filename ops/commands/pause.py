@@ -14,7 +14,7 @@ from ops.pipeline import Pipeline
 @click.pass_obj
 def pause_command(find: options.Find, *, feed: str | None) -> None:
     """Start no delivery until `resume`: the emergency brake."""
-    pipeline = find()
+    pipeline = find(of_any_release=True)
     for each in options.feeds_named(pipeline, feed):
         pause(each)
         display.say(f"Paused{_of_feed(pipeline, each)}.")
@@ -32,7 +32,7 @@ def resume_command(find: options.Find, *, feed: str | None) -> None:
 
     The reserved concurrency is what the stack says, again.
     """
-    pipeline = find()
+    pipeline = find(of_any_release=True)
     for each in options.feeds_named(pipeline, feed):
         reserved = resume(pipeline, each)
         reservation = "no reservation" if reserved is None else f"a reserved concurrency of {reserved}"

@@ -2,13 +2,17 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
 import click
 
+from csv_ingest import source
 from csv_ingest.ledger import FileRecord
-from ops import display, ignored
+from csv_ingest.model import ByteStream
+from ops import display, ignored, other_feeds
 from ops import status as uploads
 from ops.commands import options
 from ops.commands.ignored import as_json as ignored_as_json
@@ -83,9 +87,14 @@ def latest_record(pipeline: Pipeline, key: str) -> FileRecord:
     raise click.ClickException(f"{key}: {ignored.why_unknown(pipeline, key)}{or_else}")
 
 
+def _open(pipeline: Pipeline, status: UploadStatus) -> AbstractContextManager[ByteStream]:
+    return source.open_object(status.record.object_version(pipeline.upload_bucket), pipeline.s3)
+
+
 def _print_with_rejects(
     pipeline: Pipeline, statuses: list[UploadStatus], *, json_: bool, also: Sequence[dict[str, Any]]
 ) -> None:
+    statuses = [other_feeds.remarked(pipeline, each, partial(_open, pipeline, each)) for each in statuses]
     rejects = [list(islice(pipeline.files.rejected_rows(s.record), SHOWN_REJECTS)) for s in statuses]
     if json_:
         pairs = zip(statuses, rejects, strict=True)

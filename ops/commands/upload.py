@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
-from ops import display, failures, uploading, waiting
+from ops import display, failures, other_feeds, uploading, waiting
+from ops.checking import open_file
 from ops.commands import options
 from ops.commands.uploads import print_uploads
 
@@ -39,5 +41,9 @@ def upload_command(find: options.Find, *, paths: Sequence[Path], folder: str, ti
         versions = uploading.upload(pipeline, plan.files, show)
     with display.working("waiting") as show:
         ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
+    ended = [
+        other_feeds.remarked(pipeline, each, partial(open_file, planned.file))
+        for each, planned in zip(ended, plan.files, strict=True)
+    ]
     print_uploads(ended, json_=json_)
     sys.exit(0 if all(each.is_good for each in ended) else 1)

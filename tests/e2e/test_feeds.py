@@ -123,7 +123,8 @@ def test_a_row_has_the_declared_types(feeds: Deployment) -> None:
 def test_a_bad_value_is_named_by_its_column(feeds: Deployment) -> None:
     version = upload(feeds, "vendors/secret.csv", VENDOR_FILE + b"3002;Topf;4711 EUR;\n")
     feeds.pipeline.wait_until_settled(version, seconds=SECONDS)
-    assert reported("rejects", version.key, code=0) == [{"line": 3, "reason": "column price: not a decimal"}]
+    reason = "column price: not a decimal: write it as 1234,5"
+    assert reported("rejects", version.key, code=0) == [{"line": 3, "reason": reason}]
     function = feeds.pipeline.feed_of(version.key).function
     assert "4711 EUR" not in "".join(feeds.log_lines(function))
     assert "4711 EUR" in ops("rejects", version.key, "--csv").stdout

@@ -2,17 +2,19 @@
 
 import importlib
 import json
+import tomllib
 from typing import Any, get_args
 
 import pytest
 
-from csv_ingest import ledger, reporting
+from csv_ingest import RELEASE, ledger, reporting
 from csv_ingest.configuration import LOGGING_VARIABLES, Database, IngestConfig, SweepConfig, SweptFeed
 from csv_ingest.csvfile import cells
 from csv_ingest.destinations import dynamodb as rows
 from csv_ingest.destinations import postgresql
 from csv_ingest.intake import Intake, Taker
 from csv_ingest.model import LINE_AS_ID, Column
+from local.processes import PROJECT
 from stacks import columns
 from stacks import contract as stack_side
 from stacks.context import InvalidSetting, settings_from_context
@@ -26,6 +28,17 @@ VARIABLES = {
     "csv_ingest.sweep.handler": {*SweepConfig.variables(), *LOGGING_VARIABLES},
 }
 """What the function's side reads."""
+
+
+def test_every_place_names_the_same_release(stack: Synthesized) -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    functions = [stack.only(FUNCTION, each)["Properties"]["Environment"]["Variables"] for each in (INGEST, SWEEP)]
+    places = [
+        stack.template["Outputs"]["Release"]["Value"],
+        project["version"],
+        *(each["RELEASE"] for each in functions),
+    ]
+    assert set(places) == {RELEASE}
 
 
 def test_each_handler_reads_the_variables_it_is_given() -> None:

@@ -1,6 +1,8 @@
 """The documentation says what the code does, and its links and names lead somewhere."""
 
+import hashlib
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,14 @@ def test_speed_in_readme_is_what_bench_promises() -> None:
     # The bounds in the code, and not docs/benchmarks.md, which each `make bench` writes anew.
     text = " ".join(README.read_text().split())
     assert [words for words, _ in CPU_PROMISES.values() if words.rpartition(" (")[0] not in text] == []
+
+
+def test_the_license_is_the_one_that_is_named() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    [file] = [PROJECT / name for name in project["license-files"]]
+    # The text of https://www.apache.org/licenses/LICENSE-2.0.txt.
+    standard = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
+    assert (project["license"], hashlib.sha256(file.read_bytes()).hexdigest()) == ("Apache-2.0", standard)
 
 
 def _make_targets(page: Path) -> list[str]:

@@ -257,6 +257,7 @@ def test_outputs_end_in_the_suffix_of_the_feed(two: Synthesized) -> None:
         "AlarmTopicArn",
         "IgnoredPrefixes",
         "ExistingBucket",
+        "Release",
     }
     for feed, suffix in SUFFIXES.items():
         assert outputs[f"IngestFunctionName{suffix}"]["Value"] == {"Ref": function_of(two, feed)}

@@ -1,7 +1,7 @@
 """What a user writes after `-c`, or into cdk.json."""
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 import pytest
 from click.testing import CliRunner, Result
@@ -155,6 +155,9 @@ def test_a_setting_of_postgresql_holds_for_all_feeds(key: str, given: Any, meant
         ("tags", [1]),
         ("tags", {"team": "orders,cost=42"}),
         ("tags", {"team": None}),
+        ("tags", {"a": 1}),
+        ("key_suffixes", [1]),
+        ("key_suffixes", [".csv,.tsv"]),
         ("memory_mb", [512]),
         ("key_suffixes", ",".join(f".x{number:02}" for number in range(21))),
         ("id_column", "x" * 256),
@@ -200,6 +203,61 @@ def test_an_invalid_setting_names_key_and_allowed_values(key: str, given: Any) -
     with pytest.raises(InvalidSetting) as error:
         settings_from_context({key: given})
     assert f"setting {key}={given!r}: allowed is " in str(error.value)
+
+
+JSON_VALUES: dict[type, st.SearchStrategy[Any]] = {
+    bool: st.booleans(),
+    int: st.integers(),
+    float: st.floats(),
+    list: st.lists(st.text() | st.integers()),
+    dict: st.dictionaries(st.text(), st.text() | st.none()),
+    type(None): st.none(),
+}
+"""What cdk.json can have, by type, beside text."""
+
+
+SPECIAL: dict[str, set[type]] = {"columns": {dict}, "tags": {dict}, "max_rejected": {int, type(None)}}
+"""The types of settings whose field holds text made of another type."""
+
+
+def json_types_of(name: str) -> set[type]:
+    """The types in which cdk.json can have a setting beside text, as the field of the settings says."""
+    if name in SPECIAL:
+        return SPECIAL[name]
+    declared = (get_type_hints(Settings) | get_type_hints(FeedSettings))[name]
+    return {list} if get_origin(declared) is tuple else {declared, *get_args(declared)} & JSON_VALUES.keys()
+
+
+@given(st.data())
+def test_no_setting_takes_another_type_of_json(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from([*DEPLOYMENT_SETTINGS, *FEED_SETTINGS]))
+    wrong = JSON_VALUES.keys() - json_types_of(name)
+    value = data.draw(st.sampled_from(sorted(wrong, key=str)).flatmap(JSON_VALUES.__getitem__))
+    context: dict[str, Any] = {name: value}
+    if name in FEED_SETTINGS and data.draw(st.booleans()):
+        context = {"feeds": {"orders": context}}
+    with pytest.raises(InvalidSetting) as error:
+        settings_from_context(context)
+    assert f"{name}={value!r}: allowed is " in str(error.value)
+    assert "(in cdk.json text" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "types"),
+    [
+        ("id_column", ["x", "y"], "text"),
+        ("id_column", 5, "text"),
+        ("memory_mb", True, "text, or a whole number"),
+        ("memory_mb", 512.0, "text, or a whole number"),
+        ("reserved_concurrency", 1.5, "text, or a whole number, or null"),
+        ("file_index", 1, "text, or true or false"),
+        ("key_suffixes", {".csv": 1}, "text, or a list of text"),
+        ("tags", ["a=b"], "text, or an object"),
+    ],
+)
+def test_another_type_of_json_is_told_with_its_own(key: str, given: Any, types: str) -> None:
+    with pytest.raises(InvalidSetting, match=rf"^setting {key}=.*: allowed is .* \(in cdk.json {types}\)$"):
+        settings_from_context({key: given})
 
 
 def test_a_misspelt_setting_is_an_error() -> None:

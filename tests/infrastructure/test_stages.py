@@ -29,4 +29,5 @@ def test_the_outputs_are_the_promised_names(stack: Synthesized) -> None:
         "AlarmTopicArn",
         "IgnoredPrefixes",
         "ExistingBucket",
+        "Release",
     }

@@ -113,7 +113,7 @@ class TestFeeds:
     def test_a_bad_value_is_named_without_it(self, tmp_path: Path) -> None:
         output = run("check", written(tmp_path, "id;price\n1;secret\n2;\n1;5.50\n1;5.5\n"), code=1)
         assert output.splitlines()[:2] == [
-            "line 2: column price: not a decimal",
+            "line 2: column price: not a decimal: write it as 1234.5",
             "line 3: column price: empty, but required",
         ]
         assert "4 rows, read in one piece: 2 stored, 2 rejected" in output

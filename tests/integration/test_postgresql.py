@@ -12,6 +12,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+import boto3
 import pytest
 
 from csv_ingest import clients
@@ -29,7 +30,7 @@ from ops.audit import audit
 from ops.pipeline import wait_until
 from tests.integration.faults import Calls, between_calls
 from tests.integration.relay import relay_to
-from tests.integration.world import World, fresh_world, metrics_in, version_of
+from tests.integration.world import PASSWORD, World, fresh_world, metrics_in, version_of
 
 FILE = "id,name\n" + "".join(f"{n},secret value {n}\n" for n in range(300))
 IN_SMALL_REQUESTS = Tuning(batch_rows=10, checkpoint_rows=50)
@@ -245,14 +246,13 @@ def slow(world: World, postgresql: LocalPostgresql) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"user": "nobody"}, "28P01.*login was refused"),
         ({"name": "nothing"}, "3D000.*database_name"),
         ({"ca": ""}, "certificate of 127.0.0.1 is not trusted"),
         ({"host": "localhost.localdomain"}, "connection to localhost.localdomain:.* failed|not trusted"),
         ({"host": "db..example.com"}, "connection to db..example.com:.* failed: gaierror"),
         ({"port": 9}, "connection to 127.0.0.1:9 failed: ConnectionRefusedError"),
     ],
-    ids=["user", "database", "authority", "host", "no host", "port"],
+    ids=["database", "authority", "host", "no host", "port"],
 )
 def test_a_login_that_fails_says_what_to_look_at(world: World, changes: dict[str, Any], message: str) -> None:
     event = world.upload("a.csv", FILE)
@@ -261,6 +261,53 @@ def test_a_login_that_fails_says_what_to_look_at(world: World, changes: dict[str
         world.deliver(event, seconds_left=1.9)
     assert world.file("a.csv")["last_error"]
     assert world.rows() == {}
+
+
+def rotate(**content: str) -> None:
+    """Put other content into the secret of the function's database, as a rotation does."""
+    boto3.client("secretsmanager").put_secret_value(SecretId=database().secret, SecretString=json.dumps(content))
+
+
+@pytest.fixture
+def clone(postgresql: LocalPostgresql) -> Iterator[str]:
+    """The second of two users whose passwords are rotated in turn: a member of the first, as the rotation makes it."""
+    postgresql.run(f"CREATE ROLE csv_ingest_clone LOGIN PASSWORD '{PASSWORD}'")
+    postgresql.run("GRANT csv_ingest TO csv_ingest_clone")
+    yield "csv_ingest_clone"
+    postgresql.run("DROP ROLE csv_ingest_clone")
+
+
+def test_a_rotation_with_alternating_users_needs_no_deployment(
+    world: World, postgresql: LocalPostgresql, clone: str
+) -> None:
+    event = world.upload("a.csv", FILE)
+    roles: list[Any] = []
+    sessions = "SELECT usename FROM pg_stat_activity WHERE application_name = 'csv-ingest'"
+    world.statements.before.append(lambda _sql: roles.extend(postgresql.run(sessions)))
+    rotate(username=clone, password=PASSWORD)
+    world.deliver(event)
+    assert_whole(world, event)
+    assert [clone] in roles
+    assert ["csv_ingest"] not in roles
+    assert audit(world.pipeline()).findings == []
+
+
+@pytest.mark.parametrize("username", [{}, {"username": ""}, {"username": None}, {"username": 5}])
+def test_a_secret_without_user_is_that_of_the_setting(world: World, username: Any) -> None:
+    rotate(password=PASSWORD, **username)
+    event = world.upload("a.csv", FILE)
+    world.deliver(event)
+    assert_whole(world, event)
+
+
+@pytest.mark.parametrize(
+    ("content", "user"),
+    [({"username": "nobody", "password": PASSWORD}, "nobody"), ({"password": "another"}, "csv_ingest")],
+)
+def test_a_refused_login_names_its_user(world: World, content: dict[str, str], user: str) -> None:
+    rotate(**content)
+    with pytest.raises(ItemsNotRead, match=f"28P01: the login as {user} was refused: see `cannot log in`"):
+        world.deliver(world.upload("a.csv", FILE), seconds_left=1.9)
 
 
 def test_a_certificate_of_another_host_is_refused(world: World, postgresql: LocalPostgresql) -> None:  # noqa: ARG001

@@ -260,6 +260,22 @@ def test_another_encoding_is_named(pipeline: Pipeline, postgresql: LocalPostgres
     postgresql.run("DROP DATABASE latin WITH (FORCE)")
 
 
+def test_the_role_that_logs_in_is_checked(pipeline: Pipeline, postgresql: LocalPostgresql) -> None:
+    """The second of two users that a rotation alternates has the privileges of the first, and settings of its own."""
+    secret = json.loads(pipeline.feed_named("vendors").config.database)["secret"]
+    rotated = json.dumps({"username": "csv_ingest_clone", "password": "of the clone"})
+    boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=rotated)
+    postgresql.run("CREATE ROLE csv_ingest_clone LOGIN PASSWORD 'of the clone'")
+    postgresql.run("GRANT csv_ingest TO csv_ingest_clone")
+    try:
+        repair = only_problem().partition(": ")[2]
+        assert repair == """ALTER ROLE "csv_ingest_clone" SET statement_timeout = '15s'"""
+        postgresql.run(repair)
+        run("schema", "--check", code=0)
+    finally:
+        postgresql.run("DROP ROLE csv_ingest_clone")
+
+
 class TestLogin:
     """A database that does not let the operator in is one sentence, and no traceback."""
 
@@ -277,7 +293,9 @@ class TestLogin:
     def test_a_wrong_password_is_named(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
         secret = json.loads(pipeline.feed_named("vendors").config.database)["secret"]
         boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString='{"password": "another"}')
-        assert error() == ("PostgreSQL answered 28P01: the login was refused: see `cannot log in` in docs/runbook.md\n")
+        assert error() == (
+            "PostgreSQL answered 28P01: the login as csv_ingest was refused: see `cannot log in` in docs/runbook.md\n"
+        )
 
     @pytest.mark.parametrize("content", ["hunter2", '"hunter2"', '{"user": "hunter2"}', "[]"])
     def test_a_secret_without_a_password_is_named(

@@ -81,7 +81,10 @@ def test_an_empty_cell_is_no_attribute(world: World) -> None:
 def test_a_bad_cell_is_recorded_without_its_value(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     lines = "1,x12y,1,,,,\n2,1,4711x,,,,\n3,1,1,,,,\n"
     world.deliver(world.upload("a.csv", f"id,quantity,price,gift,ordered,sent,note\n{lines}"))
-    assert world.rejects("a.csv") == [(2, "column quantity: not an integer"), (3, "column price: not a decimal")]
+    assert world.rejects("a.csv") == [
+        (2, "column quantity: not an integer: write it as 1234"),
+        (3, "column price: not a decimal: write it as 1234.5"),
+    ]
     assert list(world.rows()) == ["3"]
     everything = capsys.readouterr().out + repr(world.tables()[1])
     assert not any(secret in everything for secret in ("x12y", "4711x"))

@@ -16,7 +16,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from csv_ingest import clients, ledger
+from csv_ingest import RELEASE, clients, ledger
 from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.destinations.dynamodb import INDEX, KEY
 from csv_ingest.events import Event, object_version, upload_event
@@ -307,6 +307,7 @@ class World:
             "none",
             functions,
             tables,
+            RELEASE,
             ignored_prefixes=["reports/"],
             existing_bucket=False,
         )

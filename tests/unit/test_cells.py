@@ -25,17 +25,27 @@ TYPED = FileFormat(
     (Column.parse("Stück", "integer as quantity"), Column.parse("Preis", "decimal required as price")),
 )
 
+SPELLINGS = {
+    "an integer": "write it as 1234",
+    "a decimal": "write it as 1234.5",
+    "a boolean": "write it as true, false, yes, no, 1 or 0",
+    "a date": "write it as 2026-11-28",
+    "a timestamp": "write it as 2026-11-28T09:30:00+01:00",
+}
+
 REASONS = [
-    f"column price: not {kind}{more}"
-    for kind in ("an integer", "a decimal", "a boolean", "a date", "a timestamp")
-    for more in (
-        "",
-        ": it has a comma, and decimal_separator is point",
-        ": it has a point, and decimal_separator is comma",
-        ": more than 250 characters",
-        ": more than 38 digits",
-        ": no time zone",
-        ": not within the years 1 to 9999 in UTC",
+    f"column price: not {kind}: {why}"
+    for kind, spelling in SPELLINGS.items()
+    for why in (
+        spelling,
+        spelling.replace(".", ","),
+        "it has a comma, and decimal_separator is point",
+        "it has a point, and decimal_separator is comma",
+        "more than 250 characters",
+        "more than 38 digits",
+        "no time zone",
+        "not within the years 1 to 9999 in UTC",
+        "there is no such day or time",
     )
 ]
 """None of them quotes a cell."""
@@ -105,6 +115,8 @@ def test_an_empty_cell_is_no_value(type_: str, cell: str) -> None:
         ("9" * 39, "integer", "column price: not an integer: more than 38 digits"),
         ("0." + "1" * 39, "decimal", "column price: not a decimal: more than 38 digits"),
         ("2026-02-28T10:30:00", "timestamp", "column price: not a timestamp: no time zone"),
+        ("2026-02-30", "date", "column price: not a date: there is no such day or time"),
+        ("2026-02-30T10:30:00Z", "timestamp", "column price: not a timestamp: there is no such day or time"),
         (
             "0001-01-01T00:00:00+02:00",
             "timestamp",
@@ -114,6 +126,17 @@ def test_an_empty_cell_is_no_value(type_: str, cell: str) -> None:
 )
 def test_the_reason_says_what_is_not_obvious(cell: str, type_: str, reason: str) -> None:
     assert read_cell(cell, type_) == RejectedRow(2, reason)
+
+
+@pytest.mark.parametrize(("kind", "spelling"), SPELLINGS.items())
+@pytest.mark.parametrize("separator", [".", ","])
+def test_the_reason_says_how_a_value_is_written(kind: str, spelling: str, separator: str) -> None:
+    type_ = kind.partition(" ")[2]
+    if type_ == "decimal":
+        spelling = spelling.replace(".", separator)
+    assert read_cell("x", type_, separator=separator) == RejectedRow(2, f"column price: not {kind}: {spelling}")
+    for written in spelling.removeprefix("write it as ").replace(" or ", ", ").split(", "):
+        assert not isinstance(read_cell(written, type_, separator=separator), RejectedRow)
 
 
 @pytest.mark.parametrize(
@@ -191,10 +214,10 @@ def test_columns_are_found_by_name_in_any_order() -> None:
 def test_only_the_row_of_a_bad_cell_is_rejected() -> None:
     rows = read("no;Stück;Preis\n1;x;1\n2;;1\n3;1;\n4;1;1,0,0\n5;1\n;x;x\n")
     assert rows == [
-        RejectedRow(2, "column Stück: not an integer"),
+        RejectedRow(2, "column Stück: not an integer: write it as 1234"),
         Row(3, "2", '{"no":"2"}', {"quantity": None, "price": Decimal(1)}),
         RejectedRow(4, "column Preis: empty, but required"),
-        RejectedRow(5, "column Preis: not a decimal"),
+        RejectedRow(5, "column Preis: not a decimal: write it as 1234,5"),
         RejectedRow(6, "2 fields, expected 3"),
         RejectedRow(7, "no id"),
     ]

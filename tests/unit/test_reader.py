@@ -112,6 +112,14 @@ def test_a_bad_row_is_rejected_by_its_line(line: str, reason: str) -> None:
             "no column is named 'id'; the columns are 'key', 'name': rename a column, or set id_column",
         ),
         (b"id;name\n1;a\n", r"the columns are 'id;name': is the delimiter a semicolon\? set delimiter=semicolon"),
+        (
+            b"no;article;remark, if any\n1;a;b\n",
+            r"the columns are .*: it seems to be delimited by semicolons, without a column of that name: is it a file ",
+        ),
+        (
+            b"nr,remark; more\n1,a\n",
+            "the columns are 'nr', 'remark; more': rename a column, or set id_column",
+        ),
         (b'id,name\n1,a\n2,"b\nc', "record that starts on line 3: unexpected end of data"),
         (b'id,name\n1,"a"b\n', "record that starts on line 2"),
         (b"id,name\n1,a\n2,b\0c\n", "line 3 has a NUL byte"),
@@ -125,6 +133,8 @@ def test_a_bad_row_is_rejected_by_its_line(line: str, reason: str) -> None:
         "nameless",
         "no id",
         "delimiter",
+        "another feed's delimiter",
+        "its own delimiter",
         "open quote",
         "stray quote",
         "NUL",

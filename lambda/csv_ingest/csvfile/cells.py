@@ -4,8 +4,11 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, Subnormal
+from typing import TypeVar
 
 from csv_ingest.model import Integer, Value
+
+T = TypeVar("T")
 
 Convert = Callable[[str], Value]
 """Gets a cell that is not empty, and of other types than text has no spaces around it. Raises ValueError."""
@@ -79,7 +82,7 @@ def _boolean(cell: str) -> bool:
 def _date(cell: str) -> str:
     if not _DATE.fullmatch(cell):
         raise ValueError
-    date.fromisoformat(cell)
+    _existing(date.fromisoformat, cell)
     return cell
 
 
@@ -88,13 +91,21 @@ def _timestamp(cell: str) -> str:
     found = _TIMESTAMP.fullmatch(cell)
     if not found:
         raise ValueError
-    moment = datetime.fromisoformat(cell)
+    moment = _existing(datetime.fromisoformat, cell)
     if not found["zone"]:
         raise Unfit("no time zone")
     try:
         return moment.astimezone(UTC).isoformat()
     except OverflowError as error:
         raise Unfit("not within the years 1 to 9999 in UTC") from error
+
+
+def _existing(parse: Callable[[str], T], cell: str) -> T:
+    """The day or the moment that is written in a cell of the right form; raises Unfit for one like February 30."""
+    try:
+        return parse(cell)
+    except ValueError:
+        raise Unfit("there is no such day or time") from None
 
 
 CONVERTERS: dict[str, Convert] = {
@@ -109,3 +120,16 @@ CONVERTERS: dict[str, Convert] = {
 
 KINDS = {type_: f"an {type_}" if type_ == "integer" else f"a {type_}" for type_ in CONVERTERS}
 """How messages name a value of a type."""
+
+
+def spelling(type_: str, *, decimal_separator: str) -> str:
+    """How a value of a type is written, for the message about a cell that is none."""
+    return _SPELLINGS.get(type_, f"1234{decimal_separator}5")
+
+
+_SPELLINGS = {
+    "integer": "1234",
+    "boolean": "true, false, yes, no, 1 or 0",
+    "date": "2026-11-28",
+    "timestamp": "2026-11-28T09:30:00+01:00",
+}

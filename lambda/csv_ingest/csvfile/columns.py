@@ -38,9 +38,9 @@ def row_maker(names: Sequence[str], format_: FileFormat) -> Callable[[int, list[
     type of its column. Raises UnreadableFile if no row can be read under these names.
     """
     numbers = _numbers(names)
-    index = None if format_.id_column == LINE_AS_ID else _number_of(format_.id_column, numbers, "id_column")
+    index = None if format_.id_column == LINE_AS_ID else _number_of(format_.id_column, numbers, format_, "id_column")
     width = len(names)
-    declared = {column: _number_of(column.name, numbers, "columns") for column in format_.columns}
+    declared = {column: _number_of(column.name, numbers, format_, "columns") for column in format_.columns}
     typed = [
         (column.stored_as, number, _cell_reader(column, format_.decimal_separator))
         for column, number in declared.items()
@@ -75,6 +75,7 @@ def _cell_reader(column: Column, decimal_separator: str) -> Callable[[str], Valu
     """
     convert = cells.converter(column.type, decimal_separator=decimal_separator)
     is_text = column.type == "text"
+    spelling = cells.spelling(column.type, decimal_separator=decimal_separator)
 
     def read(text: str) -> Value | None:
         cell = text if is_text else text.strip(" ")
@@ -87,8 +88,8 @@ def _cell_reader(column: Column, decimal_separator: str) -> Callable[[str], Valu
                 raise cells.Unfit(f"more than {MAX_CHARACTERS} characters")
             return convert(cell)
         except ValueError as error:
-            more = f": {error}" if isinstance(error, cells.Unfit) else ""
-            raise BadCell(f"column {column.name}: not {cells.KINDS[column.type]}{more}") from None
+            why = str(error) if isinstance(error, cells.Unfit) else f"write it as {spelling}"
+            raise BadCell(f"column {column.name}: not {cells.KINDS[column.type]}: {why}") from None
 
     return read if is_text else lru_cache(REMEMBERED_CELLS)(read)
 
@@ -116,12 +117,13 @@ def _numbers(names: Sequence[str]) -> dict[str, int]:
     return numbers
 
 
-def _number_of(wanted: str, numbers: Mapping[str, int], setting: str) -> int:
+def _number_of(wanted: str, numbers: Mapping[str, int], format_: FileFormat, setting: str) -> int:
     """The place of a column that the settings name. Raises UnreadableFile if the file has no such column."""
     if wanted in numbers:
         return numbers[wanted]
     found = ", ".join(map(repr, numbers))[:MAX_NAME_CHARACTERS]
-    advice = _other_encoding(numbers) or _other_delimiter(numbers, wanted) or f"rename a column, or set {setting}"
+    advice = _other_encoding(numbers) or _other_delimiter(numbers, wanted, format_.delimiter)
+    advice = advice or f"rename a column, or set {setting}"
     raise UnreadableFile(f"header: no column is named {wanted!r}; the columns are {found}: {advice}")
 
 
@@ -132,9 +134,16 @@ def _other_encoding(names: Iterable[str]) -> str | None:
     return None
 
 
-def _other_delimiter(names: Iterable[str], wanted: str) -> str | None:
-    """Which delimiter to set, if the column is there under another delimiter; None if it is not."""
-    for character, word in DELIMITERS.items():
+def _other_delimiter(names: Collection[str], wanted: str, delimiter: str) -> str | None:
+    """Which delimiter the header seems to have; None if it seems to be the one with which it was read.
+
+    That is one under which the column is there, or one that is in the names more often than `delimiter` between them.
+    """
+    others = {character: word for character, word in DELIMITERS.items() if character != delimiter}
+    for character, word in others.items():
         if any(wanted in name.split(character) for name in names):
             return f"is the delimiter a {word}? set delimiter={word}"
-    return None
+    count, word = max((sum(name.count(character) for name in names), word) for character, word in others.items())
+    if count < len(names):
+        return None
+    return f"it seems to be delimited by {word}s, without a column of that name: is it a file of another feed?"

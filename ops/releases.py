@@ -1,0 +1,30 @@
+"""Whether these commands fit the deployment: another checkout may have deployed it."""
+
+import re
+
+from csv_ingest import RELEASE
+
+
+class NewerDeployment(Exception):
+    """The deployment may have records that these commands would misread. The message says what to do."""
+
+
+def warning(deployed: str, *, refuse_newer: bool) -> str:
+    """What to say about a deployment of another release; empty if there is nothing to say.
+
+    Releases that differ in the third number alone store and configure the same. Raises NewerDeployment.
+    """
+    there, here = _numbers(deployed), _numbers(RELEASE)
+    of_release = f"release {deployed}" if deployed else "a release before 1.1.0"
+    differs = f"deployment is of {of_release}, this is {RELEASE}"
+    if there < here:
+        return f"The {differs}: deploy this one (docs/upgrading.md), or use the checkout of that release"
+    if there > here and refuse_newer:
+        raise NewerDeployment(f"the {differs}, which could misread its records: use the checkout of release {deployed}")
+    return f"The {differs}: other commands need the checkout of release {deployed}" if there > here else ""
+
+
+def _numbers(release: str) -> tuple[int, int]:
+    """The first two numbers of a release; zeros if it has none, as before 1.1.0."""
+    found = re.match(r"(\d+)\.(\d+)\.", release)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
