@@ -26,6 +26,7 @@ from ops.feed import Feed
 from ops.findings import CorrectCounts, Discrepancy, RecordReject, Redeliver, Remedy, RemoveReject, RestoreRow
 from ops.pipeline import NOT_THERE, NoFeed, Pipeline
 from ops.status import name_of
+from ops.wording import counted
 
 
 class Audited(NamedTuple):
@@ -182,7 +183,7 @@ class _Audit:
             elif not self.prefix:
                 self.expected.add_stray(key)
             if scanned % 1_000 == 0:
-                self.progress(f"{rows:,} rows of the table")
+                self.progress(f"{counted(rows, 'row')} of the table")
         return rows
 
     def count_orphans(self) -> int:
@@ -261,7 +262,8 @@ class _Audit:
             for reject in seen.unrecorded:
                 self._compare_reject(version, reject, None)
         if record.counts != counts:
-            detail = f"the ledger has {record.counts}, the file {read:,} rows, of which {seen.all:,} are to be rejected"
+            rows = counted(read, "row")
+            detail = f"the ledger has {record.counts}, the file {rows}, of which {seen.all:,} are to be rejected"
             self._find("sums", version, detail, CorrectCounts(counts))
 
     def _compare_reject(self, version: ObjectVersion, expected: RejectedRow | None, found: RejectedRow | None) -> None:

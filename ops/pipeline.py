@@ -178,6 +178,16 @@ class Pipeline:
         etag = head["ETag"].strip('"')
         return ObjectVersion(self.upload_bucket, key, head["VersionId"], etag, head["ContentLength"])
 
+    def has_current_version(self, key: str) -> bool | None:
+        """Whether the newest version of an object is a file; False if it is a delete marker, None if there is none.
+
+        S3 lists by key, and of a key the version that was stored last first, as for `records_of_versions`.
+        """
+        listed = self.s3.list_object_versions(Bucket=self.upload_bucket, Prefix=key, MaxKeys=1)
+        if any(each["Key"] == key for each in listed.get("Versions", [])):
+            return True
+        return False if any(each["Key"] == key for each in listed.get("DeleteMarkers", [])) else None
+
     def uploads(self, prefix: str = "", feed: Feed | None = None) -> Iterator[Upload]:
         """Every version in the bucket that is or should have been ingested, by a feed or by any."""
         for each in [feed] if feed else self.feeds:

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest.model import ItemsNotRead, OutOfTime, RowsNotWritten, UnreadableFile
 from ops import display
+from ops.commands.acknowledge import acknowledge_command
 from ops.commands.audit import audit_command
 from ops.commands.backfill import backfill_command
 from ops.commands.check import check_command
@@ -86,6 +87,7 @@ for verb in (
     rejects_command,
     rows_command,
     find_command,
+    acknowledge_command,
     redrive_command,
     backfill_command,
     audit_command,

@@ -12,6 +12,7 @@ from ops.commands import options
 from ops.findings import Discrepancy, Redeliver
 from ops.pipeline import Pipeline
 from ops.repair import Repaired, repair
+from ops.wording import counted
 
 
 @click.command(
@@ -94,8 +95,10 @@ def _finding_as_json(finding: Discrepancy) -> Mapping[str, str]:
 def _print(result: Audited) -> None:
     _print_findings(result.findings)
     if result.not_compared:
-        display.say(f"not compared: {result.not_compared:,} rows of uploads that are not, or not yet, in the bucket")
-    display.say(f"{result.files:,} files, {result.rows:,} rows, {len(result.findings):,} findings")
+        rows = counted(result.not_compared, "row")
+        display.say(f"not compared: {rows} of uploads that are not, or not yet, in the bucket")
+    files, rows, findings = counted(result.files, "file"), counted(result.rows, "row"), len(result.findings)
+    display.say(f"{files}, {rows}, {counted(findings, 'finding')}")
 
 
 def _print_findings(findings: Sequence[Discrepancy]) -> None:
@@ -104,7 +107,8 @@ def _print_findings(findings: Sequence[Discrepancy]) -> None:
 
 
 def _print_repair(repaired: Repaired) -> None:
-    display.say(f"repaired: {repaired.rows:,} rows written, {repaired.records:,} records of the ledger corrected")
+    rows, records = counted(repaired.rows, "row"), counted(repaired.records, "record")
+    display.say(f"repaired: {rows} written, {records} of the ledger corrected")
     for version in repaired.delivered:
         display.say(f"delivered again: {version.key} (etag {version.etag})")
     for finding in repaired.left:

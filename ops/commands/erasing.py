@@ -12,7 +12,6 @@ from csv_ingest.ledger import FileRecord
 from csv_ingest.model import FileFormat, ObjectVersion, OtherTable, OwnerNeeded, TableAltered
 from ops import display, failures, waiting
 from ops.commands import options
-from ops.commands.status import why_unknown
 from ops.commands.uploads import print_uploads
 from ops.erasing import (
     Erasure,
@@ -25,6 +24,8 @@ from ops.erasing import (
     versions_to_reload,
 )
 from ops.pipeline import NOT_THERE, Pipeline
+from ops.presence import absence
+from ops.wording import counted
 
 T = TypeVar("T")
 
@@ -83,9 +84,9 @@ def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
     _ask(yes=yes)
     with display.working(f"forgetting {key}") as show:
         done = _tell(key, lambda: forget(forgetting, progress=show))
-    rows = f", {done.rows:,} rows" if done.rows else ""  # in PostgreSQL, the owner has deleted them
+    rows = f", {counted(done.rows, 'row')}" if done.rows else ""  # in PostgreSQL, the owner has deleted them
     left = "nothing of them" if forgetting.elsewhere else f"nothing of {key}"
-    display.say(f"Deleted: {_versions(done.versions)}{rows}. Looked again: {left} is left.")
+    display.say(f"Deleted: {counted(done.versions, 'version')}{rows}. Looked again: {left} is left.")
     if repairs := _repairs(forgetting):
         display.say(f"It may have replaced rows of older uploads. To bring them back: {repairs}", err=True)
     if failures.count(pipeline).visible:
@@ -102,7 +103,7 @@ def _versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:
     except ClientError as error:
         if error.response["Error"]["Code"] not in NOT_THERE:
             raise
-        raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}") from error
+        raise click.ClickException(f"{key}: {absence(pipeline, key)}") from error
 
 
 def _tell(key: str, work: Callable[[], T]) -> T:
@@ -119,8 +120,8 @@ def _tell(key: str, work: Callable[[], T]) -> T:
 
 
 def _say_what_is_reloaded(pipeline: Pipeline, key: str, record: FileRecord, erasure: Erasure) -> None:
-    rows = f"{record.counts.stored:,} rows" if record.counts else "no row"
-    lines = [f"{key}: {rows} of it are in the table of the feed {erasure.feed.name}."]
+    rows = counted(record.counts.stored, "row") if record.counts else "no row"
+    lines = [f"{key}: the table of the feed {erasure.feed.name} has {rows} of it."]
     if record.format:
         lines.append(f"  it was read as: {_as_text(record.format)}")
     lines += [
@@ -133,10 +134,10 @@ def _say_what_is_reloaded(pipeline: Pipeline, key: str, record: FileRecord, eras
 
 
 def _say_what_is_forgotten(forgetting: Forgetting) -> None:
-    repairs = _repairs(forgetting)
+    repairs, versions = _repairs(forgetting), counted(len(forgetting.objects), "version")
     _say(
         [
-            f"{forgetting.key}: to be deleted: {_versions(len(forgetting.objects))}, rows, rejected rows, records.",
+            f"{forgetting.key}: to be deleted: {versions}, rows, rejected rows, records.",
             *(f"{other} has the same bytes and the same rows: these rows stay." for other in forgetting.others),
             *(f"not to be deleted: {reason}" for reason in forgetting.elsewhere),
             *([f"Ids that older files have as well are without a row then, until: {repairs}"] if repairs else []),
@@ -148,10 +149,6 @@ def _repairs(forgetting: Forgetting) -> str:
     """What writes the rows that were replaced; empty if no feed merges."""
     feeds = {erasure.feed.name for erasure in forgetting.erasures if erasure.feed.config.merges}
     return "; ".join(display.command("audit", "--repair", "--feed", name) for name in sorted(feeds))
-
-
-def _versions(number: int) -> str:
-    return "1 version" if number == 1 else f"{number:,} versions"
 
 
 def _say(lines: Iterable[str]) -> None:

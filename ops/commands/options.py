@@ -1,6 +1,8 @@
 """What several commands have in common: their options, and that they do not work against the brake."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import click
 
@@ -26,6 +28,28 @@ rate = click.option(
 timeout = click.option(
     "--timeout", default=600, show_default=True, type=click.IntRange(min=0), help="Seconds to wait for the outcome."
 )
+
+
+class _Since(click.ParamType[datetime]):
+    """A time in UTC: so long ago, or a date or a time in ISO 8601."""
+
+    name = "time"
+
+    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            if ago := re.fullmatch("([0-9]+)([mhdw])", value):
+                return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            given = datetime.fromisoformat(value)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time: give one such as 7d, 12h or 2026-11-21T08:00", param, ctx)
+        return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+SINCE = _Since()
 
 
 def feed_named(pipeline: Pipeline, name: str | None) -> Feed | None:

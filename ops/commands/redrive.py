@@ -4,16 +4,19 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import click
 
 from ops import display, failures, waiting
 from ops.brake import paused
 from ops.commands import options
-from ops.commands.messages import as_json, counted, print_messages
+from ops.commands.messages import as_json, print_messages
 from ops.commands.uploads import print_uploads
+from ops.failure import CONDITIONS, REJECTION, Failure
 from ops.pipeline import Pipeline
 from ops.redrive import Redriven, redrive_all
+from ops.wording import counted
 
 
 @click.command(
@@ -24,6 +27,7 @@ from ops.redrive import Redriven, redrive_all
 @click.option("--dry-run", is_flag=True, help="List the messages, and leave them in the queue.")
 @click.option("--discard", is_flag=True, help="Delete the messages instead; needs --prefix.")
 @options.prefix
+@click.option("--only", multiple=True, type=click.Choice(CONDITIONS), help="Only messages with this condition.")
 @options.rate
 @click.option("--wait", "wait_", is_flag=True, help="Wait for the uploads, and say what became of them.")
 @options.timeout
@@ -35,6 +39,7 @@ def redrive_command(
     dry_run: bool,
     discard: bool,
     prefix: str,
+    only: Sequence[str],
     rate: float,
     wait_: bool,
     timeout: int,
@@ -43,7 +48,8 @@ def redrive_command(
     """Deliver the events in the failure queue again.
 
     Each event goes to the function of its feed. A message is deleted after its event was accepted. Exit code 1 if a
-    message had to be kept; with --wait, unless every upload is complete without a rejected row.
+    message stays in the queue, as with --dry-run each does; with --wait, unless every upload is complete without a
+    rejected row. A message that is Rejected is delivered in vain until its file or the settings are corrected.
     """
     delivers = not dry_run and not discard
     if discard and not prefix:
@@ -56,15 +62,28 @@ def redrive_command(
         options.refuse_if_paused(pipeline, stopped)
     begun = failures.clock(pipeline)
     with display.working("reading the failure queue"):
-        done = redrive_all(pipeline, prefix=prefix, dry_run=dry_run, discard=discard, rate=rate, paused=stopped)
+        done = redrive_all(
+            pipeline,
+            wanted=partial(_is_chosen, prefix=prefix, only=only),
+            dry_run=dry_run,
+            discard=discard,
+            rate=rate,
+            paused=stopped,
+        )
     if not json_:
-        print_messages(done, prefix)
+        print_messages(done, prefix, only)
     elif not wait_:
         display.print_json(list(map(as_json, done)))
-    _print_next(pipeline, done, prefix, dry_run=dry_run)
+    _print_sums(pipeline, done)
+    if dry_run:
+        _print_next([each.failure for each in done if each.failure.event is not None], prefix)
     are_complete = _wait(pipeline, done, begun, timeout, json_=json_) if wait_ else True
-    are_gone = dry_run or all(each.is_good for each in done)
-    sys.exit(0 if are_gone and are_complete else 1)
+    sys.exit(0 if are_complete and all(each.is_good for each in done) else 1)
+
+
+def _is_chosen(failure: Failure, *, prefix: str, only: Sequence[str]) -> bool:
+    has_prefix = not prefix or any(key.startswith(prefix) for key in failure.keys)
+    return has_prefix and (not only or failure.condition in only)
 
 
 def _wait(pipeline: Pipeline, done: Sequence[Redriven], begun: datetime, timeout: int, *, json_: bool) -> bool:
@@ -77,15 +96,35 @@ def _wait(pipeline: Pipeline, done: Sequence[Redriven], begun: datetime, timeout
     return all(each.is_good for each in ended)
 
 
-def _print_next(pipeline: Pipeline, done: Sequence[Redriven], prefix: str, *, dry_run: bool) -> None:
-    """Say, beside the result, how much was done and what can be done next."""
+def _print_sums(pipeline: Pipeline, done: Sequence[Redriven]) -> None:
+    """Say, beside the result, how much was done."""
     if not done:
         if hidden := failures.count(pipeline).hidden:
-            display.say(f"{hidden:,} are hidden for up to five minutes: another command looks at them.", err=True)
+            messages = f"{counted(hidden, 'message')} hidden for up to five minutes"
+            display.say(f"{messages}: another command looks at the queue.", err=True)
         return
     actions = Counter(each.action.partition(":")[0] for each in done)
     sums = ", ".join(f"{number:,} {action}" for action, number in actions.items())
-    display.say(f"{counted(done)}: {sums}", err=True)
-    if dry_run:
-        chosen = ["--prefix", prefix] if prefix else []
-        display.say(f"To deliver them again: {display.command('redrive', *chosen, '--wait')}", err=True)
+    display.say(f"{counted(len(done), 'message')}: {sums}", err=True)
+
+
+def _print_next(found: Sequence[Failure], prefix: str) -> None:
+    """Say, beside a list of messages that could be delivered, what can be done with them."""
+    chosen = ["--prefix", prefix] if prefix else []
+    rejected = [each for each in found if each.condition == REJECTION]
+    others = dict.fromkeys(each.condition for each in found if each.condition != REJECTION)
+    if rejected:
+        messages = counted(len(rejected), "message")
+        vain = "delivered in vain until the file or the settings are corrected"
+        display.say(f"{messages} with the condition {REJECTION}: {vain}.", err=True)
+        after = display.command("redrive", *chosen, "--only", REJECTION, "--wait")
+        display.say(f"After the settings were corrected: {after}", err=True)
+        key = next((subject.key for each in rejected for subject in each.subjects), prefix)
+        acknowledge = display.command("acknowledge", "--reason", "...", key=key)
+        display.say(f"If nobody needs the file any more: {acknowledge}", err=True)
+        discard = display.command("redrive", "--discard", "--prefix", key)
+        display.say(f"To delete its messages alone: {discard}", err=True)
+    if others:
+        only = [word for condition in others for word in ("--only", condition)] if rejected else []
+        again = display.command("redrive", *chosen, *only, "--wait")
+        display.say(f"To deliver {'the others' if rejected else 'them'} again: {again}", err=True)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import chain, islice
 
 import click
@@ -13,7 +14,9 @@ from ops.commands import options
 from ops.commands.uploads import HEADER, as_json, print_upload, print_uploads
 from ops.feed import Feed
 from ops.pipeline import Pipeline
+from ops.presence import absence
 from ops.status import UploadStatus
+from ops.wording import counted
 
 SHOWN_REJECTS = 20
 
@@ -21,34 +24,55 @@ SHOWN_REJECTS = 20
 @click.command(name="status", epilog="Example: python -m ops status incoming/orders.csv")
 @click.argument("key", required=False)
 @options.feed
+@click.option("--since", type=options.SINCE, help="Only what changed since: 7d, 12h, 90m, 2w, or 2026-11-21.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1), help="How many uploads to list.")
 @options.as_json
 @click.pass_obj
-def status_command(find: options.Find, *, key: str | None, feed: str | None, limit: int, json_: bool) -> None:
+def status_command(
+    find: options.Find, *, key: str | None, feed: str | None, since: datetime | None, limit: int, json_: bool
+) -> None:
     """Show what became of KEY, or what is not well.
 
-    Without KEY: every upload that is not complete or has rejected rows, the latest change first. Exit code 1 if there
-    is one; with KEY, if the upload that changed last is one.
+    Without KEY: every upload that is not complete or has rejected rows, the latest change first; not those that
+    `acknowledge` was told of. Exit code 1 if one is listed; with KEY, if the upload that changed last is one.
     """
-    if key is not None and feed is not None:
-        raise click.UsageError("--feed is for the list: KEY says which feed it is")
+    if key is not None and (feed is not None or since is not None):
+        raise click.UsageError("--feed and --since are for the list: with KEY, every upload under it is shown")
     pipeline = find()
     only = options.feed_named(pipeline, feed)
     with display.working("reading the bucket and the ledger"):
-        found = uploads.not_good(pipeline, only) if key is None else uploads.of_key(pipeline, key)
+        if key is None:
+            found, acknowledged = _listed(pipeline, only, since)
+        else:
+            found, acknowledged = uploads.of_key(pipeline, key), 0
         shown = uploads.explained(pipeline, found[:limit])
     if key is not None and not found:
-        raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}")
+        raise click.ClickException(f"{key}: {absence(pipeline, key) or 'no delivery of it so far'}")
     options.say_if_paused(pipeline, _looked_at(pipeline, key, only))
-    if key is None:
-        print_uploads(shown, json_=json_)
-        if not found and not json_:
-            display.say("Every upload is complete, and no row was rejected.")
-    else:
+    if key is not None:
         _print_with_rejects(pipeline, shown, json_=json_)
+    elif found or json_:
+        print_uploads(shown, json_=json_)
+    else:
+        display.say(_nothing_listed(since, acknowledged))
+    if acknowledged and found:
+        display.say(f"Not listed: {counted(acknowledged, 'upload')} that somebody has acknowledged.", err=True)
     if len(found) > limit:
         display.say(f"{len(found) - limit:,} more: --limit {len(found)}", err=True)
-    sys.exit(1 if found and not found[0].is_good else 0)
+    sys.exit(1 if found and found[0].is_open else 0)
+
+
+def _listed(pipeline: Pipeline, feed: Feed | None, since: datetime | None) -> tuple[list[UploadStatus], int]:
+    """What is not good and changed since a time: what somebody has to look at, and how many were acknowledged."""
+    found = [each for each in uploads.not_good(pipeline, feed) if not since or not each.since or each.since >= since]
+    listed = [each for each in found if each.is_open]
+    return listed, len(found) - len(listed)
+
+
+def _nothing_listed(since: datetime | None, acknowledged: int) -> str:
+    which = f"Every upload that changed since {display.when(since)}" if since else "Every upload"
+    known = f", or was acknowledged: {counted(acknowledged, 'upload')}" if acknowledged else ""
+    return f"{which} is complete, and no row was rejected{known}."
 
 
 def _looked_at(pipeline: Pipeline, key: str | None, only: Feed | None) -> Sequence[Feed]:
@@ -58,24 +82,22 @@ def _looked_at(pipeline: Pipeline, key: str | None, only: Feed | None) -> Sequen
     return pipeline.feeds if key is None else [feed for feed in pipeline.feeds if feed.is_ingested(key)]
 
 
-def why_unknown(pipeline: Pipeline, key: str) -> str:
-    """Why nothing is known of uploads under a key."""
-    return "there is no such upload" if pipeline.is_ingested(key) else "such keys are not ingested"
-
-
 def latest_record(pipeline: Pipeline, key: str) -> FileRecord:
     """The record of the newest upload under a key that was delivered; ends the command if there is none.
 
     Newest in the bucket, whatever the order of the deliveries; of uploads that are in the bucket no more, as the ledger
-    has it. If a newer version was not delivered so far, says so.
+    has it. If a newer version was not delivered so far, or the object is in the bucket no more, says so.
     """
+    gone = absence(pipeline, key)
     in_bucket = (record for _, record in pipeline.records_of_versions(key))
     for newer, record in enumerate(chain(in_bucket, pipeline.files.records_of_key(key))):
         if record.status:
             if newer:
                 display.say(f"{key} has a newer version, of which no delivery has come so far.", err=True)
+            if gone:
+                display.say(f"{key}: {gone}.", err=True)
             return record
-    raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}, or no delivery of it so far")
+    raise click.ClickException(f"{key}: {gone or 'no delivery of it so far'}")
 
 
 def _print_with_rejects(pipeline: Pipeline, statuses: list[UploadStatus], *, json_: bool) -> None:

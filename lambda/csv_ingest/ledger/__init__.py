@@ -11,6 +11,7 @@ from csv_ingest.ledger.items import (
     PROCESSING,
     REJECTED,
     SETTLED,
+    Acknowledgement,
     FileRecord,
     name_of_content,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "PROCESSING",
     "REJECTED",
     "SETTLED",
+    "Acknowledgement",
     "FileLedger",
     "FileRecord",
     "FilesTable",

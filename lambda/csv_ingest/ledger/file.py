@@ -68,7 +68,7 @@ class FileLedger:
         recorded = "#version_id" if self._entries.merges else "#rows_read"
         another = f"attribute_exists({recorded}) AND #version_id <> :version_id"
         condition = f"{items.UNLESS_COMPLETE} AND NOT ({another})"
-        forgotten = ["reason", "settled_at", "last_error"]
+        forgotten = ["reason", "settled_at", "last_error", *items.ACKNOWLEDGEMENT]
         stayed = self._table.update(
             self._key, started, condition=condition, values=items.COMPLETE_VALUE, remove=forgotten
         )
@@ -108,7 +108,7 @@ class FileLedger:
         first = self._sums(RowCounts()) | items.about_plan(plan.format, self._owner, plan.uploaded)
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self._entries)
-        not_rejected = ["reason", "settled_at", "attempts"]
+        not_rejected = ["reason", "settled_at", "attempts", *items.ACKNOWLEDGEMENT]
         unchanged = self._update(first, remove=not_rejected, unless="attribute_exists(#rows_read)")
         if unchanged is not None:
             return items.FileRecord.of(unchanged)
@@ -127,7 +127,8 @@ class FileLedger:
     def complete(self, counts: RowCounts) -> None:
         """Settle the upload as complete. Each row has to be confirmed by the destination, or recorded as rejected."""
         settled: Item = {"status": {"S": items.COMPLETE}, "settled_at": items.now()}
-        self._update(settled | self._sums(counts), remove=["reason", "check_begun_by", "attempts", "last_error"])
+        earlier = ["reason", "check_begun_by", "attempts", "last_error", *items.ACKNOWLEDGEMENT]
+        self._update(settled | self._sums(counts), remove=earlier)
 
     def reject_file(self, reason: str, *, other_content: bool = False) -> None:
         """Settle the upload as rejected, unless another delivery found the file readable, or began another version.
@@ -139,7 +140,8 @@ class FileLedger:
         settled: Item = {"status": {"S": items.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
         settled |= items.about_version(self._version)
         overtaken = "attribute_exists(#rows_read) OR #version_id <> :version_id"
-        stayed = self._update(settled, remove=["attempts", "last_error"], unless=overtaken)
+        earlier = ["attempts", "last_error", *items.ACKNOWLEDGEMENT]
+        stayed = self._update(settled, remove=earlier, unless=overtaken)
         of_another = stayed is not None and items.FileRecord.of(stayed).version_id != self._version.version_id
         if (other_content or of_another) and not self._entries.merges:
             own_record = items.key_of_version(self._version) | settled | {"started_at": items.now()}
