@@ -1,8 +1,34 @@
 """Whether an object is in the bucket; if not, why."""
 
-from ops.pipeline import Pipeline
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import ClientError
+
+from csv_ingest import source
+from csv_ingest.model import ByteStream, ObjectVersion
+from ops.pipeline import NOT_THERE, Pipeline
 
 GONE = "the object was deleted from the bucket"
+
+
+class ObjectGone(Exception):
+    """A version of an object is not in the bucket any more."""
+
+    by_etag = False
+    """Whether the destination has an index by ETag, so that the rows that are there were found all the same."""
+
+
+@contextmanager
+def opened(pipeline: Pipeline, version: ObjectVersion) -> Iterator[ByteStream]:
+    """Open the bytes of a version, as `source.open_object` does; raises ObjectGone as well."""
+    try:
+        with source.open_object(version, pipeline.s3) as stream:
+            yield stream
+    except ClientError as error:
+        if error.response["Error"]["Code"] in NOT_THERE:
+            raise ObjectGone(f"version {version.version_id} of {version.key} is not in the bucket any more") from error
+        raise
 
 
 def absence(pipeline: Pipeline, key: str) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from csv_ingest import csvfile, source
+from csv_ingest import csvfile
 from csv_ingest.ledger import FileRecord
 from csv_ingest.model import RejectedRow
 from ops.pipeline import Pipeline
+from ops.presence import opened
 
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the full-width ones are meant
 """With these, a spreadsheet takes a cell for a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
@@ -15,10 +16,10 @@ FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the full-widt
 def rows_to_send_back(pipeline: Pipeline, record: FileRecord) -> Iterator[tuple[RejectedRow | None, list[str]]]:
     """Yield the header's cells with None, then each rejected row by line, with its cells as they are in the file.
 
-    The file is read as it was when it was ingested. Raises UnreadableFile if it is not what it was.
+    The file is read as it was when it was ingested. Raises UnreadableFile if it is not what it was, and ObjectGone.
     """
     version = record.object_version(pipeline.upload_bucket)
-    with source.open_object(version, pipeline.s3) as stream:
+    with opened(pipeline, version) as stream:
         records = csvfile.read_records(stream, pipeline.format_of(version, record))
         for _, names in islice(records, 1):
             yield None, names

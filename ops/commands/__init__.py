@@ -28,6 +28,7 @@ from ops.commands.status import status_command
 from ops.commands.upload import upload_command
 from ops.feed import NoPort
 from ops.pipeline import NoFeed, NotDeployed, Pipeline
+from ops.uploading import NotUploaded
 
 __all__ = ["main"]
 
@@ -36,7 +37,7 @@ NOT_REACHED = (ClientError, BotoCoreError, Boto3Error)
 """What AWS answered, or that it did not answer."""
 
 
-UNUSABLE = (NotDeployed, NoFeed, NoPort, UnreadableFile, PermissionError, UnicodeEncodeError)
+UNUSABLE = (NotDeployed, NoFeed, NoPort, NotUploaded, UnreadableFile, PermissionError, UnicodeEncodeError)
 """What a command cannot work with. UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8."""
 
 

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from csv_ingest.ledger import FileRecord
 from csv_ingest.model import FileFormat, ObjectVersion, OtherTable, OwnerNeeded, TableAltered
-from ops import display, failures, waiting
+from ops import display, failures
 from ops.commands import options
-from ops.commands.uploads import print_uploads
+from ops.commands.uploads import wait_and_print
 from ops.erasing import (
     Erasure,
     Forgetting,
@@ -58,10 +58,8 @@ def reload_command(find: options.Find, *, key: str, yes: bool, timeout: int, jso
     with display.working(f"reloading {key}") as show:
         for erasure in erasures:
             versions += _tell(key, partial(reload, erasure, progress=show))
-    with display.working("waiting") as show:
-        ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
-    print_uploads(ended, json_=json_)
-    sys.exit(0 if ended and all(each.is_good for each in ended) else 1)
+    are_good = wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_)
+    sys.exit(0 if versions and are_good else 1)
 
 
 @click.command(name="forget", epilog="Example: python -m ops forget incoming/orders.csv")

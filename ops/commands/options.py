@@ -42,9 +42,9 @@ class _Since(click.ParamType[datetime]):
             if ago := re.fullmatch("([0-9]+)([mhdw])", value):
                 return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
             given = datetime.fromisoformat(value)
+            return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is no time: give one such as 7d, 12h or 2026-11-21T08:00", param, ctx)
-        return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

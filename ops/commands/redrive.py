@@ -3,16 +3,15 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 
 import click
 
-from ops import display, failures, waiting
+from ops import display, failures
 from ops.brake import paused
 from ops.commands import options
 from ops.commands.messages import as_json, print_messages
-from ops.commands.uploads import print_uploads
+from ops.commands.uploads import wait_and_print
 from ops.failure import CONDITIONS, REJECTION, Failure
 from ops.pipeline import Pipeline
 from ops.redrive import Redriven, redrive_all
@@ -77,23 +76,17 @@ def redrive_command(
     _print_sums(pipeline, done)
     if dry_run:
         _print_next([each.failure for each in done if each.failure.event is not None], prefix)
-    are_complete = _wait(pipeline, done, begun, timeout, json_=json_) if wait_ else True
+    are_complete = True
+    if wait_:
+        delivered = [each.failure for each in done if each.action == "delivered"]
+        versions = list(dict.fromkeys(version for failure in delivered for version in failure.versions))
+        are_complete = wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_)
     sys.exit(0 if are_complete and all(each.is_good for each in done) else 1)
 
 
 def _is_chosen(failure: Failure, *, prefix: str, only: Sequence[str]) -> bool:
     has_prefix = not prefix or any(key.startswith(prefix) for key in failure.keys)
     return has_prefix and (not only or failure.condition in only)
-
-
-def _wait(pipeline: Pipeline, done: Sequence[Redriven], begun: datetime, timeout: int, *, json_: bool) -> bool:
-    """Wait for the uploads and show them; returns whether each is complete without a rejected row."""
-    delivered = [each.failure for each in done if each.action == "delivered"]
-    versions = list(dict.fromkeys(version for failure in delivered for version in failure.versions))
-    with display.working("waiting") as show:
-        ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
-    print_uploads(ended, json_=json_)
-    return all(each.is_good for each in ended)
 
 
 def _print_sums(pipeline: Pipeline, done: Sequence[Redriven]) -> None:
@@ -112,11 +105,10 @@ def _print_next(found: Sequence[Failure], prefix: str) -> None:
     """Say, beside a list of messages that could be delivered, what can be done with them."""
     chosen = ["--prefix", prefix] if prefix else []
     rejected = [each for each in found if each.condition == REJECTION]
-    others = dict.fromkeys(each.condition for each in found if each.condition != REJECTION)
+    others = {each.condition for each in found} - {REJECTION}
     if rejected:
-        messages = counted(len(rejected), "message")
         vain = "delivered in vain until the file or the settings are corrected"
-        display.say(f"{messages} with the condition {REJECTION}: {vain}.", err=True)
+        display.say(f"{counted(len(rejected), 'message')} with the condition {REJECTION}: {vain}.", err=True)
         after = display.command("redrive", *chosen, "--only", REJECTION, "--wait")
         display.say(f"After the settings were corrected: {after}", err=True)
         key = next((subject.key for each in rejected for subject in each.subjects), prefix)
@@ -125,6 +117,6 @@ def _print_next(found: Sequence[Failure], prefix: str) -> None:
         discard = display.command("redrive", "--discard", "--prefix", key)
         display.say(f"To delete its messages alone: {discard}", err=True)
     if others:
-        only = [word for condition in others for word in ("--only", condition)] if rejected else []
+        only = [word for each in CONDITIONS if each in others for word in ("--only", each)] if rejected else []
         again = display.command("redrive", *chosen, *only, "--wait")
         display.say(f"To deliver {'the others' if rejected else 'them'} again: {again}", err=True)

@@ -15,7 +15,8 @@ from ops import display
 from ops.commands import options, stored
 from ops.commands.status import latest_record
 from ops.feed import Feed
-from ops.rows import Missing, ObjectGone, Superseded, feed_with_rows, is_complete, rows_of
+from ops.presence import ObjectGone
+from ops.rows import Missing, Superseded, feed_with_rows, is_complete, rows_of
 from ops.wording import counted
 
 Shown = StoredRow | Missing | Superseded

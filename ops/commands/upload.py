@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from ops import display, failures, uploading, waiting
+from ops import display, failures, uploading
 from ops.commands import options
-from ops.commands.uploads import print_uploads
+from ops.commands.uploads import wait_and_print
 
 INPUT = click.Path(exists=True, path_type=Path)
 
@@ -37,7 +37,5 @@ def upload_command(find: options.Find, *, paths: Sequence[Path], folder: str, ti
     begun = failures.clock(pipeline)
     with display.working("uploading") as show:
         versions = uploading.upload(pipeline, plan.files, show)
-    with display.working("waiting") as show:
-        ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
-    print_uploads(ended, json_=json_)
-    sys.exit(0 if all(each.is_good for each in ended) else 1)
+    are_good = wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_)
+    sys.exit(0 if are_good else 1)

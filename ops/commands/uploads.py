@@ -1,14 +1,17 @@
 """How uploads are shown: by `status`, and by the commands that wait for them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import chain, repeat
 from typing import Any
 
 from rich import filesize
 
 from csv_ingest.ledger import REJECTED
-from ops import display
+from csv_ingest.model import ObjectVersion
+from ops import display, waiting
 from ops.failure import NO_REASON
+from ops.pipeline import Pipeline
 from ops.status import UploadStatus
 
 HEADER = f"{'':2}{'status':<10}  {'since (UTC)':<19}  {'size':>9} {'read':>10} {'stored':>10} {'rejected':>10}"
@@ -24,6 +27,18 @@ def print_uploads(statuses: Iterable[UploadStatus], *, json_: bool) -> None:
         if not number:
             display.say(HEADER)
         print_upload(status)
+
+
+def wait_and_print(
+    pipeline: Pipeline, versions: Sequence[ObjectVersion], *, begun: datetime, seconds: float, json_: bool
+) -> bool:
+    """Wait for uploads that were delivered since `begun`, and show them; whether each is complete without rejects."""
+    with display.working("waiting") as show:
+        ended = waiting.wait(
+            pipeline, versions, begun=begun, seconds=seconds, progress=show, tell=display.say_meanwhile
+        )
+    print_uploads(ended, json_=json_)
+    return all(each.is_good for each in ended)
 
 
 def as_json(status: UploadStatus) -> dict[str, Any]:

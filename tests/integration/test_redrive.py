@@ -155,3 +155,34 @@ def test_a_paused_pipeline_redrives_nothing(pipeline: Pipeline, rejected: list[s
     assert "python -m ops resume" in invoke("redrive", code=1).stderr
     assert run("redrive", "--dry-run", code=1).count("[/b].csv\n") == len(rejected)
     assert (keys_in(pipeline), invocations.events) == (rejected, [])
+
+
+def test_only_messages_with_a_condition_are_delivered(
+    world: World, pipeline: Pipeline, rejected: list[str], invocations: Invocations
+) -> None:
+    fail(world, world.upload("late.csv", "id\n1\n"))
+    fail(world, world.upload("old.csv", "id\n1\n"), condition="EventAgeExceeded")
+    assert len(reported("redrive", "--dry-run", "--only", "Rejected", code=1)) == len(rejected)
+    run("redrive", "--only", "RetriesExhausted", "--only", "EventAgeExceeded", code=0)
+    assert invocations.keys() == ["late.csv", "old.csv"]
+    assert keys_in(pipeline) == rejected
+    assert "with the condition RetriesExhausted in" in run("redrive", "--only", "RetriesExhausted", code=0)
+    run("redrive", "--only", "Tired", code=2)
+
+
+def test_rejected_files_are_not_offered_for_delivery(world: World) -> None:
+    def offered() -> list[str]:
+        lines = invoke("redrive", "--dry-run", code=1).stderr.splitlines()
+        return [line.partition("python -m ops ")[2] for line in lines if "python -m ops" in line]
+
+    fail(world, world.upload("late.csv", "id\n1\n"))
+    assert offered() == ["redrive --wait"]
+    world.deliver(world.upload("a.csv", "\0"))
+    assert offered() == [
+        "redrive --only Rejected --wait",
+        "acknowledge --reason ... a.csv",
+        "redrive --discard --prefix a.csv",
+        "redrive --only RetriesExhausted --wait",
+    ]
+    run("redrive", "--discard", "--prefix", "late.csv", code=0)
+    assert "redrive --wait" not in offered()
