@@ -69,7 +69,7 @@ class Pipeline:
         except (NoCredentialsError, NoRegionError) as error:
             raise NotDeployed(
                 f"{str(error).rstrip('.')}. For AWS, set credentials and AWS_DEFAULT_REGION;"
-                " for the local AWS, run `make local` and set what it exports."
+                " for the local AWS, run `make local`, then `source .local/environment`."
             ) from error
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
         functions = _by_suffix(outputs, "IngestFunctionName")

@@ -73,7 +73,7 @@ def _with_way(reason: str) -> str:
 @click.option("--stack", default=display.DEFAULT_STACK, show_default=True, help="CsvIngest-<stage> for other stages.")
 @click.pass_context
 def main(ctx: click.Context, stack: str) -> None:
-    """Operate a deployed pipeline: on AWS, or locally with the exports that `make local` prints.
+    """Operate a deployed pipeline: on AWS, or locally, after `source .local/environment` beside `make local`.
 
     Exit codes: 0 all is well; 1 something is rejected, unsettled, wrong or not there; 2 the command was called wrongly.
     """

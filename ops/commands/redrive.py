@@ -75,6 +75,7 @@ def redrive_command(
         display.print_json(list(map(as_json, done)))
     _print_sums(pipeline, done)
     if dry_run:
+        options.say_if_paused(pipeline, pipeline.feeds)
         _print_next([each.failure for each in done if each.failure.event is not None], prefix)
     are_complete = True
     if wait_:

@@ -37,7 +37,7 @@ def status_command(
     `acknowledge` was told of. Exit code 1 if one is listed; with KEY, if the upload that changed last is one.
     """
     if key is not None and (feed is not None or since is not None):
-        raise click.UsageError("--feed and --since are for the list: with KEY, every upload under it is shown")
+        raise click.UsageError("--feed and --since are for the list: KEY says which feed it is")
     pipeline = find()
     only = options.feed_named(pipeline, feed)
     with display.working("reading the bucket and the ledger"):
@@ -71,7 +71,7 @@ def _listed(pipeline: Pipeline, feed: Feed | None, since: datetime | None) -> tu
 
 def _nothing_listed(since: datetime | None, acknowledged: int) -> str:
     which = f"Every upload that changed since {display.when(since)}" if since else "Every upload"
-    known = f", or was acknowledged: {counted(acknowledged, 'upload')}" if acknowledged else ""
+    known = f", except for what was acknowledged: {counted(acknowledged, 'upload')}" if acknowledged else ""
     return f"{which} is complete, and no row was rejected{known}."
 
 

@@ -43,7 +43,10 @@ def test_the_server_ends_with_its_parent(sign: signal.Signals) -> None:
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 REGION = {"AWS_DEFAULT_REGION": "us-east-1"}
-ADVICE = "For AWS, set credentials and AWS_DEFAULT_REGION; for the local AWS, run `make local` and set what it exports."
+ADVICE = (
+    "For AWS, set credentials and AWS_DEFAULT_REGION; for the local AWS, run `make local`, then `source "
+    ".local/environment`."
+)
 
 
 @pytest.mark.parametrize(

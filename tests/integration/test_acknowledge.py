@@ -27,7 +27,7 @@ def test_an_acknowledged_upload_is_listed_no_more(world: World, content: str) ->
     world.deliver(world.upload("a.csv", content))
     assert listed("a.csv")
     known("a.csv")
-    assert "is complete, and no row was rejected, or was acknowledged: 1 upload." in run("status", code=0)
+    assert "is complete, and no row was rejected, except for what was acknowledged: 1 upload." in run("status", code=0)
     assert listed()
     [record] = reported("status", "a.csv", code=0)
     caller = record["acknowledged_by"]
