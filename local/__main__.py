@@ -55,9 +55,9 @@ def demo() -> None:
 def up(arguments: Sequence[str]) -> None:
     """Deploy and keep running until Ctrl-C, with a file of exports for other shells.
 
-    In these, `make deploy` deploys once more, and keeps the data. Feeds with PostgreSQL write to a local server, not to
-    the database of their settings, until then. Exit code 0 after Ctrl-C, 1 if it could not be started or ended by
-    itself.
+    There, `make deploy` deploys once more, and keeps the data. Feeds with PostgreSQL write to a local server, not to the
+    database of their settings, until a deployment changes their function. Exit code 0 after Ctrl-C, 1 if it could not be
+    started or ended by itself.
     """
     console = Console(highlight=False, soft_wrap=True)
     try:
@@ -92,7 +92,8 @@ def _print_what_to_do(
     console.print(f".venv/bin/python -m ops{stack} upload examples/orders.csv{to}")
     console.print(".venv/bin/python -m ops --help")
     console.print(".venv/bin/python -m local generate --help   # large files, or many")
-    console.print(f"make deploy{args}   # deploys a change, and keeps the data\n")
+    until = "; feeds with PostgreSQL then have the database of their settings" if server else ""
+    console.print(f"make deploy{args}   # deploys a change, and keeps the data{until}\n")
     console.print(f"aws s3 cp examples/orders.csv s3://{pipeline.upload_bucket}/{prefix}")
     console.print(f"aws dynamodb scan --table-name {pipeline.files_table}")
     for feed in pipeline.feeds:

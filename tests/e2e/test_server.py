@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from local.processes import PROJECT
+from local.server import LocalAws, environment_file
 
 HOLD = """if True:
     import local.server, signal
@@ -39,6 +40,24 @@ def test_the_server_ends_with_its_parent(sign: signal.Signals) -> None:
     # Its files go with the block; a process that is killed has no time for them.
     assert sign != signal.SIGINT or not Path(run_dir.strip()).exists()
     shutil.rmtree(run_dir.strip(), ignore_errors=True)
+
+
+def test_another_shell_reaches_the_server_and_no_other(aws: LocalAws) -> None:
+    with environment_file(aws) as file:
+        done = subprocess.run(
+            ["/bin/sh", "-c", f". {file}; env"],
+            env={"AWS_PROFILE": "work", "AWS_SESSION_TOKEN": "x"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found = dict(line.partition("=")[::2] for line in done.stdout.splitlines() if line.startswith("AWS_"))
+        assert found == aws.exports
+    assert not file.exists()
+    with environment_file(aws) as file:
+        file.write_text("of another server")
+    assert file.exists()
+    file.unlink()
 
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
