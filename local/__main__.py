@@ -55,9 +55,9 @@ def demo() -> None:
 def up(arguments: Sequence[str]) -> None:
     """Deploy and keep running until Ctrl-C, with a file of exports for other shells.
 
-    There, `make deploy` deploys once more, and keeps the data. Feeds with PostgreSQL write to a local server, not to the
-    database of their settings, until a deployment changes their function. Exit code 0 after Ctrl-C, 1 if it could not be
-    started or ended by itself.
+    There, `make deploy` deploys once more, and keeps the data. Feeds with PostgreSQL write to a local server, not to
+    the database of their settings, until a deployment changes their function. Exit code 0 after Ctrl-C, 1 if it could
+    not be started or ended by itself.
     """
     console = Console(highlight=False, soft_wrap=True)
     try:
