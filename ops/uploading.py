@@ -76,7 +76,10 @@ def upload(pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str
         uploads = [pool.submit(_upload, pipeline, planned, sent) for planned in files]
         try:
             wait(uploads, return_when=FIRST_EXCEPTION)
-        finally:  # also if the user ends it
+        except KeyboardInterrupt:
+            sent.stop()
+            raise
+        finally:
             pool.shutdown(cancel_futures=True)
     return [upload.result() for upload in uploads]  # those that were not begun come after the one that failed
 
@@ -91,15 +94,26 @@ def _upload(pipeline: Pipeline, planned: Planned, sent: "_Sent") -> ObjectVersio
     return version
 
 
+class _Stopped(Exception):
+    """The user ends the command, and the uploads that are under way with it."""
+
+
 class _Sent:
     """Is told by many threads what they have sent since the last call, and tells how much of all that is."""
 
     def __init__(self, files: int, size: int, progress: Callable[[str], None]) -> None:
         self._files, self._size, self._progress = counted(files, "file"), size, progress
         self._sent = self._done = 0
+        self._stopped = False
         self._lock = Lock()
 
+    def stop(self) -> None:
+        """End the uploads, at the next piece of each."""
+        self._stopped = True
+
     def add_bytes(self, sent: int) -> None:
+        if self._stopped:
+            raise _Stopped
         self._add(sent, 0)
 
     def add_file(self) -> None:

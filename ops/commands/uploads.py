@@ -44,7 +44,7 @@ def wait_and_print(
 def as_json(status: UploadStatus) -> dict[str, Any]:
     """The record as the ledger has it, numbers as numbers; without a record, what the bucket has."""
     about = {"object_key": status.key, "entry": status.etag, "size": status.size, **status.record.attributes}
-    more: dict[str, Any] = {"progress": status.progress, "remark": status.remark}
+    more: dict[str, Any] = {"progress": status.progress, "remark": status.remark, "absence": status.absence}
     if failure := status.failure:
         sent_at = failure.sent_at.isoformat()
         more["failure"] = {"sent_at": sent_at, "condition": failure.condition, "reason": failure.reason}
