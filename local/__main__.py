@@ -22,6 +22,8 @@ from ops.display import DEFAULT_STACK
 from ops.pipeline import Pipeline
 from ops.progress import working
 
+ENVIRONMENT = PROJECT / ".local" / "environment"
+
 UNLIMITED = 10_000
 """Columns: more than any line has."""
 
@@ -69,8 +71,8 @@ def up(arguments: Sequence[str]) -> None:
             if any(feed.config.postgresql for feed in pipeline.feeds):
                 server = running.enter_context(local_postgresql())
                 pipeline = use_local_databases(pipeline, server)
-            file = running.enter_context(environment_file(aws))
-            _print_what_to_do(console, pipeline, server, file, arguments)
+            running.enter_context(environment_file(aws, ENVIRONMENT))
+            _print_what_to_do(console, pipeline, server, arguments)
             code = aws.process.wait()
     except RuntimeError as error:
         raise click.ClickException(str(error)) from error
@@ -81,14 +83,14 @@ def up(arguments: Sequence[str]) -> None:
 
 
 def _print_what_to_do(
-    console: Console, pipeline: Pipeline, server: LocalPostgresql | None, file: Path, arguments: Sequence[str]
+    console: Console, pipeline: Pipeline, server: LocalPostgresql | None, arguments: Sequence[str]
 ) -> None:
     stack = "" if pipeline.stack == DEFAULT_STACK else f" --stack {pipeline.stack}"
     prefix, _ = pipeline.feeds[0].triggers[0]
     to = f" --to {prefix}" if prefix else ""
     args = f" ARGS={shlex.quote(shlex.join(arguments))}" if arguments else ""
     console.print("In another shell, in this folder:\n")
-    console.print(f"source {file.relative_to(PROJECT)}")
+    console.print(f"source {ENVIRONMENT.relative_to(PROJECT)}")
     console.print(f".venv/bin/python -m ops{stack} upload examples/orders.csv{to}")
     console.print(".venv/bin/python -m ops --help")
     console.print(".venv/bin/python -m local generate --help   # large files, or many")

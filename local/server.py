@@ -67,13 +67,12 @@ def local_aws() -> Iterator[LocalAws]:
 
 
 @contextmanager
-def environment_file(aws: LocalAws) -> Iterator[Path]:
+def environment_file(aws: LocalAws, file: Path) -> Iterator[None]:
     """A file for other shells to source, which reach the server then, and no other AWS; deleted after the block."""
-    file = PROJECT / ".local" / "environment"
     text = "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *(f"export {n}={v}" for n, v in aws.exports.items())])
     file.write_text(f"{text}\n")
     try:
-        yield file
+        yield
     finally:
         # Unless another server was started meanwhile, whose file it is now.
         if file.exists() and aws.endpoint in file.read_text():

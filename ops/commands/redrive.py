@@ -73,7 +73,8 @@ def redrive_command(
         print_messages(done, prefix, only)
     elif not wait_:
         display.print_json(list(map(as_json, done)))
-    _print_sums(pipeline, done)
+    hidden = 0 if done else failures.count(pipeline).hidden
+    _print_sums(done, hidden)
     if dry_run:
         options.say_if_paused(pipeline, pipeline.feeds)
         _print_next([each.failure for each in done if each.failure.event is not None], prefix)
@@ -82,7 +83,8 @@ def redrive_command(
         delivered = [each.failure for each in done if each.action == "delivered"]
         versions = list(dict.fromkeys(version for failure in delivered for version in failure.versions))
         are_complete = wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_)
-    sys.exit(0 if are_complete and all(each.is_good for each in done) else 1)
+    are_gone = all(each.is_good for each in done) and not (dry_run and hidden)
+    sys.exit(0 if are_gone and are_complete else 1)
 
 
 def _is_chosen(failure: Failure, *, prefix: str, only: Sequence[str]) -> bool:
@@ -90,12 +92,12 @@ def _is_chosen(failure: Failure, *, prefix: str, only: Sequence[str]) -> bool:
     return has_prefix and (not only or failure.condition in only)
 
 
-def _print_sums(pipeline: Pipeline, done: Sequence[Redriven]) -> None:
+def _print_sums(done: Sequence[Redriven], hidden: int) -> None:
     """Say, beside the result, how much was done."""
+    if hidden:
+        messages = f"{counted(hidden, 'message')} hidden for up to five minutes"
+        display.say(f"{messages}: another command looks at the queue.", err=True)
     if not done:
-        if hidden := failures.count(pipeline).hidden:
-            messages = f"{counted(hidden, 'message')} hidden for up to five minutes"
-            display.say(f"{messages}: another command looks at the queue.", err=True)
         return
     actions = Counter(each.action.partition(":")[0] for each in done)
     sums = ", ".join(f"{number:,} {action}" for action, number in actions.items())

@@ -42,8 +42,9 @@ def test_the_server_ends_with_its_parent(sign: signal.Signals) -> None:
     shutil.rmtree(run_dir.strip(), ignore_errors=True)
 
 
-def test_another_shell_reaches_the_server_and_no_other(aws: LocalAws) -> None:
-    with environment_file(aws) as file:
+def test_another_shell_reaches_the_server_and_no_other(aws: LocalAws, tmp_path: Path) -> None:
+    file = tmp_path / "environment"
+    with environment_file(aws, file):
         done = subprocess.run(
             ["/bin/sh", "-c", f". {file}; env"],
             env={"AWS_PROFILE": "work", "AWS_SESSION_TOKEN": "x"},
@@ -54,10 +55,9 @@ def test_another_shell_reaches_the_server_and_no_other(aws: LocalAws) -> None:
         found = dict(line.partition("=")[::2] for line in done.stdout.splitlines() if line.startswith("AWS_"))
         assert found == aws.exports
     assert not file.exists()
-    with environment_file(aws) as file:
+    with environment_file(aws, file):
         file.write_text("of another server")
     assert file.exists()
-    file.unlink()
 
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}

@@ -148,6 +148,7 @@ def test_messages_in_other_hands_are_no_empty_queue(world: World, pipeline: Pipe
     world.deliver(world.upload("a.csv", "\0"))
     assert len(list(failures(pipeline))) == 1  # as if the command had died before it put the message back
     assert "1 message hidden for up to five minutes" in invoke("redrive", code=0).stderr
+    run("redrive", "--dry-run", code=1)
 
 
 def test_a_paused_pipeline_redrives_nothing(pipeline: Pipeline, rejected: list[str], invocations: Invocations) -> None:
