@@ -7,13 +7,13 @@ from functools import partial
 
 import click
 
+from csv_ingest.model import ObjectVersion
 from ops import display, failures
 from ops.brake import paused
 from ops.commands import options
 from ops.commands.messages import as_json, print_messages
 from ops.commands.uploads import wait_and_print
 from ops.failure import CONDITIONS, REJECTION, Failure
-from ops.pipeline import Pipeline
 from ops.redrive import Redriven, redrive_all
 from ops.wording import counted
 
@@ -61,14 +61,8 @@ def redrive_command(
         options.refuse_if_paused(pipeline, stopped)
     begun = failures.clock(pipeline)
     with display.working("reading the failure queue"):
-        done = redrive_all(
-            pipeline,
-            wanted=partial(_is_chosen, prefix=prefix, only=only),
-            dry_run=dry_run,
-            discard=discard,
-            rate=rate,
-            paused=stopped,
-        )
+        wanted = partial(_is_chosen, prefix=prefix, only=only)
+        done = redrive_all(pipeline, wanted=wanted, dry_run=dry_run, discard=discard, rate=rate, paused=stopped)
     if not json_:
         print_messages(done, prefix, only)
     elif not wait_:
@@ -78,11 +72,7 @@ def redrive_command(
     if dry_run:
         options.say_if_paused(pipeline, pipeline.feeds)
         _print_next([each.failure for each in done if each.failure.event is not None], prefix)
-    are_complete = True
-    if wait_:
-        delivered = [each.failure for each in done if each.action == "delivered"]
-        versions = list(dict.fromkeys(version for failure in delivered for version in failure.versions))
-        are_complete = wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_)
+    are_complete = not wait_ or wait_and_print(pipeline, _delivered(done), begun=begun, seconds=timeout, json_=json_)
     are_gone = all(each.is_good for each in done) and not (dry_run and hidden)
     sys.exit(0 if are_gone and are_complete else 1)
 
@@ -90,6 +80,12 @@ def redrive_command(
 def _is_chosen(failure: Failure, *, prefix: str, only: Sequence[str]) -> bool:
     has_prefix = not prefix or any(key.startswith(prefix) for key in failure.keys)
     return has_prefix and (not only or failure.condition in only)
+
+
+def _delivered(done: Sequence[Redriven]) -> list[ObjectVersion]:
+    """The object versions that were delivered, each once."""
+    delivered = [each.failure for each in done if each.action == "delivered"]
+    return list(dict.fromkeys(version for failure in delivered for version in failure.versions))
 
 
 def _print_sums(done: Sequence[Redriven], hidden: int) -> None:
