@@ -36,6 +36,7 @@ from ops.findings import (
 )
 from ops.pipeline import NOT_THERE, NoFeed, Pipeline
 from ops.status import name_of
+from ops.wording import counted
 
 
 class Audited(NamedTuple):
@@ -305,7 +306,8 @@ class _Audit:
             for reject in seen.unrecorded:
                 self._compare_reject(version, reject, None)
         if record.counts != counts:
-            detail = f"the ledger has {record.counts}, the file {read:,} rows, of which {seen.all:,} are to be rejected"
+            rows = counted(read, "row")
+            detail = f"the ledger has {record.counts}, the file {rows}, of which {seen.all:,} are to be rejected"
             self._find("sums", version, detail, CorrectCounts(counts))
 
     def _compare_reject(self, version: ObjectVersion, expected: RejectedRow | None, found: RejectedRow | None) -> None:

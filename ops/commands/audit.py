@@ -16,6 +16,7 @@ from ops.feed import Feed
 from ops.findings import Discrepancy, Redeliver, Restart, RestoreRow
 from ops.pipeline import Pipeline
 from ops.repair import Repaired, can_be_mended, repair
+from ops.wording import counted
 
 
 @click.command(
@@ -152,12 +153,15 @@ def _print(result: Audited, *, values: bool) -> None:
         why = f"they are not among the first {MOST:,}, or not different any more"
         display.say(f"Of {_counted(more, 'row')}, it is not said what differs: {why}.", err=True)
     if result.not_compared:
-        display.say(f"not compared: {result.not_compared:,} rows of uploads that are not, or not yet, in the bucket")
-    display.say(f"{result.files:,} files, {result.rows:,} rows, {len(result.findings):,} findings")
+        rows = counted(result.not_compared, "row")
+        display.say(f"not compared: {rows} of uploads that are not, or not yet, in the bucket")
+    files, rows, findings = counted(result.files, "file"), counted(result.rows, "row"), len(result.findings)
+    display.say(f"{files}, {rows}, {counted(findings, 'finding')}")
 
 
 def _print_repair(repaired: Repaired) -> None:
-    display.say(f"repaired: {repaired.rows:,} rows written, {repaired.records:,} records of the ledger corrected")
+    rows, records = counted(repaired.rows, "row"), counted(repaired.records, "record")
+    display.say(f"repaired: {rows} written, {records} of the ledger corrected")
     for version in repaired.delivered:
         display.say(f"delivered again: {version.key} (etag {version.etag})")
     for finding in repaired.left:
