@@ -86,7 +86,7 @@ def audit(
         }
         total = _count(chosen, prefix)
         for number, (upload, record) in enumerate(_to_be_read(pipeline, chosen, prefix), 1):
-            progress(f"reading {number:,} of {max(number, total):,} files: {upload.version.key}")
+            progress(f"reading {number:,} of {counted(max(number, total), 'file')}: {upload.version.key}")
             is_asked_for = upload.version.key.startswith(prefix)
             try:
                 owner = pipeline.owner_of(upload.version.key, record)
@@ -213,7 +213,7 @@ class _Audit:
             elif not self.prefix:
                 self.expected.add_stray(key)
             if scanned % 1_000 == 1:
-                self.progress(f"comparing {compared:,} of {total:,} rows, {scanned:,} read in the table")
+                self.progress(f"comparing {compared:,} of {counted(total, 'row')}, {scanned:,} read in the table")
         return rows
 
     def count_orphans(self) -> int:

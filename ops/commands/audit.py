@@ -84,18 +84,14 @@ def _say_what_is_repaired(pipeline: Pipeline, found: Sequence[Discrepancy]) -> b
     rows = sum(isinstance(each.remedy, RestoreRow) for each in mended)
     files = sum(isinstance(each.remedy, Redeliver | Restart) for each in mended)
     done = [
-        f"{_counted(rows, 'row')} written",
-        f"{_counted(len(mended) - rows - files, 'record')} corrected",
-        f"{_counted(files, 'file')} delivered again",
+        f"{counted(rows, 'row')} written",
+        f"{counted(len(mended) - rows - files, 'record')} corrected",
+        f"{counted(files, 'file')} delivered again",
     ]
     left = len(found) - len(mended)
-    findings = f"{_counted(left, 'finding')} {'is' if left == 1 else 'are'} left for a person"
+    findings = f"{counted(left, 'finding')} {'is' if left == 1 else 'are'} left for a person"
     display.say(f"to be done: {', '.join(done)}; {findings}", err=True)
     return bool(mended)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _repair(pipeline: Pipeline, found: Sequence[Discrepancy], timeout: int, *, yes: bool) -> Repaired:
@@ -151,7 +147,7 @@ def _print(result: Audited, *, values: bool) -> None:
             display.say(f"  {differences.as_text(each, values=values)}")
     if more := sum(finding.kind == "different" and not finding.differences for finding in result.findings):
         why = f"they are not among the first {MOST:,}, or not different any more"
-        display.say(f"Of {_counted(more, 'row')}, it is not said what differs: {why}.", err=True)
+        display.say(f"Of {counted(more, 'row')}, it is not said what differs: {why}.", err=True)
     if result.not_compared:
         rows = counted(result.not_compared, "row")
         display.say(f"not compared: {rows} of uploads that are not, or not yet, in the bucket")

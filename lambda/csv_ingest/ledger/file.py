@@ -163,12 +163,13 @@ class FileLedger:
         """
         settled: Item = {"status": {"S": items.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
         settled |= items.about_version(self._version)
-        if not self._entries.merges:
+        overtaken = "attribute_exists(#rows_read) OR #version_id <> :version_id"
+        stayed = self._update(settled, remove=["attempts", "last_error", *items.ACKNOWLEDGEMENT], unless=overtaken)
+        is_readable = stayed is not None and items.FileRecord.of(stayed).version_id == self._version.version_id
+        if not self._entries.merges and not is_readable:
             own = settled | {"started_at": items.now()}
             remove = ["compared_at", *items.ACKNOWLEDGEMENT]
             self._table.update(items.key_of_version(self._version), own, condition=items.ALWAYS, remove=remove)
-        overtaken = "attribute_exists(#rows_read) OR #version_id <> :version_id"
-        self._update(settled, remove=["attempts", "last_error", *items.ACKNOWLEDGEMENT], unless=overtaken)
 
     def record_error(self, reason: str) -> None:
         """Record why a delivery failed, as far as that can be recorded: the error itself is what must be told."""
