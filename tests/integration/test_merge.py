@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from csv_ingest import clients
 from csv_ingest.configuration import IngestConfig
@@ -361,6 +363,31 @@ def test_a_replaced_row_has_nothing_of_the_older_one(world: World, pipeline: Pip
         if index == 0 == order[0]:
             world.default_rows.put(world.tables()[0]["1"] | {"added": {"S": "by somebody"}})
     assert world.tables()[0] == expected
+
+
+NAMES = [*"?\"'\\:#", "#x", ":x", ":0", "#0", "a.b", "a b", "``", "--", "/*", "$$", "x\ny", "[0]", "Größe", "select"]
+MANY = [f"added{number:03}" * 4 for number in range(500)]
+"""What somebody else can call an attribute, or a column."""
+
+
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=15), min_size=1
+    )
+)
+@example(NAMES)
+@example(MANY)
+def test_no_name_keeps_a_newer_row_out(world: World, names: list[str]) -> None:
+    """Somebody has added attributes to a row of the older upload."""
+    world.deliver(world.upload("a.csv", "id,name\n1,a\n2,b\n"))
+    names = names if world.in_dynamodb else names[:30]  # a table of PostgreSQL has at most 1,600 columns
+    world.default_rows.add_columns(set(names))
+    world.default_rows.put(world.tables()[0]["1"] | {name: {"S": "x"} for name in names})
+    world.deliver(world.upload("a.csv", "id,name\n1,A\n2,B\n"))
+    assert stored(world) == {"1": ("A", 2), "2": ("B", 3)}
+    items = world.tables()[0].values()
+    assert {frozenset(item) for item in items} == {frozenset({"pk", "etag", "line", "data", "uploaded"})}
 
 
 def test_an_upload_is_read_by_its_first_settings(world: World, pipeline: Pipeline) -> None:
