@@ -73,7 +73,7 @@ def handle_record(record: Mapping[str, Any], context: LambdaContext, tuning: Tun
         function=context.function_name,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT,
         tuning=tuning,
-        time=events.time_of_upload(record) if config.merges else None,
+        time=events.time_of_upload(record, now=datetime.now(UTC)) if config.merges else None,
     )
     part = {"part": job.number, "check": job.is_check} if job else {}
     with (

@@ -205,10 +205,18 @@ def test_every_delivery_takes_the_time_of_the_first(world: World) -> None:
     assert world.tables() == before
 
 
-@pytest.mark.parametrize("time", ["yesterday", "0001-01-01T00:00:00+23:00"])
-def test_a_time_that_is_none_is_an_error(world: World, time: str) -> None:
-    with pytest.raises(MalformedEvent, match="time of its upload"):
-        world.deliver(timed(world.upload("a.csv", OLD), time))
+@pytest.mark.parametrize(
+    ("time", "sequencer", "field"),
+    [
+        ("yesterday", "", "eventTime"),
+        ("2999-01-01T00:00:00Z", "", "eventTime"),
+        ("2026-05-05T05:05:05.123Z", "'; DROP TABLE rows; --", "sequencer"),
+    ],
+    ids=["none", "future", "SQL"],
+)
+def test_a_time_that_is_none_is_an_error(world: World, time: str, sequencer: str, field: str) -> None:
+    with pytest.raises(MalformedEvent, match=field):
+        world.deliver(timed(world.upload("a.csv", OLD), time, sequencer))
     assert stored(world) == {}
 
 
