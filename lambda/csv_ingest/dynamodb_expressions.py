@@ -62,10 +62,10 @@ def update_item(attributes: "Item", *, condition: str, values: "Item", remove: S
 
     # Short aliases: an expression may have 4 KB, and a row many columns.
     def alias(name: str) -> str:
-        return names.setdefault(name, f"#{len(names)}")
+        return names.setdefault(name, f"#n{len(names)}")
 
     def given(value: Any) -> str:
-        texts[text := f":{len(texts)}"] = value
+        texts[text := f":v{len(texts)}"] = value
         return text
 
     def in_condition(found: re.Match[str]) -> str:

@@ -127,8 +127,10 @@ def told(error: Exception) -> Exception:
 
 def _without_message(error: Exception) -> Exception:
     if isinstance(error, ClientError):
-        code: Any = {"Code": error.response["Error"]["Code"], "Message": "not shown, since it can quote a row"}
-        return ClientError({"Error": code}, error.operation_name)
+        said: Any = dict(error.response["Error"])
+        if not said["Code"].startswith("AccessDenied"):  # those name who may not do what
+            said["Message"] = "not shown, since it can quote a row"
+        return ClientError({"Error": said}, error.operation_name)
     [*_, place] = traceback.extract_tb(error.__traceback__)
     return DeliveryFailed(f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}")
 
