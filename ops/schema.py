@@ -1,7 +1,7 @@
 """The table that a feed with PostgreSQL needs, and the role that its function logs in with."""
 
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.destinations.postgresql import TYPES, key_columns, literal, own_columns, quoted
+from csv_ingest.destinations.postgresql import TYPES, key_columns, literal, own_columns, quoted, quoted_name
 
 STATEMENT_TIMEOUT = 15
 """Seconds after which the server ends a statement, also one whose delivery has ended: the role's statement_timeout."""
@@ -16,7 +16,7 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
     database = config.postgresql
     if database is None:
         raise ValueError(f"the rows of the feed {config.feed} are in DynamoDB")
-    table, user = quoted(config.rows_table), f'"{database.user}"'  # a dot in the name of a user separates nothing
+    table, user = quoted(config.rows_table), quoted_name(database.user)
     schema = config.rows_table.rpartition(".")[0]
     return [
         *([f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}"] if schema not in ("", "public") else []),
