@@ -1,12 +1,13 @@
-# Everything runs inside this folder: the virtual environment, Node, the CDK CLI, and every cache.
+# Everything runs inside this folder: the virtual environments, Node, the CDK CLI, and every cache.
 # `make clean` therefore removes all of it.
 PYTHON ?= python3
-BIN    := $(CURDIR)/.venv/bin
+VENV   := .venv
+BIN    := $(CURDIR)/$(VENV)/bin
 
 # What is installed, each by the first command that needs it. If one fails, those before it are not repeated.
-PACKAGES := .venv/.packages
+PACKAGES := $(VENV)/.packages
 NODE     := node_modules/.ready
-TOOLS    := .venv/.tools
+TOOLS    := $(VENV)/.tools
 READY    := $(PACKAGES) $(NODE)
 
 export PATH                            := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
@@ -21,17 +22,17 @@ STEP := $(PYTHON) ops/progress.py
 PIP  := $(BIN)/python -m pip install --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local unit test snapshot bench lint synth settings deploy destroy lock clean
+.PHONY: help setup demo local unit test test-deployed snapshot bench lint synth settings deploy destroy lock clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 22
 
 setup: $(READY) $(TOOLS) ## install everything, which the commands below do by themselves
 
 # The version is checked first: an older Python fails deep inside a dependency otherwise.
 $(PACKAGES): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
-	@$(STEP) "Creating .venv" $(PYTHON) -m venv --clear .venv
+	@$(STEP) "Creating $(VENV)" $(PYTHON) -m venv --clear $(VENV)
 	@$(STEP) "Installing what is needed to run and to deploy" $(PIP) --require-hashes -r requirements.txt
 	@$(STEP) "Installing lambda/csv_ingest" $(PIP) --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -57,7 +58,15 @@ unit: $(TOOLS) ## the tests that need no server, in seconds
 # together, and so do those that share a deployment (tests/conftest.py). In the order of the files: xdist would begin
 # with those of many tests, and end with the one test that takes a minute.
 test: $(READY) $(TOOLS) ## all tests: unit, integration, gates, infrastructure, end to end
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(TESTS)
+
+# Each candidate has to run: pyenv's python3.13 is on PATH also while 3.13 is not selected, and fails then.
+DEPLOYED = $(firstword $(foreach found,python3.13 $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13*/bin/python3.13),\
+           $(if $(shell $(found) --version 2>/dev/null),$(found))))
+
+test-deployed: ## unit and integration tests on Python 3.13, which is deployed, if this machine has it
+	@$(if $(DEPLOYED),$(MAKE) --no-print-directory test PYTHON=$(DEPLOYED) VENV=.venv-3.13 TESTS="tests/unit tests/integration",\
+	echo "Nothing was tested on Python 3.13, which is deployed: this machine does not have it.")
 
 snapshot: $(READY) $(TOOLS) ## write the snapshot of the template that a review looks at, after a change of the stack
 	@$(BIN)/python -m tests.infrastructure.snapshot
@@ -98,4 +107,4 @@ lock: $(TOOLS) ## compile the lock files again, after a change of a *.in file
 	$(COMPILE) --python-version 3.11 .github/requirements-audit.in -o .github/requirements-audit.txt
 
 clean: ## remove everything that make brought
-	rm -rf .venv .cache .local node_modules cdk.out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-3.13 .cache .local node_modules cdk.out .hypothesis .mypy_cache .pytest_cache .ruff_cache

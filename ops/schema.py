@@ -1,7 +1,7 @@
 """The table that a feed with PostgreSQL needs, and the role that its function logs in with."""
 
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.destinations.postgresql import TYPES, key_columns, own_columns, quoted
+from csv_ingest.destinations.postgresql import TYPES, key_columns, literal, own_columns, quoted, quoted_name
 
 STATEMENT_TIMEOUT = 15
 """Seconds after which the server ends a statement, also one whose delivery has ended: the role's statement_timeout."""
@@ -16,15 +16,14 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
     database = config.postgresql
     if database is None:
         raise ValueError(f"the rows of the feed {config.feed} are in DynamoDB")
-    literal = (password or "").replace("'", "''")
-    table, user = quoted(config.rows_table), f'"{database.user}"'  # a dot in the name of a user separates nothing
+    table, user = quoted(config.rows_table), quoted_name(database.user)
     schema = config.rows_table.rpartition(".")[0]
     return [
         *([f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}"] if schema not in ("", "public") else []),
         f"CREATE TABLE IF NOT EXISTS {table} (\n    {_columns(config)}\n)",
         f"DO $$ BEGIN CREATE ROLE {user} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
         *([] if database.secret else [f"GRANT rds_iam TO {user}"]),
-        *([f"ALTER ROLE {user} PASSWORD '{literal}'"] if password else []),
+        *([f"ALTER ROLE {user} PASSWORD {literal(password)}"] if password else []),
         # What was confirmed has to outlive a crash of the server, and no statement a delivery.
         f"ALTER ROLE {user} SET synchronous_commit = on",
         f"ALTER ROLE {user} SET statement_timeout = '{STATEMENT_TIMEOUT}s'",

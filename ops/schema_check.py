@@ -127,7 +127,7 @@ class _Check:
 
     def run(self) -> CheckedSchema:
         [[user, encoding, synchronous_commit, is_read_only, is_superuser, timeout]] = self._connection.read(_SESSION)
-        role = f'"{user}"'  # a dot in it separates nothing
+        role = quoted_name(user)
         problems = list(_of_session(role, encoding, synchronous_commit, is_read_only=is_read_only))
         if not 0 < timeout <= STATEMENT_TIMEOUT * 1_000:  # milliseconds; 0 is none
             problems.append(

@@ -84,9 +84,10 @@ def _callers() -> Iterator[str]:
 def _in_project(name: str) -> str | None:
     """The path of a file within this project; None for this file, and for files of other projects."""
     file = Path(name)
-    if file.is_relative_to(PROJECT) and ".venv" not in file.parts and file != Path(__file__):
-        return file.relative_to(PROJECT).as_posix()
-    return None
+    if not file.is_relative_to(PROJECT) or file == Path(__file__):
+        return None
+    inside = file.relative_to(PROJECT)
+    return None if inside.parts[0].startswith(".venv") else inside.as_posix()
 
 
 @cache

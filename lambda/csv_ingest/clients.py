@@ -1,6 +1,7 @@
 """The functions' AWS clients, made when they are first asked for."""
 
 import json
+import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
+
+# In the log format JSON, the function's log level is that of every logger. At DEBUG, the libraries log requests and
+# answers: rows, and the database's password.
+for _library in ("boto3", "botocore", "s3transfer", "urllib3"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 # A connection that hangs must not use up the 30 seconds of an invocation. Repeating any of the function's requests is
 # harmless: reads are reads, and every write is put-if-absent or guarded by a condition.

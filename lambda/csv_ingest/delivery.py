@@ -12,7 +12,7 @@ from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination, RowStore
 from csv_ingest.destinations.opening import open_destination, owner_of
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.model import ByteStream, ObjectVersion, Origin, Owner, PartJob, Tuning
+from csv_ingest.model import ByteStream, MalformedEvent, ObjectVersion, Origin, Owner, PartJob, Tuning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +79,15 @@ class Delivery:
     def uploaded(self) -> str:
         """When the upload was made, as the rows of a feed that merges say it; empty in another feed.
 
-        The time is S3's, and never this machine's. The version keeps apart what S3's times do not.
+        The time is S3's, and never this machine's. The version keeps apart what S3's times do not. Raises
+        MalformedEvent if the event has a time at which the object was not there.
         """
         if not self.config.merges:
             return ""
-        time, sequencer = self.time or (
-            events.as_text(source.last_modified(self.version, clients.s3())),
-            events.NO_SEQUENCER,
-        )
+        modified = source.last_modified(self.version, clients.s3())
+        if self.time and self.time[0] < events.as_text(modified - events.CLOCKS):
+            raise MalformedEvent("a record's eventTime is before the upload, as S3 has it: backfill the key instead")
+        time, sequencer = self.time or (events.as_text(modified), events.NO_SEQUENCER)
         return "~".join((time, sequencer, self.version.own_name))
 
     @property

@@ -3,14 +3,13 @@
 Knows requests and their limits, and nothing of what the items mean.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from csv_ingest import dynamodb_expressions as expressions
 from csv_ingest.deadline import AdaptiveBackoff, Deadline
 from csv_ingest.model import ItemsNotRead, RowsNotWritten
 
@@ -27,6 +26,19 @@ if TYPE_CHECKING:
 
 Item = dict[str, "AttributeValueTypeDef"]
 """Attributes by their names, in DynamoDB's JSON."""
+
+
+class Update(NamedTuple):
+    """What is to become of an item, if it is as it was read."""
+
+    key: Item
+    there: Item
+    """Attributes that it has to have."""
+    attributes: Item
+    """Those to set."""
+    removed: Sequence[str]
+    """The names of those to remove: of any text, since others may have chosen them."""
+
 
 MAX_STATEMENTS = 25
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html"""
@@ -76,29 +88,43 @@ class DynamoDbTable:
         whole request for two equal keys. Repeats what was throttled, as `_run` says.
         """
         inserts: list[BatchStatementRequestTypeDef] = [
-            {"Statement": _insert(self._name, tuple(item)), "Parameters": list(item.values())} for item in items
+            {"Statement": expressions.insert(self._name, tuple(item)), "Parameters": list(item.values())}
+            for item in items
         ]
         return self._run(inserts, unless="DuplicateItem")
 
-    def update_each(self, updates: Sequence[tuple[Item, Item, Sequence[str]]]) -> list[int]:
-        """Set and remove attributes of at most 25 items; return the positions of those that were left as they are.
+    def update_each(self, updates: Sequence[Update]) -> list[int]:
+        """Update at most 25 items; return the positions of those that are not as they were read.
 
-        Of each: what is there now, as far as it has to be so, key included; the attributes to set; and the names of
-        those to remove. Repeats what was throttled, as `_run` says.
+        Repeats what was throttled, as `_run` says. Attributes whose names no statement takes are removed before.
         """
-        statements: list[BatchStatementRequestTypeDef] = [
-            {
-                "Statement": _update(self._name, tuple(there), tuple(attributes), tuple(removed)),
-                "Parameters": [*attributes.values(), *there.values()],
-            }
-            for there, attributes, removed in updates
-        ]
-        return self._run(statements, unless=_CONDITION_FAILED)
+        statements: dict[int, BatchStatementRequestTypeDef] = {}
+        for i, (key, there, attributes, removed) in enumerate(updates):
+            by_statement = expressions.can_remove(removed)
+            if not (by_statement or self._remove(updates[i])):
+                continue
+            as_read = key | there
+            names = tuple(as_read), tuple(attributes), tuple(removed) if by_statement else ()
+            values = [*attributes.values(), *as_read.values()]
+            statements[i] = {"Statement": expressions.update(self._name, *names), "Parameters": values}
+        sent = list(statements)
+        refused = {sent[i] for i in self._run(list(statements.values()), unless=_CONDITION_FAILED)}
+        return [i for i in range(len(updates)) if i not in statements or i in refused]
+
+    def _remove(self, update: Update) -> bool:
+        """Only remove attributes, as many as they are, of an item; returns whether it is as it was read."""
+        as_read = " AND ".join(f"#{name} = :{name}" for name in update.there)
+        starts = range(0, len(update.removed), expressions.MAX_REMOVED)
+        chunks = (update.removed[start : start + expressions.MAX_REMOVED] for start in starts)
+        return all(
+            self.update(update.key, {}, condition=as_read, values=update.there, remove=some) is None for some in chunks
+        )
 
     def delete_each(self, items: Sequence[Item]) -> list[int]:
         """Delete at most 25 items, each if it has these attributes, key included; as `update_each`."""
         statements: list[BatchStatementRequestTypeDef] = [
-            {"Statement": _delete(self._name, tuple(item)), "Parameters": list(item.values())} for item in items
+            {"Statement": expressions.delete(self._name, tuple(item)), "Parameters": list(item.values())}
+            for item in items
         ]
         return self._run(statements, unless=_CONDITION_FAILED)
 
@@ -164,28 +190,14 @@ class DynamoDbTable:
         In the condition, `#name` is an attribute and `:name` a value, of `attributes` or of `values`. Returns None if
         the item was updated, otherwise the item as it stayed.
         """
-        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in attributes)
-        if remove:
-            expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
-        # Short names: an expression may have 4 KB, and a row many columns.
-        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
-        names = _aliases(r"#(\w+)", f"{expression} {condition}")
-        given = _aliases(r":(\w+)", f"{expression} {condition}")
-        expression, condition = (
-            re.sub(r"([#:])(\w+)", lambda found: found[1] + (names if found[1] == "#" else given)[found[2]], text)
-            for text in (expression, condition)
-        )
-        all_values = attributes | (values or {})
+        told = expressions.update_item(attributes, condition=condition, values=values or {}, remove=remove)
         code = ""
         for _ in self._backoff.attempts():
             try:
                 self._client.update_item(
                     TableName=self._name,
                     Key=key,
-                    UpdateExpression=expression,
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames={f"#{alias}": name for name, alias in names.items()},
-                    ExpressionAttributeValues={f":{alias}": all_values[name] for name, alias in given.items()},
+                    **told,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except self._client.exceptions.ConditionalCheckFailedException as error:
@@ -233,7 +245,7 @@ class DynamoDbTable:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression=condition,
-            ExpressionAttributeValues=as_values(values),
+            ExpressionAttributeValues=expressions.as_values(values),
             **where,
             **more,
         )
@@ -255,7 +267,10 @@ class DynamoDbTable:
         """Write an item, whatever is stored under its key, if the condition holds for that; returns whether it did."""
         only_if: PutItemInputTypeDef = {"TableName": self._name, "Item": item}
         if condition:
-            only_if |= {"ConditionExpression": condition, "ExpressionAttributeValues": as_values(values or {})}
+            only_if |= {
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": expressions.as_values(values or {}),
+            }
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(**only_if)
             return True
@@ -269,7 +284,7 @@ class DynamoDbTable:
         first, *others = attributes
         absent = "".join(f", {other} = if_not_exists({other}, :{other})" for other in others)
         expression = f"SET {first} = :{first}{absent} ADD {name} :member"
-        values = as_values(attributes) | {":member": {"SS": [member]}}
+        values = expressions.as_values(attributes) | {":member": {"SS": [member]}}
         answer = self._client.update_item(
             TableName=self._name,
             Key=key,
@@ -326,47 +341,6 @@ class DynamoDbTable:
         except ClientError as error:
             return dict.fromkeys(statements, _transient_code(error))
         return {i: answer["Error"]["Code"] for i, answer in zip(statements, answers, strict=True) if "Error" in answer}
-
-
-@lru_cache(maxsize=1_000)
-def _insert(table: str, names: tuple[str, ...]) -> str:
-    """The statement that inserts an item with some attributes. Rows with empty cells have fewer of them."""
-    return f'INSERT INTO "{table}" VALUE {{' + ", ".join(f"'{name}': ?" for name in names) + "}"
-
-
-@lru_cache(maxsize=1_000)
-def _update(table: str, there: tuple[str, ...], names: tuple[str, ...], removed: tuple[str, ...]) -> str:
-    """The statement that sets and removes attributes of the item that has some attributes, its key among them.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.update.html
-    """
-    changes = [*(f"SET {_quoted(name)} = ?" for name in names), *(f"REMOVE {_quoted(name)}" for name in removed)]
-    return f'UPDATE "{table}" {" ".join(changes)} {_where(there)}'
-
-
-@lru_cache(maxsize=1_000)
-def _delete(table: str, there: tuple[str, ...]) -> str:
-    """The statement that deletes the item that has some attributes, its key among them."""
-    return f'DELETE FROM "{table}" {_where(there)}'  # noqa: S608 - the names are quoted
-
-
-def _where(names: Iterable[str]) -> str:
-    return "WHERE " + " AND ".join(f"{_quoted(name)} = ?" for name in names)
-
-
-def _quoted(name: str) -> str:
-    """The name of an attribute, which others may have chosen, as PartiQL has it."""
-    return '"{}"'.format(name.replace('"', '""'))
-
-
-def _aliases(pattern: str, text: str) -> dict[str, str]:
-    """A short name for each name that a pattern finds in a text."""
-    return {name: f"a{number}" for number, name in enumerate(dict.fromkeys(re.findall(pattern, text)))}
-
-
-def as_values(attributes: Item) -> Item:
-    """Attributes under the names that expressions have for their values."""
-    return {f":{name}": value for name, value in attributes.items()}
 
 
 def _transient_code(error: ClientError, *also: str) -> str:

@@ -1,7 +1,12 @@
-"""S3 events, read and written, and the records of the failure queue. Pure: no AWS call, no clock."""
+"""S3 events, read and written, and the records of the failure queue. Pure: no AWS call, no clock.
 
+Whoever may invoke the function can write an event. So each field that is read is checked; a message names the field,
+and never its value.
+"""
+
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
@@ -9,11 +14,22 @@ from csv_ingest.model import NO_VERSION, MalformedEvent, ObjectVersion, PartJob,
 
 Event = dict[str, Any]
 
-_SEQUENCER_DIGITS = 24
-"""S3's sequencers have had eighteen."""
+_SEQUENCER_DIGITS, _MAX_SEQUENCER = 24, 40
+"""How many a shorter sequencer is padded to, and how many one has at most. S3's have had eighteen."""
 
 NO_SEQUENCER = "0" * _SEQUENCER_DIGITS
 """Before every other, in the same millisecond."""
+
+CLOCKS = timedelta(minutes=5)
+"""How much the clocks of S3 and of this machine may differ."""
+
+_IN_KEYS = re.compile("[A-Za-z0-9._+/=:-]{1,1024}")
+"""An ETag or a version id: the ledger's keys have # and ~ after them. S3's ETags are hexadecimal, after a multipart
+upload with a dash and a number; its version ids are URL-ready, and have at most 1,024 bytes.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html"""
+
+_MAX_KEY = 1_024
+"""Bytes. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 
 
 def is_test_event(event: Mapping[str, Any]) -> bool:
@@ -34,10 +50,7 @@ def records_of(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def bucket_of(record: Mapping[str, Any]) -> str:
     """The name of the bucket that a record is about; raises MalformedEvent if there is none."""
-    try:
-        return str(record["s3"]["bucket"]["name"])
-    except (KeyError, TypeError) as error:
-        raise MalformedEvent(f"a record names no bucket: {error!r}") from error
+    return _text(_part(_part(record, "s3"), "bucket"), "name")
 
 
 def object_version(record: Mapping[str, Any]) -> ObjectVersion:
@@ -46,40 +59,37 @@ def object_version(record: Mapping[str, Any]) -> ObjectVersion:
     Raises MalformedEvent if the record is of another kind, or names no version: without one, the bytes that are
     read later need not be the bytes that this event is about.
     """
-    try:
-        name, described = record["eventName"], record["s3"]["object"]
-        if not name.startswith("ObjectCreated:"):
-            raise MalformedEvent(f"a record reports {name}, expected ObjectCreated:*")
-        return ObjectVersion(
-            bucket=bucket_of(record),
-            key=unquote_plus(described["key"], errors="strict"),
-            version_id=described["versionId"],
-            etag=described["eTag"].strip('"'),
-            size=int(described["size"]),
-        )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise MalformedEvent(f"a record does not name an object version: {error!r}") from error
+    if not _text(record, "eventName").startswith("ObjectCreated:"):
+        raise MalformedEvent("the eventName of a record is not ObjectCreated:*")
+    described = _part(_part(record, "s3"), "object")
+    return ObjectVersion(
+        bucket=bucket_of(record),
+        key=_key(described),
+        version_id=_in_keys(described, "versionId"),
+        etag=_in_keys({"eTag": _text(described, "eTag").strip('"')}, "eTag"),
+        size=_count(described, "size"),
+    )
 
 
-def time_of_upload(record: Mapping[str, Any]) -> tuple[str, str] | None:
+def time_of_upload(record: Mapping[str, Any], *, now: datetime) -> tuple[str, str] | None:
     """When the upload ended that a record reports, and the place of the event among those of its key, as texts.
 
     Of two uploads, the later one has the greater texts. S3 compares sequencers as hexadecimal numbers that are padded
     on the right. None if the record has no time, as those that `upload_event` makes. Raises MalformedEvent if that is
-    no time, or if the bucket kept no versions then: the next upload of the key would be taken for this one. https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    no time, or one after `now`, or if the bucket kept no versions then: the next upload of the key would be taken for
+    this one. https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
     """
-    if (time := record.get("eventTime")) is None:
+    if record.get("eventTime") is None:
         return None
-    try:
-        described = record["s3"]["object"]
-        sequencer = str(described.get("sequencer", "")).upper()
-        if described.get("versionId") == NO_VERSION:
-            raise MalformedEvent(
-                "the bucket keeps no versions: enable versioning, discard this event, and upload the file again"
-            )
-        return as_text(datetime.fromisoformat(time)), sequencer.ljust(_SEQUENCER_DIGITS, "0")
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise MalformedEvent(f"a record does not name the time of its upload: {error!r}") from error
+    described = _part(_part(record, "s3"), "object")
+    if described.get("versionId") == NO_VERSION:
+        raise MalformedEvent(
+            "the bucket keeps no versions: enable versioning, discard this event, and upload the file again"
+        )
+    sequencer = _text(described, "sequencer") if "sequencer" in described else NO_SEQUENCER
+    if not re.fullmatch(rf"[0-9A-Fa-f]{{1,{_MAX_SEQUENCER}}}", sequencer):
+        raise MalformedEvent(f"the sequencer of a record is not hexadecimal, of at most {_MAX_SEQUENCER} digits")
+    return as_text(_time(record, now)), sequencer.upper().ljust(_SEQUENCER_DIGITS, "0")
 
 
 def as_text(time: datetime) -> str:
@@ -92,15 +102,12 @@ def part_job(record: Mapping[str, Any]) -> PartJob | None:
 
     Raises MalformedEvent if the record does not say it as `upload_event` does.
     """
-    if (described := record.get("part")) is None:
+    if record.get("part") is None:
         return None
-    try:
-        number, check = described["number"], described["check"]
-    except (KeyError, TypeError) as error:
-        raise MalformedEvent(f"a record does not name a part: {error!r}") from error
-    if not (isinstance(number, int) and number >= 0 and isinstance(check, bool)):
-        raise MalformedEvent(f"a record does not name a part: {described!r}")
-    return PartJob(number, Phase.CHECK if check else Phase.STORE)
+    described = _part(record, "part")
+    if not isinstance(check := described.get("check"), bool):
+        raise MalformedEvent("the check of a record's part is not true or false")
+    return PartJob(_count(described, "number"), Phase.CHECK if check else Phase.STORE)
 
 
 def upload_event(version: ObjectVersion, job: PartJob | None = None) -> Event:
@@ -146,3 +153,59 @@ def rejection(record: Mapping[str, Any], reason: str, *, function_arn: str, requ
         "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": None},
         "responsePayload": {"errorType": "UnreadableFile", "errorMessage": reason},
     }
+
+
+def _part(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The object that a record, or a part of it, has under a name."""
+    found = of.get(name) if isinstance(of, Mapping) else None
+    if not isinstance(found, Mapping):
+        raise MalformedEvent(f"a record has no {name}")
+    return found
+
+
+def _text(of: Mapping[str, Any], name: str) -> str:
+    """The text under a name: not empty, and without what no table can store."""
+    found = of.get(name) if isinstance(of, Mapping) else None
+    if not isinstance(found, str) or not found or "\0" in found:
+        raise MalformedEvent(f"the {name} of a record is missing, or no text")
+    return found
+
+
+def _in_keys(of: Mapping[str, Any], name: str) -> str:
+    """The text under a name that becomes a part of keys."""
+    if not _IN_KEYS.fullmatch(text := _text(of, name)):
+        raise MalformedEvent(f"the {name} of a record has a character that none of S3's has, or is too long")
+    return text
+
+
+def _key(of: Mapping[str, Any]) -> str:
+    """The key of the object, as the uploader wrote it."""
+    try:
+        key = unquote_plus(_text(of, "key"), errors="strict")
+        is_key = len(key.encode()) <= _MAX_KEY and "\0" not in key
+    except UnicodeError:
+        is_key = False
+    if not is_key:
+        raise MalformedEvent("the key of a record is not the URL-encoded key of an object")
+    return key
+
+
+def _count(of: Mapping[str, Any], name: str) -> int:
+    found = of.get(name)
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise MalformedEvent(f"the {name} of a record is no number of 0 or more")
+    return found
+
+
+def _time(of: Mapping[str, Any], now: datetime) -> datetime:
+    """The time of an event, in UTC."""
+    try:
+        time = datetime.fromisoformat(_text(of, "eventTime"))
+        utc = time.astimezone(UTC) if time.tzinfo else None
+    except (ValueError, OverflowError):
+        utc = None
+    if utc is None:
+        raise MalformedEvent("the eventTime of a record is not in ISO 8601, with its zone")
+    if utc > now + CLOCKS:
+        raise MalformedEvent("the eventTime of a record is in the future")
+    return utc

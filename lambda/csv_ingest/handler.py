@@ -1,17 +1,21 @@
 """The Lambda handler of the ingest function: an S3 event in, one ingest for each object version that it names."""
 
 import json
+import traceback
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 
 from csv_ingest import clients, configuration, events, fanout, ingest, reporting
 from csv_ingest.delivery import Delivery
 from csv_ingest.model import (
     BeingErased,
+    DeliveryFailed,
     ItemsNotRead,
     MalformedEvent,
     OtherTable,
@@ -38,7 +42,7 @@ def handler(event: dict[str, Any], context: LambdaContext, *, tuning: Tuning = T
 
     Returns if every object was ingested, rejected (with a message in the failure queue) or ignored; a log line says
     which. Raises otherwise, so that Lambda retries the event and then sends it to the failure queue: Lambda ignores
-    what a handler returns.
+    what a handler returns. No error that is raised, nor any in whose handling it was raised, holds contents of a row.
     """
     reporting.count("Deliveries")
     if events.is_test_event(event):
@@ -49,7 +53,8 @@ def handler(event: dict[str, Any], context: LambdaContext, *, tuning: Tuning = T
         try:
             handle_record(record, context, tuning)
         except Exception as error:  # noqa: BLE001 - raised again below, once the event's other files had their turn
-            failures.append(error)
+            failures.append(told(error))
+    # Not in the block of an `except`, where the errors would get back what `told` took from them.
     if len(failures) == 1:
         raise failures[0]
     if failures:
@@ -72,7 +77,7 @@ def handle_record(record: Mapping[str, Any], context: LambdaContext, tuning: Tun
         function=context.function_name,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT,
         tuning=tuning,
-        time=events.time_of_upload(record) if config.merges else None,
+        time=events.time_of_upload(record, now=datetime.now(UTC)) if config.merges else None,
     )
     part = {"part": job.number, "check": job.is_check} if job else {}
     with (
@@ -107,6 +112,26 @@ def ingest_or_reject(delivery: Delivery, record: Mapping[str, Any], context: Lam
 def reason_of(error: Exception) -> str:
     """What the ledger may tell of an error. The pipeline's own messages never hold the contents of a row."""
     return str(error) if isinstance(error, TELLING) else clients.code_of(error) or type(error).__name__
+
+
+def told(error: Exception) -> Exception:
+    """An error as it may leave the handler: whoever prints it prints those as well in whose handling it was raised.
+
+    They can quote rows, and so can the messages of errors that are not the pipeline's own.
+    """
+    telling = error if isinstance(error, TELLING) else _without_message(error)
+    telling.__cause__ = telling.__context__ = None
+    return telling.with_traceback(error.__traceback__)
+
+
+def _without_message(error: Exception) -> Exception:
+    if isinstance(error, ClientError):
+        said: Any = dict(error.response["Error"])
+        if not said["Code"].startswith("AccessDenied"):  # those name who may not do what
+            said["Message"] = "not shown, since it can quote a row"
+        return ClientError({"Error": said}, error.operation_name)
+    [*_, place] = traceback.extract_tb(error.__traceback__)
+    return DeliveryFailed(f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}")
 
 
 def reject(delivery: Delivery, record: Mapping[str, Any], error: UnreadableFile, context: LambdaContext) -> None:

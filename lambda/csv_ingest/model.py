@@ -485,3 +485,7 @@ class TableAltered(Exception):
 
 class OutOfTime(Exception):
     """The invocation's timeout is about to end it. Rows that are stored stay stored."""
+
+
+class DeliveryFailed(Exception):
+    """A delivery ended with an error that may quote a row: the message is the error's name and place."""

@@ -201,7 +201,7 @@ class _Session:
                 startup_params={"client_encoding": "UTF8"},
             )
         except BaseException:
-            self._socket.close()
+            _disconnect(self._socket)
             raise
         self._prepared: dict[str, PreparedStatement] = {}
 
@@ -218,7 +218,13 @@ class _Session:
         with suppress(InterfaceError, OSError):
             self._socket.settimeout(1)
             self._connection.close()
-        self._socket.close()
+        _disconnect(self._socket)
+
+
+def _disconnect(connection: socket.socket) -> None:
+    """Close a connection at once. `close` alone leaves it open as long as pg8000's file of it is in a traceback."""
+    if (descriptor := connection.detach()) >= 0:
+        socket.close(descriptor)
 
 
 def _wait_until(end: float, connection: socket.socket) -> None:

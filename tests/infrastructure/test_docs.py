@@ -48,7 +48,7 @@ def test_readme_names_make_commands() -> None:
 
 @every_page
 def test_make_commands_exist(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(_make_targets(page)) <= targets
 
 
@@ -92,7 +92,7 @@ def test_the_license_is_the_one_that_is_named() -> None:
 
 def _make_targets(page: Path) -> list[str]:
     # In a code block a command begins a line; in the text it stands between backticks.
-    commands = re.findall(r"(?:^|`)(?:\$ )?make ([a-z][a-z ]*)", page.read_text(), flags=re.MULTILINE)
+    commands = re.findall(r"(?:^|`)(?:\$ )?make ([a-z][a-z -]*)", page.read_text(), flags=re.MULTILINE)
     return " ".join(commands).split()
 
 

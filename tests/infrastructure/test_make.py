@@ -65,8 +65,33 @@ def test_settings_are_given_as_arguments(clone: Path, target: str) -> None:
     assert make(clone, "-n", target, "ARGS=-c stage=prod").rstrip().endswith(" -c stage=prod")
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_the_deployed_python_has_to_run(clone: Path, runs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyenv's python3.13 is on PATH also while 3.13 is not selected, and fails then."""
+    python = clone / "bin" / "python3.13"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\n" + ("echo Python 3.13.0\n" if runs else "exit 127\n"))
+    python.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{python.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYENV_ROOT", str(clone))
+    if runs:
+        plan = make(clone, "-n", "test-deployed")
+        assert "python3.13 -m venv --clear .venv-3.13" in plan
+        assert f"{clone}/.venv-3.13/bin/python -m pytest" in plan
+        assert plan.rstrip().endswith("tests/unit tests/integration")
+    else:
+        assert make(clone, "test-deployed").startswith("Nothing was tested on Python 3.13")
+
+
+def test_continuous_integration_does_what_the_readme_says() -> None:
+    commands = re.findall(r"^make .*", (PROJECT / ".ci" / "run").read_text(), flags=re.MULTILINE)
+    assert commands == ["make lint test", "make test-deployed"]
+    written = (PROJECT / "README.md").read_text().splitlines()
+    assert all(any(line.startswith(f"{command} ") for line in written) for command in commands)
+
+
 def test_bare_make_lists_the_commands(clone: Path) -> None:
-    listed = re.findall(r"^  make ([a-z]+)", make(clone), flags=re.MULTILINE)
+    listed = re.findall(r"^  make ([a-z-]+)", make(clone), flags=re.MULTILINE)
     phony = re.findall(r"^\.PHONY: (.+)$", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE)
     assert sorted(listed) == sorted(" ".join(phony).split())
 

@@ -1,8 +1,10 @@
 """Faults between the function and a real engine, at the place where they happen: in botocore, on each request."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Context, Decimal
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -199,11 +201,23 @@ def _key(statement: Mapping[str, Any]) -> str:
     return str(values[before.count("?")] if condition else values[:2])
 
 
-def refuse_repeated_keys(client: BaseClient) -> None:
-    """Refuse what AWS's engine refuses and MiniStack does not: one key twice in one batch."""
+def behave_like_aws(client: BaseClient) -> None:
+    """Have MiniStack refuse some statements, and write numbers otherwise, as AWS's engine does and it does not."""
 
-    def check(params: dict[str, Any], **_: Any) -> None:
+    def refuse(params: dict[str, Any], **_: Any) -> None:
         keys = [_key(statement) for statement in params["Statements"]]
         assert len(set(keys)) == len(keys), "ValidationException: Provided list of item keys contains duplicates"
+        texts = [statement["Statement"] for statement in params["Statements"]]
+        assert max(map(len, texts)) <= 8_192, "ValidationException: the statement is too long"
+        assert not any(re.search('"[#:]', text) for text in texts), "ValidationError: the name of a parameter"
 
-    client.meta.events.register("provide-client-params.dynamodb.BatchExecuteStatement", check)
+    def normalise(request: Any, **_: Any) -> None:
+        request.data = re.sub(rb'(?<="N": ")[^"]*[.eE][^"]*(?=")', _normal, request.data)
+
+    client.meta.events.register("provide-client-params.dynamodb.BatchExecuteStatement", refuse)
+    client.meta.events.register("before-sign.dynamodb", normalise)
+
+
+def _normal(found: re.Match[bytes]) -> bytes:
+    """A number without zeros at its end and without an exponent."""
+    return f"{Decimal(found[0].decode()).normalize(Context(prec=38)):f}".encode()

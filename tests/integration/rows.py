@@ -1,13 +1,13 @@
 """The rows tables as the tests look at them, and damage them: in both destinations by the same keys, in one shape."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.destinations.postgresql import TYPES, key_columns, own_columns, quoted
+from csv_ingest.destinations.postgresql import TYPES, key_columns, own_columns, quoted, quoted_name
 from local.postgresql import LocalPostgresql
 from ops.schema import statements
 
@@ -26,6 +26,7 @@ class Rows(Protocol):
     def delete(self, pk: str) -> None: ...
     def empty(self) -> None: ...
     def declare(self, name: str, type_: str) -> None: ...
+    def add_columns(self, names: Iterable[str]) -> None: ...
     def drop(self) -> None: ...
 
 
@@ -52,6 +53,9 @@ class DynamoDbRows:
     def declare(self, name: str, type_: str) -> None:
         """Items have whatever attributes they have."""
 
+    def add_columns(self, names: Iterable[str]) -> None:
+        """Whatever they are called."""
+
     def drop(self) -> None:
         self.client.delete_table(TableName=self.table)
 
@@ -76,7 +80,7 @@ class PostgresqlRows:
         columns = "SELECT attname::text FROM pg_attribute WHERE attrelid = :table ::regclass AND attnum > 0"
         own = own_columns(merges=False)
         names = [name for (name,) in self.server.run(columns, table=quoted(self.table)) if name not in own]
-        more = "".join(f", {quoted(name)}" for name in names)
+        more = "".join(f", {quoted_name(name)}" for name in names)
         found = self.server.run(f"SELECT etag, id, line, data::text{more} FROM {quoted(self.table)}")
         items = [_item(self._pk(etag, id_), etag, line, data, dict(zip(names, values, strict=True)))
                  for etag, id_, line, data, *values in found]  # fmt: skip
@@ -85,9 +89,9 @@ class PostgresqlRows:
     def put(self, item: Item) -> None:
         given = {name: next(iter(value.values())) for name, value in item.items() if name != "pk"}
         given = {"line": 0, "data": "null"} | given | self._key(item["pk"]["S"])
-        names = ", ".join(map(quoted, given))
+        names = ", ".join(map(quoted_name, given))
         values = ", ".join(f":p{number}" for number in range(len(given)))
-        sets = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in given)
+        sets = ", ".join(f"{quoted_name(name)} = excluded.{quoted_name(name)}" for name in given)
         key = ", ".join(key_columns(merges=self.merges))
         sql = f"INSERT INTO {quoted(self.table)} ({names}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {sets}"
         self.server.run(sql, **{f"p{number}": value for number, value in enumerate(given.values())})
@@ -104,6 +108,11 @@ class PostgresqlRows:
         """What an owner does before a new column is deployed."""
         self.server.run(f"ALTER TABLE {quoted(self.table)} ADD COLUMN IF NOT EXISTS {quoted(name)} {TYPES[type_]}")
 
+    def add_columns(self, names: Iterable[str]) -> None:
+        """What an owner does for others, who have chosen the names."""
+        added = ", ".join(f"ADD COLUMN IF NOT EXISTS {quoted_name(name)} text" for name in names)
+        self.server.run(f"ALTER TABLE {quoted(self.table)} {added}")
+
     def drop(self) -> None:
         self.server.run(f"DROP TABLE {quoted(self.table)}")
 
@@ -115,6 +124,11 @@ class PostgresqlRows:
             return {"id": pk}
         etag, _, id_ = pk.partition("#")
         return {"etag": etag, "id": id_}
+
+
+def by_value(item: Item) -> dict[str, Any]:
+    """The attributes of an item, numbers as numbers: of 5.50, DynamoDB has 5.5 and PostgreSQL 5.50."""
+    return {name: Decimal(value["N"]) if "N" in value else value for name, value in item.items()}
 
 
 def delete_all(client: "DynamoDBClient", table: str, keys: Sequence[Item]) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -720,6 +720,26 @@ def test_the_owner_is_asked_once_for_all_versions(world: World) -> None:
     for statement in statements:
         world.default_rows.server.run(statement)
     assert run("forget", "a.csv", "--yes", code=0).startswith("Deleted: 2 versions. Looked again: nothing of a.csv is")
+
+
+@pytest.mark.parametrize("conforming", ["on", "off"])
+@pytest.mark.parametrize(("world", "tuning"), [("postgresql merge", WHOLE)], indirect=True)
+def test_no_stored_text_becomes_sql_of_the_owner(world: World, operator: Operator, conforming: str) -> None:
+    """A release that took any text for a sequencer has stored this one."""
+    operator.deliver(world.upload("a.csv", "id,name\n1,a\n"))
+    written = f"2026~\\'; DROP TABLE {world.rows_table}; --~v"
+    items = world.tables()[0]
+    world.default_rows.put(items["1"] | {"uploaded": {"S": written}})
+    for item in world.tables()[1].values():
+        if "uploaded" in item:
+            world.dynamodb.put_item(TableName=world.files_table, Item=item | {"uploaded": {"S": written}})
+    with pytest.raises(OwnerNeeded) as needed:
+        forget(forgetting_of(operator.pipeline, "a.csv"))
+    assert isinstance(world.default_rows, PostgresqlRows)
+    with closing(world.default_rows.server.connect()) as owner:
+        owner.run(f"SET standard_conforming_strings = {conforming}")
+        owner.run(str(needed.value))
+    assert world.rows() == {}
 
 
 @MERGING

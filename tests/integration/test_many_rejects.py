@@ -1,11 +1,10 @@
 """A file with many rejected rows costs no more than its rows, and every rejected row can still be listed."""
 
 import random
-from typing import Any
 
 import pytest
 
-from csv_ingest.model import RowCounts, Tuning
+from csv_ingest.model import Tuning
 from ops.audit import audit
 from ops.erasing import forget, forgetting_of
 from ops.pipeline import Pipeline
@@ -13,7 +12,7 @@ from ops.repair import repair
 from tests.integration.commands import reported
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
-from tests.integration.world import BOTH_DESTINATIONS, MERGING, Invocations, World
+from tests.integration.world import BOTH_DESTINATIONS, Invocations, World
 
 WHOLE = Tuning(max_rejects=10, batch_rows=25, checkpoint_rows=25)
 IN_PARTS = Tuning(max_rejects=10, batch_rows=25, block_bytes=64, part_lines=20, whole_parts=1)
@@ -118,41 +117,3 @@ def test_a_killed_delivery_records_no_more_of_them(world: World) -> None:
         calls.die_before = None
         world.deliver(event)
         assert world.tables() == expected, f"killed at call {number}"
-
-
-class TestMerging:
-    """A duplicate is recorded, its delivery is killed, and a newer upload takes the id."""
-
-    @pytest.fixture
-    def killed(self, world: World) -> Any:
-        event = world.upload("a.csv", "id,name\n1,first\n1,second\n" + "".join(f"{n},a\n" for n in range(2, 30)))
-        calls = Calls(*world.engines)
-        number = 5
-        while not world.rejects("a.csv"):
-            number += 1
-            calls.names.clear()
-            calls.die_before = number
-            with pytest.raises(Killed):
-                world.deliver(event)
-            calls.die_before = None
-        world.deliver(world.upload("b.csv", "id,name\n1,newer\n"))
-        return event
-
-    @MERGING
-    def test_it_stays_rejected_and_is_counted(self, world: World, pipeline: Pipeline, killed: Any) -> None:
-        world.deliver(killed)
-        record = world.file("a.csv")
-        assert (record["rows_rejected"], record["rows_superseded"]) == (1, 1)
-        assert [line for line, _ in world.rejects("a.csv")] == [3]
-        assert audit(pipeline).findings == []
-
-    @MERGING
-    def test_counts_that_contradict_it_are_found(self, world: World, pipeline: Pipeline, killed: Any) -> None:
-        """As an earlier release left them."""
-        world.deliver(killed)
-        pipeline.files.correct_counts("a.csv", world.file("a.csv")["entry"], RowCounts(30, 28, 0, 2), merges=True)
-        [finding] = audit(pipeline).findings
-        assert finding.kind == "sums"
-        repair(pipeline, [finding])
-        assert audit(pipeline).findings == []
-        assert world.file("a.csv")["rows_rejected"] == 1

@@ -1,9 +1,11 @@
 """A real PostgreSQL server that dies, refuses, is slow or lies: the rows are those of the file, or somebody is told."""
 
+import gc
 import json
 import os
 import random
 import signal
+import ssl
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -325,6 +327,50 @@ def test_a_server_without_tls_gets_no_password(world: World, postgresql: LocalPo
     connection = PostgresqlConnection(plain, deadline=Deadline(partial(next, countdown(1))))
     with pytest.raises(ItemsNotRead, match=rf"connection to 127.0.0.1:{port} failed: ConnectionError"):
         connection.read("SELECT 1")
+
+
+ENDINGS: dict[str, tuple[dict[str, Any], str, int | None]] = {
+    "closed": ({}, "SELECT 1", None),
+    "refused login": ({"user": "nobody"}, "SELECT 1", None),
+    "no database": ({"name": "nothing"}, "SELECT 1", None),
+    "unknown authority": ({"ca": ""}, "SELECT 1", None),
+    "cut in TLS": ({}, "SELECT 1", 600),
+    "cut in the login": ({}, "SELECT 1", 2_500),
+    "refused statement": ({}, "SELECT 1 / 0", None),
+    "cut in a statement": ({}, "SELECT repeat('x', 100000)", 50_000),
+    "no answer in time": ({}, "SELECT pg_sleep(3)", None),
+}
+"""The changes of the database, a statement, and after how many bytes the connection is cut, by how it ends."""
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_no_connection_stays_open(world: World, postgresql: LocalPostgresql, ending: str) -> None:  # noqa: ARG001 - for its variables
+    """Until the garbage collector came by, in a function that is frozen meanwhile."""
+    changes, sql, cut_after = ENDINGS[ending]
+    gc.disable()
+    before = open_connections()
+    try:
+        with relay_to(postgresql.port) as relay:
+            relay.cut_after = cut_after
+            connection = PostgresqlConnection(
+                database()._replace(port=relay.port, **changes), deadline=Deadline(partial(next, countdown(0.4)))
+            )
+            errors: list[Exception] = []  # as the handler keeps them
+            with closing(connection):
+                try:
+                    connection.read(sql)
+                except (ItemsNotRead, OutOfTime) as error:
+                    errors.append(error)
+            assert relay.bytes > 0
+            assert relay.cut_after is None
+            assert open_connections() <= before
+    finally:
+        gc.enable()
+
+
+def open_connections() -> set[ssl.SSLSocket]:
+    """Those of this process over TLS, also those that nobody can reach any more."""
+    return {each for each in gc.get_objects() if type(each) is ssl.SSLSocket and each.fileno() >= 0}
 
 
 def test_a_hanging_statement_ends_with_the_invocation(

@@ -24,7 +24,7 @@ from csv_ingest.handler import handler
 from csv_ingest.model import NO_VERSION, Column, ObjectVersion, Tuning
 from local.postgresql import LocalPostgresql
 from ops.pipeline import Pipeline
-from tests.integration.faults import Statements, refuse_repeated_keys
+from tests.integration.faults import Statements, behave_like_aws
 from tests.integration.rows import DynamoDbRows, PostgresqlRows, Rows, delete_all
 
 if TYPE_CHECKING:
@@ -403,7 +403,7 @@ def fresh_world(
         world.s3.create_bucket(Bucket=world.bucket)
         world.keep_versions("Enabled")
         create_table(world.dynamodb, world.files_table, ledger.KEY)
-        refuse_repeated_keys(world.dynamodb)
+        behave_like_aws(world.dynamodb)
         yield world
         world.dynamodb.delete_table(TableName=world.files_table)
         for rows in world.rows_tables:

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,29 @@ import botocore
 import pytest
 
 from csv_ingest import clients
+from local.processes import PROJECT
 
 MODEL = Path(botocore.__file__).parent / "data" / "dynamodb" / "2012-08-10" / "service-2.json.gz"
 STATEMENT = """INSERT INTO "rows" VALUE {'pk': ?, 'line': ?}"""
 REQUEST: Any = {"Statements": [{"Statement": STATEMENT, "Parameters": [{"S": "é"}, {"N": "1"}]}]}
+
+
+def test_libraries_log_nothing_at_debug() -> None:
+    """Of all that have a logger, also of those that nobody has thought of; what is left logs no request."""
+    code = """
+import logging
+logging.basicConfig(level=logging.DEBUG)  # as Lambda does, before it imports the handler
+import csv_ingest.handler, csv_ingest.postgresql_connection, csv_ingest.sweep
+csv_ingest.clients.dynamodb()
+loggers = map(logging.getLogger, list(logging.root.manager.loggerDict))
+print(*sorted({each.name.partition(".")[0] for each in loggers if each.isEnabledFor(logging.DEBUG)}))
+"""
+    variables = {"PYTHONPATH": "lambda", "AWS_DEFAULT_REGION": "us-east-1"}
+    variables |= {"POWERTOOLS_SERVICE_NAME": "x", "POWERTOOLS_METRICS_NAMESPACE": "x"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=PROJECT, env=variables, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= {"asyncio", "aws_lambda_powertools", "bcdocs", "concurrent"}
+    assert done.stderr == ""
 
 
 class Sent(Exception):

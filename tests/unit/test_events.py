@@ -1,13 +1,25 @@
 """What events say, and what they do not say."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from csv_ingest.events import bucket_of, is_test_event, object_version, records_of, upload_event
+from csv_ingest.events import (
+    as_text,
+    bucket_of,
+    is_test_event,
+    object_version,
+    part_job,
+    records_of,
+    time_of_upload,
+    upload_event,
+)
 from csv_ingest.model import MalformedEvent, ObjectVersion
 from local.examples import sample_event
+
+NOW = datetime(2026, 11, 5, 10, tzinfo=UTC)
 
 
 def record(**changes: Any) -> dict[str, Any]:
@@ -72,24 +84,58 @@ def test_an_event_of_another_kind_is_an_error(event: dict[str, Any]) -> None:
         records_of(event)
 
 
-@pytest.mark.parametrize(
-    ("broken", "said"),
-    [
-        (record() | {"eventName": "ObjectRemoved:Delete"}, "ObjectRemoved:Delete"),
-        ({}, "eventName"),
-        ({"eventName": "ObjectCreated:Put", "s3": {}}, "object"),
-        ({"eventName": 7, "s3": {"object": {}}}, "startswith"),
-        (record(size="many"), "many"),
-        (record(key="%FF.csv"), "utf-8"),
-        (record(eTag=None), "strip"),
-    ],
-)
-def test_a_record_without_upload_says_what_is_wrong(broken: dict[str, Any], said: str) -> None:
-    with pytest.raises(MalformedEvent, match=said):
-        object_version(broken)
+INJECTED = "'; DROP TABLE vendors; --"
 
 
-@pytest.mark.parametrize("broken", [{}, {"s3": None}, {"s3": {"bucket": []}}])
-def test_a_record_without_a_bucket_is_an_error(broken: dict[str, Any]) -> None:
-    with pytest.raises(MalformedEvent, match="bucket"):
+def timed(time: Any, **changes: Any) -> dict[str, Any]:
+    """A record as S3 sends it."""
+    return record(**{"sequencer": "00A1", **changes}) | {"eventTime": time}
+
+
+TIME = "2026-11-05T10:00:00Z"
+NO_NAMES = [INJECTED, "a#b", "a~b", "a b", "a\n", 'a"b', "v\0", "é", "v" * 1_025, "", None, 7, ["v"]]
+
+BROKEN: dict[str, list[Any]] = {
+    "eventName": [{}, [], *(record() | {"eventName": name} for name in (f"ObjectRemoved:{INJECTED}", "", 7))],
+    "object": [{"eventName": "ObjectCreated:Put", "s3": {}}, {"eventName": "ObjectCreated:Put", "s3": {"object": "x"}}],
+    "size": [record(size=size) for size in (INJECTED, "12", -1, True, 1.5, None, float("nan"))],
+    "key": [record(key=key) for key in ("%FF.csv", "", "a%00.csv", "a\0.csv", "\ud800", "x" * 1_025, 7, None)],
+    "eTag": [record(eTag=etag) for etag in ('""', *NO_NAMES)],
+    "versionId": [record(versionId=version_id) for version_id in NO_NAMES],
+    "part": [record() | {"part": part} for part in ("x", 0, ["x"])],
+    "number": [record() | {"part": {"number": number, "check": False}} for number in (True, -1, "0", None)],
+    "check": [record() | {"part": {"number": 0, "check": check}} for check in (INJECTED, 0, None)],
+    "eventTime": [timed(time) for time in (INJECTED, "", 7, "2026-11-05T10:00:00", "0001-01-01T00:00:00+23:00")],
+    "future": [timed(time) for time in ("2026-11-05T10:06:00Z", "9999-12-31T23:59:59.999Z")],
+    "sequencer": [timed(TIME, sequencer=text) for text in (INJECTED, "", "0x1", "F" * 41, "é", None, 9)],
+    "keeps no versions": [timed(TIME, versionId="null")],
+}
+"""Records that no S3 sends, by what is said of them."""
+
+
+def read(event: Any) -> None:
+    object_version(event)
+    part_job(event)
+    time_of_upload(event, now=NOW)
+
+
+@pytest.mark.parametrize("said", BROKEN)
+def test_a_field_that_is_none_is_named(said: str) -> None:
+    for broken in BROKEN[said]:
+        with pytest.raises(MalformedEvent, match=said) as raised:
+            read(broken)
+        assert INJECTED not in str(raised.value)
+
+
+@pytest.mark.parametrize("time", ["2026-11-05T10:04:59.999Z", "2026-11-05T12:00:00.000+02:00", "2006-03-14T00:00:00Z"])
+def test_a_time_is_taken_in_every_zone(time: str) -> None:
+    assert time_of_upload(timed(time, sequencer="0055AED6DCD90281E5"), now=NOW) == (
+        as_text(datetime.fromisoformat(time)),
+        "0055AED6DCD90281E5000000",
+    )
+
+
+@pytest.mark.parametrize("broken", [{}, {"s3": None}, {"s3": {"bucket": []}}, {"s3": {"bucket": {"name": 7}}}, "x"])
+def test_a_record_without_a_bucket_is_an_error(broken: Any) -> None:
+    with pytest.raises(MalformedEvent, match=r"bucket|s3|name"):
         bucket_of(broken)

@@ -9,7 +9,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from csv_ingest.dynamodb_table import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item
+from csv_ingest.dynamodb_table import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item, Update
 from csv_ingest.model import ForeignItem, Origin, Row, RowKey, StoredRow, TableAltered, Value
 
 if TYPE_CHECKING:
@@ -64,12 +64,13 @@ class DynamoDbDestination:
 
     def replace_older(self, origin: Origin, rows: Sequence[tuple[Row, StoredRow]]) -> list[Row]:
         """Replace each of at most 25 stored rows, unless another row is there by now; return the others."""
-        updates: list[tuple[Item, Item, list[str]]] = []
+        updates: list[Update] = []
         for row, stored in rows:
             item = _item(origin, row)
             # The older upload itself can have put an earlier line there, with other attributes.
-            there: Item = {"pk": item.pop("pk"), UPLOADED: {"S": stored.key.upload}, "line": {"N": str(stored.line)}}
-            updates.append((there, item, [name for name in stored.values if name not in item]))
+            there: Item = {UPLOADED: {"S": stored.key.upload}, "line": {"N": str(stored.line)}}
+            removed = [name for name in stored.values if name not in item]
+            updates.append(Update({"pk": item.pop("pk")}, there, item, removed))
         return [rows[i][0] for i in self._table.update_each(updates)]
 
     def find(self, keys: Sequence[RowKey]) -> list[StoredRow | ForeignItem]:

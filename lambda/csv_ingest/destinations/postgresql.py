@@ -184,7 +184,7 @@ class PostgresqlDestination:
         # Not by the upload, which no index has in a feed that merges: one statement has no time for a large table.
         if any(found.key.upload == origin.upload for found in self.find([RowKey(origin.upload, id_) for id_ in ids])):
             column = UPLOADED if self._merges else "etag"
-            raise OwnerNeeded(f"DELETE FROM {self._table} WHERE {column} = '{origin.upload}'")
+            raise OwnerNeeded(f"DELETE FROM {self._table} WHERE {column} = {literal(origin.upload)}")
         return 0
 
     def close(self) -> None:
@@ -286,6 +286,15 @@ def quoted(name: str) -> str:
 def quoted_name(name: str) -> str:
     """A name that somebody else chose, as SQL has it: a dot in it separates nothing."""
     return '"{}"'.format(name.replace('"', '""'))
+
+
+def literal(text: str) -> str:
+    """A text as SQL has it, whatever standard_conforming_strings is; a NUL cannot be in one.
+
+    https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-STRINGS-ESCAPE
+    """
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'" if "\\" not in text else "E'{}'".format(doubled.replace("\\", "\\\\"))
 
 
 def _to_json(rows: Sequence[Row]) -> str:

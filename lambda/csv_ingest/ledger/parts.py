@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from csv_ingest.dynamodb_table import DynamoDbTable, Item, as_values
+from csv_ingest.dynamodb_expressions import as_values
+from csv_ingest.dynamodb_table import DynamoDbTable, Item
 from csv_ingest.ledger import items
 from csv_ingest.model import Owner, PartJob, Phase, Plan, RowCounts
 

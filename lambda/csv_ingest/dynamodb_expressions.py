@@ -1,0 +1,87 @@
+"""What DynamoDB's requests say: PartiQL statements, and expressions with their aliases. Pure.
+
+Names of attributes are whatever somebody has called them.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from csv_ingest.dynamodb_table import Item
+
+MAX_REMOVING = 2_000
+"""Characters of a statement that remove attributes. It may have 8,192, of which declared columns take at most 6,000.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementRequest.html"""
+
+MAX_REMOVED = 100
+"""Names in one expression, which may have 300 operators.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
+
+
+@lru_cache(maxsize=1_000)
+def insert(table: str, names: tuple[str, ...]) -> str:
+    """The statement that inserts an item with some attributes. Rows with empty cells have fewer of them."""
+    return f'INSERT INTO "{table}" VALUE {{' + ", ".join(f"'{name}': ?" for name in names) + "}"
+
+
+@lru_cache(maxsize=1_000)
+def update(table: str, there: tuple[str, ...], names: tuple[str, ...], removed: tuple[str, ...]) -> str:
+    """The statement that sets and removes attributes of the item that has some attributes, its key among them.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.update.html
+    """
+    changes = [*(f'SET "{name}" = ?' for name in names), *(f'REMOVE "{name}"' for name in removed)]
+    return f'UPDATE "{table}" {" ".join(changes)} {_where(there)}'
+
+
+@lru_cache(maxsize=1_000)
+def delete(table: str, there: tuple[str, ...]) -> str:
+    """The statement that deletes the item that has some attributes, its key among them."""
+    return f'DELETE FROM "{table}" {_where(there)}'  # noqa: S608 - the names are the table's own
+
+
+def _where(names: Iterable[str]) -> str:
+    return "WHERE " + " AND ".join(f'"{name}" = ?' for name in names)
+
+
+def can_remove(names: Sequence[str]) -> bool:
+    """Whether `update` can remove some attributes, whoever has called them so."""
+    plain = [re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) for name in names]
+    return all(plain) and sum(len(f'REMOVE "{name}" ') for name in names) <= MAX_REMOVING
+
+
+def update_item(attributes: "Item", *, condition: str, values: "Item", remove: Sequence[str]) -> dict[str, Any]:
+    """What UpdateItem is told: to set and remove attributes of any names if the condition holds.
+
+    In the condition, `#name` is an attribute and `:name` a value, of `values` or else of `attributes`.
+    """
+    names: dict[str, str] = {}
+    texts: dict[str, Any] = {}
+
+    # Short aliases: an expression may have 4 KB, and a row many columns.
+    def alias(name: str) -> str:
+        return names.setdefault(name, f"#n{len(names)}")
+
+    def given(value: Any) -> str:
+        texts[text := f":v{len(texts)}"] = value
+        return text
+
+    def in_condition(found: re.Match[str]) -> str:
+        mark, name = found.groups()
+        return alias(name) if mark == "#" else given((attributes | values)[name])
+
+    sets = ", ".join(f"{alias(name)} = {given(value)}" for name, value in attributes.items())
+    removes = ", ".join(map(alias, remove))
+    told = {
+        "UpdateExpression": " ".join(["SET " + sets] * bool(sets) + ["REMOVE " + removes] * bool(removes)),
+        "ConditionExpression": re.sub(r"([#:])(\w+)", in_condition, condition),
+        "ExpressionAttributeNames": {text: name for name, text in names.items()},
+    }
+    return told | ({"ExpressionAttributeValues": texts} if texts else {})
+
+
+def as_values(attributes: "Item") -> "Item":
+    """Attributes under the names that expressions have for their values."""
+    return {f":{name}": value for name, value in attributes.items()}
