@@ -16,6 +16,7 @@ from csv_ingest import ledger
 from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb_table import DynamoDbTable
 from csv_ingest.events import Event, upload_event
+from csv_ingest.intake import Intake, Taker
 from csv_ingest.model import FileFormat, ObjectVersion, Upload
 from ops.feed import Feed, Notification, name_of_function
 
@@ -55,6 +56,9 @@ class Pipeline:
     """The name of the rows table of each feed, by the same suffix."""
     release: str
     """Which was deployed; empty before 1.1.0."""
+    ignored_prefixes: Sequence[str] = ()
+    existing_bucket: bool = True
+    """Whether the bucket is of another owner. A deployment of an earlier release does not say."""
 
     @classmethod
     def find(cls, stack: str) -> "Pipeline":
@@ -84,6 +88,8 @@ class Pipeline:
                 alarm_topic=outputs["AlarmTopicArn"],
                 functions_of_feeds=functions or {"": outputs["IngestFunctionName"]},
                 tables_of_feeds={suffix: outputs[f"RowsTableName{suffix}"] for suffix in functions},
+                ignored_prefixes=json.loads(outputs.get("IgnoredPrefixes", "[]")),
+                existing_bucket=outputs.get("ExistingBucket", "true") == "true",
                 release=outputs.get("Release", ""),
             )
         except KeyError as error:
@@ -123,7 +129,7 @@ class Pipeline:
         for feed in self.feeds:
             if feed.is_ingested(key):
                 return feed
-        raise NoFeed(f"{key} is of no feed: only {self.rule} is ingested")
+        raise NoFeed(f"no feed takes {key}: {self.intake.why_not(key).reason}")
 
     def owner_of(self, key: str, record: ledger.FileRecord) -> Feed:
         """The feed that has the rows of an upload in its table, or will have; raises NoFeed.
@@ -139,6 +145,19 @@ class Pipeline:
                 return feed
         names = ", ".join(feed.name for feed in self.feeds)
         raise NoFeed(f"there is no feed {name}; the feeds are: {names}")
+
+    @cached_property
+    def intake(self) -> Intake:
+        """What the feeds take of the bucket, as it notifies them."""
+        suffixes: dict[tuple[str, str], list[str]] = {}
+        for feed in self.feeds:
+            for prefix, suffix in feed.triggers:
+                suffixes.setdefault((feed.name, prefix), []).append(suffix)
+        return Intake(
+            takers=[Taker(*feed_and_prefix, endings) for feed_and_prefix, endings in suffixes.items()],
+            ignored_prefixes=self.ignored_prefixes,
+            existing_bucket=self.existing_bucket,
+        )
 
     @property
     def rule(self) -> str:

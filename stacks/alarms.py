@@ -103,6 +103,13 @@ def _sweep(sweep: SweepFunction) -> list[AlarmSpec]:
             missing_data=KEEP_STATE,
             notifies_end=True,
         ),
+        AlarmSpec(
+            name="ObjectsIgnored",
+            metric=sweep.custom_metric("ObjectsIgnored", "Maximum", Duration.hours(1)),
+            meaning="Objects are in the bucket that no feed takes: their rows are in no table.",
+            missing_data=KEEP_STATE,
+            notifies_end=True,
+        ),
         AlarmSpec(name="SweepErrors", metric=sweep.lambda_metric("Errors"), meaning="The sweep failed."),
         AlarmSpec(
             name="SweepMissing",

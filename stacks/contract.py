@@ -50,6 +50,10 @@ class SweepEnvironment(TypedDict):
     FEEDS: str
     """A JSON object: `{"<feed>": {"function": NAME, "prefix": TEXT, "suffixes": [TEXT, ...]}}`; with `"merges": true`
     if the feed merges."""
+    IGNORED_PREFIXES: str
+    """A JSON list of texts. The output IgnoredPrefixes has the same."""
+    EXISTING_BUCKET: str
+    """`true` or `false`. The output ExistingBucket has the same."""
     RELEASE: str
 
 
@@ -79,6 +83,7 @@ Metric = Literal[
     "FilesComplete",
     "FilesRejected",
     "FilesSettledBefore",
+    "ObjectsIgnored",
     "RowsAlreadyPresent",
     "RowsRead",
     "RowsRejected",

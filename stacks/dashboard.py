@@ -50,7 +50,8 @@ def _several_feeds(storage: Storage, ingestion: Ingestion) -> list[list[cloudwat
 
 def _not_settled(ingestion: Ingestion) -> list[cloudwatch.Metric]:
     unsettled = ingestion.sweep.custom_metric("UnsettledFiles", "Maximum", Duration.hours(1))
-    return [ingestion.failures.waiting_events(), unsettled]
+    ignored = ingestion.sweep.custom_metric("ObjectsIgnored", "Maximum", Duration.hours(1))
+    return [ingestion.failures.waiting_events(), unsettled, ignored]
 
 
 def _files_and_rows(ingest: IngestFunction, title: str = "") -> list[cloudwatch.IWidget]:

@@ -1,12 +1,13 @@
 """What configures the functions. The values may be names that only the deployment knows."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stacks.contract import METRICS_NAMESPACE, RELEASE, IngestEnvironment, LoggingEnvironment, SweepEnvironment
 from stacks.feed_settings import DEFAULT_FEED, FeedSettings
+from stacks.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ def _database(feed: FeedSettings) -> str:
 
 
 def sweep_environment(
-    feeds: Sequence[FeedSettings],
+    settings: Settings,
     shared: SharedNames,
     *,
     functions: Mapping[str, str],
@@ -75,9 +76,11 @@ def sweep_environment(
                     "suffixes": list(feed.key_suffixes),
                     **({"merges": True} if feed.merges else {}),
                 }
-                for feed in feeds
+                for feed in settings.feeds
             }
         ),
+        IGNORED_PREFIXES=settings.ignored_prefixes_json,
+        EXISTING_BUCKET=settings.existing_bucket_json,
         RELEASE=RELEASE,
     )
 

@@ -36,6 +36,8 @@ class IngestStack(Stack):
             "FailureQueueUrl": ingestion.failures.queue_url,
             **{f"IngestFunctionName{each.feed.suffix}": each.function.function_name for each in ingestion.ingest},
             "AlarmTopicArn": monitoring.topic.topic_arn,
+            "IgnoredPrefixes": settings.ignored_prefixes_json,
+            "ExistingBucket": settings.existing_bucket_json,
             "Release": RELEASE,
         }
         for name, value in outputs.items():

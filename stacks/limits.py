@@ -100,11 +100,12 @@ def _too_long_environments(settings: Settings) -> Iterator[str]:
                 "declare fewer columns; the others are stored as text"
             )
     functions = {feed.name: _FUNCTION for feed in settings.feeds}
-    size = _size(sweep_environment(settings.feeds, _SHARED, functions=functions, to_json=_to_json), settings.stack_id)
+    size = _size(sweep_environment(settings, _SHARED, functions=functions, to_json=_to_json), settings.stack_id)
     if size > MAX_ENVIRONMENT_BYTES:
         yield (
             f"feeds: the environment of the sweep would have up to {size:,} bytes, and Lambda allows "
             f"{MAX_ENVIRONMENT_BYTES:,}: give the feeds shorter names and prefixes, or fewer key_suffixes"
+            f"{', or name fewer ignored_prefixes' if settings.ignored_prefixes else ''}"
         )
 
 

@@ -156,6 +156,13 @@ def _parse_suffixes(text: str) -> tuple[str, ...]:
     return suffixes
 
 
+def _parse_prefixes(text: str) -> tuple[str, ...]:
+    prefixes = tuple(prefix.strip() for prefix in text.split(","))
+    if not all(prefix and prefix.isprintable() for prefix in prefixes) or len(set(prefixes)) < len(prefixes):
+        raise ValueError(text)
+    return prefixes
+
+
 # AWS allows fifty tags for a resource, and CloudFormation adds some of its own.
 _MAX_TAGS = 40
 
@@ -217,6 +224,7 @@ ROWS_TABLE = matching(r"(?!none$)[A-Za-z0-9_.-]{3,255}", "the name of a table in
 MAX_REJECTED = replace(
     matching(r"\d{1,9}|(100|[1-9]?\d)%", "a number of rows, or a share such as 50%"), from_json={int: str}
 )
+IGNORED_PREFIXES = several("beginnings of object keys such as reports/,tmp/, each once", _parse_prefixes)
 EMAIL_ADDRESS = matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
 BUCKET_NAME = matching(
     r"(?!none$|xn--|.*\.\.|[\d.]+$|.*--x-s3$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket"

@@ -1,6 +1,7 @@
 """The settings of a deployment. stacks/setting_types.py says what is allowed, stacks/context.py reads the settings."""
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from stacks.feed_settings import DEFAULT_FEED, FeedSettings
 from stacks.setting_types import (
     BUCKET_NAME,
     EMAIL_ADDRESS,
+    IGNORED_PREFIXES,
     KMS_KEY_ARN,
     POLICY_ARN,
     STAGE_NAME,
@@ -53,6 +55,11 @@ class Settings:
         optional(BUCKET_NAME),
         "Ingest from a bucket of yours instead of a new one. It has to keep versions; its policies stay yours.",
     )
+    ignored_prefixes: tuple[str, ...] = setting(
+        (),
+        IGNORED_PREFIXES,
+        "What no feed takes below them is meant to be there, and [nobody is told](#objects-that-no-feed-takes).",
+    )
     kms_key: str | None = setting(
         None,
         optional(KMS_KEY_ARN),
@@ -83,6 +90,16 @@ class Settings:
     @property
     def postgresql_feeds(self) -> list[FeedSettings]:
         return [feed for feed in self.feeds if feed.is_postgresql]
+
+    @property
+    def ignored_prefixes_json(self) -> str:
+        """A JSON list."""
+        return json.dumps(self.ignored_prefixes, ensure_ascii=False, separators=(",", ":"))
+
+    @property
+    def existing_bucket_json(self) -> str:
+        """`true` if the bucket is of another owner, else `false`."""
+        return json.dumps(self.existing_bucket is not None)
 
     @property
     def stack_id(self) -> str:

@@ -1,4 +1,4 @@
-"""The function that finds uploads whose events were lost."""
+"""The function that finds uploads whose events were lost, and objects that no feed takes."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,8 @@ from stacks.storage import Storage
 class SweepFunction(AsyncFunction):
     """Compares the bucket with the files table, and invokes the ingest functions for uploads that never settled.
 
-    Each upload goes to the function of its feed. The sweep also counts the events in the failure queue.
+    Each upload goes to the function of its feed. The sweep also counts the events in the failure queue, and the objects
+    that no feed takes.
     """
 
     def __init__(
@@ -37,14 +38,14 @@ class SweepFunction(AsyncFunction):
             handler=SWEEP_HANDLER,
             description="Finds uploads that never settled, and delivers them again.",
             environment=sweep_environment(
-                settings.feeds,
+                settings,
                 storage.shared_names(failures),
                 functions={each.feed.name: each.function.function_name for each in ingest},
                 to_json=Stack.of(scope).to_json_string,
             ),
             permissions=[
                 allow(storage.uploads.bucket_arn, "s3:ListBucketVersions"),
-                allow(storage.files.table_arn, "dynamodb:BatchGetItem"),
+                allow(storage.files.table_arn, "dynamodb:BatchGetItem", "dynamodb:DescribeTable"),
                 *(allow(each.function.function_arn, "lambda:InvokeFunction") for each in ingest),
                 allow(failures.queue_arn, "sqs:GetQueueAttributes"),
                 *allow_key(storage.key, "dynamodb", "kms:Decrypt", "kms:DescribeKey"),

@@ -56,10 +56,11 @@ def _role_of_caller() -> str | None:
     """The role in which a call would be made on AWS; None if a test or an operator's command makes it."""
     files = list(_callers())
     # The tests and the operator's commands use modules of the function. The sweep alone shares the operators' view of
-    # the ledger.
+    # the ledger and of the bucket.
     if "lambda/csv_ingest/sweep.py" in files:
         return "SweepRole"
-    by_operator = any(file.startswith("ops/") or file == "lambda/csv_ingest/ledger/table.py" for file in files)
+    shared = ("lambda/csv_ingest/ledger/table.py", "lambda/csv_ingest/ignored.py")
+    by_operator = any(file.startswith("ops/") or file in shared for file in files)
     # No file of this project is on the stack of the threads in which boto3 uploads a file.
     if not files or not files[0].startswith("lambda/csv_ingest/") or by_operator:
         return None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import NamedTuple, Self
 
+from csv_ingest.intake import Intake, Taker
 from csv_ingest.model import MERGE, Column, FileFormat
 
 LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
@@ -113,12 +114,26 @@ class SweepConfig(_FromEnvironment):
     """The URL of the queue."""
     feeds: str
     """A JSON object: the function, the prefix and the suffixes of each feed by its name."""
+    ignored_prefixes: str = "[]"
+    """A JSON list: what no feed takes below them is meant to be there."""
+    existing_bucket: str = "true"
+    """`true` or `false`: whether the bucket is of another owner. Without the variable, nobody knows."""
     release: str = ""
 
     @property
     def swept_feeds(self) -> list["SweptFeed"]:
         """The feeds whose uploads the sweep looks at."""
         return [SweptFeed(**each) for each in json.loads(self.feeds).values()]
+
+    @property
+    def intake(self) -> Intake:
+        """What the feeds take of the bucket."""
+        feeds = json.loads(self.feeds)
+        return Intake(
+            takers=[Taker(name, each["prefix"], each["suffixes"]) for name, each in feeds.items()],
+            ignored_prefixes=json.loads(self.ignored_prefixes),
+            existing_bucket=self.existing_bucket == "true",
+        )
 
 
 class SweptFeed(NamedTuple):

@@ -14,7 +14,6 @@ from csv_ingest.model import (
     BeingErased,
     ItemsNotRead,
     MalformedEvent,
-    OtherContent,
     OtherTable,
     OutOfTime,
     RowsNotWritten,
@@ -123,5 +122,5 @@ def reject(delivery: Delivery, record: Mapping[str, Any], error: UnreadableFile,
         now=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
     clients.sqs().send_message(QueueUrl=delivery.config.failure_queue, MessageBody=json.dumps(message))
-    delivery.ledger.reject_file(str(error), other_content=isinstance(error, OtherContent))
+    delivery.ledger.reject_file(str(error))
     reporting.rejected(delivery.version)

@@ -46,7 +46,7 @@ def _begin(delivery: Delivery) -> ledger.FileRecord:
         if is_complete and is_this_version:
             return record
         record.require_owner(delivery.owner)
-        if record.is_planned and not is_this_version:
+        if record.is_planned and not is_this_version and not delivery.ledger.knows_version():
             _require_same_content(delivery, record)
         if is_complete:
             return record
@@ -70,7 +70,7 @@ def _require_same_content(delivery: Delivery, record: ledger.FileRecord) -> None
     except UnreadableFile as error:  # what was planned can be unpacked
         raise OtherContent(str(error)) from error
     _claim(delivery, Content(found.hexdigest(), record.format or delivery.config.format))
-    delivery.ledger.adopt_version()
+    delivery.ledger.adopt_version(record)
 
 
 def _plan(delivery: Delivery, record: ledger.FileRecord) -> tuple[ledger.FileRecord, Rows]:

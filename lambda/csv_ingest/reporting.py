@@ -18,6 +18,7 @@ Metric = Literal[
     "FilesComplete",
     "FilesRejected",
     "FilesSettledBefore",
+    "ObjectsIgnored",
     "PartsComplete",
     "RowsAlreadyPresent",
     "RowsRead",

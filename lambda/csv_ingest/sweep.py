@@ -1,15 +1,19 @@
-"""The Lambda handler of the hourly sweep: finds uploads that never settled, and delivers them again."""
+"""The Lambda handler of the hourly sweep: finds uploads that never settled, and delivers them again.
+
+It also counts the objects that no feed takes.
+"""
 
 import json
 import random
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest import clients, configuration, events, ledger, reporting, source
+from csv_ingest import clients, configuration, events, ignored, ledger, reporting, source
 from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb_table import DynamoDbTable
 from csv_ingest.model import ObjectVersion, Upload
@@ -44,22 +48,35 @@ class Swept(NamedTuple):
 @reporting.logger.inject_lambda_context(clear_state=True)
 @reporting.metrics.log_metrics
 def handler(_event: dict[str, Any], context: LambdaContext, *, grace: timedelta = GRACE) -> None:
-    """Count the failed events, and deliver again the uploads that never settled. The schedule's event is not used."""
+    """Count the failed events, deliver again the uploads that never settled, and count what no feed takes.
+
+    The schedule's event is not used.
+    """
     config = configuration.SweepConfig.from_environment()
-    try:
+    deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT)
+    # What cannot be read, or be delivered, fails this run, and keeps nothing else from being found.
+    with ExitStack() as then:  # the callback that is added last is called first
+        then.callback(_report_ignored, config, deadline)
+        then.callback(_report_swept, config, deadline, before=datetime.now(UTC) - grace)
         reporting.count("FailuresWaiting", count_failures(clients.sqs(), config.failure_queue))
-    finally:
-        # A queue that cannot be read fails this run, and keeps no upload from being found.
-        swept = sweep(
-            config=config,
-            s3=clients.s3(),
-            dynamodb=clients.dynamodb(),
-            lambda_=clients.lambda_(),
-            before=datetime.now(UTC) - grace,
-            deadline=Deadline(lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT),
-        )
-        reporting.logger.info("swept", extra=swept._asdict())
-        reporting.count("UnsettledFiles", swept.unsettled)
+
+
+def _report_swept(config: configuration.SweepConfig, deadline: Deadline, *, before: datetime) -> None:
+    swept = sweep(
+        config=config,
+        s3=clients.s3(),
+        dynamodb=clients.dynamodb(),
+        lambda_=clients.lambda_(),
+        before=before,
+        deadline=deadline,
+    )
+    reporting.logger.info("swept", extra=swept._asdict())
+    reporting.count("UnsettledFiles", swept.unsettled)
+
+
+def _report_ignored(config: configuration.SweepConfig, deadline: Deadline) -> None:
+    found = count_ignored(config=config, s3=clients.s3(), dynamodb=clients.dynamodb(), deadline=deadline)
+    reporting.count("ObjectsIgnored", found)
 
 
 def count_failures(sqs: "SQSClient", queue: str) -> int:
@@ -68,6 +85,19 @@ def count_failures(sqs: "SQSClient", queue: str) -> int:
         QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     )
     return sum(map(int, counted["Attributes"].values()))
+
+
+def count_ignored(
+    *, config: configuration.SweepConfig, s3: "S3Client", dynamodb: "DynamoDBClient", deadline: Deadline
+) -> int:
+    """How many objects there are that no feed takes and that were probably meant for one.
+
+    Raises OutOfTime before it has looked at all: a number that is too small would be taken for good news.
+    """
+    objects = ignored.objects_to_look_at(s3, config.upload_bucket, intake=config.intake, deadline=deadline)
+    files = ledger.FilesTable(DynamoDbTable(dynamodb, config.files_table, deadline=deadline))
+    since = ignored.deployed_at(dynamodb, config.files_table)
+    return sum(1 for _ in ignored.find(objects, intake=config.intake, files=files, since=since))
 
 
 def sweep(

@@ -19,6 +19,7 @@ class Trial:
     def __init__(self, acceptance: Acceptance | None, tuning: Tuning, *, of_beginning: bool = False) -> None:
         """`of_beginning` says whether the first part of the file is read, and not the whole file."""
         self._acceptance = acceptance
+        self._of_beginning = of_beginning
         self._max_lines = tuning.part_lines if of_beginning else tuning.whole_lines
         self._max_bytes = tuning.part_bytes if of_beginning else tuning.whole_bytes
         self._characters = 0
@@ -56,7 +57,7 @@ class Trial:
                 tally.add(row, counted.position)
         if tally:
             tally.require_acceptable(counted.position)
-        return kept
+        return None if self._of_beginning else kept
 
     def _has_room(self, row: Row | RejectedRow, position: int) -> bool:
         """Whether one more row is kept of a file that was read up to a position."""

@@ -10,6 +10,7 @@ from ops import display, failures, waiting
 from ops.audit import Audited, audit
 from ops.brake import paused
 from ops.commands import differences, options
+from ops.commands.ignored import say_what_is_ignored
 from ops.differences import MOST, explained
 from ops.feed import Feed
 from ops.findings import Discrepancy, Redeliver, Restart, RestoreRow
@@ -64,6 +65,7 @@ def audit_command(
         _print(result, values=values)
     if not result.files:
         display.say(f"There is no upload whose key begins with '{prefix}': nothing was compared.", err=True)
+        say_what_is_ignored(pipeline, prefix)
     sys.exit(1 if result.findings or not result.files else 0)
 
 

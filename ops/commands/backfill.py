@@ -7,6 +7,7 @@ import click
 from ops import display
 from ops.backfill import Backfilled, backfill
 from ops.commands import options
+from ops.commands.ignored import say_what_is_ignored
 
 
 @click.command(name="backfill", epilog="Example: python -m ops backfill --prefix 2025/ --rate 5")
@@ -41,6 +42,7 @@ def backfill_command(
         display.print_json(done._asdict())
     if nothing:
         display.say(f"There is no upload whose key begins with '{prefix}': nothing was delivered.", err=True)
+        say_what_is_ignored(pipeline, prefix)
     elif not json_:
         display.say(text(done))
     if done.delivered:

@@ -12,7 +12,6 @@ from csv_ingest.ledger import FileRecord
 from csv_ingest.model import FileFormat, ObjectVersion, OtherTable, OwnerNeeded, TableAltered
 from ops import display, failures, waiting
 from ops.commands import options
-from ops.commands.status import why_unknown
 from ops.commands.uploads import print_uploads
 from ops.erasing import (
     Erasure,
@@ -24,6 +23,7 @@ from ops.erasing import (
     reload,
     versions_to_reload,
 )
+from ops.ignored import why_unknown
 from ops.pipeline import NOT_THERE, Pipeline
 
 T = TypeVar("T")

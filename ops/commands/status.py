@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import chain, islice
+from typing import Any
 
 import click
 
 from csv_ingest import source
 from csv_ingest.ledger import FileRecord
 from csv_ingest.model import ByteStream
-from ops import display, other_feeds
+from ops import display, ignored, other_feeds
 from ops import status as uploads
 from ops.commands import options
+from ops.commands.ignored import as_json as ignored_as_json
+from ops.commands.ignored import print_ignored, say_how_many
 from ops.commands.uploads import HEADER, as_json, print_upload, print_uploads
 from ops.feed import Feed
 from ops.pipeline import Pipeline
@@ -31,8 +34,8 @@ SHOWN_REJECTS = 20
 def status_command(find: options.Find, *, key: str | None, feed: str | None, limit: int, json_: bool) -> None:
     """Show what became of KEY, or what is not well.
 
-    Without KEY: every upload that is not complete or has rejected rows, the latest change first. Exit code 1 if there
-    is one; with KEY, if the upload that changed last is one.
+    Without KEY: every upload that is not complete or has rejected rows, the latest change first, then every object that
+    no feed takes. Exit code 1 if there is one; with KEY, if the upload that changed last is one.
     """
     if key is not None and feed is not None:
         raise click.UsageError("--feed is for the list: KEY says which feed it is")
@@ -41,18 +44,24 @@ def status_command(find: options.Find, *, key: str | None, feed: str | None, lim
     with display.working("reading the bucket and the ledger"):
         found = uploads.not_good(pipeline, only) if key is None else uploads.of_key(pipeline, key)
         shown = uploads.explained(pipeline, found[:limit])
-    if key is not None and not found:
-        raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}")
+        objects = ignored.ignored_objects(pipeline, only) if key is None else ignored.of_key(pipeline, key)
+    if key is not None and not found and not objects:
+        raise click.ClickException(f"{key}: {ignored.why_unknown(pipeline, key)}")
     options.say_if_paused(pipeline, _looked_at(pipeline, key, only))
+    also = list(map(ignored_as_json, objects[:limit]))
     if key is None:
-        print_uploads(shown, json_=json_)
-        if not found and not json_:
+        print_uploads(shown, json_=json_, also=also)
+        if not found and not objects and not json_:
             display.say("Every upload is complete, and no row was rejected.")
     else:
-        _print_with_rejects(pipeline, shown, json_=json_)
+        _print_with_rejects(pipeline, shown, json_=json_, also=also)
+    if not json_:
+        print_ignored(objects[:limit], with_header=key is None and not shown)
     if len(found) > limit:
         display.say(f"{len(found) - limit:,} more: --limit {len(found)}", err=True)
-    sys.exit(1 if found and not found[0].is_good else 0)
+    if objects and key is None:
+        say_how_many(len(objects), limit)
+    sys.exit(1 if objects or (found and not found[0].is_good) else 0)
 
 
 def _looked_at(pipeline: Pipeline, key: str | None, only: Feed | None) -> Sequence[Feed]:
@@ -60,11 +69,6 @@ def _looked_at(pipeline: Pipeline, key: str | None, only: Feed | None) -> Sequen
     if only:
         return [only]
     return pipeline.feeds if key is None else [feed for feed in pipeline.feeds if feed.is_ingested(key)]
-
-
-def why_unknown(pipeline: Pipeline, key: str) -> str:
-    """Why nothing is known of uploads under a key."""
-    return "there is no such upload" if pipeline.is_ingested(key) else "such keys are not ingested"
 
 
 def latest_record(pipeline: Pipeline, key: str) -> FileRecord:
@@ -79,19 +83,23 @@ def latest_record(pipeline: Pipeline, key: str) -> FileRecord:
             if newer:
                 display.say(f"{key} has a newer version, of which no delivery has come so far.", err=True)
             return record
-    raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}, or no delivery of it so far")
+    or_else = ", or no delivery of it so far" if pipeline.is_ingested(key) else ""
+    raise click.ClickException(f"{key}: {ignored.why_unknown(pipeline, key)}{or_else}")
 
 
 def _open(pipeline: Pipeline, status: UploadStatus) -> AbstractContextManager[ByteStream]:
     return source.open_object(status.record.object_version(pipeline.upload_bucket), pipeline.s3)
 
 
-def _print_with_rejects(pipeline: Pipeline, statuses: list[UploadStatus], *, json_: bool) -> None:
+def _print_with_rejects(
+    pipeline: Pipeline, statuses: list[UploadStatus], *, json_: bool, also: Sequence[dict[str, Any]]
+) -> None:
     statuses = [other_feeds.remarked(pipeline, each, partial(_open, pipeline, each)) for each in statuses]
     rejects = [list(islice(pipeline.files.rejected_rows(s.record), SHOWN_REJECTS)) for s in statuses]
     if json_:
-        found = zip(statuses, rejects, strict=True)
-        display.print_json([as_json(each) | {"rejects": [row._asdict() for row in rows]} for each, rows in found])
+        pairs = zip(statuses, rejects, strict=True)
+        found = [as_json(each) | {"rejects": [row._asdict() for row in rows]} for each, rows in pairs]
+        display.print_json([*found, *also])
         return
     display.say(HEADER)
     for status, rows in zip(statuses, rejects, strict=True):

@@ -14,10 +14,10 @@ HEADER = f"{'':2}{'status':<10}  {'since (UTC)':<19}  {'size':>9} {'read':>10} {
 """78 columns, under a line with nothing but the key: a key must never be cut."""
 
 
-def print_uploads(statuses: Iterable[UploadStatus], *, json_: bool) -> None:
-    """Show uploads: as JSON, or a line with the key and some lines about it."""
+def print_uploads(statuses: Iterable[UploadStatus], *, json_: bool, also: Iterable[dict[str, Any]] = ()) -> None:
+    """Show uploads: as JSON, followed by what else is in the list; or a line with the key and some lines about it."""
     if json_:
-        display.print_json(list(map(as_json, statuses)))
+        display.print_json([*map(as_json, statuses), *also])
         return
     for number, status in enumerate(statuses):
         if not number:

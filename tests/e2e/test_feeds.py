@@ -183,6 +183,15 @@ def test_commands_keep_to_the_feed_they_are_told(feed: str) -> None:
     assert ops("status", "--feed", "nobody").returncode == 2
 
 
+def test_status_names_an_object_that_no_feed_takes(feeds: Deployment) -> None:
+    for key in ("order/orders.csv", "orders/orders.Csv"):
+        upload(feeds, key, ORDERS_FILE)
+    assert feeds.pipeline.existing_bucket is False
+    found = {each["object_key"]: each for each in reported("status", code=1)}
+    assert found["order/orders.csv"]["reason"] == "below no feed's prefix; the nearest is orders/"
+    assert found["orders/orders.Csv"]["status"] == "IGNORED"
+
+
 @pytest.mark.usefixtures("feeds")
 def test_check_tells_what_an_upload_would_become() -> None:
     file = str(EXAMPLES / "bad-values.csv")

@@ -8,10 +8,11 @@ from typing import Any, get_args
 import pytest
 
 from csv_ingest import RELEASE, ledger, reporting
-from csv_ingest.configuration import LOGGING_VARIABLES, Database, IngestConfig, SweepConfig, SweptFeed
+from csv_ingest.configuration import LOGGING_VARIABLES, Database, IngestConfig, NotConfigured, SweepConfig, SweptFeed
 from csv_ingest.csvfile import cells
 from csv_ingest.destinations import dynamodb as rows
 from csv_ingest.destinations import postgresql
+from csv_ingest.intake import Intake, Taker
 from csv_ingest.model import LINE_AS_ID, Column
 from local.processes import PROJECT
 from stacks import columns
@@ -19,6 +20,7 @@ from stacks import contract as stack_side
 from stacks.context import InvalidSetting, settings_from_context
 from stacks.environments import SharedNames, ingest_environment, sweep_environment
 from stacks.feed_settings import FeedSettings
+from stacks.settings import Settings
 from tests.infrastructure.conftest import EACH_FUNCTION, FUNCTION, INGEST, POSTGRESQL, SWEEP, TABLE, Synthesized
 
 VARIABLES = {
@@ -128,15 +130,30 @@ def test_the_function_reads_the_database_it_is_given() -> None:
 
 def test_the_sweep_reads_the_feeds_it_is_given() -> None:
     orders = FeedSettings(name="orders", key_prefix="orders/", key_suffixes=(".csv",), write_mode="merge")
-    feeds = [FeedSettings(), orders]
+    settings = Settings(feeds=(FeedSettings(), orders), ignored_prefixes=("reports/", "Größe "), existing_bucket="b-1")
     shared = SharedNames(bucket="b", files="t", failures="q")
     functions = {"default": "ingest", "orders": "ingest-orders"}
-    given = sweep_environment(feeds, shared, functions=functions, to_json=json.dumps)
-    read = SweepConfig.from_environment({name: str(value) for name, value in given.items()}).swept_feeds
-    assert read == [
+    given = sweep_environment(settings, shared, functions=functions, to_json=json.dumps)
+    read = SweepConfig.from_environment({name: str(value) for name, value in given.items()})
+    assert read.swept_feeds == [
         SweptFeed("ingest", "", [".csv", ".CSV", ".csv.gz"]),
         SweptFeed("ingest-orders", "orders/", [".csv"], merges=True),
     ]
+    assert read.intake == Intake(
+        takers=[Taker("default", "", [".csv", ".CSV", ".csv.gz"]), Taker("orders", "orders/", [".csv"])],
+        ignored_prefixes=["reports/", "Größe "],
+        existing_bucket=True,
+    )
+
+
+def test_the_sweep_runs_with_an_older_releases_environment() -> None:
+    """For seconds of a deployment its code is newer; it must not take others' objects for its own then."""
+    older = {"UPLOAD_BUCKET": "b", "FILES_TABLE": "t", "FAILURE_QUEUE": "q", "FEEDS": "{}"}
+    intake = SweepConfig.from_environment(older).intake
+    assert (intake.ignored_prefixes, intake.existing_bucket) == ([], True)
+    del older["FILES_TABLE"]
+    with pytest.raises(NotConfigured, match="FILES_TABLE"):
+        SweepConfig.from_environment(older)
 
 
 def test_every_metric_in_use_is_published() -> None:

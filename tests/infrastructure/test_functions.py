@@ -117,7 +117,7 @@ class TestRoles:
             },
             SWEEP: {
                 bucket: ["s3:ListBucketVersions"],
-                files: ["dynamodb:BatchGetItem"],
+                files: ["dynamodb:BatchGetItem", "dynamodb:DescribeTable"],
                 ingest: ["lambda:InvokeFunction"],
                 failures: ["sqs:GetQueueAttributes"],
             },

@@ -38,6 +38,7 @@ SECTIONS = re.findall(r"^### (\w+)$", RUNBOOK.partition("## Alarms\n")[2].partit
 GAUGES = {
     "ApproximateNumberOfMessagesVisible",
     "FailuresWaiting",
+    "ObjectsIgnored",
     "UnsettledFiles",
 }
 """Metrics of a state, not of events. Their source may stop publishing while the state lasts."""
@@ -101,7 +102,7 @@ def alarm_on(stack: Synthesized, metric: str, of: str, *, statistic: str = "Sum"
     return alarm
 
 
-STATES = {"UploadsFailed", "FailuresExpire", "UnsettledFiles", "SweepMissing", "EventsWaiting"}
+STATES = {"UploadsFailed", "FailuresExpire", "UnsettledFiles", "ObjectsIgnored", "SweepMissing", "EventsWaiting"}
 """The alarms on what lasts. The others are on what happens, and end after minutes whether it was handled or not."""
 
 
@@ -185,6 +186,9 @@ class TestFailurePaths:
 
     def test_an_upload_that_never_settled(self, stack: Synthesized) -> None:
         assert is_raised_above(0, alarm_on(stack, "UnsettledFiles", stack.name, statistic="Maximum"))
+
+    def test_an_object_that_no_feed_takes(self, stack: Synthesized) -> None:
+        assert is_raised_above(0, alarm_on(stack, "ObjectsIgnored", stack.name, statistic="Maximum"))
 
     def test_three_missing_sweeps(self, stack: Synthesized) -> None:
         ended = alarm_on(stack, "UnsettledFiles", stack.name, statistic="SampleCount")

@@ -122,6 +122,15 @@ class TestExistingBucket:
         variables = stack.only(FUNCTION, INGEST)["Properties"]["Environment"]["Variables"]
         assert variables["UPLOAD_BUCKET"] == "orders-in"
 
+    def test_is_known_to_sweep_and_operators(self, stack: Synthesized, synthesize: Synthesize) -> None:
+        """Objects of others are none of the pipeline's business."""
+        for found, expected in ((stack, "true"), (synthesize(ignored_prefixes="reports/"), "false")):
+            variables = found.only(FUNCTION, SWEEP)["Properties"]["Environment"]["Variables"]
+            outputs = found.template["Outputs"]
+            assert variables["EXISTING_BUCKET"] == outputs["ExistingBucket"]["Value"] == expected
+            assert variables["IGNORED_PREFIXES"] == outputs["IgnoredPrefixes"]["Value"]
+        assert outputs["IgnoredPrefixes"]["Value"] == '["reports/"]'
+
     def test_is_read_only_below_the_prefix(self, stack: Synthesized) -> None:
         reading = inline_statements(stack.only(ROLE, INGEST))[0]
         assert (reading["Action"], readable(reading["Resource"])) == (

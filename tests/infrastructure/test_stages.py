@@ -27,5 +27,7 @@ def test_the_outputs_are_the_promised_names(stack: Synthesized) -> None:
         "FailureQueueUrl",
         "IngestFunctionName",
         "AlarmTopicArn",
+        "IgnoredPrefixes",
+        "ExistingBucket",
         "Release",
     }

@@ -14,7 +14,7 @@ from csv_ingest.events import Event
 from ops.audit import audit
 from ops.pipeline import Pipeline
 from ops.repair import repair
-from ops.status import not_good
+from ops.status import not_good, of_key
 from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.parts import deliver_all
@@ -137,7 +137,7 @@ def test_two_contents_delivered_at_once_are_never_mixed(
     """At each call of the first delivery, the other version is delivered: one is ingested, one rejected."""
     collision = collision.tuned(part_lines=25, block_bytes=64, whole_parts=1)
     contents = [block + b"\n" + b"".join(b"%d\n" % n for n in range(rows)) for block in (FIRST, SECOND)]
-    for number in range(1, 10):
+    for number in range(1, 9):
         collision.empty()
         first, second = (collision.upload(f"{number}.csv", content) for content in contents)
         overtake = partial(collision.deliver, second)
@@ -162,6 +162,44 @@ def test_a_repeated_event_of_a_version_is_one_read(world: World) -> None:
     calls.names.clear()
     world.deliver(again)
     assert calls.names == ["GetItem"]
+
+
+def test_events_of_two_versions_in_turn_read_no_file_again(world: World) -> None:
+    events = [world.upload("a.csv", "id\n1\n") for _ in range(3)]
+    for event in events:
+        world.deliver(event)
+    calls = Calls(world.dynamodb, world.s3)
+    for event in [*events, *events]:
+        calls.names.clear()
+        world.deliver(event)
+        assert calls.names in (["GetItem"], ["GetItem", "GetItem"])
+
+
+@pytest.mark.parametrize("order", [(0, 1), (0, 1, 0, 1), (0, 1, 0), (1, 0, 0, 1)])
+def test_rejected_versions_delivered_again_have_records(
+    world: World, pipeline: Pipeline, invocations: Invocations, order: tuple[int, ...]
+) -> None:
+    events = [world.upload("a.csv", "no id\n1\n") for _ in range(2)]
+    for number in order:
+        world.deliver(events[number])
+    assert findings(pipeline) == []
+    assert len(world.failures()) == len(order)
+    assert run_sweep(world, invocations, age=timedelta(hours=-6)).unsettled == 0
+    assert [each.record.status for each in of_key(pipeline, "a.csv")] == ["REJECTED"], "the same bytes are one upload"
+
+
+def test_versions_rejected_at_once_each_have_a_record(
+    world: World, pipeline: Pipeline, invocations: Invocations
+) -> None:
+    for number in range(1, 10):
+        world.empty()
+        first, second = (world.upload(f"{number}.csv", "no id\n1\n") for _ in range(2))
+        with between_calls(number, partial(world.deliver, second), world.s3, world.dynamodb, world.sqs):
+            world.deliver(first)
+        world.deliver(second)
+        assert run_sweep(world, invocations, age=timedelta(hours=-6)).delivered == number - 1, "those of before"
+        invocations.events.clear()
+        assert [each for each in findings(pipeline) if each[1] == f"{number}.csv"] == []
 
 
 @pytest.mark.parametrize("keys", [("b.csv", "a.csv"), ("a.csv", "a.csv"), ("a.csv.gz", "b.csv.gz")])

@@ -83,7 +83,9 @@ def test_an_upload_without_a_delivery_is_shown(world: World, invocations: Invoca
 
 def test_what_is_no_upload_is_named_with_the_reason() -> None:
     assert "b.csv: there is no such upload" in invoke("status", "b.csv", code=1).stderr
-    assert "b.txt: such keys are not ingested" in invoke("status", "b.txt", code=1).stderr
+    reason = "the feed default takes .csv and .csv.gz, and this ends in .txt"
+    unknown = f"b.txt: there is no such object, and no feed takes such keys: {reason}"
+    assert unknown in invoke("status", "b.txt", code=1).stderr
     assert r"'\udcff'" in invoke("status", "\udcff.csv", code=1).stderr
 
 

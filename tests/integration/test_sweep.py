@@ -3,12 +3,15 @@
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from csv_ingest import clients
+from csv_ingest import clients, ignored
+from csv_ingest.deadline import Deadline
 from csv_ingest.events import object_version
+from csv_ingest.intake import Intake, Taker
 from csv_ingest.ledger import MAX_ATTEMPTS
 from csv_ingest.model import OutOfTime, TableAltered
 from csv_ingest.sweep import MAX_DELIVERIES, TIME_TO_REPORT, Swept, handler
@@ -110,6 +113,8 @@ class TestHandler:
     @pytest.fixture(autouse=True)
     def _environment(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - it has the others
         monkeypatch.setenv("FEEDS", '{"default": {"function": "ingest", "prefix": "in/", "suffixes": [".csv"]}}')
+        monkeypatch.setenv("IGNORED_PREFIXES", '["reports/"]')
+        monkeypatch.setenv("EXISTING_BUCKET", "false")
 
     @pytest.mark.parametrize(("sent", "hidden"), [(0, 0), (3, 0), (3, 1), (2, 2)])
     def test_failures_are_counted_also_while_somebody_looks(
@@ -121,7 +126,8 @@ class TestHandler:
             world.sqs.receive_message(QueueUrl=world.failure_queue, MaxNumberOfMessages=1, VisibilityTimeout=300)
         handler({}, invocation())
         # None is a count, too: nothing else would end the alarm.
-        assert metrics_in(capsys.readouterr().out) == {"FailuresWaiting": sent, "UnsettledFiles": 0}
+        expected = {"FailuresWaiting": sent, "UnsettledFiles": 0, "ObjectsIgnored": 0}
+        assert metrics_in(capsys.readouterr().out) == expected
 
     def test_an_unreadable_queue_fails_only_after_the_work(
         self, world: World, queue: Invocations, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -131,7 +137,7 @@ class TestHandler:
         with pytest.raises(ClientError, match="GetQueueAttributes"):
             handler({}, invocation(), grace=self.NOW)
         assert queue.keys() == ["in/lost.csv"]
-        assert metrics_in(capsys.readouterr().out) == {"UnsettledFiles": 1}
+        assert metrics_in(capsys.readouterr().out) == {"UnsettledFiles": 1, "ObjectsIgnored": 0}
 
     def test_an_incomplete_sweep_has_counted_the_failures(
         self, world: World, capsys: pytest.CaptureFixture[str]
@@ -140,3 +146,75 @@ class TestHandler:
         with pytest.raises(OutOfTime):
             handler({}, invocation(seconds_left=TIME_TO_REPORT - 1), grace=self.NOW)
         assert metrics_in(capsys.readouterr().out) == {"FailuresWaiting": 0}
+
+    @pytest.mark.parametrize(("existing_bucket", "expected"), [("false", 5), ("true", 3)])
+    def test_objects_that_no_feed_takes_are_counted(
+        self,
+        world: World,
+        existing_bucket: str,
+        expected: int,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("EXISTING_BUCKET", existing_bucket)
+        world.deliver(world.upload("in/a.csv", "id\n1\n"))
+        for key in ("in/a.Csv", "In/a.csv", "/in/a.csv", "a.csv", "elsewhere/b.csv", "reports/a.txt", "gone.csv"):
+            world.upload(key, "id\n1\n")
+        world.upload("in/a.Csv", "id\n2\n")  # only the current version counts
+        world.upload("in/2026/", "")
+        world.s3.delete_object(Bucket=world.bucket, Key="gone.csv")
+        handler({}, invocation())
+        assert metrics_in(capsys.readouterr().out)["ObjectsIgnored"] == expected
+
+    def test_what_former_settings_ingested_is_not_counted(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for key, content in (("before/complete.csv", "id\n1\n"), ("before/rejected.csv", "\0")):
+            world.deliver(world.upload(key, content))
+        with pytest.raises(OutOfTime):
+            world.deliver(world.upload("before/begun.csv", "id\n1\n"), seconds_left=1)
+        handler({}, invocation())
+        assert metrics_in(capsys.readouterr().out)["ObjectsIgnored"] == 1
+
+    def test_what_is_older_than_the_ledger_is_not_counted(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        world.upload("elsewhere/a.csv", "id\n1\n")
+
+        def deployed_later(parsed: dict[str, Any], **_: Any) -> None:
+            parsed["Table"]["CreationDateTime"] += timedelta(minutes=1)
+
+        events: Any = world.dynamodb.meta.events
+        events.register("after-call.dynamodb.DescribeTable", deployed_later)
+        handler({}, invocation())
+        assert metrics_in(capsys.readouterr().out)["ObjectsIgnored"] == 0
+
+    def test_lost_uploads_come_before_objects_of_no_feed(
+        self, world: World, queue: Invocations, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Without time to count all of them, none is counted."""
+        world.upload("in/lost.csv", "id\n1\n")
+        world.upload("elsewhere/a.csv", "id\n1\n")
+        seconds = [60.0] * 2 + [TIME_TO_REPORT - 1] * 9
+        with pytest.raises(OutOfTime, match="versions were listed"):
+            handler({}, invocation(seconds_left=iter(seconds)), grace=self.NOW)
+        assert queue.keys() == ["in/lost.csv"]
+        assert metrics_in(capsys.readouterr().out) == {"FailuresWaiting": 0, "UnsettledFiles": 1}
+
+
+@pytest.mark.parametrize("prefix", ["orders/", "vendors/acme/"])
+def test_others_folders_are_not_listed(world: World, prefix: str) -> None:
+    """Of a bucket with a hundred million objects of others, only what can resemble a prefix is listed."""
+    calls: list[str] = []
+    events: Any = world.s3.meta.events
+    events.register("provide-client-params.s3.ListObjectVersions", lambda params, **_: calls.append(params["Prefix"]))
+    near = ["Orders/2026/a.csv", "orders", "vendor/acme/a.csv", "vendors/acmes/a.csv"]
+    for key in (*near, "lake/2026/a.csv", "vendors/other/a.csv", f"{prefix}a.csv", f"{prefix}2026/a.txt"):
+        world.upload(key, "id\n1\n")
+    intake = Intake(takers=[Taker("f", prefix, [".csv"])], existing_bucket=True)
+    found = ignored.objects_to_look_at(world.s3, world.bucket, intake=intake, deadline=Deadline.never())
+    keys = sorted(each.version.key for each in found if intake.is_mistake(each.version.key, each.version.size))
+    expected = [key for key in near if key.lower().startswith(prefix[:5])]
+    assert keys == sorted([*expected, f"{prefix}2026/a.txt"])
+    assert len(calls) == len(set(calls))
+    assert not [call for call in calls if call.startswith(("lake/", "vendors/other/", f"{prefix}2026"))]

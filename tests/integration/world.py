@@ -300,7 +300,16 @@ class World:
         functions = {"": "none"} | {feed.name.capitalize(): f"none-{feed.name}" for feed in self.feeds}
         tables = {"": self.rows_table} | {feed.name.capitalize(): feed.rows_table for feed in self.feeds}
         pipeline = Pipeline(
-            "none", self.bucket, self.files_table, self.failure_queue, "none", functions, tables, RELEASE
+            "none",
+            self.bucket,
+            self.files_table,
+            self.failure_queue,
+            "none",
+            functions,
+            tables,
+            ignored_prefixes=["reports/"],
+            existing_bucket=False,
+            release=RELEASE,
         )
         prefixes = {"none": "orders/" if self.feeds else ""}
         prefixes |= {f"none-{feed.name}": feed.prefix for feed in self.feeds}

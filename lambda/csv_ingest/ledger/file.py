@@ -92,9 +92,21 @@ class FileLedger:
         stayed = self._table.update(key, items.about_content(content), condition=unclaimed)
         return content if stayed is None else items.content_of(items.require_not_erased(stayed)) or content
 
-    def adopt_version(self) -> None:
-        """Record that this version of the object has the content that was planned, or ingested, for another one."""
+    def knows_version(self) -> bool:
+        """Whether this version of the object was found to have the content that was planned for another one."""
+        item = self._table.get(items.key_of_version(self._version))
+        return bool(item) and not items.is_rejected_version(item)
+
+    def adopt_version(self, planned: items.FileRecord) -> None:
+        """Record that this version of the object has the content that was planned, or ingested, for another one.
+
+        Of the other one, too, which may have been rejected before, under other settings. None of them is read again.
+        """
         adopted = items.about_version(self._version) | {"compared_at": items.now()}
+        for version in (planned.object_version(self._version.bucket), self._version):
+            same = items.about_version(version) | {"compared_at": items.now()}
+            remove = ["status", "reason", "started_at", "settled_at"]
+            self._table.update(items.key_of_version(version), same, condition=items.ALWAYS, remove=remove)
         self._table.update(self._key, adopted, condition="attribute_exists(#rows_read)")
 
     def reject_rows(self, rows: Sequence[RejectedRow]) -> None:
@@ -142,21 +154,19 @@ class FileLedger:
         settled: Item = {"status": {"S": items.COMPLETE}, "settled_at": items.now()}
         self._update(settled | self._sums(counts), remove=["reason", "check_begun_by", "attempts", "last_error"])
 
-    def reject_file(self, reason: str, *, other_content: bool = False) -> None:
+    def reject_file(self, reason: str) -> None:
         """Settle the upload as rejected, unless another delivery found the file readable, or began another version.
 
-        A later delivery, under other settings, can begin the upload again. A version with other content than is
-        ingested under its ETag gets a record of its own as well, because the upload's record is or may become that of
-        another version, unless each version is an upload of its own.
+        A later delivery, under other settings, can begin the upload again. Unless each version is an upload of its own,
+        the version gets a record of its own, too: the upload's record is, or becomes, that of another version.
         """
         settled: Item = {"status": {"S": items.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
         settled |= items.about_version(self._version)
+        if not self._entries.merges:
+            own = settled | {"started_at": items.now()}
+            self._table.update(items.key_of_version(self._version), own, condition=items.ALWAYS, remove=["compared_at"])
         overtaken = "attribute_exists(#rows_read) OR #version_id <> :version_id"
-        stayed = self._update(settled, remove=["attempts", "last_error"], unless=overtaken)
-        of_another = stayed is not None and items.FileRecord.of(stayed).version_id != self._version.version_id
-        if (other_content or of_another) and not self._entries.merges:
-            own_record = items.key_of_version(self._version) | settled | {"started_at": items.now()}
-            self._table.insert_absent([own_record])
+        self._update(settled, remove=["attempts", "last_error"], unless=overtaken)
 
     def record_error(self, reason: str) -> None:
         """Record why a delivery failed, as far as that can be recorded: the error itself is what must be told."""

@@ -42,8 +42,8 @@ VERSION_MARK = "~"
 """Between the ETag and the version, where an upload is one version. An ETag contains none."""
 
 VERSION = "#version#"
-"""Between the ETag and the version, in the sort key of the record of a version that was rejected because other content
-was ingested under its ETag."""
+"""Between the ETag and the version, in the sort key of the record of a single version: of one that was rejected, and of
+one that was found to have the content that was planned for another version, which has no status."""
 
 ERASING = "erasing"
 """The attribute of a file's record, and of what its ETag stands for, while an operator's command takes back what was
@@ -86,6 +86,9 @@ COUNTERS: Mapping[Phase, str] = {Phase.STORE: "parts_done", Phase.CHECK: "parts_
 SUPERSEDED, UNRECORDED = "rows_superseded", "rejects_unrecorded"
 SUMS = ("rows_read", "rows_stored", "rows_rejected", SUPERSEDED, UNRECORDED)
 """The attributes that count rows, in the order of RowCounts."""
+
+ALWAYS = "attribute_exists(#version_id) OR attribute_not_exists(#version_id)"
+"""The condition of an update whatever there is."""
 
 UNLESS_COMPLETE = "NOT (#status = :complete)"
 """The condition of every update: a complete record stays as it is."""
@@ -271,8 +274,13 @@ def key_of_entry(object_key: str, entry: str) -> Item:
 
 
 def key_of_version(version: ObjectVersion) -> Item:
-    """The key of the record of a version with other content than its ETag stands for."""
+    """The key of the record of a single version."""
     return key_of(Entries(version), f"{VERSION}{version.version_id}")
+
+
+def is_rejected_version(item: "Mapping[str, AttributeValueTypeDef]") -> bool:
+    """Whether the record of a single version says that it was rejected."""
+    return VERSION in item["entry"].get("S", "") and "status" in item
 
 
 def key_of_part(entries: Entries, job: PartJob) -> Item:

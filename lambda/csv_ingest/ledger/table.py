@@ -25,8 +25,8 @@ class FilesTable:
         """Pair each upload with its record, in the order of the uploads; one or two requests a hundred uploads.
 
         Versions with the same key and ETag share a record, as long as none was found to have other content. A version
-        that was rejected because of its content has a record of its own, which says nothing of the others. In a feed
-        that merges, each version has its own.
+        that was rejected has a record of its own, which says nothing of the others. In a feed that merges, each version
+        has its own.
         """
         remaining = iter(uploads)
         while some := list(islice(remaining, MAX_KEYS)):
@@ -54,10 +54,14 @@ class FilesTable:
     def records_of_key(self, key: str) -> list[items.FileRecord]:
         """The records of an object key, one an upload: the latest delivery first; in a feed that merges, the newest."""
         found: dict[tuple[str, str | None], items.FileRecord] = {}
-        for item in self._entries(key):  # the record of an upload comes before the record of a version
-            if items.MARK not in item["entry"]["S"] or items.VERSION in item["entry"]["S"]:
-                record = items.FileRecord.of(item)
-                found.setdefault((record.etag, record.version_id), record)
+        shared = items.FileRecord()
+        for item in self._entries(key):  # the record of an upload comes before the records of its versions
+            record = items.FileRecord.of(item)
+            if items.MARK not in item["entry"]["S"]:
+                shared = record
+            elif not items.is_rejected_version(item) or _are_the_same(record, shared):
+                continue
+            found.setdefault((record.etag, record.version_id), record)
         # Both times are in UTC, in the same notation.
         return sorted(
             found.values(),
@@ -171,9 +175,9 @@ class FilesTable:
         self._table.update(key, {"rows_erased_at": items.now()}, condition=f"attribute_exists(#{items.ERASING})")
 
     def erase_entries(self, object_key: str, upload: str) -> None:
-        """Delete the rejected rows, the plan and the parts of an upload; not what is recorded of single versions."""
+        """Delete the rejected rows, the plan and the parts of an upload; not the records of rejected versions."""
         found = self._entries(object_key, f"{upload}{items.MARK}")
-        self._delete_all(item for item in found if items.VERSION not in item["entry"]["S"])
+        self._delete_all(item for item in found if not items.is_rejected_version(item))
 
     def erase_upload(self, object_key: str, upload: str) -> None:
         """Delete everything about an upload and its versions; its record last of all."""
@@ -254,9 +258,20 @@ def _own_record(version: ObjectVersion, record: items.FileRecord, single: _Recor
     own, *others = (single.get(_name(key)) for key in _keys_of_versions(version, record))
     if own or not others:
         return own or record
-    rejected, other_rejected = others
-    if rejected:
-        return rejected
+    of_version, of_other = others
+    if of_version and not of_version.status:  # it was compared
+        return replace(record, version_id=version.version_id)
+    if of_version:
+        return record if _are_the_same(of_version, record) else of_version
     # The record is that of another version, which can have been rejected because of its own content.
-    is_not_its_own = record.merges or (other_rejected and record.status == items.REJECTED)
+    is_not_its_own = record.merges or (of_other and of_other.status and record.status == items.REJECTED)
     return items.FileRecord() if is_not_its_own else record
+
+
+def _are_the_same(of_version: items.FileRecord, shared: items.FileRecord) -> bool:
+    """Whether a version was rejected for the reason for which its upload was, in another version."""
+    return (
+        of_version.status == shared.status == items.REJECTED
+        and of_version.etag == shared.etag
+        and of_version.reason == shared.reason
+    )

@@ -1,0 +1,50 @@
+"""How objects that no feed takes are shown."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich import filesize
+
+from ops import display
+from ops.commands.uploads import HEADER
+from ops.ignored import IgnoredObject, example_below
+from ops.pipeline import Pipeline
+
+IGNORED = "IGNORED"
+"""What is shown in the place of an upload's status. The ledger has no such status."""
+
+
+def as_json(ignored: IgnoredObject) -> dict[str, Any]:
+    """An element of the list that `status --json` prints: with the names that uploads have."""
+    version = ignored.upload.version
+    return {
+        "object_key": version.key,
+        "entry": version.etag,
+        "size": version.size,
+        "status": IGNORED,
+        "reason": ignored.why.reason,
+        "uploaded_at": ignored.modified.isoformat(),
+    }
+
+
+def print_ignored(objects: Sequence[IgnoredObject], *, with_header: bool) -> None:
+    for number, each in enumerate(objects):
+        if with_header and not number:
+            display.say(HEADER)
+        size = filesize.decimal(each.upload.version.size)
+        display.say(each.key)
+        display.say(f"  {IGNORED:<10}  {display.when(each.modified):<19}  {size:>9}")
+        display.say(f"  {each.why.reason}")
+        if each.why.remedy:
+            display.say(f"  next: {each.why.remedy}, or delete it; if it is meant to be there, set ignored_prefixes")
+
+
+def say_how_many(objects: int, limit: int) -> None:
+    more = f"; {objects - limit:,} more: --limit {objects}" if objects > limit else ""
+    display.say(f"No feed takes {objects:,} {'object' if objects == 1 else 'objects'}{more}", err=True)
+
+
+def say_what_is_ignored(pipeline: Pipeline, prefix: str) -> None:
+    """Say, where no upload has a prefix, whether an object has it."""
+    if found := example_below(pipeline, prefix):
+        display.say(f"No feed takes {found.key}: {found.why.reason}", err=True)

@@ -1,0 +1,78 @@
+"""Objects that no feed takes, as the bucket has them now, with the reason."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+
+from csv_ingest import ignored, source
+from csv_ingest.deadline import Deadline
+from csv_ingest.intake import NotTaken
+from csv_ingest.model import Upload
+from ops.feed import Feed
+from ops.pipeline import Pipeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class IgnoredObject:
+    """The current version of an object, and why no feed takes it."""
+
+    upload: Upload
+    why: NotTaken
+
+    @property
+    def key(self) -> str:
+        return self.upload.version.key
+
+    @property
+    def modified(self) -> datetime:
+        return self.upload.modified
+
+
+def ignored_objects(pipeline: Pipeline, feed: Feed | None = None) -> list[IgnoredObject]:
+    """Every object that the sweep would count, or those below the prefix of one feed, the latest first."""
+    never = Deadline.never()
+    s3, bucket, intake = pipeline.s3, pipeline.upload_bucket, pipeline.intake
+    if feed:
+        prefixes = dict.fromkeys(prefix for prefix, _ in feed.triggers)
+        listings = [source.list_current(s3, bucket, prefix=each, deadline=never) for each in prefixes]
+    else:
+        listings = [ignored.objects_to_look_at(s3, bucket, intake=intake, deadline=never)]
+    since = ignored.deployed_at(pipeline.dynamodb, pipeline.files_table)
+    found = ignored.find(chain.from_iterable(listings), intake=intake, files=pipeline.files, since=since)
+    return sorted((_explained(pipeline, each) for each in found), key=lambda each: each.modified, reverse=True)
+
+
+def of_key(pipeline: Pipeline, key: str) -> list[IgnoredObject]:
+    """The object with a key, whenever it was uploaded, if no feed takes it and none of former settings did."""
+    if pipeline.is_ingested(key) or not (found := _current(pipeline, key)):
+        return []
+    return [_explained(pipeline, each) for each, record in pipeline.files.records([found]) if not record.is_settled]
+
+
+def example_below(pipeline: Pipeline, prefix: str) -> IgnoredObject | None:
+    """An object whose key begins with a prefix and that no feed takes, whenever it was uploaded; None if none is."""
+    objects = source.list_current(pipeline.s3, pipeline.upload_bucket, prefix=prefix, deadline=Deadline.never())
+    ignored_ = (each for each in objects if not pipeline.is_ingested(each.version.key) and each.version.size)
+    return next((_explained(pipeline, each) for each in ignored_), None)
+
+
+def why_unknown(pipeline: Pipeline, key: str) -> str:
+    """Why nothing is known of uploads under a key."""
+    if pipeline.is_ingested(key):
+        return "there is no such upload"
+    reason = pipeline.intake.why_not(key).reason
+    if _current(pipeline, key):
+        return f"no feed takes it: {reason}"
+    return f"there is no such object, and no feed takes such keys: {reason}"
+
+
+def _current(pipeline: Pipeline, key: str) -> Upload | None:
+    """The current version of an object; None if there is no such object."""
+    # S3 lists a key before the longer ones that begin with it.
+    objects = source.list_current(pipeline.s3, pipeline.upload_bucket, prefix=key, deadline=Deadline.never())
+    first = next(objects, None)
+    return first if first and first.version.key == key else None
+
+
+def _explained(pipeline: Pipeline, upload: Upload) -> IgnoredObject:
+    return IgnoredObject(upload=upload, why=pipeline.intake.why_not(upload.version.key))
