@@ -47,8 +47,8 @@ $(TOOLS): requirements-dev.txt $(PACKAGES)
 demo: $(READY) ## deploy to a local AWS, upload the examples, check that every row arrived
 	@$(BIN)/python -m local demo
 
-local: $(READY) ## deploy your own settings to a local AWS, and keep it running (Ctrl-C ends it)
-	@$(BIN)/python -m local up
+local: $(READY) ## deploy your own settings to a local AWS until Ctrl-C (add ARGS="-c stage=prod")
+	@$(BIN)/python -m local up $(ARGS)
 
 unit: $(TOOLS) ## the tests that need no server, in seconds
 	@$(BIN)/python -m pytest tests/unit

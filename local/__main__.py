@@ -1,7 +1,9 @@
 """`python -m local`: the pipeline on this machine, without an AWS account."""
 
+import shlex
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -13,9 +15,17 @@ from local.databases import use_local_databases
 from local.demo import demo as run_demo
 from local.deployment import deploy
 from local.examples import orders
-from local.postgresql import HOST, local_postgresql
-from local.server import local_aws
+from local.postgresql import HOST, LocalPostgresql, local_postgresql
+from local.processes import PROJECT
+from local.server import environment_file, local_aws
+from ops.display import DEFAULT_STACK
+from ops.pipeline import Pipeline
 from ops.progress import working
+
+ENVIRONMENT = PROJECT / ".local" / "environment"
+
+UNLIMITED = 10_000
+"""Columns: more than any line has."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: python -m local demo")
@@ -32,7 +42,8 @@ def main() -> None:
 @main.command(epilog="Example: python -m local demo && echo every row is there")
 def demo() -> None:
     """Upload the examples. Exit code 0 if the tables then hold exactly their rows, 1 if not."""
-    console = Console()
+    # Where there is no terminal, no line is cut or folded.
+    console = Console(width=None if sys.stdout.isatty() else UNLIMITED)
     try:
         complete = run_demo(console)
     except (RuntimeError, TimeoutError) as error:
@@ -41,43 +52,27 @@ def demo() -> None:
     sys.exit(0 if complete else 1)
 
 
-@main.command(epilog="Example: python -m local up")
-def up() -> None:
-    """Deploy and keep running until Ctrl-C; prints the exports for your own aws or boto3 session.
+@main.command(epilog="Example: python -m local up -c stage=prod", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", metavar="[OPTIONS OF CDK DEPLOY]...", nargs=-1, type=click.UNPROCESSED)
+def up(arguments: Sequence[str]) -> None:
+    """Deploy and keep running until Ctrl-C, with a file of exports for other shells.
 
-    Feeds with PostgreSQL write to a local server, not to the database of their settings.
-
-    Exit code 0 after Ctrl-C, 1 if it could not be started or ended by itself.
+    There, `make deploy` deploys once more, and keeps the data. Feeds with PostgreSQL write to a local server, not to
+    the database of their settings, until a deployment changes their function. Exit code 0 after Ctrl-C, 1 if it could
+    not be started or ended by itself.
     """
     console = Console(highlight=False, soft_wrap=True)
     try:
         with ExitStack() as running:
             aws = running.enter_context(local_aws())
             with working("cdk bootstrap, cdk deploy"):
-                pipeline = deploy(aws).pipeline
+                pipeline = deploy(aws, arguments).pipeline
             server = None
             if any(feed.config.postgresql for feed in pipeline.feeds):
                 server = running.enter_context(local_postgresql())
                 pipeline = use_local_databases(pipeline, server)
-            for name, value in aws.exports.items():
-                console.print(f"export {name}={value}")
-            prefix, _ = pipeline.feeds[0].triggers[0]
-            to = f" --to {prefix}" if prefix else ""
-            console.print(f"\n.venv/bin/python -m ops upload examples/orders.csv{to}")
-            console.print(".venv/bin/python -m ops --help")
-            console.print(".venv/bin/python -m local generate --help   # large files, or many\n")
-            console.print(f"aws s3 cp examples/orders.csv s3://{pipeline.upload_bucket}/{prefix}")
-            console.print(f"aws dynamodb scan --table-name {pipeline.files_table}")
-            for feed in pipeline.feeds:
-                if server and (database := feed.config.postgresql):
-                    where = f"postgresql://{server.user}:{server.password}@{HOST}:{server.port}/{database.name}"
-                    console.print(f"psql '{where}?sslmode=require'   # the table {feed.rows_table}")
-                else:
-                    console.print(f"aws dynamodb scan --table-name {feed.rows_table}")
-            # Version 1 of the aws CLI does not find SQS by the variable.
-            endpoint = "--endpoint-url $AWS_ENDPOINT_URL"
-            console.print(f"aws sqs receive-message {endpoint} --queue-url {pipeline.failure_queue}")
-            console.print("\nCtrl-C ends it, and everything in it.")
+            running.enter_context(environment_file(aws, ENVIRONMENT))
+            _print_what_to_do(console, pipeline, server, arguments)
             code = aws.process.wait()
     except RuntimeError as error:
         raise click.ClickException(str(error)) from error
@@ -87,15 +82,47 @@ def up() -> None:
         raise click.ClickException(f"MiniStack ended by itself, with exit code {code}")
 
 
+def _print_what_to_do(
+    console: Console, pipeline: Pipeline, server: LocalPostgresql | None, arguments: Sequence[str]
+) -> None:
+    stack = "" if pipeline.stack == DEFAULT_STACK else f" --stack {pipeline.stack}"
+    prefix, _ = pipeline.feeds[0].triggers[0]
+    to = f" --to {prefix}" if prefix else ""
+    args = f" ARGS={shlex.quote(shlex.join(arguments))}" if arguments else ""
+    console.print("In another shell, in this folder:\n")
+    console.print(f"source {ENVIRONMENT.relative_to(PROJECT)}")
+    console.print(f".venv/bin/python -m ops{stack} upload examples/orders.csv{to}")
+    console.print(".venv/bin/python -m ops --help")
+    console.print(".venv/bin/python -m local generate --help   # large files, or many")
+    until = "; feeds with PostgreSQL then have the database of their settings" if server else ""
+    console.print(f"make deploy{args}   # deploys a change, and keeps the data{until}\n")
+    console.print(f"aws s3 cp examples/orders.csv s3://{pipeline.upload_bucket}/{prefix}")
+    console.print(f"aws dynamodb scan --table-name {pipeline.files_table}")
+    for feed in pipeline.feeds:
+        if server and (database := feed.config.postgresql):
+            where = f"postgresql://{server.user}:{server.password}@{HOST}:{server.port}/{database.name}"
+            console.print(f"psql '{where}?sslmode=require'   # the table {feed.rows_table}")
+        else:
+            console.print(f"aws dynamodb scan --table-name {feed.rows_table}")
+    # Version 1 of the aws CLI does not find SQS by the variable.
+    endpoint = "--endpoint-url $AWS_ENDPOINT_URL"
+    console.print(f"aws sqs receive-message {endpoint} --queue-url {pipeline.failure_queue}")
+    console.print("\nCtrl-C ends it, and everything in it.")
+
+
 @main.command(epilog="Example: python -m local generate .local/burst --files 300 --rows 100")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--files", default=1, show_default=True, help="How many files.")
-@click.option("--rows", default=300_000, show_default=True, help="Rows of the first file; each next file has one more.")
+@click.option("--files", default=1, show_default=True, type=click.IntRange(min=1), help="How many files.")
+@click.option("--rows", default=300_000, show_default=True, type=click.IntRange(min=1), help="Rows of each file.")
 def generate(folder: Path, files: int, rows: int) -> None:
-    """Write CSV files of made-up orders into FOLDER, to upload with `python -m ops upload`. Exit code 0."""
+    """Write CSV files of made-up orders into FOLDER, to upload with `python -m ops upload`.
+
+    No two files have an id in common. Exit code 0.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(files):
-        (folder / f"{rows + number}.csv").write_bytes(orders(rows + number))
+        name = f"{rows}-rows-{number + 1:0{len(str(files))}d}.csv"
+        (folder / name).write_bytes(orders(rows, first=number * rows))
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

@@ -27,6 +27,7 @@ from local.postgresql import HOST, local_postgresql
 from local.server import local_aws
 from ops.pipeline import wait_until
 from ops.progress import working
+from ops.wording import counted
 
 MULTIPART = TransferConfig(multipart_threshold=1)
 SECONDS = 60
@@ -222,7 +223,7 @@ def _compare(deployment: Deployment, uploads: Iterable[tuple[Example, ObjectVers
     unexpected = stored.keys() - expected.keys()
     different = {key for key in expected.keys() & stored.keys() if expected[key] != stored[key]}
     console.print(
-        f"In the three rows tables: {len(stored):,} of {len(expected):,} rows:"
+        f"In the three rows tables: {len(stored):,} of {counted(len(expected), 'row')}:"
         f" {len(missing)} missing, {len(unexpected)} unexpected, {len(different)} different."
     )
     return not (missing or unexpected or different)

@@ -1,7 +1,7 @@
 """The pipeline deployed to MiniStack by the real CDK CLI, and looked at from outside."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, NamedTuple
@@ -17,8 +17,6 @@ from local.processes import run
 from local.server import LocalAws
 from ops.feed import Feed
 from ops.pipeline import Pipeline, wait_until
-
-STACK = "CsvIngest"
 
 _DESERIALIZER = TypeDeserializer()
 
@@ -139,8 +137,8 @@ class Deployment:
         return [record for record in records if record.get("message") == message]
 
 
-def deploy(aws: LocalAws, **context: str) -> Deployment:
-    """`cdk bootstrap` and `cdk deploy -c KEY=VALUE`, as a user would.
+def deploy(aws: LocalAws, arguments: Sequence[str] = (), **context: str) -> Deployment:
+    """`cdk bootstrap` and `cdk deploy ARGUMENTS -c KEY=VALUE`, as a user would.
 
     Raises RuntimeError with the CLI's words if they fail.
     """
@@ -148,5 +146,8 @@ def deploy(aws: LocalAws, **context: str) -> Deployment:
     cdk = ["cdk", "--no-notices", "--output", str(aws.run_dir / "cdk.out")]
     run([*cdk, "bootstrap", "aws://000000000000/us-east-1"], log=aws.run_dir / "bootstrap.log")
     settings = [word for key, value in context.items() for word in ("-c", f"{key}={value}")]
-    run([*cdk, "deploy", STACK, "--require-approval", "never", *settings], log=aws.run_dir / "deploy.log")
-    return Deployment(Pipeline.find(STACK))
+    outputs = aws.run_dir / "outputs.json"
+    options = ["--require-approval", "never", "--outputs-file", str(outputs)]
+    run([*cdk, "deploy", *options, *settings, *arguments], log=aws.run_dir / "deploy.log")
+    [stack] = json.loads(outputs.read_text())  # its name has the stage
+    return Deployment(Pipeline.find(stack))

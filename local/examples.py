@@ -19,12 +19,12 @@ SAMPLE_EVENTS = EXAMPLES / "events"
 """What arrives without an upload: S3's own test event, and the console's template."""
 
 
-def orders(count: int) -> bytes:
-    """A CSV file of `count` rows of about 130 bytes, the same at every call."""
+def orders(count: int, *, first: int = 0) -> bytes:
+    """A CSV file of `count` rows of about 130 bytes, with the ids from `first` on, the same at every call."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(["id", "customer", "email", "item", "quantity", "price", "ordered", "gift", "note"])
-    for number in range(count):
+    for number in range(first, first + count):
         customer = number * 7919 % 100_003
         writer.writerow(
             [

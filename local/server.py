@@ -67,6 +67,19 @@ def local_aws() -> Iterator[LocalAws]:
 
 
 @contextmanager
+def environment_file(aws: LocalAws, file: Path) -> Iterator[None]:
+    """A file for other shells to source, which reach the server then, and no other AWS; deleted after the block."""
+    text = "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *(f"export {n}={v}" for n, v in aws.exports.items())])
+    file.write_text(f"{text}\n")
+    try:
+        yield
+    finally:
+        # Unless another server was started meanwhile, whose file it is now.
+        if file.exists() and aws.endpoint in file.read_text():
+            file.unlink()
+
+
+@contextmanager
 def _environment(exports: Mapping[str, str], run_dir: Path) -> Iterator[None]:
     """Replace everything about AWS in the environment, and put this project's tools first in the PATH."""
     before = dict(os.environ)

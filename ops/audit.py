@@ -36,6 +36,7 @@ from ops.findings import (
 )
 from ops.pipeline import NOT_THERE, NoFeed, Pipeline
 from ops.status import name_of
+from ops.wording import counted
 
 
 class Audited(NamedTuple):
@@ -85,7 +86,7 @@ def audit(
         }
         total = _count(chosen, prefix)
         for number, (upload, record) in enumerate(_to_be_read(pipeline, chosen, prefix), 1):
-            progress(f"reading {number:,} of {max(number, total):,} files: {upload.version.key}")
+            progress(f"reading {number:,} of {counted(max(number, total), 'file')}: {upload.version.key}")
             is_asked_for = upload.version.key.startswith(prefix)
             try:
                 owner = pipeline.owner_of(upload.version.key, record)
@@ -212,7 +213,7 @@ class _Audit:
             elif not self.prefix:
                 self.expected.add_stray(key)
             if scanned % 1_000 == 1:
-                self.progress(f"comparing {compared:,} of {total:,} rows, {scanned:,} read in the table")
+                self.progress(f"comparing {compared:,} of {counted(total, 'row')}, {scanned:,} read in the table")
         return rows
 
     def count_orphans(self) -> int:
@@ -305,7 +306,8 @@ class _Audit:
             for reject in seen.unrecorded:
                 self._compare_reject(version, reject, None)
         if record.counts != counts:
-            detail = f"the ledger has {record.counts}, the file {read:,} rows, of which {seen.all:,} are to be rejected"
+            rows = counted(read, "row")
+            detail = f"the ledger has {record.counts}, the file {rows}, of which {seen.all:,} are to be rejected"
             self._find("sums", version, detail, CorrectCounts(counts))
 
     def _compare_reject(self, version: ObjectVersion, expected: RejectedRow | None, found: RejectedRow | None) -> None:

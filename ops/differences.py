@@ -17,6 +17,7 @@ from csv_ingest import csvfile, source
 from csv_ingest.model import ForeignItem, ObjectVersion, Origin, Row, RowKey, StoredRow, Value
 from ops.findings import Difference, Discrepancy, RestoreRow
 from ops.pipeline import NOT_THERE, Pipeline
+from ops.wording import counted
 
 MOST = 1_000
 """Rows of which it is said what differs: their values are kept in memory, and a row can have a megabyte of them."""
@@ -34,7 +35,7 @@ def explained(
         lines.setdefault(version, set()).add(line)
     known: dict[tuple[ObjectVersion, int] | None, list[Difference]] = {}
     for number, version in enumerate(lines, 1):
-        progress(f"looking what differs, {number:,} of {len(lines):,} files: {version.key}")
+        progress(f"looking what differs, {number:,} of {counted(len(lines), 'file')}: {version.key}")
         for line, found in _of_lines(pipeline, version, lines[version]):
             known[version, line] = found
     return [finding._replace(differences=known.get(_place(finding), ())) for finding in findings]

@@ -1,8 +1,10 @@
 """What people and scripts see: every line passes through `escaped`."""
 
 import json
+import os
 import shlex
 import struct
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -34,6 +36,22 @@ def _escape(char: str) -> str:
 def say(text: str, *, err: bool = False) -> None:
     """Print one line, to standard output or standard error, however long it is."""
     click.echo(escaped(text), err=err)
+
+
+def say_coloured(text: str, word: str, colour: str | None) -> None:
+    """Print one line, as `say`, to standard output; on a terminal, the first `word` of it has a colour.
+
+    Not if NO_COLOR is set: https://no-color.org.
+    """
+    line = escaped(text)
+    if colour and not os.environ.get("NO_COLOR"):
+        line = line.replace(word, click.style(word, fg=colour), 1)
+    click.echo(line)  # where there is no terminal, it leaves colours out
+
+
+def say_meanwhile(text: str) -> None:
+    """Print one line to standard error while `working` shows how far something is."""
+    click.echo(f"{progress.ERASE if sys.stderr.isatty() else ''}{escaped(text)}", err=True)
 
 
 def print_json(value: Any) -> None:

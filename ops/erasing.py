@@ -21,6 +21,7 @@ from csv_ingest.model import BeingErased, FileFormat, ObjectVersion, Origin, Oth
 from ops.feed import Feed
 from ops.pipeline import NOT_THERE, NoFeed, Pipeline
 from ops.schema import STATEMENT_TIMEOUT
+from ops.wording import counted
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -138,7 +139,7 @@ class Erasure:
             while some := list(dict.fromkeys(islice(ids, destination.max_insert))):
                 self.require_begun()
                 deleted += destination.delete(origin, some)
-                progress(f"{deleted:,} rows deleted")
+                progress(f"{counted(deleted, 'row')} deleted")
         return deleted
 
     def _ids_of_file(self) -> Iterator[str] | None:
@@ -395,7 +396,7 @@ def _delete_objects(forgetting: Forgetting, progress: Progress) -> None:
         if errors := answer.get("Errors"):
             codes = ", ".join(sorted({error.get("Code", "") for error in errors}))
             raise NotErasable(f"S3 deleted not all versions: {codes}: run the command again")
-        progress(f"{start + len(some):,} versions deleted")
+        progress(f"{counted(start + len(some), 'version')} deleted")
 
 
 def wait_for_deliveries(feed: Feed, since: datetime, progress: Progress = lambda _: None) -> None:

@@ -14,6 +14,13 @@ from ops.feed import name_of_function
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+REJECTION = "Rejected"
+"""The condition of a message about a file that can never be read, which the ingest function sends."""
+
+CONDITIONS = (REJECTION, "RetriesExhausted", "EventAgeExceeded", "ZeroReservedConcurrency")
+"""Those that occur. The others are Lambda's: deliveries failed three times, an event waited for more than six hours, or
+came during a pause."""
+
 NO_REASON = "throttled, paused or killed before it could tell"
 """What is said of a failure without a reason: Lambda gives none if the function did not run, or not to its end."""
 

@@ -11,6 +11,7 @@ from csv_ingest.model import RowKey, StoredRow
 from ops.feed import Feed
 from ops.pipeline import Pipeline
 from ops.status import last_change
+from ops.wording import counted
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def find(
             for row in rows.values():
                 row.uploads.extend(record for record in some if record.origin.upload == row.row.key.upload)
             looked.uploads += len(some)
-            progress(f"{looked.uploads:,} uploads, {len(rows):,} rows found")
+            progress(f"{counted(looked.uploads, 'upload')}, {counted(len(rows), 'row')} found")
     for row in rows.values():
         row.uploads.sort(key=_time)
     looked.found = sorted(rows.values(), key=lambda row: (wanted.index(str(row.row.key.id)), row.time))

@@ -75,7 +75,7 @@ class Pipeline:
         except (NoCredentialsError, NoRegionError) as error:
             raise NotDeployed(
                 f"{str(error).rstrip('.')}. For AWS, set credentials and AWS_DEFAULT_REGION;"
-                " for the local AWS, run `make local` and set what it exports."
+                " for the local AWS, run `make local`, then `source .local/environment`."
             ) from error
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
         functions = _by_suffix(outputs, "IngestFunctionName")
@@ -199,6 +199,16 @@ class Pipeline:
         head = self.s3.head_object(Bucket=self.upload_bucket, Key=key)
         etag = head["ETag"].strip('"')
         return ObjectVersion(self.upload_bucket, key, head["VersionId"], etag, head["ContentLength"])
+
+    def has_current_version(self, key: str) -> bool | None:
+        """Whether the newest version of an object is a file; False if it is a delete marker, None if there is none.
+
+        S3 lists by key, and of a key the version that was stored last first, as for `records_of_versions`.
+        """
+        listed = self.s3.list_object_versions(Bucket=self.upload_bucket, Prefix=key, MaxKeys=1)
+        if any(each["Key"] == key for each in listed.get("Versions", [])):
+            return True
+        return False if any(each["Key"] == key for each in listed.get("DeleteMarkers", [])) else None
 
     def uploads(self, prefix: str = "", feed: Feed | None = None) -> Iterator[Upload]:
         """Every version in the bucket that is or should have been ingested, by a feed or by any."""

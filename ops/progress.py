@@ -4,7 +4,7 @@
 is imported but the standard library, because make installs the other libraries with it.
 """
 
-import shutil
+import os
 import subprocess
 import sys
 import threading
@@ -15,6 +15,10 @@ from contextlib import contextmanager
 
 EVERY = 10.0  # seconds, where there is no terminal
 KEPT = 60  # lines of a failed command
+WIDTH = 80  # columns of a terminal that does not know its width
+
+ERASE = "\r\x1b[K"
+"""What erases a terminal's line."""
 
 
 @contextmanager
@@ -64,10 +68,14 @@ def _tell(what: str, details: list[str], ended: threading.Event) -> None:
 
 
 def _print(line: str, *, again: bool) -> None:
-    """Print a line, cut to the width of the terminal; if `again`, in the place of the line before."""
-    line = line[: shutil.get_terminal_size().columns - 1]
-    sys.stderr.write(f"\r\x1b[K{line}" if again else f"{line}\n")
+    """Print a line; if `again`, on a terminal in the place of the line before, and cut to the terminal's width."""
+    sys.stderr.write(f"{ERASE}{line[: _columns() - 1]}" if again else f"{line}\n")
     sys.stderr.flush()
+
+
+def _columns() -> int:
+    """The width of the terminal that standard error is; standard output can be something else."""
+    return os.get_terminal_size(sys.stderr.fileno()).columns or WIDTH
 
 
 if __name__ == "__main__":

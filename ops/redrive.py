@@ -1,7 +1,7 @@
 """The events of the failure queue, delivered again."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from botocore.exceptions import ClientError
@@ -33,7 +33,7 @@ class Redriven(NamedTuple):
 def redrive_all(
     pipeline: Pipeline,
     *,
-    prefix: str = "",
+    wanted: Callable[[Failure], bool] = lambda _: True,
     dry_run: bool = False,
     discard: bool = False,
     rate: float = 10,
@@ -41,7 +41,7 @@ def redrive_all(
 ) -> list[Redriven]:
     """Deliver the events of the failure queue again, or delete them; returns what was done with each message.
 
-    Only events of objects whose key starts with the prefix, at most `rate` a second, and none of a `paused` feed.
+    Only those that are `wanted`, at most `rate` a second, and none of a `paused` feed.
     What was not delivered or deleted stays in the queue, and is visible to others again on return; if an error ends
     this early, within five minutes.
     """
@@ -49,7 +49,7 @@ def redrive_all(
     kept: list[Failure] = []
     try:
         for failure in failures(pipeline):
-            if prefix and not any(key.startswith(prefix) for key in failure.keys):
+            if not wanted(failure):
                 kept.append(failure)
                 continue
             action = _settle(pipeline, failure, dry_run=dry_run, discard=discard, paused=paused)

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from csv_ingest import csvfile, source
+from csv_ingest import csvfile
 from csv_ingest.ledger import FileRecord
 from csv_ingest.model import RejectedRow
 from ops.expectations import Expectations
 from ops.pipeline import Pipeline
+from ops.presence import opened
 
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the full-width ones are meant
 """With these, a spreadsheet takes a cell for a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
@@ -29,7 +30,7 @@ def _rejected_in_file(pipeline: Pipeline, record: FileRecord) -> Iterator[Reject
     feed = pipeline.owner_of(version.key, record)
     with (
         Expectations.on_disk(merges=feed.config.merges) as expected,
-        source.open_object(version, pipeline.s3) as stream,
+        opened(pipeline, version) as stream,
     ):
         for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
             if rejected := expected.expect(feed.destination, version.key, record.origin, row, required=True):
@@ -39,10 +40,10 @@ def _rejected_in_file(pipeline: Pipeline, record: FileRecord) -> Iterator[Reject
 def rows_to_send_back(pipeline: Pipeline, record: FileRecord) -> Iterator[tuple[RejectedRow | None, list[str]]]:
     """Yield the header's cells with None, then each rejected row by line, with its cells as they are in the file.
 
-    The file is read as it was when it was ingested. Raises UnreadableFile if it is not what it was.
+    The file is read as it was when it was ingested. Raises UnreadableFile if it is not what it was, and ObjectGone.
     """
     version = record.object_version(pipeline.upload_bucket)
-    with source.open_object(version, pipeline.s3) as stream:
+    with opened(pipeline, version) as stream:
         records = csvfile.read_records(stream, pipeline.format_of(version, record))
         for _, names in islice(records, 1):
             yield None, names

@@ -5,14 +5,13 @@ from contextlib import closing
 from itertools import islice
 from typing import NamedTuple
 
-from botocore.exceptions import ClientError
-
-from csv_ingest import csvfile, source
+from csv_ingest import csvfile
 from csv_ingest.ledger import COMPLETE, FileRecord
 from csv_ingest.model import ForeignItem, Row, RowKey, StoredRow
 from ops.expectations import Expectations
 from ops.feed import Feed
-from ops.pipeline import NOT_THERE, NoFeed, Pipeline
+from ops.pipeline import NoFeed, Pipeline
+from ops.presence import ObjectGone, opened
 
 
 class Missing(NamedTuple):
@@ -30,13 +29,6 @@ class Superseded(NamedTuple):
     id: str
     uploaded: str
     """By which upload, as the stored row says it."""
-
-
-class ObjectGone(Exception):
-    """The object is not in the bucket, or this version of it is not."""
-
-    by_etag = False
-    """Whether the destination has an index by ETag, so that the rows that are there were found all the same."""
 
 
 def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> Feed:
@@ -107,17 +99,9 @@ def _why_missing(stored: StoredRow | ForeignItem | None) -> str:
 def _rows_to_store(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Iterator[Row]:
     """The rows of the file that have to be in the destination: of each id, the first line. Ids are kept on disk."""
     version = record.object_version(pipeline.upload_bucket)
-    try:
-        with (
-            Expectations.on_disk(merges=feed.config.merges) as expected,
-            source.open_object(version, pipeline.s3) as stream,
-        ):
-            for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
-                if isinstance(row, Row) and not feed.destination.refusal(record.origin, row):
-                    first = expected.add_row(version.key, record.origin, row, required=True)
-                    if first.line == row.line:
-                        yield row
-    except ClientError as error:
-        if error.response["Error"]["Code"] in NOT_THERE:
-            raise ObjectGone(f"version {version.version_id} of {version.key} is not in the bucket any more") from error
-        raise
+    with Expectations.on_disk(merges=feed.config.merges) as expected, opened(pipeline, version) as stream:
+        for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
+            if isinstance(row, Row) and not feed.destination.refusal(record.origin, row):
+                first = expected.add_row(version.key, record.origin, row, required=True)
+                if first.line == row.line:
+                    yield row

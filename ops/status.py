@@ -1,16 +1,24 @@
 """What became of uploads."""
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 
-from csv_ingest.ledger import COMPLETE, FileRecord
+from csv_ingest.ledger import COMPLETE, REJECTED, FileRecord
 from csv_ingest.model import Upload
 from ops import failures
-from ops.failure import Failure
+from ops.brake import paused, resume_words
+from ops.failure import REJECTION, Failure
 from ops.feed import Feed
 from ops.pipeline import Pipeline
+from ops.presence import absence
+from ops.wording import counted
+
+AT_ONCE = 10
+"""How many keys are looked up at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +41,28 @@ class UploadStatus:
     remark: str = ""
     """What a command that waited for the upload has to add."""
     next_command: tuple[str, ...] = ()
-    """The words of the command that ends what the remark says; empty if only a look at the status helps."""
+    """The words of the command that ends a pause of its feed; empty if the feed is not paused."""
+    absence: str = ""
+    """Why the object is not in the bucket; empty if it is, or nobody asked."""
 
     @property
     def is_good(self) -> bool:
         """Whether the file is complete and no row of it was rejected."""
-        has_rejects = bool(self.record.counts and self.record.counts.rejected)
-        return self.is_settled and self.record.status == COMPLETE and not has_rejects
+        return self.is_settled and self.record.status == COMPLETE and not self.has_rejects
+
+    @property
+    def has_rejects(self) -> bool:
+        return bool(self.record.counts and self.record.counts.rejected)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody has to look at it: it is not good, and nobody has acknowledged that."""
+        return not self.is_good and not self.record.acknowledgement
+
+    @property
+    def is_poison(self) -> bool:
+        """Whether it can never be read as it is, with the settings as they are: another delivery is in vain."""
+        return self.record.status == REJECTED or bool(self.failure and self.failure.condition == REJECTION)
 
     @property
     def is_settled(self) -> bool:
@@ -60,7 +83,10 @@ def status_of(upload: Upload, record: FileRecord, *, is_replaced: bool = False) 
 
 
 def not_good(pipeline: Pipeline, feed: Feed | None = None) -> list[UploadStatus]:
-    """Every upload, of one feed or of all, that is not complete or has rejected rows, the latest change first."""
+    """Every upload, of one feed or of all, that is not complete or has rejected rows, the latest change first.
+
+    Also those that were acknowledged.
+    """
     found = _statuses(distinct(pipeline, pipeline.records(feed=feed)))
     return _latest_first(each for each in found if not each.is_good)
 
@@ -86,8 +112,18 @@ def _statuses(found: Iterable[tuple[Upload, FileRecord]]) -> Iterator[UploadStat
 
 
 def explained(pipeline: Pipeline, statuses: Iterable[UploadStatus]) -> list[UploadStatus]:
-    """The statuses; those of unsettled uploads with their progress, and with their message in the failure queue."""
+    """The statuses, each with whether its object is in the bucket.
+
+    Those of unsettled uploads with their progress, their message in the failure queue, and the end of a pause.
+    """
     found = list(statuses)
+    keys = dict.fromkeys(each.key for each in found)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        absences = dict(zip(keys, pool.map(partial(absence, pipeline), keys), strict=True))
+    return _explained_unsettled(pipeline, [replace(each, absence=absences[each.key]) for each in found])
+
+
+def _explained_unsettled(pipeline: Pipeline, found: list[UploadStatus]) -> list[UploadStatus]:
     if all(each.is_settled for each in found):
         return found
     # A look hides messages from others for a moment: not without need.
@@ -99,9 +135,17 @@ def explained(pipeline: Pipeline, statuses: Iterable[UploadStatus]) -> list[Uplo
         for name in (version.etag, version.version_id)
     }
 
+    ends_of_pauses = {feed: resume_words(pipeline, feed) for feed in paused(pipeline.feeds)}
+
     def explain(each: UploadStatus) -> UploadStatus:
         name = str(each.record.version_id) if each.record.merges else each.etag
-        return replace(each, progress=progress_in_parts(pipeline, each.record), failure=failed.get((each.key, name)))
+        feed = next((feed for feed in ends_of_pauses if feed.is_ingested(each.key)), None)
+        return replace(
+            each,
+            progress=progress_in_parts(pipeline, each.record),
+            failure=failed.get((each.key, name)),
+            next_command=ends_of_pauses[feed] if feed else (),
+        )
 
     return [each if each.is_settled else explain(each) for each in found]
 
@@ -130,10 +174,11 @@ def progress_in_parts(pipeline: Pipeline, record: FileRecord) -> str:
     """How far a file is that is ingested in parts; empty for other files and complete ones."""
     if not record.part_count or record.status == COMPLETE:
         return ""
-    rows = f"{pipeline.files.rows_read_in_parts(record):,} rows so far"
+    rows = f"{counted(pipeline.files.rows_read_in_parts(record), 'row')} so far"
+    parts = counted(record.part_count, "part")
     if record.parts_checked is not None:
-        return f"{record.parts_checked:,} of {record.part_count:,} parts checked for duplicate ids, {rows}"
-    return f"{record.parts_done:,} of {record.part_count:,} parts done, {rows}"
+        return f"{record.parts_checked:,} of {parts} checked for duplicate ids, {rows}"
+    return f"{record.parts_done:,} of {parts} done, {rows}"
 
 
 def _status_of_record(key: str, record: FileRecord, *, is_replaced: bool) -> UploadStatus:

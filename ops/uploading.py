@@ -1,15 +1,28 @@
 """Upload files and folders under keys that are ingested."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
+
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest.model import ObjectVersion
 from ops.pipeline import Pipeline
+from ops.wording import counted
+
+AT_ONCE = 10
+"""How many files are uploaded at the same time."""
 
 
 class NotIngested(ValueError):
     """An object under this key would not be ingested, or would replace another one of the same command."""
+
+
+class NotUploaded(Exception):
+    """A file could not be uploaded. The message names it, and says why."""
 
 
 class Planned(NamedTuple):
@@ -53,25 +66,65 @@ def plan(pipeline: Pipeline, paths: Iterable[Path], folder: str) -> Plan:
 
 
 def upload(pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str], None]) -> list[ObjectVersion]:
-    """Upload files one after another, each in parts if it is large; `progress` is told how far it is."""
-    versions = []
-    for number, planned in enumerate(files, start=1):
-        told = _Sent(f"{planned.key}, {number:,} of {len(files):,} files", planned.file.stat().st_size, progress)
-        pipeline.s3.upload_file(str(planned.file), pipeline.upload_bucket, planned.key, Callback=told)
-        versions.append(pipeline.latest(planned.key))
-    return versions
+    """Upload files, ten at a time, each in parts if it is large; returns their versions, in the order of the files.
+
+    `progress` is told how far it is. If a file cannot be uploaded, none is begun any more: raises NotUploaded once
+    those have ended that were under way.
+    """
+    sent = _Sent(len(files), sum(planned.file.stat().st_size for planned in files), progress)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        uploads = [pool.submit(_upload, pipeline, planned, sent) for planned in files]
+        try:
+            wait(uploads, return_when=FIRST_EXCEPTION)
+        except KeyboardInterrupt:
+            sent.stop()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return [upload.result() for upload in uploads]  # those that were not begun come after the one that failed
+
+
+def _upload(pipeline: Pipeline, planned: Planned, sent: "_Sent") -> ObjectVersion:
+    try:
+        pipeline.s3.upload_file(str(planned.file), pipeline.upload_bucket, planned.key, Callback=sent.add_bytes)
+        version = pipeline.latest(planned.key)
+    except (ClientError, BotoCoreError, Boto3Error, OSError) as error:
+        raise NotUploaded(f"{planned.file} was not uploaded: {error}") from error
+    sent.add_file()
+    return version
+
+
+class _Stopped(Exception):
+    """The user ends the command, and the uploads that are under way with it."""
 
 
 class _Sent:
-    """Gets the bytes that boto3's threads have sent since the last call, and tells how many of all they are."""
+    """Is told by many threads what they have sent since the last call, and tells how much of all that is."""
 
-    def __init__(self, what: str, size: int, progress: Callable[[str], None]) -> None:
-        self._what, self._size, self._progress = what, size, progress
-        self._sent = 0
+    def __init__(self, files: int, size: int, progress: Callable[[str], None]) -> None:
+        self._files, self._size, self._progress = counted(files, "file"), size, progress
+        self._sent = self._done = 0
+        self._stopped = False
+        self._lock = Lock()
 
-    def __call__(self, sent: int) -> None:
-        self._sent += sent
-        self._progress(f"{self._what}, {self._sent / 1e6:,.1f} of {self._size / 1e6:,.1f} MB")
+    def stop(self) -> None:
+        """End the uploads, at the next piece of each."""
+        self._stopped = True
+
+    def add_bytes(self, sent: int) -> None:
+        if self._stopped:
+            raise _Stopped
+        self._add(sent, 0)
+
+    def add_file(self) -> None:
+        self._add(0, 1)
+
+    def _add(self, sent: int, done: int) -> None:
+        with self._lock:
+            self._sent += sent
+            self._done += done
+            megabytes = f"{self._sent / 1e6:,.1f} of {self._size / 1e6:,.1f} MB"
+            self._progress(f"{self._done:,} of {self._files}, {megabytes}")
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, str, bool]]:

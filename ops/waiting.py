@@ -12,9 +12,13 @@ from ops.brake import is_paused, resume_words, why
 from ops.feed import Feed
 from ops.pipeline import Pipeline
 from ops.status import UploadStatus, progress_in_parts, status_of
+from ops.wording import counted
 
 LOOK_SECONDS = 5
 """Between two looks at the failure queue and the brake."""
+
+ATTEMPTS = 3
+"""Of Lambda, for an event: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
 TURN_SECONDS = 0.2
 """Between two looks at the ledger."""
@@ -27,14 +31,16 @@ def wait(
     begun: datetime,
     seconds: float,
     progress: Callable[[str], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
     look_seconds: float = LOOK_SECONDS,
 ) -> list[UploadStatus]:
     """Wait until each upload is settled since `begun`, a time of SQS; returns what is known of each then.
 
     The wait for an upload ends early if the failure queue got a message about it, or its feed is paused: `remark` or
-    `failure` say so. `remark` also says that time was used up.
+    `failure` say so. `remark` also says that time was used up. Meanwhile, `progress` is told how far it is, and `tell`
+    why a delivery failed, as soon as the ledger has it.
     """
-    run = _Wait(pipeline, begun, [Upload(version, datetime.now(UTC)) for version in versions])
+    run = _Wait(pipeline, begun, [Upload(version, datetime.now(UTC)) for version in versions], tell)
     deadline = time.monotonic() + seconds
     next_look = time.monotonic() + look_seconds
     while True:
@@ -46,7 +52,7 @@ def wait(
             run.look_at_queue_and_brake()
             progress(run.progress())
         if time.monotonic() >= deadline:
-            run.give_up(f"not settled after {seconds:,.0f} seconds")
+            run.give_up(f"not settled after {counted(round(seconds), 'second')}")
             break
         time.sleep(TURN_SECONDS)
     return [run.ended[version] for version in versions]
@@ -59,6 +65,9 @@ class _Wait:
     pipeline: Pipeline
     begun: datetime
     waiting: list[Upload]
+    tell: Callable[[str], None]
+    failed: dict[Upload, list[tuple[datetime | None, str]]] = field(default_factory=dict)
+    """Of each upload, which deliveries failed, by the time they began, and why."""
     ended: dict[ObjectVersion, UploadStatus] = field(default_factory=dict)
     messages: int = 0
     """In the failure queue at the last look."""
@@ -67,6 +76,7 @@ class _Wait:
         for upload, record in self._records():
             # What became of another version with the same ETag does not count: its content may be another one.
             if not record.is_settled or record.version_id != upload.version.version_id:
+                self._tell_failure(upload, record)
                 continue
             status = status_of(upload, record)
             if record.status == COMPLETE and "compared_at" in record.attributes:
@@ -75,13 +85,28 @@ class _Wait:
             elif record.status == COMPLETE or (status.since and status.since >= self.begun):
                 self._end(upload, status)
 
+    def _tell_failure(self, upload: Upload, record: FileRecord) -> None:
+        """Tell why a delivery failed that has begun since this wait, and whether another one follows by itself."""
+        is_since = record.started_at is not None and record.started_at >= self.begun
+        if not record.last_error or not is_since or record.version_id != upload.version.version_id:
+            return
+        failed = self.failed.setdefault(upload, [])
+        failure = record.started_at, record.last_error
+        if failure in failed:
+            return
+        is_new = record.last_error not in (reason for _, reason in failed)
+        failed.append(failure)
+        if is_new:
+            again = ". Lambda tries it again" if len(failed) < ATTEMPTS else ""
+            self.tell(f"{upload.version.key}: a delivery failed: {record.last_error}{again}")
+
     def progress(self) -> str:
         """How far the first file is for which this waits."""
         if not self.waiting:
             return ""
         version = self.waiting[0].version
         parts = progress_in_parts(self.pipeline, self.pipeline.files.record(version))
-        return f"{version.key}: {parts or 'not settled'}; {len(self.waiting):,} files to go"
+        return f"{version.key}: {parts or 'not settled'}; {counted(len(self.waiting), 'file')} to go"
 
     def look_at_queue_and_brake(self) -> None:
         # A look hides messages from others for a moment, so that it is taken only if there may be a new one.

@@ -28,7 +28,10 @@ class _FromEnvironment:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read the variables; raises NotConfigured naming each that is missing and has no default."""
+        """Read the variables; raises NotConfigured naming each that is missing and has no default.
+
+        A function's code can be newer than its environment, for seconds during a deployment.
+        """
         needed = [field.name.upper() for field in fields(cls) if field.default is MISSING]
         if missing := [name for name in needed if name not in environ]:
             raise NotConfigured(f"the function's environment lacks {', '.join(missing)}: deploy the stack again")

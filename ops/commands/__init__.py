@@ -15,6 +15,7 @@ from csv_ingest import RELEASE
 from csv_ingest.configuration import NotConfigured
 from csv_ingest.model import ItemsNotRead, OutOfTime, RowsNotWritten, UnreadableFile
 from ops import display, releases
+from ops.commands.acknowledge import acknowledge_command
 from ops.commands.audit import audit_command
 from ops.commands.backfill import backfill_command
 from ops.commands.check import check_command
@@ -29,6 +30,7 @@ from ops.commands.status import status_command
 from ops.commands.upload import upload_command
 from ops.feed import NoPort
 from ops.pipeline import NoFeed, NotDeployed, Pipeline
+from ops.uploading import NotUploaded
 
 __all__ = ["main"]
 
@@ -43,6 +45,7 @@ UNUSABLE = (
     releases.NewerDeployment,
     NoFeed,
     NoPort,
+    NotUploaded,
     UnreadableFile,
     PermissionError,
     UnicodeEncodeError,
@@ -82,7 +85,7 @@ def _with_way(reason: str) -> str:
 @click.option("--stack", default=display.DEFAULT_STACK, show_default=True, help="CsvIngest-<stage> for other stages.")
 @click.pass_context
 def main(ctx: click.Context, stack: str) -> None:
-    """Operate a deployed pipeline: on AWS, or locally with the exports that `make local` prints.
+    """Operate a deployed pipeline: on AWS, or locally, after `source .local/environment` beside `make local`.
 
     Exit codes: 0 all is well; 1 something is rejected, unsettled, wrong or not there; 2 the command was called wrongly.
     """
@@ -104,6 +107,7 @@ for verb in (
     rejects_command,
     rows_command,
     find_command,
+    acknowledge_command,
     redrive_command,
     backfill_command,
     audit_command,

@@ -16,6 +16,7 @@ from ops.feed import Feed
 from ops.findings import Discrepancy, Redeliver, Restart, RestoreRow
 from ops.pipeline import Pipeline
 from ops.repair import Repaired, can_be_mended, repair
+from ops.wording import counted
 
 
 @click.command(
@@ -83,18 +84,14 @@ def _say_what_is_repaired(pipeline: Pipeline, found: Sequence[Discrepancy]) -> b
     rows = sum(isinstance(each.remedy, RestoreRow) for each in mended)
     files = sum(isinstance(each.remedy, Redeliver | Restart) for each in mended)
     done = [
-        f"{_counted(rows, 'row')} written",
-        f"{_counted(len(mended) - rows - files, 'record')} corrected",
-        f"{_counted(files, 'file')} delivered again",
+        f"{counted(rows, 'row')} written",
+        f"{counted(len(mended) - rows - files, 'record')} corrected",
+        f"{counted(files, 'file')} delivered again",
     ]
     left = len(found) - len(mended)
-    findings = f"{_counted(left, 'finding')} {'is' if left == 1 else 'are'} left for a person"
+    findings = f"{counted(left, 'finding')} {'is' if left == 1 else 'are'} left for a person"
     display.say(f"to be done: {', '.join(done)}; {findings}", err=True)
     return bool(mended)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _repair(pipeline: Pipeline, found: Sequence[Discrepancy], timeout: int, *, yes: bool) -> Repaired:
@@ -150,14 +147,17 @@ def _print(result: Audited, *, values: bool) -> None:
             display.say(f"  {differences.as_text(each, values=values)}")
     if more := sum(finding.kind == "different" and not finding.differences for finding in result.findings):
         why = f"they are not among the first {MOST:,}, or not different any more"
-        display.say(f"Of {_counted(more, 'row')}, it is not said what differs: {why}.", err=True)
+        display.say(f"Of {counted(more, 'row')}, it is not said what differs: {why}.", err=True)
     if result.not_compared:
-        display.say(f"not compared: {result.not_compared:,} rows of uploads that are not, or not yet, in the bucket")
-    display.say(f"{result.files:,} files, {result.rows:,} rows, {len(result.findings):,} findings")
+        rows = counted(result.not_compared, "row")
+        display.say(f"not compared: {rows} of uploads that are not, or not yet, in the bucket")
+    files, rows, findings = counted(result.files, "file"), counted(result.rows, "row"), len(result.findings)
+    display.say(f"{files}, {rows}, {counted(findings, 'finding')}")
 
 
 def _print_repair(repaired: Repaired) -> None:
-    display.say(f"repaired: {repaired.rows:,} rows written, {repaired.records:,} records of the ledger corrected")
+    rows, records = counted(repaired.rows, "row"), counted(repaired.records, "record")
+    display.say(f"repaired: {rows} written, {records} of the ledger corrected")
     for version in repaired.delivered:
         display.say(f"delivered again: {version.key} (etag {version.etag})")
     for finding in repaired.left:

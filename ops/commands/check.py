@@ -11,6 +11,7 @@ from ops.checking import Checked, check, header_of, open_file
 from ops.commands import options
 from ops.feed import Feed
 from ops.proposing import propose
+from ops.wording import counted
 
 SHOWN_REJECTS = 20
 
@@ -61,7 +62,7 @@ def _propose(feed: Feed, file: Path) -> None:
     display.say("This is a proposal for the setting `columns`. Look at it first:", err=True)
     display.say("a file shows what is in it, not what will come.", err=True)
     if (size := len(json.dumps(proposed).encode())) > MAX_DECLARATION:
-        display.say(f"It has {size:,} bytes, of {MAX_DECLARATION:,} possible: leave columns out.", err=True)
+        display.say(f"It has {counted(size, 'byte')}, of {MAX_DECLARATION:,} possible: leave columns out.", err=True)
 
 
 def _as_json(checked: Checked) -> dict[str, object]:
@@ -90,7 +91,8 @@ def _print(checked: Checked) -> None:
         display.say(f"line {reject.line:,}: {reject.reason}")
     if (more := checked.rejected - len(checked.rejects)) > 0:
         display.say(f"and {more:,} more: --json lists all")
-    pieces = f"in {checked.parts:,} parts" if checked.parts else "in one piece"
-    display.say(f"{checked.rows:,} rows, read {pieces}: {checked.stored:,} stored, {checked.rejected:,} rejected")
+    pieces = f"in {counted(checked.parts, 'part')}" if checked.parts else "in one piece"
+    rows = counted(checked.rows, "row")
+    display.say(f"{rows}, read {pieces}: {checked.stored:,} stored, {checked.rejected:,} rejected")
     cost = f"{checked.dollars:,.6f} dollars in us-east-1"
-    display.say(f"about {checked.write_units:,} write units of DynamoDB, {cost}, if the file is new")
+    display.say(f"about {counted(checked.write_units, 'write unit')} of DynamoDB, {cost}, if the file is new")

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from csv_ingest.ledger import FileRecord
 from csv_ingest.model import FileFormat, ObjectVersion, OtherTable, OwnerNeeded, TableAltered
-from ops import display, failures, waiting
+from ops import display, failures
 from ops.commands import options
-from ops.commands.uploads import print_uploads
+from ops.commands.uploads import wait_and_print
 from ops.erasing import (
     Erasure,
     Forgetting,
@@ -23,8 +23,9 @@ from ops.erasing import (
     reload,
     versions_to_reload,
 )
-from ops.ignored import why_unknown
 from ops.pipeline import NOT_THERE, Pipeline
+from ops.presence import absence
+from ops.wording import counted
 
 T = TypeVar("T")
 
@@ -55,10 +56,8 @@ def reload_command(find: options.Find, *, key: str, yes: bool, timeout: int, jso
     with display.working(f"reloading {key}") as show:
         for erasure in erasures:
             versions += _tell(key, partial(reload, erasure, progress=show))
-    with display.working("waiting") as show:
-        ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
-    print_uploads(ended, json_=json_)
-    sys.exit(0 if ended and all(each.is_good for each in ended) else 1)
+    are_good = wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_)
+    sys.exit(0 if versions and are_good else 1)
 
 
 @click.command(name="forget", epilog="Example: python -m ops forget incoming/orders.csv")
@@ -81,9 +80,9 @@ def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
     options.ask(yes=yes)
     with display.working(f"forgetting {key}") as show:
         done = _tell(key, lambda: forget(forgetting, progress=show))
-    rows = f", {done.rows:,} rows" if done.rows else ""  # in PostgreSQL, the owner has deleted them
+    rows = f", {counted(done.rows, 'row')}" if done.rows else ""  # in PostgreSQL, the owner has deleted them
     left = "nothing of them" if forgetting.elsewhere else f"nothing of {key}"
-    display.say(f"Deleted: {_versions(done.versions)}{rows}. Looked again: {left} is left.")
+    display.say(f"Deleted: {counted(done.versions, 'version')}{rows}. Looked again: {left} is left.")
     if repairs := _repairs(forgetting):
         display.say(f"It may have replaced rows of older uploads. To bring them back: {repairs}", err=True)
     if failures.count(pipeline).visible:
@@ -100,7 +99,7 @@ def _versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:
     except ClientError as error:
         if error.response["Error"]["Code"] not in NOT_THERE:
             raise
-        raise click.ClickException(f"{key}: {why_unknown(pipeline, key)}") from error
+        raise click.ClickException(f"{key}: {absence(pipeline, key)}") from error
 
 
 def _tell(key: str, work: Callable[[], T]) -> T:
@@ -117,8 +116,8 @@ def _tell(key: str, work: Callable[[], T]) -> T:
 
 
 def _say_what_is_reloaded(pipeline: Pipeline, key: str, record: FileRecord, erasure: Erasure) -> None:
-    rows = f"{record.counts.stored:,} rows" if record.counts else "no row"
-    lines = [f"{key}: {rows} of it are in the table of the feed {erasure.feed.name}."]
+    rows = counted(record.counts.stored, "row") if record.counts else "no row"
+    lines = [f"{key}: the table of the feed {erasure.feed.name} has {rows} of it."]
     if record.format:
         lines.append(f"  it was read as: {_as_text(record.format)}")
     lines += [
@@ -131,10 +130,10 @@ def _say_what_is_reloaded(pipeline: Pipeline, key: str, record: FileRecord, eras
 
 
 def _say_what_is_forgotten(forgetting: Forgetting) -> None:
-    repairs = _repairs(forgetting)
+    repairs, versions = _repairs(forgetting), counted(len(forgetting.objects), "version")
     _say(
         [
-            f"{forgetting.key}: to be deleted: {_versions(len(forgetting.objects))}, rows, rejected rows, records.",
+            f"{forgetting.key}: to be deleted: {versions}, rows, rejected rows, records.",
             *(f"{other} has the same bytes and the same rows: these rows stay." for other in forgetting.others),
             *(f"not to be deleted: {reason}" for reason in forgetting.elsewhere),
             *([f"Ids that older files have as well are without a row then, until: {repairs}"] if repairs else []),
@@ -146,10 +145,6 @@ def _repairs(forgetting: Forgetting) -> str:
     """What writes the rows that were replaced; empty if no feed merges."""
     feeds = {erasure.feed.name for erasure in forgetting.erasures if erasure.feed.config.merges}
     return "; ".join(display.command("audit", "--repair", "--feed", name) for name in sorted(feeds))
-
-
-def _versions(number: int) -> str:
-    return "1 version" if number == 1 else f"{number:,} versions"
 
 
 def _say(lines: Iterable[str]) -> None:

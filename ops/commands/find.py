@@ -11,6 +11,7 @@ from ops import display
 from ops.commands import options, stored
 from ops.find import FoundRow, Looked, find
 from ops.status import last_change
+from ops.wording import counted
 
 
 @click.command(name="find", epilog="Example: python -m ops find A-1000 --feed orders")
@@ -27,7 +28,7 @@ def find_command(pipeline_of: options.Find, *, ids: Sequence[str], feed: str | N
     """
     pipeline = pipeline_of()
     chosen = options.one_feed(pipeline, feed)
-    with display.working(f"looking for {len(ids):,} ids in the feed {chosen.name}") as show:
+    with display.working(f"looking for {counted(len(ids), 'id')} in the feed {chosen.name}") as show:
         looked = find(pipeline, chosen, ids, progress=show)
     if json_:
         display.print_json([_as_json(each) for each in looked.found])
@@ -37,14 +38,11 @@ def find_command(pipeline_of: options.Find, *, ids: Sequence[str], feed: str | N
     absent = _absent(ids, looked)
     for id_ in absent:
         display.say(f"There is no row with the id {stored.quoted(id_)}.", err=True)
-    display.say(
-        f"{len(looked.found):,} rows; {looked.uploads:,} uploads of the feed {chosen.name} were looked at", err=True
-    )
+    rows, uploads = counted(len(looked.found), "row"), counted(looked.uploads, "upload")
+    display.say(f"{rows}; looked at {uploads} of the feed {chosen.name}", err=True)
     if looked.elsewhere:
-        display.say(
-            f"Not looked at: {looked.elsewhere:,} uploads from before the destination or the write mode was changed",
-            err=True,
-        )
+        before = counted(looked.elsewhere, "upload")
+        display.say(f"Not looked at: {before} from before the destination or the write mode was changed", err=True)
     sys.exit(1 if absent else 0)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ops import display
 from ops.failure import NO_REASON, Failure
 from ops.redrive import Redriven
+from ops.wording import counted
 
 
 def as_json(redriven: Redriven) -> dict[str, str]:
@@ -19,11 +20,12 @@ def as_json(redriven: Redriven) -> dict[str, str]:
     }
 
 
-def print_messages(done: Sequence[Redriven], prefix: str) -> None:
+def print_messages(done: Sequence[Redriven], prefix: str, only: Sequence[str]) -> None:
     """Show what was done; messages of one upload that say the same are shown together."""
     if not done:
         about = f" about a key that begins with '{prefix}'" if prefix else ""
-        display.say(f"There is no message{about} in the failure queue.")
+        condition = f" with the condition {' or '.join(only)}" if only else ""
+        display.say(f"There is no message{about}{condition} in the failure queue.")
         return
     groups: dict[tuple[object, ...], list[Failure]] = {}
     for redriven in sorted(done, key=lambda each: each.failure.sent_at):
@@ -48,8 +50,5 @@ def _messages(group: list[Failure]) -> str:
     jobs = [subject.part for failure in group for subject in failure.subjects if subject.part]
     jobs.sort(key=lambda job: (job.number, job.is_check))
     parts = ", ".join(f"{job.number:,}{' (check)' if job.is_check else ''}" for job in jobs)
-    return f"{counted(group)}, of part{'s' if len(jobs) > 1 else ''} {parts}" if parts else counted(group)
-
-
-def counted(messages: Sequence[object]) -> str:
-    return "1 message" if len(messages) == 1 else f"{len(messages):,} messages"
+    messages = counted(len(group), "message")
+    return f"{messages}, of part{'s' if len(jobs) > 1 else ''} {parts}" if parts else messages

@@ -1,6 +1,8 @@
 """What several commands have in common: their options, and that they do not work against the brake."""
 
+import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import click
@@ -47,6 +49,28 @@ def ask(*, yes: bool) -> None:
     except click.Abort:  # the input has ended, as that of a script, or Ctrl-C was pressed
         click.echo(err=True)
     raise click.ClickException("nothing was done; with --yes, the command does not ask")
+
+
+class _Since(click.ParamType[datetime]):
+    """A time in UTC: so long ago, or a date or a time in ISO 8601."""
+
+    name = "time"
+
+    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            if ago := re.fullmatch("([0-9]+)([mhdw])", value):
+                return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            given = datetime.fromisoformat(value)
+            return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time: give one such as 7d, 12h or 2026-11-21T08:00", param, ctx)
+
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+SINCE = _Since()
 
 
 def feed_named(pipeline: Pipeline, name: str | None) -> Feed | None:

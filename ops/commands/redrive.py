@@ -3,17 +3,19 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from functools import partial
 
 import click
 
-from ops import display, failures, waiting
+from csv_ingest.model import ObjectVersion
+from ops import display, failures
 from ops.brake import paused
 from ops.commands import options
-from ops.commands.messages import as_json, counted, print_messages
-from ops.commands.uploads import print_uploads
-from ops.pipeline import Pipeline
+from ops.commands.messages import as_json, print_messages
+from ops.commands.uploads import wait_and_print
+from ops.failure import CONDITIONS, REJECTION, Failure
 from ops.redrive import Redriven, redrive_all
+from ops.wording import counted
 
 
 @click.command(
@@ -24,6 +26,7 @@ from ops.redrive import Redriven, redrive_all
 @click.option("--dry-run", is_flag=True, help="List the messages, and leave them in the queue.")
 @click.option("--discard", is_flag=True, help="Delete the messages instead; needs --prefix.")
 @options.prefix
+@click.option("--only", multiple=True, type=click.Choice(CONDITIONS), help="Only messages with this condition.")
 @options.rate
 @click.option("--wait", "wait_", is_flag=True, help="Wait for the uploads, and say what became of them.")
 @options.timeout
@@ -35,6 +38,7 @@ def redrive_command(
     dry_run: bool,
     discard: bool,
     prefix: str,
+    only: Sequence[str],
     rate: float,
     wait_: bool,
     timeout: int,
@@ -43,7 +47,8 @@ def redrive_command(
     """Deliver the events in the failure queue again.
 
     Each event goes to the function of its feed. A message is deleted after its event was accepted. Exit code 1 if a
-    message had to be kept; with --wait, unless every upload is complete without a rejected row.
+    message stays in the queue, as with --dry-run each does; with --wait, unless every upload is complete without a
+    rejected row. A message that is Rejected is delivered in vain until its file or the settings are corrected.
     """
     delivers = not dry_run and not discard
     if discard and not prefix:
@@ -56,36 +61,61 @@ def redrive_command(
         options.refuse_if_paused(pipeline, stopped)
     begun = failures.clock(pipeline)
     with display.working("reading the failure queue"):
-        done = redrive_all(pipeline, prefix=prefix, dry_run=dry_run, discard=discard, rate=rate, paused=stopped)
+        wanted = partial(_is_chosen, prefix=prefix, only=only)
+        done = redrive_all(pipeline, wanted=wanted, dry_run=dry_run, discard=discard, rate=rate, paused=stopped)
     if not json_:
-        print_messages(done, prefix)
+        print_messages(done, prefix, only)
     elif not wait_:
         display.print_json(list(map(as_json, done)))
-    _print_next(pipeline, done, prefix, dry_run=dry_run)
-    are_complete = _wait(pipeline, done, begun, timeout, json_=json_) if wait_ else True
-    are_gone = dry_run or all(each.is_good for each in done)
+    hidden = 0 if done else failures.count(pipeline).hidden
+    _print_sums(done, hidden)
+    if dry_run:
+        options.say_if_paused(pipeline, pipeline.feeds)
+        _print_next([each.failure for each in done if each.failure.event is not None], prefix)
+    are_complete = not wait_ or wait_and_print(pipeline, _delivered(done), begun=begun, seconds=timeout, json_=json_)
+    are_gone = all(each.is_good for each in done) and not (dry_run and hidden)
     sys.exit(0 if are_gone and are_complete else 1)
 
 
-def _wait(pipeline: Pipeline, done: Sequence[Redriven], begun: datetime, timeout: int, *, json_: bool) -> bool:
-    """Wait for the uploads and show them; returns whether each is complete without a rejected row."""
+def _is_chosen(failure: Failure, *, prefix: str, only: Sequence[str]) -> bool:
+    has_prefix = not prefix or any(key.startswith(prefix) for key in failure.keys)
+    return has_prefix and (not only or failure.condition in only)
+
+
+def _delivered(done: Sequence[Redriven]) -> list[ObjectVersion]:
+    """The object versions that were delivered, each once."""
     delivered = [each.failure for each in done if each.action == "delivered"]
-    versions = list(dict.fromkeys(version for failure in delivered for version in failure.versions))
-    with display.working("waiting") as show:
-        ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
-    print_uploads(ended, json_=json_)
-    return all(each.is_good for each in ended)
+    return list(dict.fromkeys(version for failure in delivered for version in failure.versions))
 
 
-def _print_next(pipeline: Pipeline, done: Sequence[Redriven], prefix: str, *, dry_run: bool) -> None:
-    """Say, beside the result, how much was done and what can be done next."""
+def _print_sums(done: Sequence[Redriven], hidden: int) -> None:
+    """Say, beside the result, how much was done."""
+    if hidden:
+        messages = f"{counted(hidden, 'message')} hidden for up to five minutes"
+        display.say(f"{messages}: another command looks at the queue.", err=True)
     if not done:
-        if hidden := failures.count(pipeline).hidden:
-            display.say(f"{hidden:,} are hidden for up to five minutes: another command looks at them.", err=True)
         return
     actions = Counter(each.action.partition(":")[0] for each in done)
     sums = ", ".join(f"{number:,} {action}" for action, number in actions.items())
-    display.say(f"{counted(done)}: {sums}", err=True)
-    if dry_run:
-        chosen = ["--prefix", prefix] if prefix else []
-        display.say(f"To deliver them again: {display.command('redrive', *chosen, '--wait')}", err=True)
+    display.say(f"{counted(len(done), 'message')}: {sums}", err=True)
+
+
+def _print_next(found: Sequence[Failure], prefix: str) -> None:
+    """Say, beside a list of messages that could be delivered, what can be done with them."""
+    chosen = ["--prefix", prefix] if prefix else []
+    rejected = [each for each in found if each.condition == REJECTION]
+    others = {each.condition for each in found} - {REJECTION}
+    if rejected:
+        vain = "delivered in vain until the file or the settings are corrected"
+        display.say(f"{counted(len(rejected), 'message')} with the condition {REJECTION}: {vain}.", err=True)
+        after = display.command("redrive", *chosen, "--only", REJECTION, "--wait")
+        display.say(f"After the settings were corrected: {after}", err=True)
+        key = next((subject.key for each in rejected for subject in each.subjects), prefix)
+        acknowledge = display.command("acknowledge", "--reason", "...", key=key)
+        display.say(f"If nobody needs the file any more: {acknowledge}", err=True)
+        discard = display.command("redrive", "--discard", "--prefix", key)
+        display.say(f"To delete its messages alone: {discard}", err=True)
+    if others:
+        only = [word for each in CONDITIONS if each in others for word in ("--only", each)] if rejected else []
+        again = display.command("redrive", *chosen, *only, "--wait")
+        display.say(f"To deliver {'the others' if rejected else 'them'} again: {again}", err=True)

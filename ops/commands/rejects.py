@@ -11,6 +11,7 @@ from ops import display
 from ops.commands import options
 from ops.commands.status import latest_record
 from ops.pipeline import Pipeline
+from ops.presence import ObjectGone
 from ops.rejects import as_text, rejected_rows, rows_to_send_back
 
 
@@ -64,6 +65,8 @@ def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet:
             text.flush()
             if reject:
                 display.say(f"line {reject.line:,}: {reject.reason}", err=True)
+    except ObjectGone as error:
+        raise click.ClickException(f"{error}: without --csv, the lines and the reasons are printed") from error
     except UnicodeEncodeError as error:
         reason = f"a rejected row has a character that is not in {encoding}, which the pipeline reads now"
         raise click.ClickException(f"{key}: {reason}") from error

@@ -15,7 +15,9 @@ from ops import display
 from ops.commands import options, stored
 from ops.commands.status import latest_record
 from ops.feed import Feed
-from ops.rows import Missing, ObjectGone, Superseded, feed_with_rows, is_complete, rows_of
+from ops.presence import ObjectGone
+from ops.rows import Missing, Superseded, feed_with_rows, is_complete, rows_of
+from ops.wording import counted
 
 Shown = StoredRow | Missing | Superseded
 
@@ -107,7 +109,7 @@ def _as_json(found: Shown) -> dict[str, Any]:
 
 def _sum(seen: _Seen, record: FileRecord, *, more: bool) -> str:
     """How many rows there are, and what of the file's rows is known."""
-    rows = f"{'the first ' if more else ''}{seen.stored:,} rows, {seen.missing:,} missing"
+    rows = f"{'the first ' if more else ''}{counted(seen.stored, 'row')}, {seen.missing:,} missing"
     if seen.superseded:
         rows += f", {seen.superseded:,} superseded: newer uploads have rows of their ids, `find` says which"
     if record.erasing:
@@ -123,11 +125,11 @@ def _sum(seen: _Seen, record: FileRecord, *, more: bool) -> str:
 def _without_object(seen: _Seen, gone: ObjectGone, record: FileRecord, feed: Feed) -> str:
     """What is known without the file, and how to know more."""
     if gone.by_etag:
-        counted = record.counts.stored if record.counts else 0
+        recorded = record.counts.stored if record.counts else 0
         whether = "are missing or superseded" if feed.config.merges else "are missing or on two lines"
+        rows = counted(seen.stored, "row")
         return (
-            f"the table has {seen.stored:,} rows, the ledger counts {counted:,}, and only the file could tell whether "
-            f"rows {whether}"
+            f"the table has {rows}, the ledger counts {recorded:,}, and only the file could tell whether rows {whether}"
         )
     index = "" if feed.config.postgresql else "set file_index=true and deploy, or "
     return f"its ids are read there: {index}look for single ids with `find`"

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from ops import display, failures, other_feeds, uploading, waiting
+from ops import display, failures, other_feeds, uploading
 from ops.checking import open_file
 from ops.commands import options
-from ops.commands.uploads import print_uploads
+from ops.commands.uploads import wait_and_print
+from ops.status import UploadStatus
 
 INPUT = click.Path(exists=True, path_type=Path)
 
@@ -39,11 +40,9 @@ def upload_command(find: options.Find, *, paths: Sequence[Path], folder: str, ti
     begun = failures.clock(pipeline)
     with display.working("uploading") as show:
         versions = uploading.upload(pipeline, plan.files, show)
-    with display.working("waiting") as show:
-        ended = waiting.wait(pipeline, versions, begun=begun, seconds=timeout, progress=show)
-    ended = [
-        other_feeds.remarked(pipeline, each, partial(open_file, planned.file))
-        for each, planned in zip(ended, plan.files, strict=True)
-    ]
-    print_uploads(ended, json_=json_)
-    sys.exit(0 if all(each.is_good for each in ended) else 1)
+
+    def remark(number: int, status: UploadStatus) -> UploadStatus:
+        return other_feeds.remarked(pipeline, status, partial(open_file, plan.files[number].file))
+
+    are_good = wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_, remark=remark)
+    sys.exit(0 if are_good else 1)

@@ -78,7 +78,7 @@ def test_both_kinds_of_failures_are_listed_and_redriven(deployment: Deployment) 
     assert failure["requestPayload"] == upload_event(gone)
 
     def listed() -> list[tuple[str, str, str]]:
-        found = reported("redrive", "--dry-run", "--prefix", "redrive/", code=0)
+        found = reported("redrive", "--dry-run", "--prefix", "redrive/", code=1)
         return sorted((each["keys"], each["condition"], each["action"]) for each in found)
 
     expected = [
@@ -102,7 +102,7 @@ def test_events_of_no_upload_return_to_the_sweep_only(deployment: Deployment) ->
         arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}:$LATEST"
         record = {"requestContext": {"functionArn": arn, "condition": "x"}, "requestPayload": event}
         pipeline.sqs.send_message(QueueUrl=pipeline.failure_queue, MessageBody=json.dumps(record))
-    found = {each["function"]: each["action"] for each in reported("redrive", "--dry-run", code=0)}
+    found = {each["function"]: each["action"] for each in reported("redrive", "--dry-run", code=1)}
     assert (found[sweep], found["payroll"]) == ("kept", "kept: payroll is not a function of the stack CsvIngest")
     pipeline.sqs.purge_queue(QueueUrl=pipeline.failure_queue)
 
@@ -147,7 +147,7 @@ def test_audit_names_each_damage_and_repairs_it(deployment: Deployment) -> None:
     ]
     repaired = ops("audit", "--prefix", "audit/", "--repair", "--yes")
     assert repaired.returncode == 1
-    assert repaired.stdout.endswith("1 files, 60 rows, 1 findings\n")
+    assert repaired.stdout.endswith("1 file, 60 rows, 1 finding\n")
     assert f"unexpected: audit/a.csv: {added}" in repaired.stdout.splitlines()[-2]
     assert "repaired: 2 rows written" in repaired.stdout
     pipeline.dynamodb.delete_item(TableName=pipeline.feeds[0].rows_table, Key={"pk": {"S": added}})

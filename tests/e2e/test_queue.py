@@ -128,7 +128,7 @@ def test_a_burst_of_files_settles_by_itself(deployment: Deployment, tmp_path: Pa
     generate = [sys.executable, "-m", "local", "generate", str(tmp_path), "--files", "30", "--rows", "20"]
     subprocess.run(generate, cwd=PROJECT, check=True)
     records = reported("upload", *map(str, sorted(tmp_path.iterdir())), "--to", "burst/", code=0)
-    assert [record["rows_stored"] for record in records] == list(range(20, 50))
+    assert [record["rows_stored"] for record in records] == [20] * 30
     times = [(_seconds(record["started_at"]), _seconds(record["settled_at"])) for record in records]
     assert _most_at_once(times) <= AT_ONCE
     assert not any("burst" in json.dumps(failure) for failure in deployment.failures())

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from local.processes import PROJECT
+from local.server import LocalAws, environment_file
 
 HOLD = """if True:
     import local.server, signal
@@ -41,9 +42,30 @@ def test_the_server_ends_with_its_parent(sign: signal.Signals) -> None:
     shutil.rmtree(run_dir.strip(), ignore_errors=True)
 
 
+def test_another_shell_reaches_the_server_and_no_other(aws: LocalAws, tmp_path: Path) -> None:
+    file = tmp_path / "environment"
+    with environment_file(aws, file):
+        done = subprocess.run(
+            ["/bin/sh", "-c", f". {file}; env"],
+            env={"AWS_PROFILE": "work", "AWS_SESSION_TOKEN": "x"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found = dict(line.partition("=")[::2] for line in done.stdout.splitlines() if line.startswith("AWS_"))
+        assert found == aws.exports
+    assert not file.exists()
+    with environment_file(aws, file):
+        file.write_text("of another server")
+    assert file.exists()
+
+
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 REGION = {"AWS_DEFAULT_REGION": "us-east-1"}
-ADVICE = "For AWS, set credentials and AWS_DEFAULT_REGION; for the local AWS, run `make local` and set what it exports."
+ADVICE = (
+    "For AWS, set credentials and AWS_DEFAULT_REGION; for the local AWS, run `make local`, then `source "
+    ".local/environment`."
+)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,11 @@ def test_what_is_installed_is_not_repeated(clone: Path) -> None:
     assert "npm ci" in plan
 
 
+@pytest.mark.parametrize("target", ["local", "deploy"])
+def test_settings_are_given_as_arguments(clone: Path, target: str) -> None:
+    assert make(clone, "-n", target, "ARGS=-c stage=prod").rstrip().endswith(" -c stage=prod")
+
+
 def test_bare_make_lists_the_commands(clone: Path) -> None:
     listed = re.findall(r"^  make ([a-z]+)", make(clone), flags=re.MULTILINE)
     phony = re.findall(r"^\.PHONY: (.+)$", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE)

@@ -1,8 +1,12 @@
 """The operator's commands, run in this process on the world of a test."""
 
 import json
+import os
+import sys
+from contextlib import suppress
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from csv_ingest.events import Event
@@ -10,10 +14,10 @@ from ops.commands import main
 from tests.integration.world import World
 
 
-def invoke(*arguments: str, code: int, answer: str = "") -> Result:
-    """`python -m ops ...`, that ends with the exit code expected; without an answer, its input has ended."""
+def invoke(*arguments: str, code: int | None, answer: str = "") -> Result:
+    """`python -m ops ...`, that ends with the exit code expected, if one is; without an answer, its input has ended."""
     done = CliRunner().invoke(main, arguments, input=answer)
-    assert done.exit_code == code, (done.output, done.exception)
+    assert code in (None, done.exit_code), (done.output, done.exception)
     return done
 
 
@@ -25,6 +29,21 @@ def run(*arguments: str, code: int) -> str:
 def reported(*arguments: str, code: int) -> Any:
     """What a command prints as JSON."""
     return json.loads(run(*arguments, "--json", code=code))
+
+
+def shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+    """What a command prints to standard output if that is a terminal."""
+    screen, keyboard = os.openpty()
+    with open(keyboard, "w", encoding="utf-8") as stream, monkeypatch.context() as patch:  # noqa: PTH123 - no path
+        patch.setattr(sys, "stdout", stream)
+        with suppress(SystemExit):
+            main(arguments, standalone_mode=False)
+    shown = b""
+    with suppress(OSError):  # at the end of what a terminal got that is closed by now
+        while piece := os.read(screen, 4096):
+            shown += piece
+    os.close(screen)
+    return shown.decode()
 
 
 def fail(

@@ -35,9 +35,9 @@ def test_a_repair_says_what_it_did_and_left(world: World, invocations: Invocatio
     world.dynamodb.put_item(TableName=world.rows_table, Item={"pk": {"S": f"{version.etag}#\x1b[31m"}})
     invocations.at_once = world.deliver
     output = run("audit", "--repair", "--yes", code=1)
-    assert "repaired: 1 rows written, 0 records of the ledger corrected" in output
+    assert "repaired: 1 row written, 0 records of the ledger corrected" in output
     assert "left as it is, for a person to look at: unexpected: a.csv" in output
-    assert "1 files, 2 rows, 1 findings" in output
+    assert "1 file, 2 rows, 1 finding" in output
     assert rf"unexpected: a.csv: {version.etag}#\u001b[31m" in output
 
 
@@ -97,7 +97,7 @@ def test_a_repair_delivers_nothing_while_paused(world: World, invocations: Invoc
     world.upload("b.csv", "id\n3\n")
     invocations.reserved = 0
     done = invoke("audit", "--repair", "--yes", code=1)
-    assert "repaired: 1 rows written" in done.stdout
+    assert "repaired: 1 row written" in done.stdout
     assert "left as it is, for a person to look at: unsettled: b.csv" in done.stdout
     assert "The pipeline is paused: nothing was delivered" in done.stderr
     assert invocations.events == []

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.ledger import FileLedger, FileRecord
+from csv_ingest.ledger import FileLedger, FileRecord, FilesTable
 from csv_ingest.model import FileFormat, ObjectVersion, Owner, PartJob, PartStart, Phase, Plan, RowCounts
 from tests.integration.faults import throttle_requests
 from tests.integration.world import World
@@ -131,6 +131,25 @@ def test_a_file_found_readable_is_no_longer_rejected(ledger: FileLedger, world: 
         record()
         assert read(ledger) == ("PROCESSING", RowCounts(), COMMAS)
         assert "reason" not in world.file("a.csv")
+
+
+def test_a_note_ends_with_the_outcome_it_is_about(ledger: FileLedger, world: World) -> None:
+    files = FilesTable(DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10)))
+    for change in (
+        partial(ledger.begin, attempt=1),
+        partial(ledger.record_readable, Plan(COMMAS, [], []), HERE),
+        partial(ledger.parts.record_plan, PLAN, HERE),
+        partial(ledger.complete, RowCounts(1, 0, 1)),
+        partial(ledger.reject_file, "not cp1252"),
+    ):
+        world.empty()
+        ledger.begin(attempt=1)
+        ledger.reject_file("not utf-8")
+        seen = ledger.read()
+        assert files.acknowledge(seen, "me", "known").acknowledgement
+        change()
+        assert not [name for name in world.file("a.csv") if name.startswith("acknowledged_")]
+        assert not files.acknowledge(seen, "me", "known").acknowledgement, "nobody has seen the new outcome"
 
 
 def test_a_conflicting_update_is_repeated(world: World, ledger: FileLedger) -> None:

@@ -548,7 +548,7 @@ class TestCommands:
         repaired = invoke(*advice, code=0, answer="y\n")
         assert "c.csv: line 2: 3" in repaired.stdout
         assert "3 files, 4 rows, 0 findings" in repaired.stdout
-        assert "1 files, 2 rows, 0 findings" in run("audit", "--prefix", "b", code=0)
+        assert "1 file, 2 rows, 0 findings" in run("audit", "--prefix", "b", code=0)
         assert 'line 3: "3" is superseded' in run("rows", "b.csv", code=0)
 
     def test_the_newest_version_is_shown(self, world: World) -> None:

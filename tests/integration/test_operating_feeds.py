@@ -136,7 +136,7 @@ class TestRedrive:
 
     def test_a_key_of_no_feed_is_kept(self, world: World, invocations: Invocations) -> None:
         fail(world, world.upload("nobody/a.csv", "id\n1\n"))
-        for arguments, code in ((["--dry-run"], 0), ([], 1)):
+        for arguments, code in ((["--dry-run"], 1), ([], 1)):
             [message] = reported("redrive", *arguments, code=code)
             reason = "below no feed's prefix; the nearest is orders/"
             assert message["action"] == f"kept: no feed takes nobody/a.csv: {reason}"
@@ -437,5 +437,5 @@ class TestPostgresql:
         owner(checked["problems"][0].partition(": ")[2])
         invocations.at_once = world.deliver
         run("redrive", "--wait", code=0)
-        assert "repaired: 1 rows written" in run("audit", "--repair", "--yes", code=0)
+        assert "repaired: 1 row written" in run("audit", "--repair", "--yes", code=0)
         assert run("status", code=0) == "Every upload is complete, and no row was rejected.\n"

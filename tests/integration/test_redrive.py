@@ -86,7 +86,7 @@ def test_messages_are_discarded_by_prefix_only(
 ) -> None:
     run("redrive", "--discard", code=2)
     assert keys_in(pipeline) == rejected
-    run("redrive", "--discard", "--prefix", "3", "--dry-run", code=0)
+    run("redrive", "--discard", "--prefix", "3", "--dry-run", code=1)
     assert keys_in(pipeline) == rejected
     run("redrive", "--discard", "--prefix", "3", code=0)
     assert len(keys_in(pipeline)) == 4
@@ -103,7 +103,7 @@ def test_an_event_of_the_sweep_returns_to_the_sweep(world: World, pipeline: Pipe
 
 def test_a_function_outside_the_stack_is_never_invoked(world: World, invocations: Invocations) -> None:
     fail(world, {"source": "aws.events"}, name="payroll")
-    for arguments, code in ((["--dry-run"], 0), ([], 1), ([], 1)):
+    for arguments, code in ((["--dry-run"], 1), ([], 1), ([], 1)):
         assert "kept: payroll is not a function of the stack none" in run("redrive", *arguments, code=code)
     assert invocations.events == []
 
@@ -113,7 +113,7 @@ def test_messages_of_one_file_are_shown_together(world: World) -> None:
     for job in (PartJob(7, Phase.CHECK), PartJob(7), PartJob(3), PartJob(12)):
         fail(world, upload_event(version, job), reason="")
     fail(world, upload_event(version), reason="out of time")
-    done = invoke("redrive", "--dry-run", code=0)
+    done = invoke("redrive", "--dry-run", code=1)
     lines = done.stdout.splitlines()
     together = next(line for line in lines if "of parts 3, 7, 7 (check), 12" in line)
     assert "RetriesExhausted, 20" in together
@@ -147,11 +147,43 @@ def test_an_empty_queue_is_a_sentence() -> None:
 def test_messages_in_other_hands_are_no_empty_queue(world: World, pipeline: Pipeline) -> None:
     world.deliver(world.upload("a.csv", "\0"))
     assert len(list(failures(pipeline))) == 1  # as if the command had died before it put the message back
-    assert "1 are hidden for up to five minutes" in invoke("redrive", code=0).stderr
+    assert "1 message hidden for up to five minutes" in invoke("redrive", code=0).stderr
+    run("redrive", "--dry-run", code=1)
 
 
 def test_a_paused_pipeline_redrives_nothing(pipeline: Pipeline, rejected: list[str], invocations: Invocations) -> None:
     invocations.reserved = 0
     assert "python -m ops resume" in invoke("redrive", code=1).stderr
-    assert run("redrive", "--dry-run", code=0).count("[/b].csv\n") == len(rejected)
+    assert run("redrive", "--dry-run", code=1).count("[/b].csv\n") == len(rejected)
     assert (keys_in(pipeline), invocations.events) == (rejected, [])
+
+
+def test_only_messages_with_a_condition_are_delivered(
+    world: World, pipeline: Pipeline, rejected: list[str], invocations: Invocations
+) -> None:
+    fail(world, world.upload("late.csv", "id\n1\n"))
+    fail(world, world.upload("old.csv", "id\n1\n"), condition="EventAgeExceeded")
+    assert len(reported("redrive", "--dry-run", "--only", "Rejected", code=1)) == len(rejected)
+    run("redrive", "--only", "RetriesExhausted", "--only", "EventAgeExceeded", code=0)
+    assert invocations.keys() == ["late.csv", "old.csv"]
+    assert keys_in(pipeline) == rejected
+    assert "with the condition RetriesExhausted in" in run("redrive", "--only", "RetriesExhausted", code=0)
+    run("redrive", "--only", "Tired", code=2)
+
+
+def test_rejected_files_are_not_offered_for_delivery(world: World) -> None:
+    def offered() -> list[str]:
+        lines = invoke("redrive", "--dry-run", code=1).stderr.splitlines()
+        return [line.partition("python -m ops ")[2] for line in lines if "python -m ops" in line]
+
+    fail(world, world.upload("late.csv", "id\n1\n"))
+    assert offered() == ["redrive --wait"]
+    world.deliver(world.upload("a.csv", "\0"))
+    assert offered() == [
+        "redrive --only Rejected --wait",
+        "acknowledge --reason ... a.csv",
+        "redrive --discard --prefix a.csv",
+        "redrive --only RetriesExhausted --wait",
+    ]
+    run("redrive", "--discard", "--prefix", "late.csv", code=0)
+    assert "redrive --wait" not in offered()

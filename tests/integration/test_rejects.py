@@ -1,34 +1,16 @@
 """`rejects` gives back what the sender has to correct, and nothing that runs anywhere."""
 
 import csv
-import os
-import sys
-from contextlib import suppress
 
 import pytest
 
-from ops.commands import main
 from ops.pipeline import Pipeline
-from tests.integration.commands import invoke, reported, run
+from tests.integration.commands import invoke, reported, run, shown_on_a_terminal
 from tests.integration.world import World, forget_clients
 
 pytestmark = pytest.mark.usefixtures("commanded")
 
 EVIL = '=HYPERLINK("http://x/")'
-
-
-def shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    """What a command prints to standard output if that is a terminal."""
-    screen, keyboard = os.openpty()
-    with open(keyboard, "w", encoding="utf-8") as stream, monkeypatch.context() as patch:  # noqa: PTH123 - no path
-        patch.setattr(sys, "stdout", stream)
-        main(arguments, standalone_mode=False)
-    shown = b""
-    with suppress(OSError):  # at the end of what a terminal got that is closed by now
-        while piece := os.read(screen, 4096):
-            shown += piece
-    os.close(screen)
-    return shown.decode()
 
 
 def test_the_rows_can_be_uploaded_again_after_correction(world: World, pipeline: Pipeline) -> None:

@@ -74,7 +74,7 @@ def test_missing_rows_are_named_with_exit_code_one(world: World, stored: str) ->
         'line 5: "a" is missing: not in the table',
     ]
     assert done.stderr.splitlines() == [
-        "1 rows, 2 missing. The ledger: 6 read, 4 stored, 2 rejected",
+        "1 row, 2 missing. The ledger: 6 read, 4 stored, 2 rejected",
         "To write what is missing: python -m ops audit --repair --prefix a.csv",
     ]
     [missing] = [each for each in reported("rows", "a.csv", code=1) if each["line"] == 5]
@@ -171,7 +171,7 @@ def test_an_upload_in_progress_is_not_well(world: World) -> None:
     world.default_rows.delete(pk)
     done = invoke("rows", "a.csv", code=1)
     assert lines_of(done.stdout) == ["line 3"]
-    assert "1 rows, 0 missing so far: the upload is not complete" in done.stderr
+    assert "1 row, 0 missing so far: the upload is not complete" in done.stderr
 
 
 @EVERYWHERE
@@ -250,5 +250,5 @@ def test_the_index_has_what_newer_files_left(world: World) -> None:
     world.s3.delete_object(Bucket=world.bucket, Key="a.csv", VersionId=world.file("a.csv")["version_id"])
     done = invoke("rows", "a.csv", code=1)
     assert lines_of(done.stdout) == ["line 2"]
-    assert "the table has 1 rows, the ledger counts 2" in done.stderr
+    assert "the table has 1 row, the ledger counts 2" in done.stderr
     assert done.stderr.endswith("only the file could tell whether rows are missing or superseded\n")

@@ -1,13 +1,15 @@
 """`status` shows enough of each upload to know what to do next."""
 
 import shlex
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from csv_ingest import clients
 from csv_ingest.model import OutOfTime
 from ops.failure import NO_REASON
-from tests.integration.commands import fail, invoke, reported, run
+from tests.integration.commands import fail, invoke, reported, run, shown_on_a_terminal
 from tests.integration.faults import Calls, Killed
 from tests.integration.world import Invocations, World, version_of
 
@@ -103,11 +105,95 @@ def test_a_key_cannot_steer_the_terminal(world: World) -> None:
     key, shown = "\u202e\x9b31m\u2028\u200b.csv", r"\u202e\u009b31m\u2028\u200b.csv"
     world.deliver(world.upload(key, "\0"))
     fail(world, {"source": "aws.events"}, reason="\x1b[31m", condition="\x07", name="sweep")
-    for arguments, code in ((["status"], 1), (["status", key], 1), (["redrive", "--dry-run"], 0)):
+    for arguments, code in ((["status"], 1), (["status", key], 1), (["redrive", "--dry-run"], 1)):
         for json_ in ([], ["--json"]):
             output = run(*arguments, *json_, code=code)
             assert output.replace("\n", "").isprintable()
             assert shown in output
     assert [each["object_key"] for each in reported("status", code=1)] == [key]
-    assert {each["reason"] for each in reported("redrive", "--dry-run", code=0)} >= {"\x1b[31m"}
+    assert {each["reason"] for each in reported("redrive", "--dry-run", code=1)} >= {"\x1b[31m"}
     assert r"\u009b.csv: there is no such upload" in invoke("rejects", "\x9b.csv", code=1).stderr
+
+
+def test_only_recent_changes_are_listed(world: World) -> None:
+    world.deliver(world.upload("a.csv", "\0"))
+    yesterday, soon = datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(hours=1)
+    for since in ("90m", "12h", "7d", "2w", f"{yesterday:%Y-%m-%d}", "2026-01-01T00:00Z", "2026-01-01T00:00+05:00"):
+        assert [each["object_key"] for each in reported("status", "--since", since, code=1)] == ["a.csv"]
+    for since in ("0m", f"{soon:%Y-%m-%dT%H:%M}"):
+        assert reported("status", "--since", since, code=0) == []
+    assert "Every upload that changed since 20" in run("status", "--since", "0m", code=0)
+
+
+def test_what_is_no_time_is_refused() -> None:
+    for since in ("yesterday", "7", "d", "-1d", "\u0667d", "9" * 99 + "w", "2026-13-01", "9999-12-31T23:00-05:00"):
+        assert "give one such as 7d" in invoke("status", f"--since={since}", code=2).stderr
+    invoke("status", "a.csv", "--since", "7d", code=2)
+
+
+def deleted_for_good(world: World, key: str, version_id: str) -> None:
+    world.s3.delete_object(Bucket=world.bucket, Key=key, VersionId=version_id)
+
+
+def behind_a_marker(world: World, key: str, _version_id: str) -> None:
+    world.s3.delete_object(Bucket=world.bucket, Key=key)
+
+
+@pytest.mark.parametrize("delete", [deleted_for_good, behind_a_marker])
+def test_every_verb_says_that_an_object_is_gone(world: World, delete: Callable[[World, str, str], None]) -> None:
+    version = version_of(event := world.upload("a.csv", "id,name\n1,x\n,y\n"))
+    world.upload("a.csv.csv", "id\n")  # is there, and its key begins with the other one
+    world.deliver(event)
+    delete(world, "a.csv", version.version_id)
+    gone = "the object was deleted from the bucket; the ledger remembers it"
+    done = invoke("status", "a.csv", code=1)
+    assert f"  {gone}" in done.stdout.splitlines()
+    ways = [line.strip() for line in done.stdout.splitlines() if "python -m ops" in line]
+    assert ways == ["next: python -m ops acknowledge --reason ... a.csv", "or: python -m ops forget a.csv"]
+    for verb, code in (("rejects", 0), ("rows", None), ("reload", 1)):
+        assert f"a.csv: {gone}" in invoke(verb, "a.csv", code=code).stderr
+    assert gone in run("acknowledge", "a.csv", "--reason", "deleted", code=0)
+
+
+def test_rejects_of_a_gone_file_are_one_sentence(world: World) -> None:
+    version = version_of(event := world.upload("a.csv", "id,name\n,y\n"))
+    world.deliver(event)
+    deleted_for_good(world, "a.csv", version.version_id)
+    assert "is not in the bucket any more" in invoke("rejects", "a.csv", "--csv", code=1).stderr
+
+
+def test_while_paused_the_next_step_is_to_resume(world: World, invocations: Invocations) -> None:
+    fail(world, world.upload("a.csv", "id\n1\n"), reason="", condition="ZeroReservedConcurrency")
+    invocations.reserved = 0
+    assert "next: python -m ops resume" in run("status", code=1)
+    invocations.reserved = None
+    assert "next: python -m ops redrive --prefix a.csv" in run("status", code=1)
+
+
+def test_a_reason_is_told_once(world: World) -> None:
+    event = world.upload("a.csv", "id\n1\n")
+    with pytest.raises(OutOfTime) as error:
+        world.deliver(event, seconds_left=1)
+    reason = str(error.value)
+    assert f"the last delivery that failed: {reason}" in run("status", code=1)
+    fail(world, event, reason=f"An error occurred: {reason}")
+    output = run("status", code=1)
+    assert output.count(reason) == 1
+    assert "the last delivery that failed" not in output
+
+
+def test_a_status_has_a_colour_on_a_terminal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, content in (("bad.csv", "\0"), ("rows.csv", "id,name\n,x\n"), ("good.csv", "id\n1\n")):
+        world.deliver(world.upload(key, content))
+
+    def coloured(*arguments: str) -> bool:
+        return "\x1b[" in shown_on_a_terminal(monkeypatch, *arguments)
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[31mREJECTED\x1b[0m" in (shown := shown_on_a_terminal(monkeypatch, "status"))
+    assert "\x1b[33mCOMPLETE\x1b[0m" in shown
+    assert "\x1b[32mCOMPLETE\x1b[0m" in shown_on_a_terminal(monkeypatch, "status", "good.csv")
+    assert not coloured("status", "--json")
+    assert "\x1b" not in run("status", code=1)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not coloured("status")

@@ -3,13 +3,18 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier, Lock
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from csv_ingest.deadline import Deadline
+from csv_ingest.dynamodb_table import DynamoDbTable
 from csv_ingest.events import upload_event
+from csv_ingest.ledger import FileLedger
 from csv_ingest.model import ObjectVersion
-from ops import waiting
+from ops import uploading, waiting
 from ops.pipeline import Pipeline
 from tests.integration.commands import fail, invoke, reported, run
 from tests.integration.world import Invocations, World, version_of
@@ -32,14 +37,17 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def triggered(world: World, pipeline: Pipeline) -> Iterator[list[str]]:
-    """Every upload is delivered at once; the keys, in order."""
+    """Every upload is delivered at once, one after another; the keys, in that order."""
     keys: list[str] = []
+    in_turn = Lock()
 
-    def remember(params: dict[str, Any], **_: Any) -> None:
-        keys.append(params["Key"])
+    def remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        context["key"] = params["Key"]
 
-    def deliver(**_: Any) -> None:
-        world.deliver(upload_event(pipeline.latest(keys[-1])))
+    def deliver(context: dict[str, Any], **_: Any) -> None:
+        with in_turn:
+            keys.append(context["key"])
+            world.deliver(upload_event(pipeline.latest(context["key"])))
 
     pipeline.s3.meta.events.register("before-parameter-build.s3.PutObject", remember)
     pipeline.s3.meta.events.register("after-call.s3.PutObject", deliver)
@@ -51,7 +59,7 @@ def triggered(world: World, pipeline: Pipeline) -> Iterator[list[str]]:
 @pytest.mark.parametrize("to", ["incoming", "incoming/"])
 def test_a_folder_keeps_its_paths_in_the_bucket(triggered: list[str], folder: Path, to: str) -> None:
     done = invoke("upload", str(folder), "--to", to, code=1)
-    assert triggered == ["incoming/2026/11/é b.csv", "incoming/a.csv"]
+    assert sorted(triggered) == ["incoming/2026/11/é b.csv", "incoming/a.csv"]
     assert "python -m ops rejects 'incoming/2026/11/é b.csv'" in done.stdout
     assert f"not uploaded, because it would not be ingested: {folder / 'notes.txt'}" in done.stderr
 
@@ -131,3 +139,60 @@ def test_an_earlier_failure_does_not_end_a_wait(world: World, pipeline: Pipeline
     begun = datetime.now(UTC) + timedelta(seconds=10)
     [ended] = waiting.wait(pipeline, [version_of(event)], begun=begun, seconds=0.5, look_seconds=0)
     assert (ended.failure, ended.remark) == (None, "not settled after 0 seconds")
+
+
+def test_ten_files_are_sent_at_a_time(pipeline: Pipeline, tmp_path: Path) -> None:
+    files = [uploading.Planned(tmp_path / f"{number}.csv", f"{number}.csv") for number in range(20)]
+    for number, planned in enumerate(files):
+        planned.file.write_text("id\n" + "1" * number)
+    ten = Barrier(10, timeout=10)
+
+    def wait(**_: Any) -> None:
+        ten.wait()
+
+    pipeline.s3.meta.events.register("before-send.s3.PutObject", wait)
+    told: list[str] = []
+    versions = uploading.upload(pipeline, files, told.append)
+    assert [(version.key, version.size) for version in versions] == [(f"{n}.csv", 3 + n) for n in range(20)]
+    assert told[-1].startswith("20 of 20 files")
+
+
+def test_a_file_that_cannot_be_sent_is_named(pipeline: Pipeline, tmp_path: Path) -> None:
+    def refuse(params: dict[str, Any], **_: Any) -> None:
+        if params["Key"] == "13.csv":
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "made up"}}, "PutObject")
+
+    for number in range(30):
+        (tmp_path / f"{number}.csv").write_text("id\n1\n")
+    pipeline.s3.meta.events.register("before-parameter-build.s3.PutObject", refuse)
+    done = invoke("upload", str(tmp_path), code=1)
+    assert f"{tmp_path / '13.csv'} was not uploaded: " in done.stderr
+    assert "AccessDenied" in done.stderr
+
+
+def test_a_failed_delivery_is_told_while_waiting(world: World, pipeline: Pipeline) -> None:
+    event = world.upload("a.csv", "id\n1\n")
+    version, reasons, told = version_of(event), ["one", "one", "two"], list[str]()
+    table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline.never())
+
+    def deliver(_: str = "") -> None:
+        if reasons:
+            delivery = FileLedger(table, version, "default", merges=False)
+            delivery.begin(attempt=1)
+            delivery.record_error(reasons.pop(0))
+        else:
+            world.deliver(event)
+
+    deliver()
+    waiting.wait(pipeline, [version], begun=datetime.now(UTC) + timedelta(seconds=10), seconds=0, tell=told.append)
+    assert told == [], "it had failed before"
+    waiting.wait(pipeline, [version], begun=LONG_AGO, seconds=60, look_seconds=0, progress=deliver, tell=told.append)
+    assert told == ["a.csv: a delivery failed: one. Lambda tries it again", "a.csv: a delivery failed: two"]
+
+
+def test_a_rejected_file_ends_the_wait(triggered: list[str], folder: Path) -> None:
+    (folder / "a.csv").write_text("\0")
+    done = invoke("upload", str(folder / "a.csv"), "--timeout", "60", code=1)
+    assert triggered == ["a.csv"]
+    assert "next: correct the file and upload it again" in done.stdout
+    assert done.stdout.count("line 1 has a NUL byte") == 1

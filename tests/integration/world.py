@@ -307,9 +307,9 @@ class World:
             "none",
             functions,
             tables,
+            RELEASE,
             ignored_prefixes=["reports/"],
             existing_bucket=False,
-            release=RELEASE,
         )
         prefixes = {"none": "orders/" if self.feeds else ""}
         prefixes |= {f"none-{feed.name}": feed.prefix for feed in self.feeds}

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.processes import PROJECT
 from ops.display import _as_word, escaped, print_json
+from ops.wording import counted
 
 
 @pytest.mark.parametrize(
@@ -61,3 +63,37 @@ def test_what_moves_on_a_terminal_is_escaped_and_uncoloured() -> None:
     os.close(screen)
     assert r"a\u001b[31mb ..." in shown
     assert set(re.findall(r"\x1b\[[\d;]*(.)", shown)) == {"K"}, "a line is erased, and nothing is coloured"
+
+
+def test_one_thing_is_no_plural() -> None:
+    assert [counted(number, "write unit") for number in (0, 1, 2_000)] == [
+        "0 write units",
+        "1 write unit",
+        "2,000 write units",
+    ]
+    sources = [file for folder in ("ops", "local") for file in (PROJECT / folder).rglob("*.py")]
+    fixed = [found for file in sources for found in re.findall(r"\{[^{}]*:,\} (?:[a-z]+ )?[a-z]+s\b", file.read_text())]
+    assert fixed == [], "say a count with `counted`"
+
+
+@pytest.mark.parametrize("columns", ["40", ""])
+def test_progress_is_never_cut_in_a_pipe(columns: str) -> None:
+    what = "reading " + "x" * 300
+    program = f"from ops import display\nwith display.working({what!r}): pass"
+    environment = os.environ | ({"COLUMNS": columns} if columns else {})
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert done.stderr == f"{what} ...\n"
+
+
+def test_a_line_is_no_part_of_the_progress_on_a_terminal() -> None:
+    screen, keyboard = os.openpty()
+    program = (
+        "from ops import display\nwith display.working('w' * 300): display.say_meanwhile('a\\x1b[31m ' + 'b' * 300)"
+    )
+    subprocess.run([sys.executable, "-c", program], stderr=keyboard, check=True)
+    os.close(keyboard)
+    os.set_blocking(screen, False)
+    shown = os.read(screen, 4096).decode()
+    os.close(screen)
+    assert f"\r\x1b[Ka\\u001b[31m {'b' * 300}\r\n" in shown
+    assert f"{'w' * 79}\r\x1b" in shown, "cut to the width of the terminal"

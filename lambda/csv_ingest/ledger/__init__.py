@@ -13,6 +13,7 @@ from csv_ingest.ledger.items import (
     REJECTED,
     RELOAD,
     SETTLED,
+    Acknowledgement,
     FileRecord,
     name_of_content,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "REJECTED",
     "RELOAD",
     "SETTLED",
+    "Acknowledgement",
     "FileLedger",
     "FileRecord",
     "FilesTable",

@@ -68,7 +68,7 @@ class FileLedger:
         recorded = "#version_id" if self._entries.merges else "#rows_read"
         another = f"attribute_exists({recorded}) AND #version_id <> :version_id"
         condition = f"{items.UNLESS_COMPLETE} AND NOT ({another})"
-        forgotten = ["reason", "settled_at", "last_error"]
+        forgotten = ["reason", "settled_at", "last_error", *items.ACKNOWLEDGEMENT]
         stayed = self._table.update(
             self._key, started, condition=condition, values=items.COMPLETE_VALUE, remove=forgotten
         )
@@ -133,7 +133,7 @@ class FileLedger:
         first = self._sums(RowCounts()) | items.about_plan(plan.format, owner, plan.uploaded)
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self._entries)
-        not_rejected = ["reason", "settled_at", "attempts"]
+        not_rejected = ["reason", "settled_at", "attempts", *items.ACKNOWLEDGEMENT]
         unchanged = self._update(first, remove=not_rejected, unless="attribute_exists(#rows_read)")
         if unchanged is not None:
             return items.FileRecord.of(unchanged)
@@ -152,7 +152,8 @@ class FileLedger:
     def complete(self, counts: RowCounts) -> None:
         """Settle the upload as complete. Each row has to be confirmed by the destination, or recorded as rejected."""
         settled: Item = {"status": {"S": items.COMPLETE}, "settled_at": items.now()}
-        self._update(settled | self._sums(counts), remove=["reason", "check_begun_by", "attempts", "last_error"])
+        earlier = ["reason", "check_begun_by", "attempts", "last_error", *items.ACKNOWLEDGEMENT]
+        self._update(settled | self._sums(counts), remove=earlier)
 
     def reject_file(self, reason: str) -> None:
         """Settle the upload as rejected, unless another delivery found the file readable, or began another version.
@@ -162,11 +163,13 @@ class FileLedger:
         """
         settled: Item = {"status": {"S": items.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
         settled |= items.about_version(self._version)
-        if not self._entries.merges:
-            own = settled | {"started_at": items.now()}
-            self._table.update(items.key_of_version(self._version), own, condition=items.ALWAYS, remove=["compared_at"])
         overtaken = "attribute_exists(#rows_read) OR #version_id <> :version_id"
-        self._update(settled, remove=["attempts", "last_error"], unless=overtaken)
+        stayed = self._update(settled, remove=["attempts", "last_error", *items.ACKNOWLEDGEMENT], unless=overtaken)
+        is_readable = stayed is not None and items.FileRecord.of(stayed).version_id == self._version.version_id
+        if not self._entries.merges and not is_readable:
+            own = settled | {"started_at": items.now()}
+            remove = ["compared_at", *items.ACKNOWLEDGEMENT]
+            self._table.update(items.key_of_version(self._version), own, condition=items.ALWAYS, remove=remove)
 
     def record_error(self, reason: str) -> None:
         """Record why a delivery failed, as far as that can be recorded: the error itself is what must be told."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from csv_ingest.dynamodb_table import Item
 from csv_ingest.model import (
@@ -68,6 +68,10 @@ WRITE_MODE = "write_mode"
 UPLOADED = "uploaded"
 """The attribute of a planned upload, and of a plan, in a feed that merges: when the upload was made."""
 
+ACKNOWLEDGEMENT = ("acknowledged_at", "acknowledged_by", "acknowledged_reason")
+"""The attributes of a settled record that say who knows that it is not good. Whatever changes the outcome removes them,
+since nobody knows of the new one."""
+
 REJECTS = "#reject#"
 """Between the upload and the line, in the sort key of a rejected row."""
 
@@ -95,6 +99,15 @@ UNLESS_COMPLETE = "NOT (#status = :complete)"
 
 COMPLETE_VALUE: Item = {"complete": {"S": COMPLETE}}
 """The value that this condition compares with."""
+
+
+class Acknowledgement(NamedTuple):
+    """That somebody knows of a settled upload that is not good, and nothing more has to be done."""
+
+    at: datetime
+    by: str
+    """The ARN of the caller."""
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +209,12 @@ class FileRecord:
     def reason(self) -> str:
         """Why the file was rejected; empty if it was not."""
         return str(self.attributes.get("reason", ""))
+
+    @property
+    def acknowledgement(self) -> Acknowledgement | None:
+        """Who knows of the outcome; None if it was not acknowledged."""
+        at, by, reason = (self.attributes.get(name) for name in ACKNOWLEDGEMENT)
+        return Acknowledgement(datetime.fromisoformat(at), str(by), str(reason)) if at and self.is_settled else None
 
     def object_version(self, bucket: str) -> ObjectVersion:
         """The object version that was ingested; raises KeyError if there is no item."""
@@ -380,6 +399,11 @@ def processing(entries: Entries) -> Item:
 def erasing(command: str) -> Item:
     """The attributes of an upload that is being taken back."""
     return {"status": {"S": COMPLETE}, ERASING: {"S": command}, ERASING_SINCE: now()}
+
+
+def acknowledged(by: str, reason: str) -> Item:
+    """The attributes of an upload whose outcome somebody knows of."""
+    return dict(zip(ACKNOWLEDGEMENT, (now(), {"S": by}, {"S": reason}), strict=True))
 
 
 def format_as_text(format_: FileFormat) -> str:

@@ -215,7 +215,22 @@ class FilesTable:
     def correct_counts(self, object_key: str, upload: str, counts: RowCounts, *, merges: bool) -> None:
         """Set the counts of a complete upload; does nothing if the upload is not complete: a repair."""
         key, complete = items.key_of_entry(object_key, upload), "#status = :complete"
-        self._table.update(key, items.sums(counts, merges=merges), condition=complete, values=items.COMPLETE_VALUE)
+        corrected = items.sums(counts, merges=merges)
+        self._table.update(
+            key, corrected, condition=complete, values=items.COMPLETE_VALUE, remove=items.ACKNOWLEDGEMENT
+        )
+
+    def acknowledge(self, record: items.FileRecord, by: str, reason: str) -> items.FileRecord:
+        """Note on a settled record that somebody knows of it; returns the record as it is then.
+
+        The first note stays. A record that is being erased, or was settled anew since it was read, gets none.
+        """
+        key = items.key_of_entry(record.attributes["object_key"], record.attributes["entry"])
+        unchanged = f"#settled_at = :seen AND attribute_not_exists(#{items.ERASING})"
+        first = f"attribute_not_exists(#{items.ACKNOWLEDGEMENT[0]})"
+        seen: Item = {"seen": {"S": record.attributes["settled_at"]}}
+        self._table.update(key, items.acknowledged(by, reason), condition=f"{unchanged} AND {first}", values=seen)
+        return items.FileRecord.of(self._table.get(key))
 
     def move(self, object_key: str, upload: str, owner: Owner) -> None:
         """Record that the rows of a complete upload are where its feed stores them today: a repair."""
