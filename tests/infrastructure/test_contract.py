@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from csv_ingest import RELEASE, ledger, reporting
-from csv_ingest.configuration import LOGGING_VARIABLES, Database, IngestConfig, SweepConfig, SweptFeed
+from csv_ingest.configuration import LOGGING_VARIABLES, Database, IngestConfig, NotConfigured, SweepConfig, SweptFeed
 from csv_ingest.csvfile import cells
 from csv_ingest.destinations import dynamodb as rows
 from csv_ingest.destinations import postgresql
@@ -152,7 +152,7 @@ def test_the_sweep_runs_with_an_older_releases_environment() -> None:
     intake = SweepConfig.from_environment(older).intake
     assert (intake.ignored_prefixes, intake.existing_bucket) == ([], True)
     del older["FILES_TABLE"]
-    with pytest.raises(KeyError, match="FILES_TABLE"):
+    with pytest.raises(NotConfigured, match="FILES_TABLE"):
         SweepConfig.from_environment(older)
 
 

@@ -236,7 +236,7 @@ def test_costs_of_a_feed_are_documented(two: Synthesized, stack: Synthesized) ->
     metrics = len(get_args(reporting.Metric)) - 5
     documented = (PROJECT / "docs" / "costs.md").read_text()
     assert f"{alarms} alarms at 0.10 and {metrics} metrics at 0.30" in documented
-    assert f"adds {alarms * 0.10 + metrics * 0.30:.2f} a month" in documented
+    assert f"adds {alarms * 0.10 + metrics * 0.30:.2f} per month" in documented
 
 
 def titles(stack: Synthesized) -> list[str]:

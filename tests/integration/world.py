@@ -439,7 +439,7 @@ ROLE, PASSWORD = "csv_ingest", "a password of the tests"
 def _database(server: LocalPostgresql) -> dict[str, str]:
     """The variable that leads to a server. The password is in a secret, as on AWS."""
     secret = boto3.client("secretsmanager").create_secret(
-        Name=uuid.uuid4().hex, SecretString=json.dumps({"username": ROLE, "password": PASSWORD})
+        Name=uuid.uuid4().hex, SecretString=json.dumps({"password": PASSWORD})
     )["ARN"]
     database = Database("127.0.0.1", server.port, server.database, ROLE, secret, server.ca)
     return {"DATABASE": json.dumps(database._asdict())}
