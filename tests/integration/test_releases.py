@@ -104,7 +104,7 @@ def test_commands_work_on_an_earlier_deployment(deploy: Deploy, world: World, va
     deploy(environment(variables), "")
     world.deliver(world.upload("a.csv", "id,name\n1,a\n"))
     done = invoke("--stack", world.bucket, "audit", code=0)
-    assert done.stdout == "1 files, 1 rows, 0 findings\n"
+    assert done.stdout == "1 file, 1 row, 0 findings\n"
     assert done.stderr.startswith(
         f"The deployment is of a release before 1.1.0, this is {RELEASE}: deploy this one (docs/upgrading.md), or use "
         "the checkout of that release\n"
