@@ -369,7 +369,9 @@ class _Rejects:
         superseded = min(self.recorded.superseded, read - self.all + self.duplicates)
         fewest = self.all - min(self.duplicates, superseded, len(self.unrecorded))
         rejected = min(max(self.recorded.rejected, fewest), self.all)
-        superseded = min(superseded, read - rejected)
+        # What is rejected after all was counted as superseded.
+        superseded = min(superseded - max(rejected - self.recorded.rejected, 0), read - rejected)
+        superseded = max(superseded, 0)
         unrecorded = max(self.recorded.unrecorded, self.lacking)
         return RowCounts(read, read - rejected - superseded, rejected, superseded, unrecorded)
 

@@ -27,7 +27,7 @@ def clone(tmp_path: Path) -> Path:
 
 def make(clone: Path, *arguments: str) -> str:
     """What make prints; with -n, what it would do."""
-    command = ["/usr/bin/env", "make", *arguments]
+    command = ["/usr/bin/env", "make", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=True).stdout
 
 

@@ -249,7 +249,10 @@ def test_a_reload_overtaken_at_any_call_loses_no_row(world: World, operator: Ope
             operator.reload("a.csv")
         operator.retry()
         operator.deliver(overtaking)
-        assert world.tables() == expected, f"overtaken at call {number}"
+        rows, files = world.tables()
+        # Which versions were compared with another one depends on who came first.
+        files = {key: item for key, item in files.items() if "#version#" not in key[1]}
+        assert (rows, files) == expected, f"overtaken at call {number}"
         assert audit(operator.pipeline).findings == []
 
 

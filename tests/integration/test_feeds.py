@@ -92,7 +92,7 @@ class TestOtherDestination:
     def begun(self, world: World) -> Event:
         event = world.upload("a.csv", LONG)
         calls = Calls(*world.engines)
-        calls.die_before = 14
+        calls.die_before = 12
         with pytest.raises(Killed):
             world.deliver(event)
         calls.die_before = None
