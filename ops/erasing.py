@@ -50,6 +50,8 @@ class Erasure:
     command: str
     records: list[FileRecord] = field(default_factory=list)
     """Of all keys whose rows these are, as they were when `look` was called."""
+    elsewhere: list[str] = field(default_factory=list)
+    """The object keys of the feed with this ETag whose rows went to another table."""
 
     @property
     def etag(self) -> str:
@@ -69,11 +71,13 @@ class Erasure:
         """Read the records of all keys with this ETag whose rows may be stored where the feed stores them."""
         files = self.pipeline.files
         found = [files.record(self.version)] if self.feed.config.merges else files.records_of_content(self.etag)
-        self.records = [each for each in found if each.is_planned and self._is_here(each)]
-
-    def _is_here(self, record: FileRecord) -> bool:
-        """Whether the feed stores the rows of an upload where it stores them today."""
-        return record.owner.feed == self.feed.name and record.owner.stores_where(self.feed.owner)
+        of_feed = [each for each in found if each.is_planned and each.owner.feed == self.feed.name]
+        self.records, self.elsewhere = [], []
+        for record in of_feed:
+            if record.owner.stores_where(self.feed.owner):
+                self.records.append(record)
+            else:
+                self.elsewhere.append(str(record.attributes["object_key"]))
 
     @property
     def keys(self) -> list[str]:
@@ -211,6 +215,11 @@ def erasure_for_reload(pipeline: Pipeline, version: ObjectVersion) -> Erasure:
             "under another key, then forget this one"
         )
     erasure.look()
+    if erasure.elsewhere:
+        raise NotErasable(
+            f"{erasure.elsewhere[0]} has the same content, and its rows went to another table: "
+            "`python -m ops audit --repair` first"
+        )
     _refuse_busy(erasure)
     return erasure
 

@@ -52,7 +52,7 @@ class Planned(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """How a file is divided; what it has to be if it is not: empty."""
+    """How a file is divided into parts. Without any, one delivery ingests it whole."""
 
     header: list[str]
     starts: list[PartStart]

@@ -37,7 +37,7 @@ FILE = "id,name\n" + "".join(f"{n},{n % 9}\n" for n in range(12)) + ",no id\n7,a
 """Read by `id`, two rows are rejected; read by `name`, another one, and the rows whose name was there before."""
 
 WHOLE = Tuning(batch_rows=25)
-IN_PARTS = Tuning(block_bytes=16, part_lines=5, whole_parts=1, batch_rows=25)
+IN_PARTS = Tuning(block_bytes=16, part_lines=8, whole_parts=1, batch_rows=25)
 
 
 EVERYWHERE = pytest.mark.parametrize("world", ["dynamodb", "postgresql", "merge", "postgresql merge"], indirect=True)
