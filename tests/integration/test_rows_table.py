@@ -1,5 +1,6 @@
 """A feed in DynamoDB whose rows table is another one: restored, made again, or named by the settings."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -86,6 +87,26 @@ def test_a_begun_file_in_parts_begins_again(world: World, queue: Invocations, mo
     table = restored(world, monkeypatch, without=70)
     with pytest.raises(OtherTable):
         world.deliver(late)
+    assert repaired(world, queue).findings == []
+    assert (ids(table), world.file("a.csv")["status"]) == (EVERY_ID, "COMPLETE")
+
+
+@pytest.mark.parametrize("call", range(5, 10))
+def test_a_file_begun_at_any_call_is_completed(
+    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """Also if there is a plan of it, and no more: no row is stored before the file's record names the table."""
+    world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
+    event = world.upload("a.csv", LONG)
+    calls = Calls(*world.engines)
+    calls.die_before = call
+    with suppress(Killed):
+        world.deliver(event)
+    calls.die_before = None
+    table = restored(world, monkeypatch)
+    with suppress(OtherTable):
+        world.deliver(event)
+    deliver_all(world, queue)
     assert repaired(world, queue).findings == []
     assert (ids(table), world.file("a.csv")["status"]) == (EVERY_ID, "COMPLETE")
 

@@ -32,7 +32,10 @@ class PartLedger:
         self._table.insert_absent([items.item_of_plan(self._entries, plan, owner)])
         # The plan that was recorded first decides how many parts there are, and how they are read.
         recorded_item = self._table.get(items.key_of(self._entries, items.PLAN))
-        items.require_owner(items.owner_of(recorded_item), owner)
+        planned_by = items.owner_of(recorded_item)
+        if planned_by.merges == owner.merges:  # in which table is decided by the file's record: no row is stored yet
+            planned_by = planned_by._replace(place=owner.place)
+        items.require_owner(planned_by, owner)
         recorded = items.plan_of(recorded_item)
         first = self._counted(Phase.STORE) | items.about_plan(recorded.format, owner, recorded.uploaded)
         first["parts"] = {"N": str(len(recorded.parts))}
