@@ -20,6 +20,7 @@ from csv_ingest.model import Owner, Upload
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
     from mypy_boto3_s3 import S3Client
 
 
@@ -66,13 +67,17 @@ class Feed:
     pipeline: Deployed = field(repr=False, compare=False)
 
     @cached_property
+    def _deployed(self) -> "FunctionConfigurationResponseTypeDef":
+        """The deployed function, as one request describes it: its time of change is that of its settings."""
+        return self.pipeline.lambda_.get_function_configuration(FunctionName=self.function)
+
+    @cached_property
     def config(self) -> IngestConfig:
         """The configuration of the deployed function: files are read here exactly as they are there.
 
         Raises NotConfigured.
         """
-        function = self.pipeline.lambda_.get_function_configuration(FunctionName=self.function)
-        return IngestConfig.from_environment(function.get("Environment", {}).get("Variables", {}))
+        return IngestConfig.from_environment(self._deployed.get("Environment", {}).get("Variables", {}))
 
     @property
     def name(self) -> str:
@@ -86,13 +91,12 @@ class Feed:
     @cached_property
     def timeout(self) -> int:
         """Seconds after which a delivery has ended, however it does."""
-        return int(self.pipeline.lambda_.get_function_configuration(FunctionName=self.function)["Timeout"])
+        return int(self._deployed["Timeout"])
 
     @cached_property
     def changed_at(self) -> datetime:
         """When the function's code or settings were changed last: deliveries that began before may have had others."""
-        function = self.pipeline.lambda_.get_function_configuration(FunctionName=self.function)
-        return datetime.fromisoformat(function["LastModified"])
+        return datetime.fromisoformat(self._deployed["LastModified"])
 
     @cached_property
     def destination(self) -> Destination:

@@ -56,16 +56,6 @@ def example_below(pipeline: Pipeline, prefix: str) -> IgnoredObject | None:
     return next((_explained(pipeline, each) for each in ignored_), None)
 
 
-def why_unknown(pipeline: Pipeline, key: str) -> str:
-    """Why nothing is known of uploads under a key."""
-    if pipeline.is_ingested(key):
-        return "there is no such upload"
-    reason = pipeline.intake.why_not(key).reason
-    if _current(pipeline, key):
-        return f"no feed takes it: {reason}"
-    return f"there is no such object, and no feed takes such keys: {reason}"
-
-
 def _current(pipeline: Pipeline, key: str) -> Upload | None:
     """The current version of an object; None if there is no such object."""
     # S3 lists a key before the longer ones that begin with it.

@@ -55,7 +55,7 @@ class Pipeline:
     tables_of_feeds: Mapping[str, str]
     """The name of the rows table of each feed, by the same suffix."""
     release: str
-    """Which was deployed; empty before 1.1.0."""
+    """The release that deployed the stack; empty before 1.1.0."""
     ignored_prefixes: Sequence[str] = ()
     existing_bucket: bool = True
     """Whether the bucket is of another owner. A deployment of an earlier release does not say."""

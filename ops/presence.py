@@ -7,7 +7,6 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import source
 from csv_ingest.model import ByteStream, ObjectVersion
-from ops import ignored
 from ops.pipeline import NOT_THERE, Pipeline
 
 GONE = "the object was deleted from the bucket"
@@ -43,11 +42,15 @@ def absence(pipeline: Pipeline, key: str) -> str:
         return f"{GONE}; the ledger remembers it"
     if is_there is False:
         return GONE
-    return ignored.why_unknown(pipeline, key)
+    if pipeline.is_ingested(key):
+        return "there is no such upload"
+    return f"there is no such object, and no feed takes such keys: {pipeline.intake.why_not(key).reason}"
 
 
 def why_unknown(pipeline: Pipeline, key: str) -> str:
     """Why nothing is known of uploads under a key."""
     if gone := absence(pipeline, key):
         return gone
-    return "no delivery of it so far" if pipeline.is_ingested(key) else ignored.why_unknown(pipeline, key)
+    if pipeline.is_ingested(key):
+        return "no delivery of it so far"
+    return f"no feed takes it: {pipeline.intake.why_not(key).reason}"

@@ -37,8 +37,9 @@ def problems(settings: Settings) -> Iterator[str]:
     if len(feeds) > MAX_FEEDS:
         yield f"feeds: {len(feeds)} are too many for one deployment, at most {MAX_FEEDS} are allowed: use another stage"
     for feed in feeds:
-        yield from _problems_of_columns(feed, f"feeds.{feed.name}." if settings.names_feeds else "")
-        yield from _problems_of_rows_table(feed, f"feeds.{feed.name}." if settings.names_feeds else "")
+        where = f"feeds.{feed.name}." if settings.names_feeds else ""
+        yield from _problems_of_columns(feed, where)
+        yield from _problems_of_rows_table(feed, where)
     for first, second in itertools.combinations(feeds, 2):
         yield from _problems_of_two(first, second)
     if (count := sum(len(feed.key_suffixes) for feed in feeds)) > MAX_NOTIFICATIONS:

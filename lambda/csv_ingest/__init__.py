@@ -1,5 +1,5 @@
 """The ingest function: every row of an uploaded CSV file is written to DynamoDB exactly once."""
 
 RELEASE = "1.1.0"
-"""Of this code, as in pyproject.toml. A release that changes what is stored or configured has another first or second
-number."""
+"""The version of this code, as in pyproject.toml. A release that changes what is stored or configured has another first
+or second number."""

@@ -70,7 +70,7 @@ class IngestConfig(_FromEnvironment):
     existing_table: str = ""
     """`true` if the settings name the rows table in DynamoDB, which is not the deployment's own."""
     release: str = ""
-    """Which deployed it; empty before 1.1.0. For people: neither code nor commands depend on it."""
+    """The release that deployed the function; empty before 1.1.0. No code depends on it."""
 
     @property
     def max_file_bytes(self) -> int:

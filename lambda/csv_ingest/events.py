@@ -65,8 +65,8 @@ def object_version(record: Mapping[str, Any]) -> ObjectVersion:
     return ObjectVersion(
         bucket=bucket_of(record),
         key=_key(described),
-        version_id=_in_keys(described, "versionId"),
-        etag=_in_keys({"eTag": _text(described, "eTag").strip('"')}, "eTag"),
+        version_id=_in_keys("versionId", _text(described, "versionId")),
+        etag=_in_keys("eTag", _text(described, "eTag").strip('"')),
         size=_count(described, "size"),
     )
 
@@ -171,9 +171,9 @@ def _text(of: Mapping[str, Any], name: str) -> str:
     return found
 
 
-def _in_keys(of: Mapping[str, Any], name: str) -> str:
-    """The text under a name that becomes a part of keys."""
-    if not _IN_KEYS.fullmatch(text := _text(of, name)):
+def _in_keys(name: str, text: str) -> str:
+    """The text that was under a name, and becomes a part of keys."""
+    if not _IN_KEYS.fullmatch(text):
         raise MalformedEvent(f"the {name} of a record has a character that none of S3's has, or is too long")
     return text
 

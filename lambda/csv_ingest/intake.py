@@ -130,8 +130,8 @@ def _resembles(key: str, prefix: str, *, shortest: int = MIN_RESEMBLING) -> bool
 
 def _differ_by_one(first: str, second: str) -> bool:
     """Whether two texts differ by one letter, or by two neighbours that are swapped, and by no digit."""
-    same = next((at for at, (one, other) in enumerate(zip(first, second, strict=False)) if one != other), None)
-    at = min(len(first), len(second)) if same is None else same
+    pairs = enumerate(zip(first, second, strict=False))
+    at = next((at for at, (one, other) in pairs if one != other), min(len(first), len(second)))
     one, other = first[at:], second[at:]
     if one[1:] == other:
         changed = one[:1]

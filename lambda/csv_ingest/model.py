@@ -423,6 +423,10 @@ class Tuning:
     """Rows between two checkpoints. The retry of a killed delivery repeats at most so many, and what was in flight. A
     checkpoint is one request."""
 
+    in_flight: int = 4
+    """How many requests to the destination are made at the same time: answering a request takes longer than making it.
+    docs/benchmarks.md compares 1, 2, 4 and 8."""
+
     @property
     def whole_bytes(self) -> int:
         """The size of a file that one delivery ingests whole, from memory."""
@@ -430,11 +434,8 @@ class Tuning:
 
     @property
     def whole_lines(self) -> int:
+        """The lines that such a file may have."""
         return self.whole_parts * self.part_lines
-
-    in_flight: int = 4
-    """How many requests to the destination are made at the same time: answering a request takes longer than making it.
-    docs/benchmarks.md compares 1, 2, 4 and 8."""
 
 
 class MalformedEvent(Exception):

@@ -102,11 +102,10 @@ class FileLedger:
 
         Of the other one, too, which may have been rejected before, under other settings. None of them is read again.
         """
-        adopted = items.about_version(self._version) | {"compared_at": items.now()}
+        remove = ["status", "reason", "started_at", "settled_at"]
         for version in (planned.object_version(self._version.bucket), self._version):
-            same = items.about_version(version) | {"compared_at": items.now()}
-            remove = ["status", "reason", "started_at", "settled_at"]
-            self._table.update(items.key_of_version(version), same, condition=items.ALWAYS, remove=remove)
+            adopted = items.about_version(version) | {"compared_at": items.now()}
+            self._table.update(items.key_of_version(version), adopted, condition=items.ALWAYS, remove=remove)
         self._table.update(self._key, adopted, condition="attribute_exists(#rows_read)")
 
     def reject_rows(self, rows: Sequence[RejectedRow]) -> None:
@@ -133,8 +132,7 @@ class FileLedger:
         first = self._sums(RowCounts()) | items.about_plan(plan.format, owner, plan.uploaded)
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self._entries)
-        not_rejected = ["reason", "settled_at", "attempts", *items.ACKNOWLEDGEMENT]
-        unchanged = self._update(first, remove=not_rejected, unless="attribute_exists(#rows_read)")
+        unchanged = self._update(first, remove=items.OF_REJECTION, unless="attribute_exists(#rows_read)")
         if unchanged is not None:
             return items.FileRecord.of(unchanged)
         return items.FileRecord(

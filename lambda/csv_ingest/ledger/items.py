@@ -72,6 +72,9 @@ ACKNOWLEDGEMENT = ("acknowledged_at", "acknowledged_by", "acknowledged_reason")
 """The attributes of a settled record that say who knows that it is not good. Whatever changes the outcome removes them,
 since nobody knows of the new one."""
 
+OF_REJECTION = ("reason", "settled_at", "attempts", *ACKNOWLEDGEMENT)
+"""The attributes of a rejected upload that it loses when a delivery finds its file readable."""
+
 REJECTS = "#reject#"
 """Between the upload and the line, in the sort key of a rejected row."""
 

@@ -41,8 +41,7 @@ class PartLedger:
         first["parts"] = {"N": str(len(recorded.parts))}
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self._entries)
-        not_rejected = ["reason", "settled_at", "attempts", *items.ACKNOWLEDGEMENT]
-        self._update(self._file, first, remove=not_rejected, unless="attribute_exists(#rows_read)")
+        self._update(self._file, first, remove=items.OF_REJECTION, unless="attribute_exists(#rows_read)")
         return items.FileRecord.of(self._table.get(self._file))
 
     def plan(self) -> Plan:

@@ -155,7 +155,7 @@ class FilesTable:
             key = items.key_of_entry(version.key, self.upload_of(version))
             stayed = self._table.update(key, marked, condition=f"{unless_marked} AND {own}")
             if stayed is None or stayed["version_id"] == marked["version_id"]:
-                return datetime.fromisoformat((stayed or marked)["erasing_since"]["S"])
+                return datetime.fromisoformat((stayed or marked)[items.ERASING_SINCE]["S"])
 
     def mark_erasing(self, object_key: str, upload: str, command: str) -> datetime:
         """Have every delivery of an upload take it for complete, and the sweep for unsettled; returns since when.
@@ -167,7 +167,7 @@ class FilesTable:
         forget: Item = {"forget": {"S": items.FORGET}}
         key = items.key_of_entry(object_key, upload)
         stayed = self._table.update(key, marked, condition=unless_marked, values=forget)
-        return datetime.fromisoformat((stayed or marked)["erasing_since"]["S"])
+        return datetime.fromisoformat((stayed or marked)[items.ERASING_SINCE]["S"])
 
     def mark_rows_erased(self, object_key: str, upload: str) -> None:
         """Note that no row of an upload that is being erased is stored any more."""
