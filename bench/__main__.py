@@ -23,7 +23,7 @@ from rich.console import Console
 from bench.cases import Found, write_quoted_file
 from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.events import upload_event
-from csv_ingest.model import ObjectVersion
+from csv_ingest.uploads import ObjectVersion
 from local.postgresql import local_postgresql
 from local.processes import PROJECT
 from local.server import local_aws

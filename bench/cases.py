@@ -199,7 +199,8 @@ def postgresql_rows() -> Found:
     from csv_ingest.csvfile import read_rows
     from csv_ingest.delivery import Delivery
     from csv_ingest.events import object_version
-    from csv_ingest.model import Row, Tuning
+    from csv_ingest.rows import Row
+    from csv_ingest.tuning import Tuning
 
     config = IngestConfig.from_environment()
 
@@ -301,8 +302,10 @@ def read_object(key: str) -> Found:
 
 def plan_object(key: str) -> Found:
     """Read it as the planning pass does: find where it can be split, and take its hash."""
-    from csv_ingest.model import FileFormat, ObjectVersion, Tuning
+    from csv_ingest.file_format import FileFormat
     from csv_ingest.planning import plan_file
+    from csv_ingest.tuning import Tuning
+    from csv_ingest.uploads import ObjectVersion
 
     version, format_ = ObjectVersion("", key, "", "", 0), FileFormat("id", ",", "utf-8")
 
@@ -319,7 +322,9 @@ def same_records(path: str) -> Found:
     from itertools import pairwise
 
     from csv_ingest.csvfile import read_records, split_points
-    from csv_ingest.model import FileFormat, PartStart, Tuning
+    from csv_ingest.file_format import FileFormat
+    from csv_ingest.plan import PartStart
+    from csv_ingest.tuning import Tuning
 
     format_ = FileFormat("id", ",", "utf-8")
     whole, joined, rows = hashlib.sha256(), hashlib.sha256(), 0
@@ -383,7 +388,7 @@ def _read(key: str, work: Callable[[Any], int]) -> Found:
 def _handler(rows: int, latency: float = 0, in_flight: int | None = None, *, corrected: bool = False) -> Found:
     from csv_ingest import clients
     from csv_ingest.handler import handler
-    from csv_ingest.model import Tuning
+    from csv_ingest.tuning import Tuning
 
     tuning = Tuning(in_flight=in_flight) if in_flight else Tuning()
     requests = _counted(clients.dynamodb(), latency)
@@ -470,7 +475,7 @@ def _event(key: str) -> dict[str, Any]:
     import boto3
 
     from csv_ingest.events import upload_event
-    from csv_ingest.model import ObjectVersion
+    from csv_ingest.uploads import ObjectVersion
 
     bucket = os.environ["UPLOAD_BUCKET"]
     head = boto3.client("s3").head_object(Bucket=bucket, Key=key)

@@ -10,7 +10,7 @@ import boto3
 from boto3.dynamodb.types import TypeDeserializer
 
 from csv_ingest.destinations.postgresql import quoted
-from csv_ingest.model import RowKey
+from csv_ingest.rows import RowKey
 from local.databases import use_local_databases
 from local.postgresql import LocalPostgresql
 from local.processes import run

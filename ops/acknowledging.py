@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import boto3
 
-from csv_ingest.model import ObjectVersion
+from csv_ingest.uploads import ObjectVersion
 from ops.failure import Failure
 from ops.pipeline import Pipeline
 from ops.redrive import redrive_all

@@ -8,19 +8,12 @@ from typing import NamedTuple
 from botocore.exceptions import ClientError
 
 from csv_ingest import csvfile, source
+from csv_ingest.counts import RowCounts
 from csv_ingest.destinations.duplicates import is_duplicate
+from csv_ingest.errors import UnreadableFile
 from csv_ingest.ledger import COMPLETE, REJECTED, FileRecord
-from csv_ingest.model import (
-    ForeignItem,
-    ObjectVersion,
-    Origin,
-    RejectedRow,
-    Row,
-    RowCounts,
-    StoredRow,
-    UnreadableFile,
-    Upload,
-)
+from csv_ingest.rows import ForeignItem, RejectedRow, Row, StoredRow
+from csv_ingest.uploads import ObjectVersion, Origin, Upload
 from ops.expectations import Expectations, Expected
 from ops.feed import Feed
 from ops.findings import (

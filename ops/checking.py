@@ -11,8 +11,13 @@ from typing import cast
 
 from csv_ingest import csvfile, planning
 from csv_ingest.acceptance import Acceptance, MaxRejected
+from csv_ingest.csvfile.streams import ByteStream
 from csv_ingest.destinations.dynamodb import item_size
-from csv_ingest.model import ByteStream, FileFormat, ObjectVersion, Origin, RejectedRow, Row, Tuning, UnreadableFile
+from csv_ingest.errors import UnreadableFile
+from csv_ingest.file_format import FileFormat
+from csv_ingest.rows import RejectedRow, Row
+from csv_ingest.tuning import Tuning
+from csv_ingest.uploads import ObjectVersion, Origin
 from ops.expectations import Expectations
 from ops.feed import Feed
 

@@ -14,7 +14,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from csv_ingest import csvfile, source
-from csv_ingest.model import ForeignItem, ObjectVersion, Origin, Row, RowKey, StoredRow, Value
+from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow, Value
+from csv_ingest.uploads import ObjectVersion, Origin
 from ops.findings import Difference, Discrepancy, RestoreRow
 from ops.pipeline import NOT_THERE, Pipeline
 from ops.wording import counted

@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from csv_ingest import csvfile, source
+from csv_ingest.errors import BeingErased, OtherTable, OwnerNeeded
+from csv_ingest.file_format import FileFormat
 from csv_ingest.ledger import COMPLETE, FORGET, PROCESSING, REJECTED, RELOAD, FileRecord, name_of_content
-from csv_ingest.model import BeingErased, FileFormat, ObjectVersion, Origin, OtherTable, OwnerNeeded, Row, Upload
+from csv_ingest.rows import Row
+from csv_ingest.uploads import ObjectVersion, Origin, Upload
 from ops.feed import Feed
 from ops.pipeline import NOT_THERE, NoFeed, Pipeline
 from ops.schema import STATEMENT_TIMEOUT

@@ -10,16 +10,9 @@ from typing import NamedTuple
 
 from csv_ingest.destinations.base import Destination
 from csv_ingest.destinations.duplicates import duplicate
-from csv_ingest.model import (
-    FileFormat,
-    ForeignItem,
-    Origin,
-    RejectedRow,
-    Row,
-    RowKey,
-    StoredRow,
-    fingerprint,
-)
+from csv_ingest.file_format import FileFormat
+from csv_ingest.rows import ForeignItem, RejectedRow, Row, RowKey, StoredRow, fingerprint
+from csv_ingest.uploads import Origin
 
 
 class Expected(NamedTuple):

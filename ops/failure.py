@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus
 
+from csv_ingest.errors import MalformedEvent
 from csv_ingest.events import object_version, part_job
-from csv_ingest.model import MalformedEvent, ObjectVersion, PartJob
+from csv_ingest.plan import PartJob
+from csv_ingest.uploads import ObjectVersion
 from ops.feed import name_of_function
 
 if TYPE_CHECKING:

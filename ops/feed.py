@@ -15,7 +15,9 @@ from csv_ingest.destinations.base import Destination
 from csv_ingest.destinations.dynamodb import INDEX
 from csv_ingest.destinations.opening import open_destination, owner_of
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.model import Owner, Upload
+from csv_ingest.errors import PipelineError
+from csv_ingest.target import Owner
+from csv_ingest.uploads import Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 MAX_PORT = 65_535
 
 
-class NoPort(Exception):
+class NoPort(PipelineError):
     """The near end of a tunnel has no port that is one."""
 
 

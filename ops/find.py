@@ -7,7 +7,7 @@ from itertools import islice
 
 from csv_ingest.destinations.base import Destination
 from csv_ingest.ledger import FileRecord
-from csv_ingest.model import RowKey, StoredRow
+from csv_ingest.rows import RowKey, StoredRow
 from ops.feed import Feed
 from ops.pipeline import Pipeline
 from ops.status import last_change

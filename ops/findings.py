@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from csv_ingest.model import ObjectVersion, RejectedRow, RowCounts, Value
+from csv_ingest.counts import RowCounts
+from csv_ingest.rows import RejectedRow, Value
+from csv_ingest.uploads import ObjectVersion
 
 
 class RestoreRow(NamedTuple):

@@ -7,7 +7,7 @@ from itertools import chain
 from csv_ingest import ignored, source
 from csv_ingest.deadline import Deadline
 from csv_ingest.intake import NotTaken
-from csv_ingest.model import Upload
+from csv_ingest.uploads import Upload
 from ops.feed import Feed
 from ops.pipeline import Pipeline
 

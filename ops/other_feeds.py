@@ -7,8 +7,10 @@ from dataclasses import replace
 from botocore.exceptions import ClientError
 
 from csv_ingest import csvfile
+from csv_ingest.csvfile.streams import ByteStream
+from csv_ingest.errors import UnreadableFile
+from csv_ingest.file_format import LINE_AS_ID, FileFormat
 from csv_ingest.ledger import REJECTED
-from csv_ingest.model import LINE_AS_ID, ByteStream, FileFormat, UnreadableFile
 from ops.feed import Feed
 from ops.pipeline import NOT_THERE, Pipeline
 from ops.status import UploadStatus

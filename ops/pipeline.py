@@ -15,9 +15,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from csv_ingest import ledger
 from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.errors import PipelineError
 from csv_ingest.events import Event, upload_event
+from csv_ingest.file_format import FileFormat
 from csv_ingest.intake import Intake, Taker
-from csv_ingest.model import FileFormat, ObjectVersion, Upload
+from csv_ingest.uploads import ObjectVersion, Upload
 from ops.feed import Feed, Notification, name_of_function
 
 if TYPE_CHECKING:
@@ -33,11 +35,11 @@ ACCEPTED = 202
 """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html: the event is in Lambda's queue."""
 
 
-class NotDeployed(Exception):
+class NotDeployed(PipelineError):
     """There is no such stack where the credentials lead, or it is not a stack of this project."""
 
 
-class NoFeed(Exception):
+class NoFeed(PipelineError):
     """A key, or a name, is of none of the feeds."""
 
 

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from botocore.exceptions import ClientError
 
 from csv_ingest import source
-from csv_ingest.model import ByteStream, ObjectVersion
+from csv_ingest.csvfile.streams import ByteStream
+from csv_ingest.uploads import ObjectVersion
 from ops.pipeline import NOT_THERE, Pipeline
 
 GONE = "the object was deleted from the bucket"

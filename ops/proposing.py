@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from csv_ingest.csvfile import cells
-from csv_ingest.model import FileFormat
+from csv_ingest.file_format import FileFormat
 from ops.checking import names_and_cells
 
 TYPES = ("boolean", "integer", "decimal", "date", "timestamp")

@@ -5,7 +5,7 @@ from itertools import islice
 
 from csv_ingest import csvfile
 from csv_ingest.ledger import FileRecord
-from csv_ingest.model import RejectedRow
+from csv_ingest.rows import RejectedRow
 from ops.expectations import Expectations
 from ops.pipeline import Pipeline
 from ops.presence import opened

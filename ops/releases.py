@@ -3,9 +3,10 @@
 import re
 
 from csv_ingest import RELEASE
+from csv_ingest.errors import PipelineError
 
 
-class NewerDeployment(Exception):
+class NewerDeployment(PipelineError):
     """The deployment may have records that these commands would misread. The message says what to do."""
 
 

@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import csvfile, source
 from csv_ingest.ledger import COMPLETE, FileRecord, name_of_content
-from csv_ingest.model import ObjectVersion, Origin, Row
+from csv_ingest.rows import Row
+from csv_ingest.uploads import ObjectVersion, Origin
 from ops.erasing import wait_for_deliveries
 from ops.feed import Feed
 from ops.findings import (

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from csv_ingest import csvfile
 from csv_ingest.ledger import COMPLETE, FileRecord
-from csv_ingest.model import ForeignItem, Row, RowKey, StoredRow
+from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow
 from ops.expectations import Expectations
 from ops.feed import Feed
 from ops.pipeline import NoFeed, Pipeline

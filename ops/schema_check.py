@@ -9,7 +9,7 @@ from typing import NamedTuple
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.postgresql import key_columns, own_columns, quoted, quoted_name, wrong_columns
-from csv_ingest.model import Column
+from csv_ingest.file_format import Column
 from csv_ingest.postgresql_connection import PostgresqlConnection
 from ops.schema import STATEMENT_TIMEOUT, column_types, primary_key
 

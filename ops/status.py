@@ -8,7 +8,7 @@ from functools import partial
 from itertools import groupby
 
 from csv_ingest.ledger import COMPLETE, REJECTED, FileRecord
-from csv_ingest.model import Upload
+from csv_ingest.uploads import Upload
 from ops import failures
 from ops.brake import paused, resume_words
 from ops.failure import REJECTION, Failure

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest.model import ObjectVersion
+from csv_ingest.errors import PipelineError
+from csv_ingest.uploads import ObjectVersion
 from ops.pipeline import Pipeline
 from ops.wording import counted
 
@@ -21,7 +22,7 @@ class NotIngested(ValueError):
     """An object under this key would not be ingested, or would replace another one of the same command."""
 
 
-class NotUploaded(Exception):
+class NotUploaded(PipelineError):
     """A file could not be uploaded. The message names it, and says why."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from csv_ingest.ledger import COMPLETE, FileRecord
-from csv_ingest.model import ObjectVersion, Upload
+from csv_ingest.uploads import ObjectVersion, Upload
 from ops import failures
 from ops.brake import is_paused, resume_words, why
 from ops.feed import Feed

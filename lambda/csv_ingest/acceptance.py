@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from csv_ingest.destinations.duplicates import duplicate
-from csv_ingest.model import RejectedRow, Row, UnreadableFile, fingerprint
+from csv_ingest.errors import UnreadableFile
+from csv_ingest.rows import RejectedRow, Row, fingerprint
 
 FEW = 100
 """Rejected rows that a file may have, whatever share of its rows they are."""

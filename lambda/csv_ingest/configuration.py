@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import NamedTuple, Self
 
+from csv_ingest.errors import PipelineError
+from csv_ingest.file_format import Column, FileFormat
 from csv_ingest.intake import Intake, Taker
-from csv_ingest.model import MERGE, Column, FileFormat
+from csv_ingest.target import MERGE
 
 LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
 """What Powertools reads by itself: the names under which logs and metrics are found."""
 
 
-class NotConfigured(Exception):
+class NotConfigured(PipelineError):
     """A function's environment lacks a variable. The message names it, and says what to do."""
 
 

@@ -8,11 +8,16 @@ from functools import partial
 
 from csv_ingest import clients, configuration, csvfile, events, ledger, source
 from csv_ingest.acceptance import Acceptance, MaxRejected
+from csv_ingest.csvfile.streams import ByteStream
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination, RowStore
 from csv_ingest.destinations.opening import open_destination, owner_of
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.model import ByteStream, MalformedEvent, ObjectVersion, Origin, Owner, PartJob, Tuning
+from csv_ingest.errors import MalformedEvent
+from csv_ingest.plan import PartJob
+from csv_ingest.target import Owner
+from csv_ingest.tuning import Tuning
+from csv_ingest.uploads import ObjectVersion, Origin
 
 
 @dataclass(frozen=True, kw_only=True)

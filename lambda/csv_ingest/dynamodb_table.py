@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import dynamodb_expressions as expressions
 from csv_ingest.deadline import AdaptiveBackoff, Deadline
-from csv_ingest.model import ItemsNotRead, RowsNotWritten
+from csv_ingest.errors import ItemsNotRead, RowsNotWritten
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

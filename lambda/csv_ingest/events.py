@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-from csv_ingest.model import NO_VERSION, MalformedEvent, ObjectVersion, PartJob, Phase
+from csv_ingest.errors import MalformedEvent
+from csv_ingest.plan import PartJob, Phase
+from csv_ingest.uploads import NO_VERSION, ObjectVersion
 
 Event = dict[str, Any]
 

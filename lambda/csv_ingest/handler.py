@@ -13,26 +13,13 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import clients, configuration, events, fanout, ingest, reporting
 from csv_ingest.delivery import Delivery
-from csv_ingest.model import (
-    BeingErased,
-    DeliveryFailed,
-    ItemsNotRead,
-    MalformedEvent,
-    OtherTable,
-    OutOfTime,
-    RowsNotWritten,
-    TableAltered,
-    Tuning,
-    UnreadableFile,
-)
+from csv_ingest.errors import DeliveryFailed, PipelineError, UnreadableFile
+from csv_ingest.tuning import Tuning
 
 TIME_TO_REPORT = 1.5
 """Seconds of the timeout kept back, so that an invocation that runs out of time can still say how far it came."""
 
 TUNING = Tuning()
-
-TELLING = (BeingErased, ItemsNotRead, MalformedEvent, OtherTable, OutOfTime, RowsNotWritten, TableAltered)
-"""The exceptions whose messages name places by number."""
 
 
 @reporting.logger.inject_lambda_context(clear_state=True)
@@ -111,7 +98,7 @@ def ingest_or_reject(delivery: Delivery, record: Mapping[str, Any], context: Lam
 
 def reason_of(error: Exception) -> str:
     """What the ledger may tell of an error. The pipeline's own messages never hold the contents of a row."""
-    return str(error) if isinstance(error, TELLING) else clients.code_of(error) or type(error).__name__
+    return str(error) if isinstance(error, PipelineError) else clients.code_of(error) or type(error).__name__
 
 
 def told(error: Exception) -> Exception:
@@ -119,7 +106,7 @@ def told(error: Exception) -> Exception:
 
     They can quote rows, and so can the messages of errors that are not the pipeline's own.
     """
-    telling = error if isinstance(error, TELLING) else _without_message(error)
+    telling = error if isinstance(error, PipelineError) else _without_message(error)
     telling.__cause__ = telling.__context__ = None
     return telling.with_traceback(error.__traceback__)
 

@@ -4,8 +4,11 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from csv_ingest import csvfile, fanout, ledger, loader, planning
+from csv_ingest.counts import NOTHING_YET, Outcome
 from csv_ingest.delivery import Delivery
-from csv_ingest.model import NOTHING_YET, Content, OtherContent, Outcome, RejectedRow, Row, UnreadableFile
+from csv_ingest.errors import OtherContent, UnreadableFile
+from csv_ingest.plan import Content
+from csv_ingest.rows import RejectedRow, Row
 
 Rows = list[Row | RejectedRow] | None
 """The records of a small file, which its planning pass keeps in memory; None if the file has to be read again."""

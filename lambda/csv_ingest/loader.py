@@ -6,18 +6,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple
 
+from csv_ingest.counts import BatchResult, RowCounts
 from csv_ingest.deadline import Deadline
-from csv_ingest.model import (
-    BatchResult,
-    ItemsNotRead,
-    OutOfTime,
-    RejectedRow,
-    Row,
-    RowCounts,
-    RowsNotWritten,
-    TableAltered,
-    Tuning,
-)
+from csv_ingest.errors import OutOfTime, PipelineError
+from csv_ingest.rows import RejectedRow, Row
+from csv_ingest.tuning import Tuning
 
 MAX_BATCH_CHARACTERS = 1 << 20
 """Characters of rows in one request, so that what is in flight stays small, however large the rows are."""
@@ -81,7 +74,7 @@ def load_rows(
             if counts.read >= saved.read + tuning.checkpoint_rows:
                 checkpoint(counts)
                 saved = counts
-    except (OutOfTime, RowsNotWritten, ItemsNotRead, TableAltered):
+    except PipelineError:
         checkpoint(counts)
         raise
     return Loaded(counts, present)

@@ -8,20 +8,14 @@ from typing import NamedTuple
 
 from csv_ingest import csvfile
 from csv_ingest.acceptance import MAX_NAMES, Acceptance
-from csv_ingest.model import (
-    BEGINNING,
-    ByteStream,
-    Content,
-    FileFormat,
-    ObjectVersion,
-    PartStart,
-    Plan,
-    RejectedRow,
-    Row,
-    Tuning,
-    UnreadableFile,
-)
+from csv_ingest.csvfile.streams import ByteStream
+from csv_ingest.errors import UnreadableFile
+from csv_ingest.file_format import FileFormat
+from csv_ingest.plan import BEGINNING, Content, PartStart, Plan
+from csv_ingest.rows import RejectedRow, Row
 from csv_ingest.trial import Trial
+from csv_ingest.tuning import Tuning
+from csv_ingest.uploads import ObjectVersion
 
 UNSPLIT_SHARE = 10
 """The maximum file size is divided by this for a file that cannot be split; its uncompressed size counts."""

@@ -26,7 +26,7 @@ from scramp import ScramException
 from csv_ingest import clients
 from csv_ingest.configuration import Database
 from csv_ingest.deadline import AdaptiveBackoff, Deadline
-from csv_ingest.model import ItemsNotRead, RowsNotWritten
+from csv_ingest.errors import ItemsNotRead, RowsNotWritten
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 20

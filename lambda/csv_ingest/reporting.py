@@ -5,7 +5,9 @@ from typing import Literal
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from csv_ingest.model import ObjectVersion, Outcome, PartJob
+from csv_ingest.counts import Outcome
+from csv_ingest.plan import PartJob
+from csv_ingest.uploads import ObjectVersion
 
 logger = Logger()
 metrics = Metrics()

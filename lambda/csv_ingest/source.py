@@ -9,8 +9,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from csv_ingest.csvfile import ByteRange, CountingStream, OnRead
+from csv_ingest.csvfile.streams import ByteStream
 from csv_ingest.deadline import Deadline
-from csv_ingest.model import ByteStream, ObjectVersion, UnreadableFile, Upload
+from csv_ingest.errors import UnreadableFile
+from csv_ingest.uploads import ObjectVersion, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from csv_ingest import clients, configuration, events, ignored, ledger, reporting, source
 from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.model import ObjectVersion, Upload
+from csv_ingest.uploads import ObjectVersion, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -12,8 +12,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import RELEASE
-from csv_ingest.configuration import NotConfigured
-from csv_ingest.model import ItemsNotRead, OutOfTime, RowsNotWritten, UnreadableFile
+from csv_ingest.errors import PipelineError, UnreadableFile
 from ops import display, releases
 from ops.commands.acknowledge import acknowledge_command
 from ops.commands.audit import audit_command
@@ -28,9 +27,7 @@ from ops.commands.rows import rows_command
 from ops.commands.schema import schema_command
 from ops.commands.status import status_command
 from ops.commands.upload import upload_command
-from ops.feed import NoPort
-from ops.pipeline import NoFeed, NotDeployed, Pipeline
-from ops.uploading import NotUploaded
+from ops.pipeline import Pipeline
 
 __all__ = ["main"]
 
@@ -39,17 +36,7 @@ NOT_REACHED = (ClientError, BotoCoreError, Boto3Error)
 """What AWS answered, or that it did not answer."""
 
 
-UNUSABLE = (
-    NotDeployed,
-    NotConfigured,
-    releases.NewerDeployment,
-    NoFeed,
-    NoPort,
-    NotUploaded,
-    UnreadableFile,
-    PermissionError,
-    UnicodeEncodeError,
-)
+UNUSABLE = (PipelineError, UnreadableFile, PermissionError, UnicodeEncodeError)
 """What a command cannot work with. UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8."""
 
 
@@ -60,8 +47,6 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except (*NOT_REACHED, *UNUSABLE) as error:
-            raise click.ClickException(display.escaped(str(error))) from error
-        except (RowsNotWritten, ItemsNotRead, OutOfTime) as error:
             raise click.ClickException(display.escaped(_with_way(str(error)))) from error
         except click.ClickException as error:
             error.message = display.escaped(error.message)  # type: ignore[misc] # click shows it with the usage

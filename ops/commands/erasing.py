@@ -8,8 +8,10 @@ from typing import TypeVar
 import click
 from botocore.exceptions import ClientError
 
+from csv_ingest.errors import OtherTable, OwnerNeeded, TableAltered
+from csv_ingest.file_format import FileFormat
 from csv_ingest.ledger import FileRecord
-from csv_ingest.model import FileFormat, ObjectVersion, OtherTable, OwnerNeeded, TableAltered
+from csv_ingest.uploads import ObjectVersion
 from ops import display, failures
 from ops.commands import options
 from ops.commands.uploads import wait_and_print

@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from csv_ingest.model import ObjectVersion
+from csv_ingest.uploads import ObjectVersion
 from ops import display, failures
 from ops.brake import paused
 from ops.commands import options

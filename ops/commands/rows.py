@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from csv_ingest.ledger import REJECTED, FileRecord
-from csv_ingest.model import StoredRow
+from csv_ingest.rows import StoredRow
 from ops import display
 from ops.commands import options, stored
 from ops.commands.status import latest_record

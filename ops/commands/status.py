@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from csv_ingest import source
+from csv_ingest.csvfile.streams import ByteStream
 from csv_ingest.ledger import FileRecord
-from csv_ingest.model import ByteStream
 from ops import display, ignored, other_feeds
 from ops import status as uploads
 from ops.commands import options

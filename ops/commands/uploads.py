@@ -8,7 +8,7 @@ from typing import Any
 from rich import filesize
 
 from csv_ingest.ledger import REJECTED
-from csv_ingest.model import ObjectVersion
+from csv_ingest.uploads import ObjectVersion
 from ops import display, waiting
 from ops.failure import NO_REASON
 from ops.pipeline import Pipeline

@@ -12,8 +12,8 @@ from csv_ingest.configuration import LOGGING_VARIABLES, Database, IngestConfig, 
 from csv_ingest.csvfile import cells
 from csv_ingest.destinations import dynamodb as rows
 from csv_ingest.destinations import postgresql
+from csv_ingest.file_format import LINE_AS_ID, Column
 from csv_ingest.intake import Intake, Taker
-from csv_ingest.model import LINE_AS_ID, Column
 from local.processes import PROJECT
 from stacks import columns
 from stacks import contract as stack_side

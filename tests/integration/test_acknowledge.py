@@ -2,7 +2,8 @@
 
 import pytest
 
-from csv_ingest.model import OutOfTime, RowCounts
+from csv_ingest.counts import RowCounts
+from csv_ingest.errors import OutOfTime
 from ops.pipeline import Pipeline
 from tests.integration.commands import fail, invoke, reported, run
 from tests.integration.world import World, version_of

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from csv_ingest.model import ItemsNotRead, RowsNotWritten
+from csv_ingest.errors import ItemsNotRead, RowsNotWritten
 from tests.integration.faults import (
     Calls,
     Killed,

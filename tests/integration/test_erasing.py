@@ -20,8 +20,9 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import clients
 from csv_ingest.configuration import Database, IngestConfig
+from csv_ingest.errors import BeingErased, OutOfTime, OwnerNeeded
 from csv_ingest.events import Event, upload_event
-from csv_ingest.model import BeingErased, OutOfTime, OwnerNeeded, Tuning
+from csv_ingest.tuning import Tuning
 from local.postgresql import LocalPostgresql
 from ops.audit import audit
 from ops.erasing import NotErasable, erasure_for_reload, forget, forgetting_of, reload, versions_to_reload

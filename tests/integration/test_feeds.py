@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import clients
 from csv_ingest.configuration import SweptFeed
+from csv_ingest.errors import OtherTable, OutOfTime, RowsNotWritten
 from csv_ingest.events import Event
-from csv_ingest.model import OtherTable, OutOfTime, RowsNotWritten, Tuning
+from csv_ingest.tuning import Tuning
 from local.postgresql import LocalPostgresql
 from local.server import LocalAws
 from ops.audit import audit

@@ -5,7 +5,8 @@ import itertools
 
 import pytest
 
-from csv_ingest.model import OutOfTime, Tuning
+from csv_ingest.errors import OutOfTime
+from csv_ingest.tuning import Tuning
 from tests.integration.faults import accept_every_statement
 from tests.integration.parts import CONTENT
 from tests.integration.world import Invocations, World

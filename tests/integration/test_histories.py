@@ -28,20 +28,20 @@ from hypothesis import strategies as st
 from csv_ingest import clients, csvfile, source
 from csv_ingest.configuration import IngestConfig, SweptFeed
 from csv_ingest.destinations.dynamodb import KEY
-from csv_ingest.events import Event
-from csv_ingest.model import (
+from csv_ingest.errors import (
     BeingErased,
     ItemsNotRead,
     MalformedEvent,
-    ObjectVersion,
     OtherTable,
     OutOfTime,
     OwnerNeeded,
-    Row,
     RowsNotWritten,
     TableAltered,
-    Tuning,
 )
+from csv_ingest.events import Event
+from csv_ingest.rows import Row
+from csv_ingest.tuning import Tuning
+from csv_ingest.uploads import ObjectVersion
 from local.postgresql import LocalPostgresql
 from local.server import LocalAws
 from ops.audit import audit

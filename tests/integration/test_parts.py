@@ -10,8 +10,10 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from csv_ingest.errors import MalformedEvent
 from csv_ingest.events import Event, object_version, upload_event
-from csv_ingest.model import MalformedEvent, PartJob, Phase, Tuning
+from csv_ingest.plan import PartJob, Phase
+from csv_ingest.tuning import Tuning
 from local.deployment import TableRow
 from local.examples import expected_rows
 from ops.audit import audit

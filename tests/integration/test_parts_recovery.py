@@ -10,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from csv_ingest import clients
-from csv_ingest.model import ItemsNotRead, OutOfTime, RowsNotWritten, TableAltered, Tuning
+from csv_ingest.errors import ItemsNotRead, OutOfTime, RowsNotWritten, TableAltered
+from csv_ingest.tuning import Tuning
 from ops.audit import audit
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed

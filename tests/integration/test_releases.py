@@ -12,7 +12,7 @@ import pytest
 
 from csv_ingest import RELEASE
 from csv_ingest.configuration import IngestConfig, NotConfigured, SweepConfig
-from csv_ingest.model import FileFormat
+from csv_ingest.file_format import FileFormat
 from tests.integration.commands import invoke
 from tests.integration.world import World
 

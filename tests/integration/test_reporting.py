@@ -16,18 +16,12 @@ from moto import mock_aws
 from pg8000.exceptions import DatabaseError
 
 from csv_ingest.configuration import IngestConfig
+from csv_ingest.csvfile.lines import MAX_RECORD
+from csv_ingest.errors import DeliveryFailed, ItemsNotRead, MalformedEvent, OutOfTime, RowsNotWritten
 from csv_ingest.events import upload_event
 from csv_ingest.handler import handler
-from csv_ingest.model import (
-    MAX_RECORD,
-    DeliveryFailed,
-    ItemsNotRead,
-    MalformedEvent,
-    ObjectVersion,
-    OutOfTime,
-    RowsNotWritten,
-)
 from csv_ingest.reporting import logger
+from csv_ingest.uploads import ObjectVersion
 from local.examples import sample_event
 from tests.integration.faults import (
     throttle_statements,

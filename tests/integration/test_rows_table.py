@@ -7,8 +7,8 @@ import pytest
 
 from csv_ingest.destinations.dynamodb import KEY
 from csv_ingest.destinations.existing_table import table_id
+from csv_ingest.errors import OtherTable, RowsNotWritten
 from csv_ingest.events import Event
-from csv_ingest.model import OtherTable, RowsNotWritten
 from ops.audit import Audited, audit
 from ops.erasing import forgetting_of
 from ops.findings import Move, Restart

@@ -20,8 +20,10 @@ from csv_ingest import RELEASE, clients, ledger
 from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.destinations.dynamodb import INDEX, KEY
 from csv_ingest.events import Event, object_version, upload_event
+from csv_ingest.file_format import Column
 from csv_ingest.handler import handler
-from csv_ingest.model import NO_VERSION, Column, ObjectVersion, Tuning
+from csv_ingest.tuning import Tuning
+from csv_ingest.uploads import NO_VERSION, ObjectVersion
 from local.postgresql import LocalPostgresql
 from ops.pipeline import Pipeline
 from tests.integration.faults import Statements, behave_like_aws

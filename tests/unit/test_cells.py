@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csv_ingest.csvfile import read_header, read_rows
-from csv_ingest.model import Column, FileFormat, RejectedRow, Row, UnreadableFile, Value
+from csv_ingest.errors import UnreadableFile
+from csv_ingest.file_format import Column, FileFormat
+from csv_ingest.rows import RejectedRow, Row, Value
 from local.processes import PROJECT
 
 REJECTED = "–"  # noqa: RUF001 - as in the documentation

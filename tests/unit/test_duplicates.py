@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csv_ingest.destinations.duplicates import Verdict, compare, resolve
-from csv_ingest.model import RejectedRow, Row, RowKey, StoredRow
+from csv_ingest.rows import RejectedRow, Row, RowKey, StoredRow
 
 
 def data(**cells: str) -> str:

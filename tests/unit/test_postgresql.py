@@ -13,8 +13,10 @@ from csv_ingest.configuration import Database
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations import postgresql
 from csv_ingest.destinations.postgresql import MAX_KEY, PostgresqlDestination
-from csv_ingest.model import Column, Integer, Origin, Row
+from csv_ingest.file_format import Column
 from csv_ingest.postgresql_connection import AUTHORITIES, PostgresqlConnection, iam_token
+from csv_ingest.rows import Integer, Row
+from csv_ingest.uploads import Origin
 from local.processes import PROJECT
 
 DATABASE = Database("db.example.com", 5433, "erp", "csv_ingest", "", "")

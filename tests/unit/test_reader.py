@@ -13,7 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csv_ingest.csvfile import read_records, read_rows
-from csv_ingest.model import LINE_AS_ID, MAX_RECORD, FileFormat, PartStart, RejectedRow, Row, UnreadableFile
+from csv_ingest.csvfile.lines import MAX_RECORD
+from csv_ingest.errors import UnreadableFile
+from csv_ingest.file_format import LINE_AS_ID, FileFormat
+from csv_ingest.plan import PartStart
+from csv_ingest.rows import RejectedRow, Row
 
 
 class Pieces(io.BytesIO):

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, Subnormal
 from typing import TypeVar
 
-from csv_ingest.model import Integer, Value
+from csv_ingest.rows import Integer, Value
 
 T = TypeVar("T")
 

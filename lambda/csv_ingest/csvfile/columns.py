@@ -6,16 +6,9 @@ from itertools import compress
 from json.encoder import encode_basestring
 
 from csv_ingest.csvfile import cells
-from csv_ingest.model import (
-    LINE_AS_ID,
-    NO_VALUES,
-    Column,
-    FileFormat,
-    RejectedRow,
-    Row,
-    UnreadableFile,
-    Value,
-)
+from csv_ingest.errors import UnreadableFile
+from csv_ingest.file_format import LINE_AS_ID, Column, FileFormat
+from csv_ingest.rows import NO_VALUES, RejectedRow, Row, Value
 
 MAX_NAME_CHARACTERS = 1_000
 """Characters of column names in an error. A header can be as long as a record."""

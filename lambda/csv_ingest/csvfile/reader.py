@@ -6,16 +6,12 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from csv_ingest.csvfile import columns, lines, streams
-from csv_ingest.model import (
-    BEGINNING,
-    MAX_RECORD,
-    ByteStream,
-    FileFormat,
-    PartStart,
-    RejectedRow,
-    Row,
-    UnreadableFile,
-)
+from csv_ingest.csvfile.lines import MAX_RECORD
+from csv_ingest.csvfile.streams import ByteStream
+from csv_ingest.errors import UnreadableFile
+from csv_ingest.file_format import FileFormat
+from csv_ingest.plan import BEGINNING, PartStart
+from csv_ingest.rows import RejectedRow, Row
 
 
 def read_header(stream: ByteStream, format_: FileFormat) -> tuple[int, list[str]]:

@@ -9,7 +9,11 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from csv_ingest.model import BEGINNING, MAX_RECORD, ByteStream, FileFormat, PartStart, Tuning
+from csv_ingest.csvfile.lines import MAX_RECORD
+from csv_ingest.csvfile.streams import ByteStream
+from csv_ingest.file_format import FileFormat
+from csv_ingest.plan import BEGINNING, PartStart
+from csv_ingest.tuning import Tuning
 
 
 class AmbiguousCsv(Exception):

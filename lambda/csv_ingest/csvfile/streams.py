@@ -3,8 +3,14 @@
 import hashlib
 import io
 from collections.abc import Callable
+from typing import Protocol
 
-from csv_ingest.model import ByteStream
+
+class ByteStream(Protocol):
+    """Bytes to read: an open file, or the body of an S3 object."""
+
+    def read(self, size: int, /) -> bytes: ...
+
 
 OnRead = Callable[[int, bytes], None]
 """Gets the place in the file of each piece that was read, 0 being the first byte, and the piece."""

@@ -4,8 +4,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from threading import Lock
 from typing import Protocol
 
+from csv_ingest.counts import BatchResult
 from csv_ingest.destinations.duplicates import Verdict, compare, resolve
-from csv_ingest.model import BatchResult, ForeignItem, Origin, RejectedRow, Row, RowKey, StoredRow, TableAltered
+from csv_ingest.errors import TableAltered
+from csv_ingest.rows import ForeignItem, RejectedRow, Row, RowKey, StoredRow
+from csv_ingest.uploads import Origin
 
 
 class Destination(Protocol):

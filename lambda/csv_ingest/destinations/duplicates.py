@@ -5,7 +5,7 @@ Pure: the policy for every destination.
 
 from enum import Enum
 
-from csv_ingest.model import RejectedRow, Row, StoredRow, fingerprint
+from csv_ingest.rows import RejectedRow, Row, StoredRow, fingerprint
 
 
 class Verdict(Enum):

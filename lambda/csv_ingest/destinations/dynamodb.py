@@ -10,7 +10,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from csv_ingest.dynamodb_table import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item, Update
-from csv_ingest.model import ForeignItem, Origin, Row, RowKey, StoredRow, TableAltered, Value
+from csv_ingest.errors import TableAltered
+from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow, Value
+from csv_ingest.uploads import Origin
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

@@ -4,7 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from csv_ingest.destinations.dynamodb import KEY
-from csv_ingest.model import RowsNotWritten
+from csv_ingest.errors import RowsNotWritten
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

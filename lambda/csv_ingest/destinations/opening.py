@@ -10,7 +10,7 @@ from csv_ingest.destinations.base import Destination
 from csv_ingest.destinations.dynamodb import DynamoDbDestination
 from csv_ingest.destinations.existing_table import table_id
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.model import Owner
+from csv_ingest.target import Owner
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

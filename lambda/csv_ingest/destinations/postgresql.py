@@ -9,19 +9,11 @@ from json.encoder import encode_basestring
 from threading import Lock
 from typing import Any
 
-from csv_ingest.model import (
-    Column,
-    ForeignItem,
-    Integer,
-    Origin,
-    OwnerNeeded,
-    Row,
-    RowKey,
-    RowsNotWritten,
-    StoredRow,
-    Value,
-)
+from csv_ingest.errors import OwnerNeeded, RowsNotWritten
+from csv_ingest.file_format import Column
 from csv_ingest.postgresql_connection import CHECK, PostgresqlConnection
+from csv_ingest.rows import ForeignItem, Integer, Row, RowKey, StoredRow, Value
+from csv_ingest.uploads import Origin
 
 MAX_KEY = 2_048
 """Bytes. An index of PostgreSQL takes 2,704; this is what DynamoDB takes."""

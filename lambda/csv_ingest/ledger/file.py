@@ -6,18 +6,14 @@ from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from csv_ingest.counts import RowCounts
 from csv_ingest.dynamodb_table import MAX_STATEMENTS, DynamoDbTable, Item
+from csv_ingest.errors import RowsNotWritten, TableAltered
 from csv_ingest.ledger import items, parts
-from csv_ingest.model import (
-    Content,
-    ObjectVersion,
-    Owner,
-    Plan,
-    RejectedRow,
-    RowCounts,
-    RowsNotWritten,
-    TableAltered,
-)
+from csv_ingest.plan import Content, Plan
+from csv_ingest.rows import RejectedRow
+from csv_ingest.target import Owner
+from csv_ingest.uploads import ObjectVersion
 
 
 class FileLedger:

@@ -6,25 +6,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from csv_ingest.counts import RowCounts
 from csv_ingest.dynamodb_table import Item
-from csv_ingest.model import (
-    DEFAULT_FEED,
-    MERGE,
-    BeingErased,
-    Column,
-    Content,
-    FileFormat,
-    ObjectVersion,
-    Origin,
-    OtherTable,
-    Owner,
-    PartJob,
-    PartStart,
-    Phase,
-    Plan,
-    RejectedRow,
-    RowCounts,
-)
+from csv_ingest.errors import BeingErased, OtherTable
+from csv_ingest.file_format import Column, FileFormat
+from csv_ingest.plan import Content, PartJob, PartStart, Phase, Plan
+from csv_ingest.rows import RejectedRow
+from csv_ingest.target import DEFAULT_FEED, MERGE, Owner
+from csv_ingest.uploads import ObjectVersion, Origin
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

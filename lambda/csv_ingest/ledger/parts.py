@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from csv_ingest.counts import RowCounts
 from csv_ingest.dynamodb_expressions import as_values
 from csv_ingest.dynamodb_table import DynamoDbTable, Item
 from csv_ingest.ledger import items
-from csv_ingest.model import Owner, PartJob, Phase, Plan, RowCounts
+from csv_ingest.plan import PartJob, Phase, Plan
+from csv_ingest.target import Owner
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef

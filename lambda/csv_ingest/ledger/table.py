@@ -5,9 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
+from csv_ingest.counts import RowCounts
 from csv_ingest.dynamodb_table import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item
+from csv_ingest.errors import BeingErased
 from csv_ingest.ledger import items
-from csv_ingest.model import BeingErased, Content, ObjectVersion, Owner, Phase, RejectedRow, RowCounts, Upload
+from csv_ingest.plan import Content, Phase
+from csv_ingest.rows import RejectedRow
+from csv_ingest.target import Owner
+from csv_ingest.uploads import ObjectVersion, Upload
 
 
 class FilesTable:
