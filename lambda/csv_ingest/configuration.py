@@ -2,143 +2,126 @@
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from csv_ingest.errors import PipelineError
-from csv_ingest.file_format import Column, FileFormat
+from csv_ingest.feed import Feed
+from csv_ingest.feed_types import POSTGRESQL
 from csv_ingest.intake import Intake, Taker
-from csv_ingest.target import MERGE
+from csv_ingest.modes import APPEND, MERGE, MODES, WriteMode
+from csv_ingest.settings import InvalidSetting
+from csv_ingest.target import DEFAULT_FEED
 
 LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
 """What Powertools reads by itself: the names under which logs and metrics are found."""
 
 
 class NotConfigured(PipelineError):
-    """A function's environment lacks a variable. The message names it, and says what to do."""
+    """A function's environment lacks a variable, or has one of another release. The message says what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _FromEnvironment:
-    """A function's whole configuration: one environment variable per field, in upper case.
+class IngestConfig:
+    """The configuration of the ingest function of a feed: each field is the variable of its name, in upper case."""
 
-    A variable that earlier releases did not have has a default, which is what their functions did. So the code of a
-    release works with the environment of any earlier one: during a deployment, which changes both one after the other,
-    and when the operators' commands are newer than the deployment.
-    """
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read the variables; raises NotConfigured naming each that is missing and has no default.
-
-        A function's code can be newer than its environment, for seconds during a deployment.
-        """
-        needed = [field.name.upper() for field in fields(cls) if field.default is MISSING]
-        if missing := [name for name in needed if name not in environ]:
-            raise NotConfigured(f"the function's environment lacks {', '.join(missing)}: deploy the stack again")
-        return cls(**{name.lower(): environ[name] for name in cls.variables() if name in environ})
-
-    @classmethod
-    def variables(cls) -> list[str]:
-        """The names of the variables. stacks/contract.py has the same: a test compares them."""
-        return [field.name.upper() for field in fields(cls)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class IngestConfig(_FromEnvironment):
-    """The configuration of the ingest function of a feed."""
-
-    feed: str = "default"
-    """Its name."""
     upload_bucket: str
     rows_table: str
-    database: str = "{}"
-    """A JSON object: where the rows table is, if it is in PostgreSQL; empty if it is in DynamoDB."""
+    """Its name in DynamoDB, or in PostgreSQL with its schema, if it is given."""
     files_table: str
     failure_queue: str
     """The URL of the queue."""
-    id_column: str
-    delimiter: str
-    encoding: str
-    decimal_separator: str = "."
-    columns: str = "{}"
-    """A JSON object: the declaration of each column by its name."""
-    write_mode: str = "append"
-    """`append`: the rows of each upload beside those of others; `merge`: of each id, the newest upload's row."""
-    max_file_mb: str
-    max_rejected: str = "none"
-    """How many rejected rows a file may have: a number, a share such as `50%`, or `none`, which is no limit."""
-    existing_table: str = ""
-    """`true` if the settings name the rows table in DynamoDB, which is not the deployment's own."""
+    feed: Feed
+    """In the environment, as Feed.to_json writes it."""
     release: str = ""
     """The release that deployed the function; empty before 1.1.0. No code depends on it."""
 
-    @property
-    def max_file_bytes(self) -> int:
-        return int(self.max_file_mb) * 1_000_000
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "IngestConfig":
+        """Read the variables; raises NotConfigured, naming each that is missing.
 
-    @property
-    def format(self) -> FileFormat:
-        """How the files of the feed are read; raises ValueError if the columns are not declared as they must be."""
-        columns = tuple(Column.parse(*each) for each in json.loads(self.columns).items())
-        return FileFormat(self.id_column, self.delimiter, self.encoding, self.decimal_separator, columns)
-
-    @property
-    def merges(self) -> bool:
-        """Whether a row takes the place of the row that an older upload has of its id."""
-        return self.write_mode == MERGE
-
-    @property
-    def postgresql(self) -> "Database | None":
-        """The database that has the rows table; None if it is in DynamoDB."""
-        given = json.loads(self.database)
-        return Database(**given) if given else None
+        A function's code can be of another release than its environment, for seconds during a deployment; and so can
+        the operators' commands.
+        """
+        names = ("UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE")
+        values = {name.lower(): value for name, value in _required(environ, names).items()}
+        return cls(**values, feed=_feed(environ), release=environ.get("RELEASE", ""))
 
 
-class Database(NamedTuple):
-    """A PostgreSQL database, and how to log in."""
+def _required(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    if missing := [name for name in names if name not in environ]:
+        raise NotConfigured(f"the function's environment lacks {', '.join(missing)}: deploy the stack again")
+    return {name: environ[name] for name in names}
 
-    host: str
-    port: int
-    name: str
-    user: str
-    secret: str
-    """The ARN of the secret that has the password; empty for IAM authentication."""
-    ca: str
-    """The certificate, as PEM, of the authority that signed the server's; empty for those of RDS."""
+
+def _feed(environ: Mapping[str, str]) -> Feed:
+    try:
+        text = environ.get("FEED", "")
+        return _feed_of_json(text) if text.startswith("{") else former_feed(environ)
+    except InvalidSetting as error:
+        raise NotConfigured(f"the function's environment is of another release: {error}: deploy again") from error
+
+
+_feed_of_json = lru_cache(maxsize=100)(Feed.from_json)
+
+
+def former_feed(environ: Mapping[str, str]) -> Feed:
+    """The feed in the environment of a release before 1.2: its name in FEED, and a variable for each setting.
+
+    The environment does not say where the feed's function runs and which objects are of the feed, and no delivery asks.
+    """
+    optional = ("DECIMAL_SEPARATOR", "COLUMNS", "WRITE_MODE", "MAX_REJECTED")
+    values = _required(environ, ("ID_COLUMN", "DELIMITER", "ENCODING", "MAX_FILE_MB"))
+    values |= {name: environ[name] for name in optional if name in environ}
+    settings: dict[str, Any] = {name.lower(): value for name, value in values.items()}
+    settings.setdefault("max_rejected", None)
+    if environ.get("EXISTING_TABLE"):
+        settings["rows_table"] = environ["ROWS_TABLE"]
+    if database := json.loads(environ.get("DATABASE", "{}")):
+        settings |= {f"database_{name}": value for name, value in database.items() if value}
+        settings |= {"destination": POSTGRESQL, "database_table": environ["ROWS_TABLE"]}
+        settings |= {"subnets": ["subnet-00000000"], "security_groups": ["sg-00000000"]}
+        if not database["secret"]:
+            settings["database_resource_id"] = "db-0000000000"
+    return Feed.of_settings(environ.get("FEED", DEFAULT_FEED), settings)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepConfig(_FromEnvironment):
-    """The configuration of the sweep."""
+class SweepConfig:
+    """The configuration of the sweep: each field is the variable of its name, in upper case."""
 
     upload_bucket: str
     files_table: str
     failure_queue: str
     """The URL of the queue."""
-    feeds: str
-    """A JSON object: the function, the prefix and the suffixes of each feed by its name."""
-    ignored_prefixes: str = "[]"
-    """A JSON list: what no feed takes below them is meant to be there."""
-    existing_bucket: str = "true"
-    """`true` or `false`: whether the bucket is of another owner. Without the variable, nobody knows."""
-    release: str = ""
+    feeds: Mapping[str, "SweptFeed"]
+    """By name. In the environment, a JSON object: `{"<feed>": {"function": NAME, "prefix": TEXT, "suffixes": [TEXT,
+    ...], "mode": NAME}}`; whole feeds would be too long. Releases before 1.2 wrote `"merges": true` for the mode."""
+    ignored_prefixes: Sequence[str] = ()
+    """In the environment, a JSON list: what no feed takes below them is meant to be there."""
+    existing_bucket: bool = True
+    """Whether the bucket is of another owner. Without the variable, nobody knows."""
 
-    @property
-    def swept_feeds(self) -> list["SweptFeed"]:
-        """The feeds whose uploads the sweep looks at."""
-        return [SweptFeed(**each) for each in json.loads(self.feeds).values()]
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "SweepConfig":
+        """As IngestConfig.from_environment."""
+        values = _required(environ, ("UPLOAD_BUCKET", "FILES_TABLE", "FAILURE_QUEUE", "FEEDS"))
+        return cls(
+            upload_bucket=values["UPLOAD_BUCKET"],
+            files_table=values["FILES_TABLE"],
+            failure_queue=values["FAILURE_QUEUE"],
+            feeds={name: _swept_feed(name, **each) for name, each in json.loads(values["FEEDS"]).items()},
+            ignored_prefixes=json.loads(environ.get("IGNORED_PREFIXES", "[]")),
+            existing_bucket=json.loads(environ.get("EXISTING_BUCKET", "true")),
+        )
 
     @property
     def intake(self) -> Intake:
         """What the feeds take of the bucket."""
-        feeds = json.loads(self.feeds)
-        return Intake(
-            takers=[Taker(name, each["prefix"], each["suffixes"]) for name, each in feeds.items()],
-            ignored_prefixes=json.loads(self.ignored_prefixes),
-            existing_bucket=self.existing_bucket == "true",
-        )
+        takers = [each.taker for each in self.feeds.values()]
+        return Intake(takers=takers, ignored_prefixes=self.ignored_prefixes, existing_bucket=self.existing_bucket)
 
 
 class SweptFeed(NamedTuple):
@@ -146,7 +129,11 @@ class SweptFeed(NamedTuple):
 
     function: str
     """The name of the function that ingests its uploads."""
-    prefix: str
-    suffixes: list[str]
-    merges: bool = False
-    """Whether each version of an object is an upload of its own."""
+    taker: Taker
+    mode: WriteMode
+
+
+def _swept_feed(
+    name: str, *, function: str, prefix: str, suffixes: Sequence[str], mode: str = "", merges: bool = False
+) -> SweptFeed:
+    return SweptFeed(function, Taker(name, prefix, suffixes), MODES[mode or (MERGE if merges else APPEND).name])

@@ -15,8 +15,8 @@ class Content(NamedTuple):
     sha256: str
     """Of the bytes that are read: a .gz file is unpacked."""
     format: FileFormat
-    uploaded: str = ""
-    """As in Origin, if the feed merges: then it stands for one version."""
+    upload_order: str = ""
+    """As in Origin, if it stands for one version."""
 
 
 class Phase(Enum):
@@ -61,5 +61,5 @@ class Plan(NamedTuple):
     """The names of all columns. Empty if `parts` is: a whole file is read with its header."""
     parts: list[PartStart]
     """Empty if one delivery ingests the whole file."""
-    uploaded: str = ""
+    upload_order: str = ""
     """As in Origin."""

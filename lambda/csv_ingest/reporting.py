@@ -1,35 +1,15 @@
 """What the functions log and count. Row contents and reasons that may quote them are never among it."""
 
-from typing import Literal
-
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from csv_ingest.counts import Outcome
+from csv_ingest.metrics import Metric
 from csv_ingest.plan import PartJob
 from csv_ingest.uploads import ObjectVersion
 
 logger = Logger()
 metrics = Metrics()
-
-Metric = Literal[
-    "ConnectionsFailed",
-    "Deliveries",
-    "DeliveriesIgnored",
-    "FailuresWaiting",
-    "FilesComplete",
-    "FilesRejected",
-    "FilesSettledBefore",
-    "ObjectsIgnored",
-    "PartsComplete",
-    "RowsAlreadyPresent",
-    "RowsRead",
-    "RowsRejected",
-    "RowsStored",
-    "RowsSuperseded",
-    "UnsettledFiles",
-]
-"""What is counted, by `service`. Alarms and the dashboard use these names: stacks/contract.py has them too."""
 
 
 def count(name: Metric, value: int = 1) -> None:

@@ -49,23 +49,9 @@ class RowKey(NamedTuple):
     """What identifies a row among those of all uploads: the upload it came from, and its id there."""
 
     upload: str
-    """As in Origin; of an item that is no row, whatever is in that place, which may be nothing."""
+    """As in Origin. For an item that is no row: its stored text, possibly empty."""
     id: str | None
-    """None only in a key that is no row's."""
-
-    @classmethod
-    def parse(cls, text: str) -> "RowKey":
-        """The key that `str` wrote."""
-        upload, mark, id_ = text.partition("#")
-        return cls(upload, id_ if mark else None)
-
-    @staticmethod
-    def text(upload: str, id_: str) -> str:
-        """How the key of a row is written. No upload's text has the character #."""
-        return f"{upload}#{id_}"
-
-    def __str__(self) -> str:
-        return self.upload if self.id is None else self.text(self.upload, self.id)
+    """None only in the key of an item that is no row."""
 
 
 class StoredRow(NamedTuple):

@@ -10,6 +10,10 @@ NO_VERSION = "null"
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html"""
 
 
+VERSION_MARK = "~"
+"""Between an ETag, or a time, and a version. An ETag contains none."""
+
+
 @dataclass(frozen=True)
 class ObjectVersion:
     """One version of one object, as uploaded: what is ingested, once."""
@@ -43,13 +47,13 @@ class Origin(NamedTuple):
     """The upload that rows come from, as each of them says."""
 
     etag: str
-    uploaded: str = ""
-    """In a feed that merges: when that was, and of which version; of two uploads, the newer one has the greater text.
+    upload_order: str = ""
+    """The sort key of the upload, `<time>~<sequencer>~<version>`: the newer upload has the greater one.
 
-    Otherwise empty: uploads with the same ETag are the same to their rows.
+    Empty where uploads have no order: those with the same ETag are the same to their rows.
     """
 
     @property
     def upload(self) -> str:
         """What tells the rows of an upload from those of others."""
-        return self.uploaded or self.etag
+        return self.upload_order or self.etag

@@ -7,7 +7,7 @@ from json.encoder import encode_basestring
 
 from csv_ingest.csvfile import cells
 from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_format import LINE_AS_ID, Column, FileFormat
+from csv_ingest.file_format import DELIMITERS, LINE_AS_ID, Column, FileFormat
 from csv_ingest.rows import NO_VALUES, RejectedRow, Row, Value
 
 MAX_NAME_CHARACTERS = 1_000
@@ -20,9 +20,6 @@ REMEMBERED_CELLS = 1_000
 """Of a column that is not text. Dates, quantities and prices repeat, and to find a value costs a fifth of converting a
 cell."""
 
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-"""What the setting calls the delimiters that files usually have."""
-
 
 def row_maker(names: Sequence[str], format_: FileFormat) -> Callable[[int, list[str]], Row | RejectedRow]:
     """Check the header, and return a function that makes a row of a line number and the cells of the record there.
@@ -34,10 +31,7 @@ def row_maker(names: Sequence[str], format_: FileFormat) -> Callable[[int, list[
     index = None if format_.id_column == LINE_AS_ID else _number_of(format_.id_column, numbers, format_, "id_column")
     width = len(names)
     declared = {column: _number_of(column.name, numbers, format_, "columns") for column in format_.columns}
-    typed = [
-        (column.stored_as, number, _cell_reader(column, format_.decimal_separator))
-        for column, number in declared.items()
-    ]
+    typed = [(column.stored_as, number, _cell_reader(column, format_)) for column, number in declared.items()]
     data_of = _data_maker(names, set(declared.values()))
 
     def make(line: int, record: list[str]) -> Row | RejectedRow:
@@ -61,14 +55,14 @@ class BadCell(ValueError):
     """A cell is not of the type of its column. The message names the column, and never holds the cell."""
 
 
-def _cell_reader(column: Column, decimal_separator: str) -> Callable[[str], Value | None]:
+def _cell_reader(column: Column, format_: FileFormat) -> Callable[[str], Value | None]:
     """The function that reads the cells of a declared column: the value, or None if the cell is empty.
 
     The function raises BadCell.
     """
-    convert = cells.converter(column.type, decimal_separator=decimal_separator)
+    convert = cells.converter(column.type, format_)
     is_text = column.type == "text"
-    spelling = cells.spelling(column.type, decimal_separator=decimal_separator)
+    spelling = cells.spelling(column.type, format_)
 
     def read(text: str) -> Value | None:
         cell = text if is_text else text.strip(" ")
@@ -132,7 +126,7 @@ def _other_delimiter(names: Collection[str], wanted: str, delimiter: str) -> str
 
     That is one under which the column is there, or one that is in the names more often than `delimiter` between them.
     """
-    others = {character: word for character, word in DELIMITERS.items() if character != delimiter}
+    others = {character: word for word, character in DELIMITERS.items() if character != delimiter}
     for character, word in others.items():
         if any(wanted in name.split(character) for name in names):
             return f"is the delimiter a {word}? set delimiter={word}"

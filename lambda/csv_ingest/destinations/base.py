@@ -1,13 +1,9 @@
 """What a destination must do, and how rows are stored in it: put-if-absent, then the policy for what is there."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from threading import Lock
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
-from csv_ingest.counts import BatchResult
-from csv_ingest.destinations.duplicates import Verdict, compare, resolve
-from csv_ingest.errors import TableAltered
-from csv_ingest.rows import ForeignItem, RejectedRow, Row, RowKey, StoredRow
+from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow
 from csv_ingest.uploads import Origin
 
 
@@ -32,17 +28,14 @@ class Destination(Protocol):
     def refusal(self, origin: Origin, row: Row) -> str | None:
         """Why the destination can never store a row, for example because of its size; None if it can."""
 
-    def insert_absent(self, origin: Origin, rows: Sequence[Row]) -> list[Row]:
-        """Store each row whose key is not taken; return the others, in their order. No id may occur twice.
+    def write(
+        self, origin: Origin, rows: Sequence[Row], *, only_if: OnlyIf, stored: Sequence[StoredRow] = ()
+    ) -> list[Row]:
+        """Store each of at most `max_insert` rows for whose key the condition holds; return the others, in their order.
 
-        Where that is possible in one step, rows of older uploads are replaced as well.
-        """
-
-    def replace_older(self, origin: Origin, rows: Sequence[tuple[Row, StoredRow]]) -> list[Row]:
-        """Put each row, at most `max_insert`, in the place of the stored row of an older upload; return the others.
-
-        The others are those in whose place another row is by now, or none. What else the stored row had is gone as
-        well: the row is as if it had been inserted. Only in a feed that merges.
+        No id may occur twice. `stored` is what was found under the keys of the rows, with OLDER_UPLOAD. What else a
+        replaced row had is gone as well, where a row takes the place of another upload's: it is as if it had been
+        inserted. With ABSENT, rows of older uploads are replaced as well where that is possible in one step.
         """
 
     def find(self, keys: Sequence[RowKey]) -> list[StoredRow | ForeignItem]:
@@ -54,14 +47,8 @@ class Destination(Protocol):
     def rows_of(self, origin: Origin) -> Iterator[StoredRow]:
         """Yield the rows of an upload, by line. Only a destination that can count them can."""
 
-    def replace_later_line(self, origin: Origin, row: Row) -> None:
-        """Replace the stored row of a later line of the same upload; do nothing if another row is stored."""
-
     def scan(self) -> Iterator[StoredRow | ForeignItem]:
         """Yield everything that is stored, in any order."""
-
-    def overwrite(self, origin: Origin, row: Row) -> bool:
-        """Store a row, whatever is stored under its key; returns False if that is a row of a newer upload: a repair."""
 
     def delete(self, origin: Origin, ids: Sequence[str]) -> int:
         """Delete the rows of an upload under at most `max_insert` ids; on return none is; returns how many there were.
@@ -71,129 +58,3 @@ class Destination(Protocol):
 
     def close(self) -> None:
         """Close what is open on the other side; what is stored stays. Each other method would open it again."""
-
-
-class RowStore:
-    """Stores the rows of one upload; of each id, the destination keeps the row of the file's first line.
-
-    In a feed that merges, the row of a newer upload stays, and that of an older one is replaced.
-    """
-
-    def __init__(self, destination: Destination, *, origin: Origin, on_duplicate_id: Callable[[], None]) -> None:
-        """`on_duplicate_id` is called when an id is first found on two lines, before a row of it is replaced."""
-        self._destination = destination
-        self._origin = origin
-        self._on_duplicate_id = on_duplicate_id
-        self._noted = False
-        self._noting = Lock()
-
-    def store(self, rows: Sequence[Row]) -> BatchResult:
-        """Store rows with different ids, whose earlier lines are stored already; on return each is stored, or rejected.
-
-        If an id is stored with the same values, it is the same row, delivered or uploaded before. If an earlier line
-        is stored with other values, the file uses the id twice: the first row stays, and this row is rejected. A later
-        line can be stored already, if the same content is ingested in parts under another object key; this row then
-        replaces it. Raises TableAltered if what is stored cannot come from this content.
-        """
-        return self._store(rows, earlier_lines_stored=True)
-
-    def store_unordered(self, rows: Sequence[Row]) -> BatchResult:
-        """Store rows with different ids while rows of earlier lines may still be on their way.
-
-        Which line of an id is the first is known only when all rows are stored. So no row is rejected yet because
-        another line has its id: `check` has to compare all rows then, if `on_duplicate_id` was called.
-        """
-        return self._store(rows, earlier_lines_stored=False)
-
-    def check(self, rows: Sequence[Row]) -> BatchResult:
-        """Compare rows with the stored ones, and reject each row whose id is stored with other values.
-
-        Raises TableAltered if no row is stored for an id, or one that cannot come from this content.
-        """
-        accepted, rejected = self._divide(rows)
-        superseded: list[int] = []
-        for row, stored in self._stored(accepted):
-            verdict = compare(row, self._origin.upload, stored)
-            if isinstance(verdict, RejectedRow):
-                rejected.append(verdict)
-            elif verdict is Verdict.SUPERSEDED:
-                superseded.append(row.line)
-            elif verdict is Verdict.ALTERED:
-                raise _altered(row)
-        return BatchResult(len(rows) - len(rejected) - len(superseded), rejected, superseded)
-
-    def _store(self, rows: Sequence[Row], *, earlier_lines_stored: bool) -> BatchResult:
-        accepted, rejected = self._divide(rows)
-        taken = self._destination.insert_absent(self._origin, accepted)
-        present = 0
-        superseded: list[int] = []
-        while taken:
-            newer: list[tuple[Row, StoredRow]] = []
-            for row, stored in self._stored(taken):
-                verdict = resolve(row, self._origin.upload, stored, earlier_lines_stored=earlier_lines_stored)
-                if isinstance(verdict, RejectedRow):
-                    rejected.append(verdict)
-                elif verdict is Verdict.NEWER:
-                    newer.append((row, stored))
-                elif verdict is Verdict.SUPERSEDED:
-                    superseded.append(row.line)
-                elif verdict is Verdict.ALTERED:
-                    raise _altered(row)
-                else:
-                    present += 1
-                    self._settle(row, verdict)
-            # What another delivery replaced meanwhile can be an earlier line of this file: it is looked at again.
-            taken = self._destination.replace_older(self._origin, newer)
-        return BatchResult(present, rejected, superseded)
-
-    def _settle(self, row: Row, verdict: Verdict) -> None:
-        """Do what a verdict about two lines of this upload asks for."""
-        if verdict is not Verdict.SAME:
-            self._note_duplicate_id()
-        if verdict is Verdict.REPLACE:
-            self._destination.replace_later_line(self._origin, row)
-
-    def _stored(self, rows: Sequence[Row]) -> Iterator[tuple[Row, StoredRow]]:
-        """Pair rows that are known to be stored with what is stored; raises TableAltered if anything else is there."""
-        if not rows:
-            return
-        keys = [RowKey(self._origin.upload, row.id) for row in rows]
-        found = {each.key.id: each for each in self._destination.find(keys)}
-        if missing := len(keys) - len(found):
-            raise TableAltered(
-                f"{missing:,} of {len(keys):,} rows are not in the table after they were written: "
-                f"{self._destination.who_deletes}; `python -m ops audit --repair` writes them again"
-            )
-        if foreign := sum(isinstance(each, ForeignItem) for each in found.values()):
-            raise TableAltered(
-                f"the keys of {foreign:,} rows hold items that are no rows: run `python -m ops audit --repair`"
-            )
-        if not all(row.id in found for row in rows):  # not a KeyError, which would name an id
-            raise TableAltered('an id was found under another one: each column of the key has to have COLLATE "C"')
-        for row in rows:
-            if isinstance(stored := found[row.id], StoredRow):
-                yield row, stored
-
-    def _divide(self, rows: Sequence[Row]) -> tuple[list[Row], list[RejectedRow]]:
-        """Divide rows into those that the destination can store, and the others, rejected."""
-        accepted: list[Row] = []
-        rejected: list[RejectedRow] = []
-        for row in rows:
-            if reason := self._destination.refusal(self._origin, row):
-                rejected.append(RejectedRow(row.line, reason))
-            else:
-                accepted.append(row)
-        return accepted, rejected
-
-    def _note_duplicate_id(self) -> None:
-        with self._noting:
-            if not self._noted:
-                self._on_duplicate_id()
-                self._noted = True
-
-
-def _altered(row: Row) -> TableAltered:
-    return TableAltered(
-        f"the table has other values for line {row.line:,} than the file, so somebody changed them: "
-        "run `python -m ops audit --repair`"
-    )

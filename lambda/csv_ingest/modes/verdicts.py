@@ -1,7 +1,4 @@
-"""Which of two rows under one key wins: that of the newer upload; of one upload, that of the first line.
-
-Pure: the policy for every destination.
-"""
+"""Which of two rows of one upload wins, and what can be decided about a row whose key is taken. Pure."""
 
 from enum import Enum
 
@@ -19,30 +16,21 @@ class Verdict(Enum):
     NEWER = "the stored row is of an older upload: this row takes its place"
 
 
-def resolve(row: Row, upload: str, stored: StoredRow, *, earlier_lines_stored: bool) -> Verdict | RejectedRow:
-    """Decide between a row of an upload and what the destination has under its key.
+def resolve_lines(row: Row, stored: StoredRow, *, earlier_lines_stored: bool) -> Verdict | RejectedRow:
+    """Decide between two rows of one upload: that of the first line wins.
 
-    Everything of one upload comes from the same content, read in the same way. `earlier_lines_stored` says whether
-    every earlier line of the file was stored before this row: then an earlier line under the key has won. Otherwise it
-    may yet be replaced itself.
+    Both come from the same content, read in the same way.
     """
-    if stored.key.upload != upload:
-        return Verdict.SUPERSEDED if stored.key.upload > upload else Verdict.NEWER
     if stored.line > row.line:
         return Verdict.REPLACE
     if stored.line < row.line and not earlier_lines_stored:
         return Verdict.UNDECIDED
-    return compare(row, upload, stored)
+    return compare_lines(row, stored)
 
 
-def compare(row: Row, upload: str, stored: StoredRow) -> Verdict | RejectedRow:
-    """Compare a row with what is stored under its key, once all lines are stored.
-
-    The result is SAME, SUPERSEDED, ALTERED or the rejected row.
-    """
-    if stored.key.upload > upload:
-        return Verdict.SUPERSEDED
-    if stored.key.upload < upload or stored.line > row.line:
+def compare_lines(row: Row, stored: StoredRow) -> Verdict | RejectedRow:
+    """Compare two rows of one upload, once all lines are stored: SAME, ALTERED or the rejected row."""
+    if stored.line > row.line:
         return Verdict.ALTERED
     # What others may have added to a stored row, under names that are not declared, makes no difference.
     if fingerprint(stored, row.values) == fingerprint(row, row.values):

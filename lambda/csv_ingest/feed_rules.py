@@ -1,0 +1,66 @@
+"""Which settings of a feed do not go together."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from csv_ingest.feed_types import POSTGRESQL
+from csv_ingest.settings import InvalidSetting, given
+
+if TYPE_CHECKING:
+    from csv_ingest.feed import Feed
+
+_NEEDED = ("database_host", "database_name", "database_user", "database_table", "subnets", "security_groups")
+_LOGINS = ("database_resource_id", "database_secret")
+_ONLY_POSTGRESQL = (*_NEEDED, *_LOGINS, "database_port", "database_ca")
+_OF_OWN_TABLE = ("file_index", "max_write_units")
+_ONLY_DYNAMODB = ("rows_table", *_OF_OWN_TABLE)
+
+_RESERVED_IN_POSTGRESQL = {"id", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
+"""The names that no declared column can have in PostgreSQL: of the key, and of what each table has by itself.
+https://www.postgresql.org/docs/current/ddl-system-columns.html"""
+
+
+def without_others(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Some settings without those that a feed of their destination, or with their rows table, has no use for."""
+    others = _ONLY_DYNAMODB if values.get("destination") == POSTGRESQL else _ONLY_POSTGRESQL
+    others += _OF_OWN_TABLE if values.get("rows_table") else ()
+    return {name: value for name, value in values.items() if name not in others}
+
+
+def problems(feed: "Feed") -> Iterator[InvalidSetting]:
+    """Each reason why the settings of a feed cannot be used together."""
+    yield from feed.mode.problems(feed.format)
+    yield from _of_postgresql(feed) if feed.is_postgresql else _of_dynamodb(feed)
+
+
+def _of_postgresql(feed: "Feed") -> Iterator[InvalidSetting]:
+    values = given(feed)
+    if missing := [name for name in _NEEDED if name not in values]:
+        yield InvalidSetting(missing, ": not set, and a PostgreSQL feed needs it: docs/settings.md has an example")
+    if sum(name in values for name in _LOGINS) != 1:
+        yield InvalidSetting(_LOGINS, ": set exactly one: the resource id logs in by IAM, the secret holds a password")
+    if feed.rows_table:
+        yield InvalidSetting(
+            ["rows_table"], ": it names a table in DynamoDB, and the rows of this feed go to PostgreSQL: remove it"
+        )
+    if feed.max_write_units:
+        yield InvalidSetting(
+            ["max_write_units"], ": it limits a DynamoDB table, and a PostgreSQL feed has none: remove it"
+        )
+    if feed.file_index:
+        instead = (
+            "create an index on (etag, line)" if feed.mode.supersedes else "the primary key finds the rows of a file"
+        )
+        yield InvalidSetting(["file_index"], f": it is an index of a DynamoDB table. In this one, {instead}: remove it")
+    for column in feed.format.columns:
+        if column.stored_as in _RESERVED_IN_POSTGRESQL:
+            yield InvalidSetting(["columns"], f": {column.reserved('every row of a PostgreSQL table')}")
+
+
+def _of_dynamodb(feed: "Feed") -> Iterator[InvalidSetting]:
+    if only := [name for name in _ONLY_POSTGRESQL if name in given(feed)]:
+        yield InvalidSetting(only, ": only a PostgreSQL feed uses it: set destination=postgresql, or remove it")
+    if feed.rows_table and (only := [name for name in _OF_OWN_TABLE if getattr(feed, name)]):
+        yield InvalidSetting(
+            only, ": it is for the deployment's own table: with rows_table, set it at that table yourself"
+        )
