@@ -9,11 +9,9 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.failure_queue import FailureQueue
-from stacks.feed_settings import FeedSettings
+from csv_ingest.feed import Feed
 from stacks.ingest_function import IngestFunction
 from stacks.ingestion import Ingestion
-from stacks.sweep_function import SweepFunction
 
 SLOW_SHARE_OF_TIMEOUT = 0.8
 
@@ -26,7 +24,7 @@ class AlarmSpec:
     """A metric and its limit. By default, any value above 0 within one period raises the alarm."""
 
     name: str
-    feed: FeedSettings | None = None
+    feed: Feed | None = None
     """Whose function the alarm watches; None for what all feeds share."""
     metric: cloudwatch.IMetric
     meaning: str
@@ -38,8 +36,9 @@ class AlarmSpec:
     """Whether to notify of the end, too: of a state that lasts. A count ends by itself, whether handled or not."""
 
 
-def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.ITopic, names_feeds: bool) -> None:
+def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.ITopic) -> None:
     """Create an alarm for each specification, which notifies the topic and refers to the runbook."""
+    names_feeds = any(spec.feed.suffix for spec in specs if spec.feed)
     for spec in specs:
         feed = f"Feed {spec.feed.name}: " if spec.feed and names_feeds else ""
         alarm = cloudwatch.Alarm(
@@ -60,13 +59,14 @@ def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.IT
 def alarm_specs(ingestion: Ingestion) -> list[AlarmSpec]:
     """Every alarm of the stack."""
     return [
-        *_failed_events(ingestion.failures, ingestion.sweep),
-        *_sweep(ingestion.sweep),
+        *_failed_events(ingestion),
+        *_sweep(ingestion),
         *(spec for ingest in ingestion.ingest for spec in _feed(ingest)),
     ]
 
 
-def _failed_events(failures: FailureQueue, sweep: SweepFunction) -> list[AlarmSpec]:
+def _failed_events(ingestion: Ingestion) -> list[AlarmSpec]:
+    failures, sweep = ingestion.failures, ingestion.sweep
     return [
         AlarmSpec(
             name="UploadsFailed",
@@ -93,8 +93,9 @@ def _failed_events(failures: FailureQueue, sweep: SweepFunction) -> list[AlarmSp
     ]
 
 
-def _sweep(sweep: SweepFunction) -> list[AlarmSpec]:
+def _sweep(ingestion: Ingestion) -> list[AlarmSpec]:
     """Of the sweep, and of what it found."""
+    sweep = ingestion.sweep
     return [
         AlarmSpec(
             name="UnsettledFiles",

@@ -7,23 +7,23 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from stacks.contract import ROWS_INDEX, Metric
+from csv_ingest.metrics import Metric
+from csv_ingest.table_keys import ROWS_INDEX
 from stacks.ingest_function import IngestFunction
 from stacks.ingestion import Ingestion
-from stacks.storage import Storage
 
 
 class Dashboard(cloudwatch.Dashboard):
     """Three rows of graphs for a single feed. Several feeds have three rows each, below one row of what they share."""
 
-    def __init__(self, scope: Construct, id_: str, *, storage: Storage, ingestion: Ingestion) -> None:
+    def __init__(self, scope: Construct, id_: str, *, ingestion: Ingestion) -> None:
         several = len(ingestion.ingest) > 1
-        super().__init__(scope, id_, widgets=(_several_feeds if several else _one_feed)(storage, ingestion))
+        super().__init__(scope, id_, widgets=(_several_feeds if several else _one_feed)(ingestion))
 
 
-def _one_feed(storage: Storage, ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
+def _one_feed(ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
     [ingest] = ingestion.ingest
-    capacity = [*_rows_capacity(storage, ingest), _write_capacity(storage.files, "files")]
+    capacity = [*_rows_capacity(ingestion, ingest), _write_capacity(ingestion.storage.files, "files")]
     return [
         [*_files_and_rows(ingest), _graph("Not settled", _not_settled(ingestion))],
         _function(ingest, failing=[ingestion.sweep.lambda_metric("Errors")]),
@@ -31,11 +31,11 @@ def _one_feed(storage: Storage, ingestion: Ingestion) -> list[list[cloudwatch.IW
     ]
 
 
-def _several_feeds(storage: Storage, ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
+def _several_feeds(ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
     shared: list[cloudwatch.IWidget] = [
         _graph("Not settled", _not_settled(ingestion)),
         _graph("Failing sweeps", [ingestion.sweep.lambda_metric("Errors")]),
-        _graph("Write capacity consumed by the ledger", [_write_capacity(storage.files, "files")]),
+        _graph("Write capacity consumed by the ledger", [_write_capacity(ingestion.storage.files, "files")]),
     ]
     rows = [shared]
     for ingest in ingestion.ingest:
@@ -43,7 +43,7 @@ def _several_feeds(storage: Storage, ingestion: Ingestion) -> list[list[cloudwat
         rows += [
             _files_and_rows(ingest, title),
             _function(ingest, title=title),
-            _costs(ingest, _rows_capacity(storage, ingest), title),
+            _costs(ingest, _rows_capacity(ingestion, ingest), title),
         ]
     return rows
 
@@ -58,14 +58,16 @@ def _files_and_rows(ingest: IngestFunction, title: str = "") -> list[cloudwatch.
     return [
         _graph(
             f"{title}Files",
-            _custom_metrics(ingest, "FilesComplete", "FilesRejected", "FilesSettledBefore", "DeliveriesIgnored"),
+            _custom_metrics(
+                ingest, "FilesComplete", "PartsComplete", "FilesRejected", "FilesSettledBefore", "DeliveriesIgnored"
+            ),
         ),
         _graph(f"{title}Rows", _custom_metrics(ingest, *_rows_by_outcome(ingest))),
     ]
 
 
 def _rows_by_outcome(ingest: IngestFunction) -> list[Metric]:
-    superseded: list[Metric] = ["RowsSuperseded"] if ingest.feed.merges else []
+    superseded: list[Metric] = ["RowsSuperseded"] if ingest.feed.mode.supersedes else []
     return ["RowsRead", "RowsStored", "RowsAlreadyPresent", "RowsRejected", *superseded]
 
 
@@ -92,11 +94,11 @@ def _function(
     ]
 
 
-def _rows_capacity(storage: Storage, ingest: IngestFunction) -> list[cloudwatch.IMetric]:
+def _rows_capacity(ingestion: Ingestion, ingest: IngestFunction) -> list[cloudwatch.IMetric]:
     """Of the DynamoDB table of a feed, and of its index, if it has one. A PostgreSQL feed has neither."""
     if ingest.feed.is_postgresql:
         return []
-    table = storage.rows[ingest.feed.name]
+    table = ingestion.storage.tables[ingest.feed.name]
     rows = _write_capacity(table, "rows")
     of_index = {"TableName": table.table_name, "GlobalSecondaryIndexName": ROWS_INDEX}
     return [rows, *([rows.with_(dimensions_map=of_index, label="index")] if ingest.feed.file_index else [])]

@@ -1,5 +1,7 @@
 """What ingests uploads: a function for each feed and the sweep, what invokes them, and the queue for failed events."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -8,41 +10,47 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_notifications as notifications
 from constructs import Construct
 
-from stacks.acknowledged import acknowledge
+from csv_ingest.feed import Feed
 from stacks.failure_queue import FailureQueue
-from stacks.feed_settings import FeedSettings
 from stacks.ingest_function import IngestFunction
-from stacks.settings import Settings
+from stacks.practices import acknowledge
 from stacks.storage import Storage
 from stacks.sweep_function import SweepFunction
-from stacks.vpc_endpoints import VpcEndpoints
 
 
 class Ingestion(Construct):
     """Each upload is ingested: at once by its event, or within hours by the sweep; or its event is in the queue."""
 
-    def __init__(self, scope: Construct, id_: str, *, storage: Storage, settings: Settings) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        feeds: Sequence[Feed],
+        storage: Storage,
+        ignored_prefixes: Sequence[str],
+        service: str,
+    ) -> None:
         super().__init__(scope, id_)
-        self.failures = FailureQueue(self, "Failures", key=storage.key, settings=settings)
-        self.ingest = [self._create_ingest(feed, storage, settings) for feed in settings.feeds]
-        storage.notifications.restrict(storage.uploads)
-        if settings.vpc_endpoints:
-            endpoints = VpcEndpoints(self, "Endpoints", vpc=settings.vpc_endpoints, settings=settings)
-            # Otherwise the first uploads could use up their retries before the endpoints are there.
-            storage.uploads.node.find_child("Notifications").node.add_dependency(endpoints)
+        self.storage = storage
+        self.failures = FailureQueue(self, "Failures", keeping=storage.keeping)
+        self.ingest = [self._create_ingest(feed, storage, service) for feed in feeds]
+        if storage.notifications:
+            storage.notifications.restrict(storage.uploads)
         self.sweep = SweepFunction(
             self,
             "Sweep",
             storage=storage,
             ingest=self.ingest,
             failures=self.failures,
-            settings=settings,
+            ignored_prefixes=ignored_prefixes,
+            service=service,
         )
         self._sweep_every_hour()
 
-    def _create_ingest(self, feed: FeedSettings, storage: Storage, settings: Settings) -> IngestFunction:
+    def _create_ingest(self, feed: Feed, storage: Storage, service: str) -> IngestFunction:
         ingest = IngestFunction(
-            self, f"Ingest{feed.suffix}", storage=storage, failures=self.failures, feed=feed, settings=settings
+            self, f"Ingest{feed.suffix}", storage=storage, failures=self.failures, feed=feed, service=service
         )
         self._ingest_on_upload(ingest, storage, after=self._allow_dispatch(ingest))
         return ingest
