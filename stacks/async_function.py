@@ -40,6 +40,7 @@ class AsyncFunction(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._service = service
+        logging = {"POWERTOOLS_SERVICE_NAME": service, "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE}
         log_group = keeping.log_group(self)
         self.role = self._create_role(permissions, failures, keeping, log_group)
         self.function = lambda_.Function(
@@ -56,11 +57,7 @@ class AsyncFunction(Construct):
             role=self.role,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            environment={
-                **environment,
-                "POWERTOOLS_SERVICE_NAME": service,
-                "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
-            },
+            environment={**environment, **logging},
         )
         self._acknowledge_findings(reserves_concurrency=reserved_concurrency is not None)
         self.asynchronous_invocation = self._keep_failed_events(failures)
@@ -78,6 +75,9 @@ class AsyncFunction(Construct):
             statistic=statistic,
             period=period or Duration.minutes(5),
         )
+
+    def custom_metrics(self, *names: Metric) -> list[cloudwatch.IMetric]:
+        return [self.custom_metric(name) for name in names]
 
     def _create_role(
         self,

@@ -9,6 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_logs import RetentionDays
 from constructs import Construct
 
@@ -18,14 +19,15 @@ from stacks.key_policy import let_services_use
 from stacks.limits import problems
 from stacks.monitoring import Monitoring
 from stacks.practices import Keeping
-from stacks.setting_types import EMAIL_ADDRESS, IGNORED_PREFIXES
 from stacks.storage import Storage
 
 
 class CsvIngest(Construct):
     """Uploads to a bucket become rows in the table of their feed; what fails is in the failure queue, and alarms.
 
-    Raises ValueError for feeds that cannot be deployed together. A stack can have several of these constructs.
+    A stack can have several of these constructs. `bucket` is one of yours that keeps versions, instead of a new one,
+    and `topic` one that alarms may notify. `key` encrypts what the construct creates. Nobody is told of objects below
+    `ignored_prefixes` that no feed takes. Raises ValueError for feeds that cannot be deployed together.
     """
 
     def __init__(
@@ -42,43 +44,39 @@ class CsvIngest(Construct):
         topic: sns.ITopic | None = None,
         alarm_email: str | None = None,
     ) -> None:
-        """`bucket` is one of yours that keeps versions, instead of a new one, and `topic` one that alarms may notify.
-
-        No feed takes what is below `ignored_prefixes`, and nobody is told. `key` encrypts what the construct creates.
-        """
         super().__init__(scope, id_)
-        ignored_prefixes = ignored_prefixes and IGNORED_PREFIXES.read("ignored_prefixes", list(ignored_prefixes))
         for problem in problems(feeds, service=self._service, ignored_prefixes=ignored_prefixes):
             raise ValueError(problem)
         keeping = Keeping(key=key, removal_policy=removal_policy, log_retention=log_retention)
         if key:
             let_services_use(self, key)
-        if alarm_email:
-            EMAIL_ADDRESS.read("alarm_email", alarm_email)
         storage = Storage(self, "Storage", feeds=feeds, bucket=bucket, keeping=keeping)
         ingestion = Ingestion(
-            self, "Ingestion", feeds=feeds, storage=storage, ignored_prefixes=ignored_prefixes, service=self._service
+            self, "Ingestion", storage=storage, ignored_prefixes=ignored_prefixes, service=self._service
         )
-        monitoring = Monitoring(self, "Monitoring", ingestion=ingestion, topic=topic, email=alarm_email)
-        self.bucket = storage.uploads
-        self.files = storage.files
-        self.failures = ingestion.failures
-        self.topic = monitoring.topic
+        self.bucket: s3.IBucket = storage.uploads
         self.tables: Mapping[str, dynamodb.ITable] = storage.tables
+        self.files: dynamodb.ITable = storage.files
         self.functions: Mapping[str, lambda_.IFunction] = {each.feed.name: each.function for each in ingestion.ingest}
-        self.outputs: Mapping[str, str] = {
-            "UploadBucketName": self.bucket.bucket_name,
-            **{f"RowsTableName{feed.suffix}": storage.rows_name(feed) for feed in feeds},
-            "FilesTableName": self.files.table_name,
-            "FailureQueueUrl": self.failures.queue_url,
-            **{f"IngestFunctionName{feed.suffix}": self.functions[feed.name].function_name for feed in feeds},
-            "AlarmTopicArn": self.topic.topic_arn,
-            **ingestion.sweep.outputs,
-        }
+        self.failures: sqs.IQueue = ingestion.failures
+        self.topic = Monitoring(self, "Monitoring", ingestion=ingestion, topic=topic, email=alarm_email).topic
+        self.outputs = self._outputs(storage, ingestion)
 
     def grant_read(self, grantee: iam.IGrantable, *, feed: str) -> iam.Grant:
         """Let somebody read the rows of a feed in DynamoDB; raises KeyError for another one."""
         return self.tables[feed].grant_read_data(grantee)
+
+    def _outputs(self, storage: Storage, ingestion: Ingestion) -> Mapping[str, str]:
+        """By the names under which `python -m ops` finds them among the outputs of a stack."""
+        return {
+            "UploadBucketName": self.bucket.bucket_name,
+            **{f"RowsTableName{feed.suffix}": storage.rows_name(feed) for feed in storage.feeds},
+            "FilesTableName": self.files.table_name,
+            "FailureQueueUrl": self.failures.queue_url,
+            **{f"IngestFunctionName{each.feed.suffix}": each.function.function_name for each in ingestion.ingest},
+            "AlarmTopicArn": self.topic.topic_arn,
+            **ingestion.sweep.outputs,
+        }
 
     @property
     def _service(self) -> str:

@@ -4,11 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from csv_ingest.metrics import Metric
-from csv_ingest.table_keys import ROWS_INDEX
 from stacks.ingest_function import IngestFunction
 from stacks.ingestion import Ingestion
 
@@ -23,7 +20,8 @@ class Dashboard(cloudwatch.Dashboard):
 
 def _one_feed(ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
     [ingest] = ingestion.ingest
-    capacity = [*_rows_capacity(ingestion, ingest), _write_capacity(ingestion.storage.files, "files")]
+    storage = ingestion.storage
+    capacity = [*storage.rows_capacity(ingest.feed), storage.files_capacity()]
     return [
         [*_files_and_rows(ingest), _graph("Not settled", _not_settled(ingestion))],
         _function(ingest, failing=[ingestion.sweep.lambda_metric("Errors")]),
@@ -35,7 +33,7 @@ def _several_feeds(ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
     shared: list[cloudwatch.IWidget] = [
         _graph("Not settled", _not_settled(ingestion)),
         _graph("Failing sweeps", [ingestion.sweep.lambda_metric("Errors")]),
-        _graph("Write capacity consumed by the ledger", [_write_capacity(ingestion.storage.files, "files")]),
+        _graph("Write capacity consumed by the ledger", [ingestion.storage.files_capacity()]),
     ]
     rows = [shared]
     for ingest in ingestion.ingest:
@@ -43,7 +41,7 @@ def _several_feeds(ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
         rows += [
             _files_and_rows(ingest, title),
             _function(ingest, title=title),
-            _costs(ingest, _rows_capacity(ingestion, ingest), title),
+            _costs(ingest, ingestion.storage.rows_capacity(ingest.feed), title),
         ]
     return rows
 
@@ -55,20 +53,13 @@ def _not_settled(ingestion: Ingestion) -> list[cloudwatch.Metric]:
 
 
 def _files_and_rows(ingest: IngestFunction, title: str = "") -> list[cloudwatch.IWidget]:
-    return [
-        _graph(
-            f"{title}Files",
-            _custom_metrics(
-                ingest, "FilesComplete", "PartsComplete", "FilesRejected", "FilesSettledBefore", "DeliveriesIgnored"
-            ),
-        ),
-        _graph(f"{title}Rows", _custom_metrics(ingest, *_rows_by_outcome(ingest))),
-    ]
-
-
-def _rows_by_outcome(ingest: IngestFunction) -> list[Metric]:
-    superseded: list[Metric] = ["RowsSuperseded"] if ingest.feed.mode.supersedes else []
-    return ["RowsRead", "RowsStored", "RowsAlreadyPresent", "RowsRejected", *superseded]
+    files = ingest.custom_metrics(
+        "FilesComplete", "PartsComplete", "FilesRejected", "FilesSettledBefore", "DeliveriesIgnored"
+    )
+    rows = ingest.custom_metrics("RowsRead", "RowsStored", "RowsAlreadyPresent", "RowsRejected")
+    if ingest.feed.mode.supersedes:
+        rows += ingest.custom_metrics("RowsSuperseded")
+    return [_graph(f"{title}Files", files), _graph(f"{title}Rows", rows)]
 
 
 def _function(
@@ -94,32 +85,14 @@ def _function(
     ]
 
 
-def _rows_capacity(ingestion: Ingestion, ingest: IngestFunction) -> list[cloudwatch.IMetric]:
-    """Of the DynamoDB table of a feed, and of its index, if it has one. A PostgreSQL feed has neither."""
-    if ingest.feed.is_postgresql:
-        return []
-    table = ingestion.storage.tables[ingest.feed.name]
-    rows = _write_capacity(table, "rows")
-    of_index = {"TableName": table.table_name, "GlobalSecondaryIndexName": ROWS_INDEX}
-    return [rows, *([rows.with_(dimensions_map=of_index, label="index")] if ingest.feed.file_index else [])]
-
-
 def _costs(ingest: IngestFunction, capacity: Sequence[cloudwatch.IMetric], title: str = "") -> list[cloudwatch.IWidget]:
-    deliveries = [*_custom_metrics(ingest, "Deliveries"), ingest.lambda_metric("Invocations")]
-    failed = _custom_metrics(ingest, "ConnectionsFailed")
+    deliveries = [ingest.custom_metric("Deliveries"), ingest.lambda_metric("Invocations")]
+    failed = ingest.custom_metrics("ConnectionsFailed")
     return [
         *([_graph(f"{title}Write capacity consumed", capacity)] if capacity else []),
         *([_graph(f"{title}Connections that failed", failed)] if ingest.feed.is_postgresql else []),
         _graph(f"{title}Deliveries, what is paid for", deliveries),
     ]
-
-
-def _write_capacity(table: dynamodb.ITable, label: str) -> cloudwatch.Metric:
-    return table.metric_consumed_write_capacity_units(period=Duration.minutes(5), label=label)
-
-
-def _custom_metrics(ingest: IngestFunction, *names: Metric) -> list[cloudwatch.Metric]:
-    return [ingest.custom_metric(name) for name in names]
 
 
 def _graph(

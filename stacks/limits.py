@@ -36,6 +36,8 @@ def problems(feeds: Sequence[Feed], *, service: str, ignored_prefixes: Sequence[
             f"key_suffixes: the feeds have {count} in all, and S3 allows {MAX_NOTIFICATIONS} notifications for a "
             "bucket: give feeds that need fewer their own key_suffixes"
         )
+    if not all(ignored_prefixes):
+        yield "ignored_prefixes: an empty one would ignore all objects that no feed takes: remove it"
     yield from _too_long_environments(feeds, service, ignored_prefixes)
 
 

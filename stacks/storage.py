@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -21,6 +23,7 @@ class Storage(Construct):
         self, scope: Construct, id_: str, *, feeds: Sequence[Feed], bucket: s3.IBucket | None, keeping: Keeping
     ) -> None:
         super().__init__(scope, id_)
+        self.feeds = feeds
         self.keeping = keeping
         self.notifications: NotificationsHandler | None = None
         if not isinstance(bucket, s3.Bucket) and not NotificationsHandler.exists(self):
@@ -39,6 +42,18 @@ class Storage(Construct):
     def rows_name(self, feed: Feed) -> str:
         """The name of a feed's rows table, wherever it is."""
         return feed.database_table or "" if feed.is_postgresql else self.tables[feed.name].table_name
+
+    def rows_capacity(self, feed: Feed) -> list[cloudwatch.IMetric]:
+        """Of the DynamoDB table of a feed, and of its index, if it has one. A PostgreSQL feed has neither."""
+        if feed.is_postgresql:
+            return []
+        table = self.tables[feed.name]
+        rows = _write_capacity(table, "rows")
+        of_index = {"TableName": table.table_name, "GlobalSecondaryIndexName": ROWS_INDEX}
+        return [rows, *([rows.with_(dimensions_map=of_index, label="index")] if feed.file_index else [])]
+
+    def files_capacity(self) -> cloudwatch.IMetric:
+        return _write_capacity(self.files, "files")
 
     def _existing_rows(self, feed: Feed) -> dynamodb.ITable:
         """A table of another owner. The stack changes nothing about it."""
@@ -74,6 +89,10 @@ class Storage(Construct):
             **keys,
             **properties,
         )
+
+
+def _write_capacity(table: dynamodb.ITable, label: str) -> cloudwatch.Metric:
+    return table.metric_consumed_write_capacity_units(period=Duration.minutes(5), label=label)
 
 
 def _keys(*names: str) -> dict[str, dynamodb.Attribute]:

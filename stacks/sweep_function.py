@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from csv_ingest.configuration import SweepConfig
 from stacks.async_function import AsyncFunction
 from stacks.ingest_function import IngestFunction
-from stacks.practices import allow, allow_key
+from stacks.practices import acknowledge, allow, allow_key
 from stacks.storage import Storage
 
 
@@ -30,15 +33,7 @@ class SweepFunction(AsyncFunction):
         ignored_prefixes: Sequence[str],
         service: str,
     ) -> None:
-        config = SweepConfig(
-            upload_bucket=storage.uploads.bucket_name,
-            files_table=storage.files.table_name,
-            failure_queue=failures.queue_url,
-            feeds={each.feed.name: each.swept for each in ingest},
-            ignored_prefixes=ignored_prefixes,
-            existing_bucket=storage.has_existing_bucket,
-        )
-        environment = config.to_environment()
+        environment = _config(storage, ingest, failures, ignored_prefixes).to_environment()
         super().__init__(
             scope,
             id_,
@@ -66,3 +61,31 @@ class SweepFunction(AsyncFunction):
             "ExistingBucket": environment["EXISTING_BUCKET"],
             "Release": environment["RELEASE"],
         }
+
+    def every_hour(self, scope: Construct) -> None:
+        """Invoke the function every hour, by a rule in the scope."""
+        hourly = events.Rule(
+            scope,
+            "Hourly",
+            schedule=events.Schedule.rate(Duration.hours(1)),
+            targets=[targets.LambdaFunction(self.function)],
+        )
+        acknowledge(
+            hourly,
+            "A lost event of the schedule carries no data: the next sweep looks at the same uploads, and SweepMissing "
+            "reports three missing sweeps.",
+            "Serverless::Serverless-EventBusDLQ",
+        )
+
+
+def _config(
+    storage: Storage, ingest: Sequence[IngestFunction], failures: sqs.Queue, ignored_prefixes: Sequence[str]
+) -> SweepConfig:
+    return SweepConfig(
+        upload_bucket=storage.uploads.bucket_name,
+        files_table=storage.files.table_name,
+        failure_queue=failures.queue_url,
+        feeds={each.feed.name: each.swept for each in ingest},
+        ignored_prefixes=ignored_prefixes,
+        existing_bucket=storage.has_existing_bucket,
+    )
