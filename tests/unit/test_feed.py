@@ -166,7 +166,7 @@ class TestEnvironments:
         orders = Feed(name="orders", key_prefix="orders/", key_suffixes=(".csv",), write_mode="merge")
         swept = {"default": SweptFeed.of(Feed(), "f"), "orders": SweptFeed.of(orders, "g")}
         ignored = ["reports/", "Größe "]
-        config = SweepConfig(**SHARED, feeds=swept, ignored_prefixes=ignored, existing_bucket=True)  # type: ignore[arg-type]
+        config = SweepConfig(**SHARED, feeds=swept, ignored_prefixes=ignored, existing_bucket=True)
         read = SweepConfig.from_environment(config.to_environment())
         takers = [Taker("default", "", [".csv", ".CSV", ".csv.gz"]), Taker("orders", "orders/", [".csv"])]
         assert read.intake == Intake(takers=takers, ignored_prefixes=ignored, existing_bucket=True)
