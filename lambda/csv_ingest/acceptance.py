@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from csv_ingest.destinations.duplicates import duplicate
 from csv_ingest.errors import UnreadableFile
+from csv_ingest.modes.verdicts import duplicate
 from csv_ingest.rows import RejectedRow, Row, fingerprint
 
 FEW = 100
