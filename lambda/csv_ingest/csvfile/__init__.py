@@ -7,7 +7,7 @@ from csv_ingest.csvfile.content_hash import ContentHash
 from csv_ingest.csvfile.lines import TooManyLines
 from csv_ingest.csvfile.reader import read_header, read_records, read_rows, read_table
 from csv_ingest.csvfile.splitter import AmbiguousCsv, is_splittable, split_points
-from csv_ingest.csvfile.streams import ByteRange, ByteStream, CountingStream, OnRead, ReplayStream
+from csv_ingest.csvfile.streams import ByteRange, ByteStream, CountingStream, OnRead, OpenAt, ReplayStream
 
 __all__ = [
     "AmbiguousCsv",
@@ -16,6 +16,7 @@ __all__ = [
     "ContentHash",
     "CountingStream",
     "OnRead",
+    "OpenAt",
     "ReplayStream",
     "TooManyLines",
     "is_splittable",

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 
@@ -13,6 +14,9 @@ class ByteStream(Protocol):
 
 OnRead = Callable[[int, bytes], None]
 """Gets the place in the file of each piece that was read, 0 being the first byte, and the piece."""
+
+OpenAt = Callable[[int], AbstractContextManager[ByteStream]]
+"""Opens the file at a byte, 0 being the first."""
 
 
 class CountingStream(io.RawIOBase):
