@@ -10,12 +10,7 @@ from csv_ingest.dynamodb_expressions import Item
 from csv_ingest.errors import ItemsNotRead, RowsNotWritten
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import (
-        BatchStatementRequestTypeDef,
-        KeysAndAttributesUnionTypeDef,
-        TransactWriteItemTypeDef,
-    )
+    from mypy_boto3_dynamodb import DynamoDBClient, type_defs
 
 MAX_STATEMENTS = 25
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html"""
@@ -49,7 +44,7 @@ class RepeatedRequests:
         self._table = table
         self._backoff = AdaptiveBackoff(deadline)
 
-    def execute(self, statements: "Sequence[BatchStatementRequestTypeDef]", *, unless: str) -> list[int]:
+    def execute(self, statements: "Sequence[type_defs.BatchStatementRequestTypeDef]", *, unless: str) -> list[int]:
         """Run at most 25 statements; return the positions of those that were answered with the code `unless`.
 
         A request answers for each of its statements, and a 200 can hold throttled ones, which boto3 does not retry:
@@ -74,7 +69,7 @@ class RepeatedRequests:
         codes = ", ".join(sorted(set(refused.values())))
         raise RowsNotWritten(f"{self._table} refused {len(refused)} of {len(statements)} items: {codes}")
 
-    def _execute_once(self, statements: "Mapping[int, BatchStatementRequestTypeDef]") -> dict[int, str]:
+    def _execute_once(self, statements: "Mapping[int, type_defs.BatchStatementRequestTypeDef]") -> dict[int, str]:
         """Run some statements in one request; return the error codes of those that had no effect, by number.
 
         clients.py encodes the body of this request itself.
@@ -88,7 +83,9 @@ class RepeatedRequests:
     def get_many(self, keys: Sequence[Item]) -> list[Item]:
         """The items of at most 100 different keys, strongly consistent, in any order; a key may have none."""
         found: list[Item] = []
-        wanted: Mapping[str, KeysAndAttributesUnionTypeDef] = {self._table: {"Keys": keys, "ConsistentRead": True}}
+        wanted: Mapping[str, type_defs.KeysAndAttributesUnionTypeDef] = {
+            self._table: {"Keys": keys, "ConsistentRead": True}
+        }
         for _ in self._backoff.attempts():
             try:
                 answer = self._client.batch_get_item(RequestItems=wanted)
@@ -137,11 +134,8 @@ class RepeatedRequests:
                 return None
         raise RowsNotWritten(f"{self._table} did not take an update: {code}")
 
-    def transact(self, writes: "Sequence[TransactWriteItemTypeDef]") -> bool:
-        """Apply all writes or none; return False if the condition of the first one did not hold.
-
-        Raises botocore's TransactionCanceledException if the condition of another one did not hold.
-        """
+    def transact(self, writes: "Sequence[type_defs.TransactWriteItemTypeDef]") -> bool:
+        """Apply all writes or none; return whether the condition of the first one held."""
         codes: list[str] = []
         for _ in self._backoff.attempts():
             try:

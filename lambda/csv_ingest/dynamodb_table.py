@@ -11,18 +11,13 @@ from csv_ingest import dynamodb_statements as statements
 from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb_expressions import MAX_REMOVED, Item, as_values, update_item
 from csv_ingest.dynamodb_requests import CONDITION_FAILED, MAX_KEYS, MAX_STATEMENTS, RepeatedRequests
-from csv_ingest.dynamodb_statements import Update
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import (
-        AttributeValueTypeDef,
-        DeleteItemInputTypeDef,
-        PutItemInputTypeDef,
-        TransactWriteItemTypeDef,
-    )
+    from mypy_boto3_dynamodb import DynamoDBClient, type_defs
 
 __all__ = ["MAX_KEYS", "MAX_STATEMENTS", "DynamoDbTable", "Item", "Update"]
+
+Update = statements.Update
 
 
 class DynamoDbTable:
@@ -34,7 +29,7 @@ class DynamoDbTable:
 
     def __init__(self, client: "DynamoDBClient", name: str, *, deadline: Deadline) -> None:
         self._client = client
-        self._name = name
+        self.name = name
         self._repeated = RepeatedRequests(client, name, deadline=deadline)
 
     def insert_absent(self, items: Sequence[Item]) -> list[int]:
@@ -43,9 +38,9 @@ class DynamoDbTable:
         On return every key is known to be in the table. At most 25 items with different keys: DynamoDB refuses the
         whole request for two equal keys.
         """
-        return self._repeated.execute([statements.insert(self._name, item) for item in items], unless="DuplicateItem")
+        return self._repeated.execute([statements.insert(self.name, item) for item in items], unless="DuplicateItem")
 
-    def update_each(self, updates: Sequence[Update]) -> list[int]:
+    def update_each(self, updates: Sequence[statements.Update]) -> list[int]:
         """Update at most 25 items; return the positions of those that are not as they were read.
 
         Attributes whose names no statement takes are removed before.
@@ -53,14 +48,14 @@ class DynamoDbTable:
         sent = {}
         for i, update in enumerate(updates):
             if statements.can_remove(update.removed):
-                sent[i] = statements.update(self._name, update)
+                sent[i] = statements.update(self.name, update)
             elif self._remove(update):
-                sent[i] = statements.update(self._name, update._replace(removed=()))
+                sent[i] = statements.update(self.name, update._replace(removed=()))
         declined = self._repeated.execute(list(sent.values()), unless=CONDITION_FAILED)
         refused = {list(sent)[position] for position in declined}
         return [i for i in range(len(updates)) if i not in sent or i in refused]
 
-    def _remove(self, update: Update) -> bool:
+    def _remove(self, update: statements.Update) -> bool:
         """Only remove attributes, as many as they are, of an item; returns whether it is as it was read."""
         as_read = " AND ".join(f"#{name} = :{name}" for name in update.there)
         starts = range(0, len(update.removed), MAX_REMOVED)
@@ -71,12 +66,12 @@ class DynamoDbTable:
 
     def delete_each(self, items: Sequence[Item]) -> list[int]:
         """Delete at most 25 items, each if it has these attributes, key included; as `update_each`."""
-        deletes = [statements.delete(self._name, item) for item in items]
+        deletes = [statements.delete(self.name, item) for item in items]
         return self._repeated.execute(deletes, unless=CONDITION_FAILED)
 
-    def get(self, key: Item) -> "Mapping[str, AttributeValueTypeDef]":
+    def get(self, key: Item) -> "Mapping[str, type_defs.AttributeValueTypeDef]":
         """The item under a key, strongly consistent; empty if there is none."""
-        return self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item", {})
+        return self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True).get("Item", {})
 
     def get_many(self, keys: Sequence[Item]) -> list[Item]:
         """The items of at most 100 different keys, strongly consistent, in any order; a key may have none."""
@@ -92,7 +87,7 @@ class DynamoDbTable:
         """
         return self._repeated.update(key, update_item(attributes, condition, values or {}, remove))
 
-    def transact(self, writes: "Sequence[TransactWriteItemTypeDef]") -> bool:
+    def transact(self, writes: "Sequence[type_defs.TransactWriteItemTypeDef]") -> bool:
         """Apply all writes or none; return False if the condition of the first one did not hold.
 
         Raises botocore's TransactionCanceledException if the condition of another one did not hold.
@@ -106,7 +101,7 @@ class DynamoDbTable:
         """
         where: dict[str, Any] = {"IndexName": index} if index else {"ConsistentRead": True}
         pages = self._client.get_paginator("query").paginate(
-            TableName=self._name,
+            TableName=self.name,
             KeyConditionExpression=condition,
             ExpressionAttributeValues=as_values(values),
             **where,
@@ -117,18 +112,18 @@ class DynamoDbTable:
 
     def scan(self) -> Iterator[Item]:
         """Every item of the table, strongly consistent, in any order."""
-        for page in self._client.get_paginator("scan").paginate(TableName=self._name, ConsistentRead=True):
+        for page in self._client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True):
             yield from page["Items"]
 
     def has_index(self, name: str) -> bool:
         """Whether the table has an index that can be asked: not one that is still being filled, or deleted."""
-        found = self._client.describe_table(TableName=self._name)["Table"].get("GlobalSecondaryIndexes", [])
+        found = self._client.describe_table(TableName=self.name)["Table"].get("GlobalSecondaryIndexes", [])
         not_ready = ("CREATING", "DELETING")
         return any(each["IndexName"] == name and each.get("IndexStatus") not in not_ready for each in found)
 
     def put(self, item: Item, *, condition: str = "", values: Item | None = None) -> bool:
         """Write an item, whatever is stored under its key, if the condition holds for that; returns whether it did."""
-        only_if: PutItemInputTypeDef = {"TableName": self._name, "Item": item}
+        only_if: type_defs.PutItemInputTypeDef = {"TableName": self.name, "Item": item}
         if condition:
             only_if |= {"ConditionExpression": condition, "ExpressionAttributeValues": as_values(values or {})}
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
@@ -146,7 +141,7 @@ class DynamoDbTable:
         expression = f"SET {first} = :{first}{absent} ADD {name} :member"
         values = as_values(attributes) | {":member": {"SS": [member]}}
         answer = self._client.update_item(
-            TableName=self._name,
+            TableName=self.name,
             Key=key,
             UpdateExpression=expression,
             ExpressionAttributeValues=values,
@@ -158,7 +153,7 @@ class DynamoDbTable:
         """Remove a text from a set of the item under a key, if there is one that has it."""
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.update_item(
-                TableName=self._name,
+                TableName=self.name,
                 Key=key,
                 UpdateExpression=f"DELETE {name} :members",
                 ConditionExpression=f"contains({name}, :member)",
@@ -167,7 +162,7 @@ class DynamoDbTable:
 
     def delete(self, key: Item, *, condition: str = "") -> None:
         """Delete the item under a key, if there is one, and the condition holds for it."""
-        only_if: DeleteItemInputTypeDef = {"TableName": self._name, "Key": key}
+        only_if: type_defs.DeleteItemInputTypeDef = {"TableName": self.name, "Key": key}
         if condition:
             only_if["ConditionExpression"] = condition
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
@@ -176,7 +171,3 @@ class DynamoDbTable:
     def delete_many(self, keys: Sequence[Item]) -> None:
         """Delete the items under at most 25 different keys."""
         self._repeated.delete_many(keys)
-
-    @property
-    def name(self) -> str:
-        return self._name

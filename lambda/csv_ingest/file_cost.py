@@ -59,17 +59,11 @@ class FileCost:
         self.rows += 1
         if isinstance(record, Row):
             self._units += -(-(record.characters + ROW_OVERHEAD) // KB)
-            self._require(self._allowed(position) + HOPELESS)
+            self.require_proportion(position, excess=HOPELESS)
 
-    def require_proportion(self, position: int) -> None:
+    def require_proportion(self, position: int, *, excess: int = 0) -> None:
         """Raise UnreadableFile if the rows that were read up to `position` would take too many units."""
-        self._require(self._allowed(position))
-
-    def _allowed(self, position: int) -> int:
-        return UNITS_PER_FILE + self.rows + position * UNITS_PER_KB // KB
-
-    def _require(self, allowed: int) -> None:
-        if self._units > allowed:
+        if self._units > UNITS_PER_FILE + self.rows + position * UNITS_PER_KB // KB + excess:
             raise UnreadableFile(
                 f"its first {self.rows:,} rows would take {self._units:,} KB, which is out of proportion to the file: "
                 "the names of the columns are stored with each row: shorten the names, or leave out columns"

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from csv_ingest import csvfile, unsplit
+from csv_ingest import csvfile, file_cost, unsplit
 from csv_ingest.acceptance import Acceptance
 from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_cost import MAX_NAMES
 from csv_ingest.file_format import FileFormat
 from csv_ingest.plan import BEGINNING, Content, PartStart, Plan
 from csv_ingest.trial import Records, Trial
@@ -35,12 +34,7 @@ class _Parts(NamedTuple):
 
 
 def plan_file(
-    version: ObjectVersion,
-    format_: FileFormat,
-    open_at: csvfile.OpenAt,
-    *,
-    acceptance: Acceptance | None,
-    tuning: Tuning,
+    version: ObjectVersion, format_: FileFormat, open_at: csvfile.Open, *, acceptance: Acceptance | None, tuning: Tuning
 ) -> Planned:
     """Read a file to its end; return how it is ingested, and its content. An error at the end leaves nothing stored.
 
@@ -65,7 +59,7 @@ def plan_file(
 
 
 def _read(
-    version: ObjectVersion, format_: FileFormat, open_at: csvfile.OpenAt, acceptance: Acceptance | None, tuning: Tuning
+    version: ObjectVersion, format_: FileFormat, open_at: csvfile.Open, acceptance: Acceptance | None, tuning: Tuning
 ) -> _Parts:
     """Read the file to its end, and find where its parts begin, or its rows."""
     unsplit_limit = (acceptance.max_bytes if acceptance else sys.maxsize) // unsplit.SHARE
@@ -84,7 +78,7 @@ def _read(
     return _Parts([], [], unsplit.read(format_, open_at, unsplit_limit, Trial(acceptance, tuning)))
 
 
-def _find_parts(format_: FileFormat, open_at: csvfile.OpenAt, trial: Trial, tuning: Tuning) -> _Parts:
+def _find_parts(format_: FileFormat, open_at: csvfile.Open, trial: Trial, tuning: Tuning) -> _Parts:
     """Read the rows of a small file, or those at the beginning of another one, and find where the parts begin.
 
     Raises AmbiguousCsv.
@@ -102,8 +96,8 @@ def _find_parts(format_: FileFormat, open_at: csvfile.OpenAt, trial: Trial, tuni
 
 def _check_size_of_plan(header: list[str], parts: list[PartStart], tuning: Tuning) -> None:
     names = len(json.dumps(header))
-    if len(parts) > tuning.max_parts or names > MAX_NAMES:
+    if len(parts) > tuning.max_parts or names > file_cost.MAX_NAMES:
         raise UnreadableFile(
             f"the file needs {len(parts):,} parts, of {tuning.max_parts:,} possible, "
-            f"and {names:,} characters for its columns' names, of {MAX_NAMES:,}: divide it"
+            f"and {names:,} characters for its columns' names, of {file_cost.MAX_NAMES:,}: divide it"
         )

@@ -24,7 +24,7 @@ million characters with four bytes each."""
 REMEDY = "divide it, or raise max_file_mb, and timeout_seconds with it"
 
 
-def read(format_: FileFormat, open_at: csvfile.OpenAt, max_size: int, trial: Trial) -> Records | None:
+def read(format_: FileFormat, open_at: csvfile.Open, max_size: int, trial: Trial) -> Records | None:
     """Have the csv module read the file to its end; returns the rows of a small one.
 
     Raises UnreadableFile where the csv module finds an error, or where the file is too large.
@@ -38,7 +38,7 @@ def read(format_: FileFormat, open_at: csvfile.OpenAt, max_size: int, trial: Tri
             raise size.too_large() from None
 
 
-def find_error(start: PartStart, format_: FileFormat, open_at: csvfile.OpenAt, max_size: int) -> NoReturn:
+def find_error(start: PartStart, format_: FileFormat, open_at: csvfile.Open, max_size: int) -> NoReturn:
     """Have the csv module read a file that is too large for it from a record on, to find the error there.
 
     Raises UnreadableFile in any case.

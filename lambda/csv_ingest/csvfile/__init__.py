@@ -7,7 +7,7 @@ from csv_ingest.csvfile.content_hash import ContentHash
 from csv_ingest.csvfile.lines import TooManyLines
 from csv_ingest.csvfile.reader import read_header, read_records, read_rows, read_table
 from csv_ingest.csvfile.splitter import AmbiguousCsv, is_splittable, split_points
-from csv_ingest.csvfile.streams import ByteRange, ByteStream, CountingStream, OnRead, OpenAt, ReplayStream
+from csv_ingest.csvfile.streams import ByteRange, ByteStream, CountingStream, OnRead, Open, ReplayStream
 
 __all__ = [
     "AmbiguousCsv",
@@ -16,7 +16,7 @@ __all__ = [
     "ContentHash",
     "CountingStream",
     "OnRead",
-    "OpenAt",
+    "Open",
     "ReplayStream",
     "TooManyLines",
     "is_splittable",

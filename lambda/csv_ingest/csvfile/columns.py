@@ -24,11 +24,9 @@ def row_maker(names: Sequence[str], format_: FileFormat) -> Callable[[int, list[
     type of its column. Raises UnreadableFile if no row can be read under these names.
     """
     numbers = header.places(names)
-    index = (
-        None if format_.id_column == LINE_AS_ID else header.place_of(format_.id_column, numbers, format_, "id_column")
-    )
+    index = None if format_.id_column == LINE_AS_ID else header.find(format_.id_column, numbers, format_, "id_column")
     width = len(names)
-    declared = {column: header.place_of(column.name, numbers, format_, "columns") for column in format_.columns}
+    declared = {column: header.find(column.name, numbers, format_, "columns") for column in format_.columns}
     typed = [(column.stored_as, number, _cell_reader(column, format_)) for column, number in declared.items()]
     data_of = _data_maker(names, set(declared.values()))
 

@@ -20,7 +20,7 @@ def places(names: Sequence[str]) -> dict[str, int]:
     return numbers
 
 
-def place_of(wanted: str, numbers: Mapping[str, int], format_: FileFormat, setting: str) -> int:
+def find(wanted: str, numbers: Mapping[str, int], format_: FileFormat, setting: str) -> int:
     """The place of a column that the settings name. Raises UnreadableFile if the file has no such column."""
     if wanted in numbers:
         return numbers[wanted]

@@ -18,10 +18,7 @@ def read_header(stream: ByteStream, format_: FileFormat) -> tuple[int, list[str]
 
     Raises UnreadableFile if no row can be read under these names.
     """
-    line, names = next(read_records(stream, format_), (1, []))
-    if names:
-        columns.row_maker(names, format_)
-    return line, names
+    return read_table(stream, format_)[:2]
 
 
 def read_rows(

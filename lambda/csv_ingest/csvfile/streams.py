@@ -15,7 +15,7 @@ class ByteStream(Protocol):
 OnRead = Callable[[int, bytes], None]
 """Gets the place in the file of each piece that was read, 0 being the first byte, and the piece."""
 
-OpenAt = Callable[[int], AbstractContextManager[ByteStream]]
+Open = Callable[[int], AbstractContextManager[ByteStream]]
 """Opens the file at a byte, 0 being the first."""
 
 
