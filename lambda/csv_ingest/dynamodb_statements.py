@@ -1,4 +1,4 @@
-"""PartiQL statements for one item each. Pure.
+"""PartiQL statements, each for one item. Pure.
 
 Names of attributes are whatever somebody has called them.
 """
@@ -19,15 +19,15 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatemen
 
 
 class Update(NamedTuple):
-    """What is to become of an item, if it is as it was read."""
+    """An update of one item, made only if the item is as it was read."""
 
     key: Item
     there: Item
-    """Attributes that it has to have."""
+    """Attributes that the item has to have."""
     attributes: Item
-    """Those to set."""
+    """Attributes to set."""
     removed: Sequence[str]
-    """The names of those to remove: of any text, since others may have chosen them."""
+    """Names of attributes to remove: any texts, since others may have chosen them."""
 
 
 def insert(table: str, item: Item) -> "BatchStatementRequestTypeDef":

@@ -1,4 +1,4 @@
-"""Objects that no feed takes: nothing would ever say that their rows are in no table."""
+"""Objects that no feed takes. Nothing else says that their rows are in no table."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def deployed_at(dynamodb: "DynamoDBClient", files_table: str) -> datetime:
-    """Since when there is a ledger, in whole seconds, like the times of objects.
+    """When the ledger was made, in whole seconds, like the times of objects.
 
-    What was uploaded before is not expected in it: `backfill` is for that.
+    Earlier uploads are not expected in it: `backfill` is for them.
     """
     created = dynamodb.describe_table(TableName=files_table)["Table"]["CreationDateTime"]
     return created.replace(microsecond=0)
 
 
 def find(objects: Iterable[Upload], *, intake: Intake, files: ledger.FilesTable, since: datetime) -> Iterator[Upload]:
-    """Of the current versions of some objects, those that were probably meant for a feed and that no feed takes.
+    """Yield the objects, of those uploaded since a time, that were probably meant for a feed and that no feed takes.
 
-    Uploaded at a time or after it. What is settled in the ledger was taken by a feed of former settings.
+    `objects` are current versions. An object that is settled in the ledger was taken by a feed of former settings.
     """
     mistakes = (
         each for each in objects if each.modified >= since and intake.is_mistake(each.version.key, each.version.size)

@@ -24,7 +24,7 @@ __all__ = ["CHECK", "PostgresqlConnection"]
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 20
-"""After them a server that says nothing, such as one whose address has moved, counts as lost."""
+"""A server that says nothing for so long, such as one whose address has moved, counts as lost."""
 
 PATIENCE = 60
 """Seconds in which a connection is tried again and again. An invocation usually ends earlier, by its deadline."""

@@ -15,7 +15,7 @@ BYTES_PER_RECORD = 100
 """The maximum size of a file that cannot be split, divided by this, is its maximum number of records."""
 
 LINES_PER_RECORD = 2
-"""Such a file may have so many times as many lines, blank ones and those within quotes, as it may have records."""
+"""Lines that such a file may have per record that it may have: blank lines and those within quotes count."""
 
 RECHECK_WINDOW = 8 << 20
 """Bytes after an ambiguous place within which the csv module finds an error: a part, and the longest record, of a

@@ -13,8 +13,7 @@ MAX_CHARACTERS = 250
 """In a cell that is not text. No value needs as many, unless it has zeros that say nothing."""
 
 REMEMBERED_CELLS = 1_000
-"""Of a column that is not text. Dates, quantities and prices repeat, and to find a value costs a fifth of converting a
-cell."""
+"""Per column that is not text. Dates, quantities and prices repeat; to find a value costs a fifth of converting it."""
 
 
 def row_maker(names: Sequence[str], format_: FileFormat) -> Callable[[int, list[str]], Row | RejectedRow]:

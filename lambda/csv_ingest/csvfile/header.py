@@ -40,7 +40,8 @@ def _other_encoding(names: Iterable[str]) -> str | None:
 def _other_delimiter(names: Collection[str], wanted: str, delimiter: str) -> str | None:
     """Which delimiter the header seems to have; None if it seems to be the one with which it was read.
 
-    That is one under which the column is there, or one that is in the names more often than `delimiter` between them.
+    That is one by which the column is among the names, or one that the names have more often than they have `delimiter`
+    between them.
     """
     others = {character: word for word, character in DELIMITERS.items() if character != delimiter}
     for character, word in others.items():
