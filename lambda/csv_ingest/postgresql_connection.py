@@ -24,9 +24,9 @@ from pg8000.native import Connection, PreparedStatement
 from scramp import ScramException
 
 from csv_ingest import clients
-from csv_ingest.configuration import Database
 from csv_ingest.deadline import AdaptiveBackoff, Deadline
 from csv_ingest.errors import ItemsNotRead, RowsNotWritten
+from csv_ingest.feed import Database
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 20

@@ -15,7 +15,6 @@ from csv_ingest.ledger.items import (
     SETTLED,
     Acknowledgement,
     FileRecord,
-    name_of_content,
 )
 from csv_ingest.ledger.parts import PartLedger
 from csv_ingest.ledger.table import FilesTable
@@ -34,5 +33,4 @@ __all__ = [
     "FileRecord",
     "FilesTable",
     "PartLedger",
-    "name_of_content",
 ]

@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from csv_ingest.counts import RowCounts
 from csv_ingest.dynamodb_table import Item
 from csv_ingest.errors import BeingErased, OtherTable
-from csv_ingest.file_format import Column, FileFormat
+from csv_ingest.file_format import FileFormat
+from csv_ingest.modes import APPEND, MODES, WriteMode
 from csv_ingest.plan import Content, PartJob, PartStart, Phase, Plan
 from csv_ingest.rows import RejectedRow
-from csv_ingest.target import DEFAULT_FEED, MERGE, Owner
-from csv_ingest.uploads import ObjectVersion, Origin
+from csv_ingest.target import DEFAULT_FEED, Owner, Target
+from csv_ingest.uploads import VERSION_MARK, ObjectVersion, Origin
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 KEY = ("object_key", "entry")
 """The names of the table's partition key and sort key. Both are text."""
 
+FEED, TARGET = "feed", "place"
+"""The attributes of a planned upload, and of a plan, that name the feed, and where its rows are."""
+
 PROCESSING, COMPLETE, REJECTED = "PROCESSING", "COMPLETE", "REJECTED"
 SETTLED = frozenset({COMPLETE, REJECTED})
 
 MARK = "#"
 """Follows the upload in the sort key of every item but the record of an upload. An ETag contains none."""
-
-VERSION_MARK = "~"
-"""Between the ETag and the version, where an upload is one version. An ETag contains none."""
 
 VERSION = "#version#"
 """Between the ETag and the version, in the sort key of the record of a single version: of one that was rejected, and of
@@ -52,10 +53,10 @@ MAX_ATTEMPTS = 12
 the upload, and for three sweeps."""
 
 WRITE_MODE = "write_mode"
-"""The attribute of the records of a feed that merges, which says so."""
+"""The attribute of a record that names the write mode, unless that is `append`."""
 
 UPLOADED = "uploaded"
-"""The attribute of a planned upload, and of a plan, in a feed that merges: when the upload was made."""
+"""The attribute of a planned upload, and of a plan, that has the order of the upload, where uploads have one."""
 
 ACKNOWLEDGEMENT = ("acknowledged_at", "acknowledged_by", "acknowledged_reason")
 """The attributes of a settled record that say who knows that it is not good. Whatever changes the outcome removes them,
@@ -128,9 +129,9 @@ class FileRecord:
     """Why the last delivery of the whole file, or of a part of it, failed; empty if it could not tell."""
     erasing: str = ""
     """Which command takes back what was ingested, or has begun to; empty if none."""
-    merges: bool = False
-    """Whether the feed merges, so that each version of the object is an upload of its own."""
-    uploaded: str = ""
+    mode: WriteMode = APPEND
+    """In which the feed read the file."""
+    upload_order: str = ""
     """As in Origin; empty until the file was read to its end."""
     attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """The item as it is in the table, numbers as int."""
@@ -144,7 +145,7 @@ class FileRecord:
         return cls(
             status=plain.get("status"),
             counts=RowCounts(*(plain.get(name, 0) for name in SUMS)) if counted else None,
-            format=format_of(plain["format"]) if "format" in plain else None,
+            format=FileFormat.from_text(plain["format"]) if "format" in plain else None,
             owner=owner_of(item),
             part_count=plain.get("parts", 0),
             parts_done=plain.get("parts_done", 0),
@@ -154,8 +155,8 @@ class FileRecord:
             attempts=plain.get("attempts", 0),
             last_error=plain.get("last_error", ""),
             erasing=plain.get(ERASING, ""),
-            merges=plain.get(WRITE_MODE) == MERGE,
-            uploaded=plain.get(UPLOADED, ""),
+            mode=MODES[plain.get(WRITE_MODE, APPEND.name)],
+            upload_order=plain.get(UPLOADED, ""),
             attributes=plain,
         )
 
@@ -195,7 +196,7 @@ class FileRecord:
     @property
     def origin(self) -> Origin:
         """What the rows of the upload say of it; raises KeyError if there is no item."""
-        return Origin(self.etag, self.uploaded)
+        return Origin(self.etag, self.upload_order)
 
     @property
     def reason(self) -> str:
@@ -221,12 +222,12 @@ def require_owner(recorded: Owner, owner: Owner, *, is_complete: bool = False) -
             f"the file belongs to the feed {recorded.feed}, and this is the feed {owner.feed}: give the prefix back to "
             f"{recorded.feed}, or upload the file under another key"
         )
-    if not recorded.stores_where(owner):
-        before, today = recorded.place_as_text, owner.place_as_text
-        went = f"the rows of the file went to {before}, and those of the feed go to {today} now"
-        if not recorded.can_move_to(owner):
+    before, today = recorded.target, owner.target
+    if not before.is_same(today):
+        went = before.moved(today)
+        if not before.can_move_to(today):
             until = "to forget it" if is_complete else "until the file is complete"
-            raise OtherTable(f"{went}: {recorded.way_back_from(owner)} {until}, or upload it under another key")
+            raise OtherTable(f"{went}: {before.way_back_from(today)} {until}, or upload it under another key")
         repair = (
             "writes the rows that are missing there" if is_complete else "has the file read again, from its beginning"
         )
@@ -235,8 +236,8 @@ def require_owner(recorded: Owner, owner: Owner, *, is_complete: bool = False) -
 
 def owner_of(item: "Mapping[str, AttributeValueTypeDef]") -> Owner:
     """The feed that an item is about, and where its rows are."""
-    given = {name: item[name]["S"] for name in Owner._fields if name in item}
-    return Owner(**given)
+    feed, target = (item.get(name, {}).get("S", "") for name in (FEED, TARGET))
+    return Owner(feed or DEFAULT_FEED, Target.parse(target))
 
 
 def _plain(value: Any) -> Any:
@@ -253,8 +254,7 @@ class Entries:
     """Under which entries the ledger has an upload, and what its content stands for."""
 
     version: ObjectVersion
-    merges: bool = False
-    """Whether each version is an upload of its own. Otherwise all with the same key and ETag are the same one."""
+    mode: WriteMode = APPEND
     is_later: bool = False
     """Whether an earlier upload has the entries of this key and ETag: only if each version is an upload of its own."""
 
@@ -267,12 +267,7 @@ class Entries:
     @property
     def content(self) -> str:
         """For what a content and a way to read it are recorded, whatever the object key."""
-        return name_of_content(self.version, merges=self.merges)
-
-
-def name_of_content(version: ObjectVersion, *, merges: bool) -> str:
-    """For what a content is recorded: for an ETag or, where each version is an upload of its own, for the version."""
-    return f"{version.etag}{VERSION_MARK}{version.own_name}" if merges else version.etag
+        return self.mode.content_key(self.version)
 
 
 def key_of(entries: Entries, suffix: str = "") -> Item:
@@ -321,31 +316,27 @@ def _of_feed(feed: str) -> str:
     return "" if feed == DEFAULT_FEED else f"{MARK}{feed}"
 
 
-def about_plan(format_: FileFormat, owner: Owner, uploaded: str) -> Item:
-    """The attributes that say how a file is read and, unless it is the default one, by which feed and for which table.
+def about_plan(format_: FileFormat, owner: Owner, upload_order: str) -> Item:
+    """The attributes that say how a file is read, by which feed, for which table, and the order of the upload.
 
-    In a feed that merges, also when the upload was made: the first delivery that plans the file says it for all.
-    Attributes at their defaults are left out, so that the release before them can read the item, too.
+    The first delivery that plans the file says it for all. What is at its default is left out.
     """
-    given: Item = {
-        name: {"S": value} for name, value in owner._asdict().items() if value != Owner._field_defaults[name]
-    }
-    if uploaded:
-        given[UPLOADED] = {"S": uploaded}
-    return {"format": {"S": format_as_text(format_)}, **given}
+    feed = "" if owner.feed == DEFAULT_FEED else owner.feed
+    about = {FEED: feed, TARGET: str(owner.target), UPLOADED: upload_order}
+    return about_format(format_) | {name: {"S": text} for name, text in about.items() if text}
 
 
 def about_content(content: Content) -> Item:
     """The attributes of the item that says what an ETag stands for."""
-    uploaded: Item = {UPLOADED: {"S": content.uploaded}} if content.uploaded else {}
-    return {"sha256": {"S": content.sha256}, "format": {"S": format_as_text(content.format)}, **uploaded}
+    order: Item = {UPLOADED: {"S": content.upload_order}} if content.upload_order else {}
+    return {"sha256": {"S": content.sha256}, **about_format(content.format), **order}
 
 
 def content_of(item: "Mapping[str, AttributeValueTypeDef]") -> Content | None:
     """What an ETag stands for; None if there is no item."""
     if "sha256" not in item:
         return None
-    return Content(item["sha256"]["S"], format_of(item["format"]["S"]), item.get(UPLOADED, {}).get("S", ""))
+    return Content(item["sha256"]["S"], FileFormat.from_text(item["format"]["S"]), item.get(UPLOADED, {}).get("S", ""))
 
 
 def require_not_erased(item: "Mapping[str, AttributeValueTypeDef]") -> "Mapping[str, AttributeValueTypeDef]":
@@ -369,9 +360,9 @@ def reject_of(item: Item) -> RejectedRow:
     return RejectedRow(int(item["line"]["N"]), item["reason"]["S"])
 
 
-def sums(counts: RowCounts, *, merges: bool) -> Item:
-    """The attributes that count rows. Only in a feed that merges, rows can be superseded; few files have all five."""
-    left_out = {SUPERSEDED} if not merges else set()
+def sums(counts: RowCounts, mode: WriteMode) -> Item:
+    """The attributes that count rows. Few files have all five."""
+    left_out = {SUPERSEDED} if not mode.supersedes else set()
     if not counts.unrecorded:
         left_out.add(UNRECORDED)
     return {name: {"N": str(number)} for name, number in zip(SUMS, counts, strict=True) if name not in left_out}
@@ -384,7 +375,7 @@ def about_version(version: ObjectVersion) -> Item:
 
 def processing(entries: Entries) -> Item:
     """The attributes of an upload that is being ingested."""
-    mode: Item = {WRITE_MODE: {"S": MERGE}} if entries.merges else {}
+    mode: Item = {WRITE_MODE: {"S": entries.mode.name}} if entries.mode is not APPEND else {}
     return {"status": {"S": PROCESSING}, **about_version(entries.version), **mode}
 
 
@@ -398,25 +389,14 @@ def acknowledged(by: str, reason: str) -> Item:
     return dict(zip(ACKNOWLEDGEMENT, (now(), {"S": by}, {"S": reason}), strict=True))
 
 
-def format_as_text(format_: FileFormat) -> str:
-    """A JSON object; without what is at its default, so that the release before this field can read it, too."""
-    about = asdict(format_) | {"columns": {column.name: column.declaration for column in format_.columns}}
-    defaults: Mapping[str, Any] = {"decimal_separator": FileFormat.decimal_separator, "columns": {}}
-    return json.dumps({name: value for name, value in about.items() if value != defaults.get(name)})
-
-
-def format_of(text: str) -> FileFormat:
-    """Read a format. Records of earlier releases hold it without the columns, and before that as a list of three."""
-    value = json.loads(text)
-    if isinstance(value, list):
-        return FileFormat(*value)
-    columns = value.pop("columns", {})
-    return FileFormat(**value, columns=tuple(Column.parse(*each) for each in columns.items()))
+def about_format(format_: FileFormat) -> Item:
+    """The attribute that says how a file is read."""
+    return {"format": {"S": json.dumps(format_.to_json())}}
 
 
 def item_of_plan(entries: Entries, plan: Plan, owner: Owner) -> Item:
     about: Item = {
-        **about_plan(plan.format, owner, plan.uploaded),
+        **about_plan(plan.format, owner, plan.upload_order),
         "columns": {"S": json.dumps(plan.header)},
         "parts": {"S": json.dumps(plan.parts)},
     }
@@ -426,8 +406,8 @@ def item_of_plan(entries: Entries, plan: Plan, owner: Owner) -> Item:
 def plan_of(item: "Mapping[str, AttributeValueTypeDef]") -> Plan:
     """The plan of an item; raises KeyError if there is no item."""
     parts = [PartStart(*part) for part in json.loads(item["parts"]["S"])]
-    uploaded = item.get(UPLOADED, {}).get("S", "")
-    return Plan(format_of(item["format"]["S"]), json.loads(item["columns"]["S"]), parts, uploaded)
+    order = item.get(UPLOADED, {}).get("S", "")
+    return Plan(FileFormat.from_text(item["format"]["S"]), json.loads(item["columns"]["S"]), parts, order)
 
 
 def now() -> "AttributeValueTypeDef":

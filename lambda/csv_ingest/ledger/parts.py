@@ -35,11 +35,11 @@ class PartLedger:
         # The plan that was recorded first decides how many parts there are, and how they are read.
         recorded_item = self._table.get(items.key_of(self._entries, items.PLAN))
         planned_by = items.owner_of(recorded_item)
-        if planned_by.merges == owner.merges:  # in which table is decided by the file's record: no row is stored yet
-            planned_by = planned_by._replace(place=owner.place)
+        if planned_by.target.mode == owner.target.mode:  # the file's record decides on the table: no row is stored yet
+            planned_by = planned_by._replace(target=owner.target)
         items.require_owner(planned_by, owner)
         recorded = items.plan_of(recorded_item)
-        first = self._counted(Phase.STORE) | items.about_plan(recorded.format, owner, recorded.uploaded)
+        first = self._counted(Phase.STORE) | items.about_plan(recorded.format, owner, recorded.upload_order)
         first["parts"] = {"N": str(len(recorded.parts))}
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self._entries)
@@ -115,7 +115,7 @@ class PartLedger:
         return bool(self._table.get(items.key_of_duplicates(self._entries.content, self._feed)))
 
     def _sums(self, counts: RowCounts) -> Item:
-        return items.sums(counts, merges=self._entries.merges)
+        return items.sums(counts, self._entries.mode)
 
     def _update(self, key: Item, attributes: Item, *, remove: Sequence[str] = (), unless: str) -> Item | None:
         """Update an item unless it is complete or `unless` holds; returns None, or the unchanged item."""

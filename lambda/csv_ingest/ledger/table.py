@@ -9,6 +9,7 @@ from csv_ingest.counts import RowCounts
 from csv_ingest.dynamodb_table import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item
 from csv_ingest.errors import BeingErased
 from csv_ingest.ledger import items
+from csv_ingest.modes import WriteMode
 from csv_ingest.plan import Content, Phase
 from csv_ingest.rows import RejectedRow
 from csv_ingest.target import Owner
@@ -70,13 +71,13 @@ class FilesTable:
         # Both times are in UTC, in the same notation.
         return sorted(
             found.values(),
-            key=lambda record: record.uploaded or str(record.attributes.get("started_at", "")),
+            key=lambda record: record.upload_order or str(record.attributes.get("started_at", "")),
             reverse=True,
         )
 
     def upload_of(self, version: ObjectVersion) -> str:
         """What the entries of a version begin with, if each is an upload of its own, also before its first delivery."""
-        first, later = items.Entries(version), items.Entries(version, merges=True, is_later=True)
+        first, later = items.Entries(version), items.Entries(version, is_later=True)
         shared = items.FileRecord.of(self._table.get(items.key_of(first)))
         is_own = shared.version_id == version.version_id
         is_free = not shared.status and not self._table.get(items.key_of(later))
@@ -151,9 +152,9 @@ class FilesTable:
         is_over = f"attribute_exists({items.ERASING}) AND attribute_not_exists({items.ERASING_KEYS})"
         self._table.delete(key, condition=is_over)
 
-    def mark_version_erasing(self, version: ObjectVersion, command: str) -> datetime:
+    def mark_version_erasing(self, version: ObjectVersion, mode: WriteMode, command: str) -> datetime:
         """As `mark_erasing`, where each version is an upload of its own: whether or not a delivery of it has begun."""
-        marked = items.processing(items.Entries(version, merges=True)) | items.erasing(command)
+        marked = items.processing(items.Entries(version, mode)) | items.erasing(command)
         unless_marked = f"NOT (#{items.ERASING} = :{items.ERASING})"
         own = "(attribute_not_exists(#version_id) OR #version_id = :version_id)"
         while True:
@@ -217,10 +218,10 @@ class FilesTable:
         """As PartLedger.mark_duplicate_ids: a repair does not know which lines are stored."""
         self._table.insert_absent([items.key_of_duplicates(content, feed)])
 
-    def correct_counts(self, object_key: str, upload: str, counts: RowCounts, *, merges: bool) -> None:
+    def correct_counts(self, object_key: str, upload: str, counts: RowCounts, mode: WriteMode) -> None:
         """Set the counts of a complete upload; does nothing if the upload is not complete: a repair."""
         key, complete = items.key_of_entry(object_key, upload), "#status = :complete"
-        corrected = items.sums(counts, merges=merges)
+        corrected = items.sums(counts, mode)
         self._table.update(
             key, corrected, condition=complete, values=items.COMPLETE_VALUE, remove=items.ACKNOWLEDGEMENT
         )
@@ -240,7 +241,9 @@ class FilesTable:
     def move(self, object_key: str, upload: str, owner: Owner) -> None:
         """Record that the rows of a complete upload are where its feed stores them today: a repair."""
         key, complete = items.key_of_entry(object_key, upload), "#status = :complete"
-        self._table.update(key, {"place": {"S": owner.place}}, condition=complete, values=items.COMPLETE_VALUE)
+        self._table.update(
+            key, {items.TARGET: {"S": str(owner.target)}}, condition=complete, values=items.COMPLETE_VALUE
+        )
 
     def _delete_all(self, found: Iterable[Item]) -> None:
         keys: Iterator[Item] = ({name: item[name] for name in items.KEY} for item in found)
@@ -264,7 +267,7 @@ def _name(item: Item) -> tuple[str, str]:
 
 def _keys_of_versions(version: ObjectVersion, record: items.FileRecord) -> list[Item]:
     """The keys of the records of single versions that say whose the record of a key and an ETag is."""
-    own = items.key_of(items.Entries(version, merges=True, is_later=True))
+    own = items.key_of(items.Entries(version, is_later=True))
     if record.version_id is None:
         return [own]
     other = replace(version, version_id=record.version_id)
@@ -284,7 +287,7 @@ def _own_record(version: ObjectVersion, record: items.FileRecord, single: _Recor
     if of_version:
         return record if _are_the_same(of_version, record) else of_version
     # The record is that of another version, which can have been rejected because of its own content.
-    is_not_its_own = record.merges or (of_other and of_other.status and record.status == items.REJECTED)
+    is_not_its_own = record.mode.each_version or (of_other and of_other.status and record.status == items.REJECTED)
     return items.FileRecord() if is_not_its_own else record
 
 
