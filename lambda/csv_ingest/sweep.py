@@ -120,13 +120,13 @@ def sweep(
     raises botocore's error after the other feeds had their turn.
     """
     table = ledger.FilesTable(DynamoDbTable(dynamodb, config.files_table, deadline=deadline))
-    feeds = config.swept_feeds
+    feeds = list(config.feeds.values())
     random.shuffle(feeds)  # a feed with too many uploads must not always come before the others
     swept = Swept(0, 0, 0)
     failures: list[ClientError | BotoCoreError] = []
     for feed in feeds:
-        uploads = source.list_uploads(s3, config.upload_bucket, prefix=feed.prefix, suffixes=feed.suffixes)
-        seen, unsettled = _find_unsettled(uploads, table, before, deadline, merges=feed.merges)
+        uploads = source.list_uploads(s3, config.upload_bucket, prefix=feed.taker.prefix, suffixes=feed.taker.suffixes)
+        seen, unsettled = _find_unsettled(uploads, table, before, deadline, each_version=feed.mode.each_version)
         due = [version for version, record in unsettled if not _needs_a_person(record, before)]
         # At random, or a hundred files that fail for ever would keep all others waiting for ever.
         chosen = random.sample(due, min(len(due), MAX_DELIVERIES))
@@ -144,7 +144,7 @@ def sweep(
 
 
 def _find_unsettled(
-    uploads: Iterator[Upload], table: ledger.FilesTable, before: datetime, deadline: Deadline, *, merges: bool
+    uploads: Iterator[Upload], table: ledger.FilesTable, before: datetime, deadline: Deadline, *, each_version: bool
 ) -> tuple[int, list[tuple[ObjectVersion, ledger.FileRecord]]]:
     """How many uploads from before a time there are, and those of them that should be settled and are not."""
     seen = 0
@@ -156,7 +156,7 @@ def _find_unsettled(
         if record.is_settled or _is_under_way(record, before):
             continue
         # Of the versions that are one upload, the one whose delivery has begun: others can have other content.
-        name = version.key, version.version_id if merges else version.etag
+        name = version.key, version.version_id if each_version else version.etag
         if name not in unsettled or version.version_id == record.version_id:
             unsettled[name] = version, record
     return seen, list(unsettled.values())
