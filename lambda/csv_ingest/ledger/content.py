@@ -1,16 +1,16 @@
 """What an ETag stands for, or a version where each is an upload of its own: its content, and how that is read."""
 
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.ledger import items
+from csv_ingest.ledger import items, keys, names
 from csv_ingest.plan import Content
 
 
 class ContentLedger:
     """What is recorded of the content of one upload, under any object key of the feed."""
 
-    def __init__(self, table: DynamoDbTable, entries: items.Entries, feed: str) -> None:
+    def __init__(self, table: DynamoDbTable, entries: keys.Entries, feed: str) -> None:
         self._table = table
-        self._key = items.key_of_content(entries.content, feed)
+        self._key = keys.key_of_content(entries.content, feed)
 
     def find(self) -> Content | None:
         """What the ETag stands for, under any object key of the feed; None if no upload with it was planned yet.
@@ -25,6 +25,6 @@ class ContentLedger:
 
         No row is stored before this, so that an erasure that has begun meets no row that it does not know of.
         """
-        unclaimed = f"attribute_not_exists(#sha256) AND attribute_not_exists(#{items.ERASING})"
+        unclaimed = f"attribute_not_exists(#sha256) AND attribute_not_exists(#{names.ERASING})"
         stayed = self._table.update(self._key, items.about_content(content), condition=unclaimed)
         return content if stayed is None else items.content_of(items.require_not_erased(stayed)) or content

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from csv_ingest.counts import RowCounts
 from csv_ingest.dynamodb_table import DynamoDbTable, Item
 from csv_ingest.errors import TableAltered
-from csv_ingest.ledger import items
+from csv_ingest.ledger import items, keys, names
 from csv_ingest.ledger.content import ContentLedger
 from csv_ingest.ledger.parts import PartLedger
+from csv_ingest.ledger.records import FileRecord
 from csv_ingest.ledger.rejects import RejectLedger
 from csv_ingest.modes import WriteMode
 from csv_ingest.plan import Plan
@@ -26,8 +27,8 @@ class FileLedger:
 
     table: DynamoDbTable
     feed: str
-    entries: items.Entries
-    record: items.FileRecord
+    entries: keys.Entries
+    record: FileRecord
     """As earlier deliveries had left it when it was read."""
 
     @classmethod
@@ -38,19 +39,19 @@ class FileLedger:
         entries begin with `<etag>~<version id>`, if the others are another one's, or if they are free because the other
         one was forgotten, and the upload has had its own before.
         """
-        return cls._read(table, feed, items.Entries(version, mode))
+        return cls._read(table, feed, keys.Entries(version, mode))
 
     def again(self) -> "FileLedger":
         """What the ledger has by now."""
         return self._read(self.table, self.feed, self.entries)
 
     @classmethod
-    def _read(cls, table: DynamoDbTable, feed: str, entries: items.Entries) -> "FileLedger":
-        record = items.FileRecord.of(table.get(items.key_of(entries)))
+    def _read(cls, table: DynamoDbTable, feed: str, entries: keys.Entries) -> "FileLedger":
+        record = FileRecord.of(table.get(keys.key_of(entries)))
         is_own = record.version_id == entries.version.version_id or not entries.mode.each_version
         if not is_own and not entries.is_later:
             later = replace(entries, is_later=True)
-            own = items.FileRecord.of(table.get(items.key_of(later)))
+            own = FileRecord.of(table.get(keys.key_of(later)))
             if record.status or own.status:
                 return cls(table, feed, later, own)
         return cls(table, feed, entries, record)
@@ -81,17 +82,17 @@ class FileLedger:
         started |= {"started_at": items.now(), "attempts": {"N": str(attempt)}}
         recorded = "#version_id" if self.entries.mode.each_version else "#rows_read"
         another = f"attribute_exists({recorded}) AND #version_id <> :version_id"
-        condition = f"{items.UNLESS_COMPLETE} AND NOT ({another})"
-        forgotten = ["reason", "settled_at", "last_error", *items.ACKNOWLEDGEMENT]
+        condition = f"{names.UNLESS_COMPLETE} AND NOT ({another})"
+        forgotten = ["reason", "settled_at", "last_error", *names.ACKNOWLEDGEMENT]
         stayed = self.table.update(
-            self._key, started, condition=condition, values=items.COMPLETE_VALUE, remove=forgotten
+            self._key, started, condition=condition, values=names.COMPLETE_VALUE, remove=forgotten
         )
         return stayed is None
 
     def knows_version(self) -> bool:
         """Whether this version of the object was found to have the content that was planned for another one."""
-        item = self.table.get(items.key_of_version(self.entries.version))
-        return bool(item) and not items.is_rejected_version(item)
+        item = self.table.get(keys.key_of_version(self.entries.version))
+        return bool(item) and not keys.is_rejected_version(item)
 
     def adopt_version(self) -> None:
         """Record that this version of the object has the content that was planned, or ingested, for another one.
@@ -101,19 +102,19 @@ class FileLedger:
         remove = ["status", "reason", "started_at", "settled_at"]
         for version in (self.record.object_version(self.entries.version.bucket), self.entries.version):
             adopted = items.about_version(version) | {"compared_at": items.now()}
-            self.table.update(items.key_of_version(version), adopted, condition=items.ALWAYS, remove=remove)
+            self.table.update(keys.key_of_version(version), adopted, condition=names.ALWAYS, remove=remove)
         self.table.update(self._key, adopted, condition="attribute_exists(#rows_read)")
 
-    def record_readable(self, plan: Plan, owner: Owner) -> items.FileRecord:
+    def record_readable(self, plan: Plan, owner: Owner) -> FileRecord:
         """Record how the file is read, with no row stored yet; returns the record of the first delivery to do so."""
         first = self._sums(RowCounts()) | items.about_plan(plan.format, owner, plan.upload_order)
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self.entries)
-        unchanged = self._update(first, remove=items.OF_REJECTION, unless="attribute_exists(#rows_read)")
+        unchanged = self._update(first, remove=names.OF_REJECTION, unless="attribute_exists(#rows_read)")
         if unchanged is not None:
-            return items.FileRecord.of(unchanged)
-        return items.FileRecord(
-            status=items.PROCESSING,
+            return FileRecord.of(unchanged)
+        return FileRecord(
+            status=names.PROCESSING,
             counts=RowCounts(),
             format=plan.format,
             owner=owner,
@@ -126,8 +127,8 @@ class FileLedger:
 
     def complete(self, counts: RowCounts) -> None:
         """Settle the upload as complete. Each row has to be confirmed by the destination, or recorded as rejected."""
-        settled: Item = {"status": {"S": items.COMPLETE}, "settled_at": items.now()}
-        earlier = ["reason", "check_begun_by", "attempts", "last_error", *items.ACKNOWLEDGEMENT]
+        settled: Item = {"status": {"S": names.COMPLETE}, "settled_at": items.now()}
+        earlier = ["reason", "check_begun_by", "attempts", "last_error", *names.ACKNOWLEDGEMENT]
         self._update(settled | self._sums(counts), remove=earlier)
 
     def reject(self, reason: str) -> None:
@@ -136,19 +137,19 @@ class FileLedger:
         A later delivery, under other settings, can begin the upload again. Unless each version is an upload of its own,
         the version gets a record of its own, too: the upload's record is, or becomes, that of another version.
         """
-        settled: Item = {"status": {"S": items.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
+        settled: Item = {"status": {"S": names.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
         settled |= items.about_version(self.entries.version)
         overtaken = "attribute_exists(#rows_read) OR #version_id <> :version_id"
-        stayed = self._update(settled, remove=["attempts", "last_error", *items.ACKNOWLEDGEMENT], unless=overtaken)
-        is_readable = stayed is not None and items.FileRecord.of(stayed).version_id == self.entries.version.version_id
+        stayed = self._update(settled, remove=["attempts", "last_error", *names.ACKNOWLEDGEMENT], unless=overtaken)
+        is_readable = stayed is not None and FileRecord.of(stayed).version_id == self.entries.version.version_id
         if not self.entries.mode.each_version and not is_readable:
             own = settled | {"started_at": items.now()}
-            remove = ["compared_at", *items.ACKNOWLEDGEMENT]
-            self.table.update(items.key_of_version(self.entries.version), own, condition=items.ALWAYS, remove=remove)
+            remove = ["compared_at", *names.ACKNOWLEDGEMENT]
+            self.table.update(keys.key_of_version(self.entries.version), own, condition=names.ALWAYS, remove=remove)
 
     def record_error(self, reason: str) -> None:
         """Record why the last delivery failed, of an upload that is being ingested."""
-        condition, values = "#status = :processing", Item(processing={"S": items.PROCESSING})
+        condition, values = "#status = :processing", Item(processing={"S": names.PROCESSING})
         if self.entries.mode.each_version:  # it must not be told of an earlier version
             condition += " AND #version_id = :version_id"
             values["version_id"] = {"S": self.entries.version.version_id}
@@ -159,7 +160,7 @@ class FileLedger:
 
     @property
     def _key(self) -> Item:
-        return items.key_of(self.entries)
+        return keys.key_of(self.entries)
 
     def _update(self, attributes: Item, *, remove: Sequence[str] = (), unless: str | None = None) -> Item | None:
         """Update the record unless it is complete or `unless` holds; returns None, or the unchanged record.
@@ -167,11 +168,11 @@ class FileLedger:
         In that case another delivery updated it before, from the same content and with the same result. Raises
         TableAltered if there is no record any more.
         """
-        condition = f"attribute_exists(#version_id) AND {items.UNLESS_COMPLETE}"
+        condition = f"attribute_exists(#version_id) AND {names.UNLESS_COMPLETE}"
         if unless:
             condition += f" AND NOT ({unless})"
         stayed = self.table.update(
-            self._key, attributes, condition=condition, values=items.COMPLETE_VALUE, remove=remove
+            self._key, attributes, condition=condition, values=names.COMPLETE_VALUE, remove=remove
         )
         if stayed == {}:
             raise TableAltered("the file's record was deleted during ingestion: the next delivery begins it again")

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from csv_ingest.dynamodb_table import MAX_STATEMENTS, DynamoDbTable
-from csv_ingest.ledger import items
+from csv_ingest.ledger import items, keys
 from csv_ingest.rows import RejectedRow
 
 
 class RejectLedger:
     """The rejected rows of one upload, by line."""
 
-    def __init__(self, table: DynamoDbTable, entries: items.Entries) -> None:
+    def __init__(self, table: DynamoDbTable, entries: keys.Entries) -> None:
         self._table = table
         self._entries = entries
 
@@ -26,8 +26,8 @@ class RejectLedger:
             "object_key = :key AND entry BETWEEN :first AND :last",
             {
                 "key": {"S": self._entries.version.key},
-                "first": items.key_of_reject(self._entries.version.key, self._entries.upload, first)["entry"],
-                "last": items.key_of_reject(self._entries.version.key, self._entries.upload, items.MAX_LINE)["entry"],
+                "first": keys.key_of_reject(self._entries.version.key, self._entries.upload, first)["entry"],
+                "last": keys.key_of_reject(self._entries.version.key, self._entries.upload, keys.MAX_LINE)["entry"],
             },
         )
         return {items.reject_of(item).line for item in found}
