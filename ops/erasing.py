@@ -96,8 +96,8 @@ class Erasure:
     def mark(self, key: str) -> datetime:
         """Have every delivery of an object key take it for complete; returns since when."""
         if self.feed.mode.each_version:
-            return self.pipeline.files.mark_version_erasing(self.version, self.feed.mode, self.command)
-        return self.pipeline.files.mark_erasing(key, self.etag, self.command)
+            return self.pipeline.files.erasures.mark_version(self.version, self.feed.mode, self.command)
+        return self.pipeline.files.erasures.mark(key, self.etag, self.command)
 
     def begin(self) -> datetime:
         """Have no delivery begin to store these rows; returns since when that is so.
@@ -105,13 +105,13 @@ class Erasure:
         Raises NotErasable if they are to be read again, and are being forgotten.
         """
         try:
-            return self.pipeline.files.begin_erasing(self.content, self.feed.name, self.command, self.version.key)
+            return self.pipeline.files.erasures.begin(self.content, self.feed.name, self.command, self.version.key)
         except BeingErased as error:
             raise NotErasable(str(error)) from error
 
     def require_begun(self) -> None:
         """Raise NotErasable if another command has ended this one: rows of a new upload may be stored by now."""
-        if not self.pipeline.files.is_erasing(self.content, self.feed.name, self.command, self.version.key):
+        if not self.pipeline.files.erasures.is_under_way(self.content, self.feed.name, self.command, self.version.key):
             raise NotErasable("another `forget` or `reload` of the same bytes ended this one: run the command again")
 
     def wait(self, since: datetime, progress: Progress) -> None:
@@ -120,15 +120,15 @@ class Erasure:
 
     def cancel(self) -> None:
         """Let deliveries store these rows again, unless a file with these rows is being forgotten."""
-        self.pipeline.files.cancel_erasing(self.content, self.feed.name)
+        self.pipeline.files.erasures.cancel(self.content, self.feed.name)
 
     def end(self) -> None:
         """Let the next delivery read this content by the settings of then, unless other files are being forgotten."""
-        self.pipeline.files.end_erasing(self.content, self.feed.name)
+        self.pipeline.files.erasures.end(self.content, self.feed.name)
 
     def leave(self) -> None:
         """Do one or the other, at the end of a forget: the last file with these rows leaves nothing."""
-        self.pipeline.files.leave_erasing(self.content, self.feed.name, self.version.key)
+        self.pipeline.files.erasures.leave(self.content, self.feed.name, self.version.key)
         if self.other_owners:
             self.look()  # only now: the others may have been forgotten meanwhile
         if self.other_owners:
@@ -186,7 +186,7 @@ def versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:
     found: dict[str, ObjectVersion] = {}
     for upload, record in pipeline.records_of_versions(key):
         feed = pipeline.owner_of(key, record)
-        if pipeline.files.erasing(upload.version.etag, feed.name) == RELOAD:
+        if pipeline.files.erasures.command(upload.version.etag, feed.name) == RELOAD:
             found.setdefault(upload.version.etag, upload.version)
     try:
         latest = pipeline.latest(key)
@@ -245,12 +245,12 @@ def reload(erasure: Erasure, *, progress: Progress = lambda _: None) -> list[Obj
         erasure.wait(datetime.fromisoformat(record.attributes["settled_at"]), progress)
     erasure.require_begun()
     for record in recorded:
-        files.mark_erasing(record.attributes["object_key"], erasure.etag, RELOAD)
+        files.erasures.mark(record.attributes["object_key"], erasure.etag, RELOAD)
     erasure.delete_rows(progress)
     erasure.require_begun()
     for record in recorded:
-        files.erase_entries(record.attributes["object_key"], erasure.etag)
-        files.erase_record(record.attributes["object_key"], erasure.etag)
+        files.erasures.erase_entries(record.attributes["object_key"], erasure.etag)
+        files.erasures.erase_record(record.attributes["object_key"], erasure.etag)
     erasure.end()
     versions = _without_plan(erasure, {record.attributes["version_id"] for record in recorded})
     for version in versions:
@@ -373,7 +373,9 @@ def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Fo
     # Last: without the records, nobody would know that something has begun. Not those of a version that came meanwhile:
     # without them, nobody would know that it has rows.
     for upload in sorted((erasure.upload for erasure in forgetting.erasures), reverse=True):
-        files.erase_upload(key, upload)  # the entries of an ETag after those of later versions, which lead to them
+        files.erasures.erase_upload(
+            key, upload
+        )  # the entries of an ETag after those of later versions, which lead to them
     left = forgetting_of(pipeline, key)
     if left.objects or left.erasures:
         raise NotErasable("something of it came back meanwhile: run the command again")
@@ -392,7 +394,7 @@ def _delete_rows(forgetting: Forgetting, progress: Progress) -> int:
             except OwnerNeeded as statement:
                 needed.append(str(statement))
             else:
-                forgetting.pipeline.files.mark_rows_erased(forgetting.key, erasure.upload)
+                forgetting.pipeline.files.erasures.mark_rows_erased(forgetting.key, erasure.upload)
     if needed:
         raise OwnerNeeded("; ".join(needed))
     for erasure in forgetting.erasures:

@@ -83,7 +83,7 @@ def test_another_outcome_is_a_new_case(world: World, pipeline: Pipeline, monkeyp
     assert world.file("a.csv")["status"] == "COMPLETE"
     assert listed("a.csv")
     known("a.csv")
-    pipeline.files.correct_counts("a.csv", version_of(event).etag, RowCounts(2, 0, 2), merges=False)
+    pipeline.files.repairs.correct_counts("a.csv", version_of(event).etag, RowCounts(2, 0, 2), merges=False)
     assert listed("a.csv")
 
 

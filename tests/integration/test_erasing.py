@@ -164,7 +164,7 @@ def test_a_reload_is_resumed_though_the_object_is_new(world: World, operator: Op
     operator.calls.die_before = None
     new = world.upload("a.csv", "id,name\n1,new\n")
     operator.deliver(new)
-    assert operator.pipeline.files.erasing(version_of(old).etag, "default") == "reload"
+    assert operator.pipeline.files.erasures.command(version_of(old).etag, "default") == "reload"
     operator.uploads.at_once = operator.deliver
     assert run("reload", "a.csv", "--yes", code=1).count("COMPLETE") == 2
     assert audit(operator.pipeline).findings == []
@@ -805,7 +805,7 @@ def test_a_repair_leaves_a_file_alone_that_is_forgotten(world: World, operator: 
     world.default_rows.delete("1")
     findings = audit(operator.pipeline).findings
     version = operator.pipeline.latest("a.csv")
-    operator.pipeline.files.mark_version_erasing(version, "forget")
+    operator.pipeline.files.erasures.mark_version(version, "forget")
     before = world.tables()
     assert repair(operator.pipeline, findings).left == findings
     assert world.tables() == before
