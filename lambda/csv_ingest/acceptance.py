@@ -25,9 +25,9 @@ class MaxRejected(NamedTuple):
     """Of the rows that were read, if more than a hundred are rejected."""
 
     @classmethod
-    def parse(cls, text: str) -> "MaxRejected":
-        """A number of rows, a share such as `50%`, or `none`; raises ValueError for another text."""
-        if text == "none":
+    def parse(cls, text: str | None) -> "MaxRejected":
+        """A number of rows, a share such as `50%`, or None, which is no limit."""
+        if text is None:
             return cls()
         if text.endswith("%"):
             return cls(percent=int(text.removesuffix("%")))

@@ -20,7 +20,7 @@ from csv_ingest.postgresql_errors import CHECK, describe, may_pass
 from csv_ingest.postgresql_login import login_of
 from csv_ingest.postgresql_session import Session
 
-__all__ = ["CHECK", "PostgresqlConnection"]
+__all__ = ["CHECK", "PostgresqlConnection", "login_of"]
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 20

@@ -116,7 +116,7 @@ def sweep(
     for feed in feeds:
         prefix, suffixes = feed.taker.prefix, feed.taker.suffixes
         uploads = listing.list_uploads(s3, config.upload_bucket, prefix=prefix, suffixes=suffixes)
-        seen, unsettled = find_unsettled(uploads, table, before, deadline, feed.mode)
+        seen, unsettled = find_unsettled(uploads, table, before, deadline, each_version=feed.mode.each_version)
         due = [version for version, record in unsettled if not needs_a_person(record, before)]
         # At random, or a hundred files that fail for ever would keep all others waiting for ever.
         chosen = random.sample(due, min(len(due), MAX_DELIVERIES))

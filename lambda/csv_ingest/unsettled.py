@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from csv_ingest import ledger
 from csv_ingest.deadline import Deadline
-from csv_ingest.modes import WriteMode
 from csv_ingest.uploads import ObjectVersion, Upload
 
 PARTS_GRACE = timedelta(hours=5)
@@ -13,7 +12,7 @@ PARTS_GRACE = timedelta(hours=5)
 
 
 def find_unsettled(
-    uploads: Iterator[Upload], table: ledger.FilesTable, before: datetime, deadline: Deadline, mode: WriteMode
+    uploads: Iterator[Upload], table: ledger.FilesTable, before: datetime, deadline: Deadline, *, each_version: bool
 ) -> tuple[int, list[tuple[ObjectVersion, ledger.FileRecord]]]:
     """How many uploads from before a time there are, and those of them that should be settled and are not."""
     seen = 0
@@ -25,7 +24,7 @@ def find_unsettled(
         if record.is_settled or _is_under_way(record, before):
             continue
         # Of the versions that are one upload, the one whose delivery has begun: others can have other content.
-        name = version.key, version.version_id if mode.each_version else version.etag
+        name = version.key, version.version_id if each_version else version.etag
         if name not in unsettled or version.version_id == record.version_id:
             unsettled[name] = version, record
     return seen, list(unsettled.values())
