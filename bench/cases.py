@@ -208,7 +208,7 @@ def postgresql_rows() -> Found:
         version = object_version(event["Records"][0])
         told: Any = {"function": "bench", "seconds_left": lambda: 900.0, "tuning": Tuning()}
         with closing(Delivery.of(version, config=config, **told)) as delivery, delivery.open() as stream:
-            store, rows = delivery.row_store(uploaded=""), read_rows(stream, config.format)
+            store, rows = delivery.row_store(uploaded=""), read_rows(stream, config.feed.format)
             while batch := [row for row in islice(rows, delivery.destination.max_insert) if isinstance(row, Row)]:
                 store.store(batch)
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 import boto3
 from pg8000.exceptions import DatabaseError
 
-from csv_ingest.configuration import Database, IngestConfig
-from csv_ingest.destinations.postgresql import quoted
+from csv_ingest.configuration import IngestConfig
+from csv_ingest.destinations.postgresql_table import quoted
+from csv_ingest.feed import Database
 from csv_ingest.postgresql_connection import login_of
 from local.postgresql import HOST, LocalPostgresql
 from ops.pipeline import Pipeline
@@ -22,17 +23,25 @@ DUPLICATE_DATABASE = "42P04"
 def use_local_databases(pipeline: Pipeline, server: LocalPostgresql) -> Pipeline:
     """Create the databases, tables and roles of all PostgreSQL feeds, and have the functions log in there.
 
-    Of what was deployed, only the functions' variable DATABASE is changed. Returns the pipeline as it is then.
+    Of what was deployed, only the functions' variable FEED is changed. Returns the pipeline as it is then.
     """
     for feed in pipeline.feeds:
-        if wanted := feed.config.postgresql:
+        if wanted := feed.config.feed.database:
             secret = _secret_of(wanted)
             user, password = login_of(wanted._replace(secret=secret))
-            here = Database(HOST, server.port, wanted.name, user, secret, server.ca)
-            config = replace(feed.config, database=json.dumps(here._asdict()))
-            _create_table(config, server, database=here.name, password=password)
+            here = replace(
+                feed.config.feed,
+                database_host=HOST,
+                database_port=server.port,
+                database_user=user,
+                database_resource_id=None,
+                database_secret=secret,
+                database_ca=server.ca,
+            )
+            config = replace(feed.config, feed=here)
+            _create_table(config, server, database=wanted.name, password=password)
             deployed = pipeline.lambda_.get_function_configuration(FunctionName=feed.function)
-            variables = {**deployed["Environment"]["Variables"], "DATABASE": config.database}
+            variables = {**deployed["Environment"]["Variables"], "FEED": here.to_json()}
             pipeline.lambda_.update_function_configuration(
                 FunctionName=feed.function, Environment={"Variables": variables}
             )

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import boto3
 from boto3.dynamodb.types import TypeDeserializer
 
-from csv_ingest.destinations.postgresql import quoted
-from csv_ingest.rows import RowKey
+from csv_ingest.destinations.postgresql_table import quoted
 from local.databases import use_local_databases
 from local.postgresql import LocalPostgresql
 from local.processes import run
@@ -57,7 +56,7 @@ class Deployment:
         return {
             item["pk"]["S"]: dict(item)
             for feed in self.pipeline.feeds
-            if not feed.config.postgresql
+            if not feed.config.feed.database
             for page in scans.paginate(TableName=feed.rows_table, ConsistentRead=True)
             for item in page["Items"]
         }
@@ -66,19 +65,19 @@ class Deployment:
         """Everything in the rows tables of all feeds, by key."""
         rows = {key: TableRow.of(item) for key, item in self.items().items()}
         for feed in self.pipeline.feeds:
-            if feed.config.postgresql:
+            if feed.config.feed.database:
                 rows |= self._rows_in_postgresql(feed)
         return rows
 
     def select(self, sql: str, feed: Feed, **parameters: str) -> list[list[Any]]:
         """What the server of a PostgreSQL feed answers its administrator, each `:name` a parameter."""
-        assert self.postgresql and feed.config.postgresql  # noqa: S101, PT018
-        with replace(self.postgresql, database=feed.config.postgresql.name).connect() as connection:
+        assert self.postgresql and feed.config.feed.database  # noqa: S101, PT018
+        with replace(self.postgresql, database=feed.config.feed.database.name).connect() as connection:
             rows: list[list[Any]] = connection.run(sql, **parameters)
         return rows
 
     def _rows_in_postgresql(self, feed: Feed) -> dict[str, TableRow]:
-        names = [column.stored_as for column in feed.config.format.columns]
+        names = [column.stored_as for column in feed.config.feed.format.columns]
         more = "".join(f", {quoted(name)}" for name in names)
         rows = {}
         for etag, id_, line, data, *values in self.select(
@@ -87,7 +86,7 @@ class Deployment:
         ):
             plain = (value.isoformat() if isinstance(value, date) else value for value in values)
             by_name = {name: value for name, value in zip(names, plain, strict=True) if value is not None}
-            rows[RowKey.text(etag, id_)] = TableRow(line, data, by_name)
+            rows[f"{etag}#{id_}"] = TableRow(line, data, by_name)
         return rows
 
     def invoke(self, event: Mapping[str, Any]) -> str | None:

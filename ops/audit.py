@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import csvfile, source
 from csv_ingest.counts import RowCounts
-from csv_ingest.destinations.duplicates import is_duplicate
 from csv_ingest.errors import UnreadableFile
 from csv_ingest.ledger import COMPLETE, REJECTED, FileRecord
+from csv_ingest.modes.verdicts import is_duplicate
 from csv_ingest.rows import ForeignItem, RejectedRow, Row, StoredRow
 from csv_ingest.uploads import ObjectVersion, Origin, Upload
 from ops.expectations import Expectations, Expected
@@ -61,8 +61,8 @@ def audit(
     """Compare every upload below a prefix, of one feed or of all, with its destination and the ledger, row by row.
 
     Memory does not grow with the files: what is expected goes to temporary databases on disk. The destination of each
-    feed is scanned once, because that is what finds rows that should not be there. Of a feed that merges, every upload
-    is read, whatever the prefix is: any of them can have the newest row of an id.
+    feed is scanned once, because that is what finds rows that should not be there. Where rows are
+    superseded, every upload of the feed is read, whatever the prefix is.
     """
     result = Audited(0, 0, 0, [])
     chosen = [feed] if feed else pipeline.feeds
@@ -72,7 +72,7 @@ def audit(
                 pipeline,
                 each,
                 prefix,
-                databases.enter_context(Expectations.on_disk(merges=each.config.merges)),
+                databases.enter_context(Expectations.on_disk(each.mode)),
                 progress,
             )
             for each in chosen
@@ -100,13 +100,18 @@ def audit(
 def _to_be_read(pipeline: Pipeline, feeds: Iterable[Feed], prefix: str) -> Iterator[tuple[Upload, FileRecord]]:
     for feed in feeds:
         if feed.is_concerned(prefix):
-            yield from pipeline.records("" if feed.config.merges else prefix, feed)
+            yield from pipeline.records(_scope(feed, prefix), feed)
+
+
+def _scope(feed: Feed, prefix: str) -> str:
+    """Below which prefix uploads are read: where rows are superseded, any upload can have the newest row of an id."""
+    return "" if feed.mode.supersedes else prefix
 
 
 def _count(feeds: Iterable[Feed], prefix: str) -> int:
     """How many versions are to be read, by the list of the bucket alone."""
     concerned = (feed for feed in feeds if feed.is_concerned(prefix))
-    return sum(1 for feed in concerned for _ in feed.uploads("" if feed.config.merges else prefix))
+    return sum(1 for feed in concerned for _ in feed.uploads(_scope(feed, prefix)))
 
 
 def _of_no_feed(version: ObjectVersion, record: FileRecord) -> Discrepancy:
@@ -117,7 +122,8 @@ def _of_no_feed(version: ObjectVersion, record: FileRecord) -> Discrepancy:
 
 def _can_be_compared(record: FileRecord, feed: Feed) -> bool:
     """Whether the rows of an upload are, or can be, in the table that the feed has today."""
-    return record.owner.stores_where(feed.owner) or record.owner.can_move_to(feed.owner)
+    before, today = record.owner.target, feed.owner.target
+    return before.is_same(today) or before.can_move_to(today)
 
 
 def _of_other_table(version: ObjectVersion, record: FileRecord, feed: Feed) -> Discrepancy:
@@ -127,8 +133,7 @@ def _of_other_table(version: ObjectVersion, record: FileRecord, feed: Feed) -> D
 
 
 def _where_rows_went(record: FileRecord, feed: Feed) -> str:
-    before, today = record.owner.place_as_text, feed.owner.place_as_text
-    return f"its rows went to {before}, and those of the feed go to {today} now"
+    return record.owner.target.moved(feed.owner.target)
 
 
 @dataclass
@@ -148,7 +153,7 @@ class _Audit:
 
     def read_upload(self, upload: Upload, record: FileRecord) -> None:
         """Read an upload, and note what must be in the destination."""
-        name = name_of(upload, record, merges=self.feed.config.merges)
+        name = name_of(upload, record, self.feed.mode)
         try:
             self._read_upload(upload, record, name)
         except ClientError as error:
@@ -166,9 +171,9 @@ class _Audit:
                 self._find_moved(version, record)
             elif not record.is_settled:
                 self._find_unsettled(version, record)
-            if not record.uploaded and self.feed.config.merges:
+            origin = self.feed.mode.origin(version.etag, record.upload_order)
+            if origin is None:
                 return  # no row of it can be stored
-            origin = Origin(version.etag, record.uploaded)
             self.versions[version.key, origin.upload] = version
             self._read_file(version, origin, record)
 
@@ -201,7 +206,7 @@ class _Audit:
                     self.findings.append(self._discrepancy_of_row("different", expected))
             elif object_key := self.expected.object_key(key.upload):
                 etag = self.versions[object_key, key.upload].etag
-                pk = self.expected.place(key)
+                pk = self.feed.mode.row_key(key)
                 self.findings.append(Discrepancy("unexpected", object_key, pk, etag, pk))
             elif not self.prefix:
                 self.expected.add_stray(key)
@@ -226,7 +231,7 @@ class _Audit:
 
     def _is_moved(self, record: FileRecord) -> bool:
         """Whether the rows of an upload went to another table than those of the feed go to today."""
-        return record.is_planned and not record.owner.stores_where(self.feed.owner)
+        return record.is_planned and not record.owner.target.is_same(self.feed.owner.target)
 
     def _find_moved(self, version: ObjectVersion, record: FileRecord) -> None:
         """Find that an upload is recorded for another table; what is missing in today's table is found row by row."""
@@ -250,7 +255,7 @@ class _Audit:
     def _has_other_content(self, upload: Upload, record: FileRecord) -> bool:
         """Whether a version is not what was ingested under its ETag, and no delivery has said so yet: a finding."""
         version = upload.version
-        if self.feed.config.merges or (record.is_planned and record.version_id == version.version_id):
+        if self.feed.mode.each_version or (record.is_planned and record.version_id == version.version_id):
             return False
         recorded = self.pipeline.files.content(version.etag, self.feed.name)
         if recorded is None or self._sha256(version) == recorded.sha256:
@@ -284,7 +289,7 @@ class _Audit:
                     expected = self.expected.expect(self.feed.destination, version.key, origin, row, required=required)
                     read += row is not None
                     seen.note(expected, reject)
-                    is_open = self.feed.config.merges and seen.is_unrecorded_duplicate(expected, reject)
+                    is_open = self.feed.mode.supersedes and seen.is_unrecorded_duplicate(expected, reject)
                     if is_complete and not is_open and not seen.may_lack(expected, reject):
                         self._compare_reject(version, expected, reject)
         except UnreadableFile as error:
@@ -295,7 +300,7 @@ class _Audit:
             return
         counts = seen.counts(read)
         are_all_recorded = not seen.recorded.unrecorded
-        if self.feed.config.merges and are_all_recorded and len(seen.unrecorded) > seen.all - counts.rejected:
+        if self.feed.mode.supersedes and are_all_recorded and len(seen.unrecorded) > seen.all - counts.rejected:
             for reject in seen.unrecorded:
                 self._compare_reject(version, reject, None)
         if record.counts != counts:
@@ -313,7 +318,7 @@ class _Audit:
         self.findings.append(Discrepancy(kind, version.key, detail, version.etag, "", remedy, version))
 
     def _discrepancy_of_row(self, kind: str, row: Expected) -> Discrepancy:
-        version, pk = self.versions[row.object_key, row.key.upload], self.expected.place(row.key)
+        version, pk = self.versions[row.object_key, row.key.upload], self.feed.mode.row_key(row.key)
         detail, remedy = f"line {row.line:,}: {pk}", RestoreRow(row.line)
         return Discrepancy(kind, row.object_key, detail, row.etag, pk, remedy, version)
 
@@ -322,8 +327,8 @@ class _Audit:
 class _Rejects:
     """The rows of a file that have to be rejected.
 
-    In a feed that merges, a line whose id an earlier line has can have been counted as superseded instead: then a newer
-    upload had a row of the id already, and no delivery saw that two lines have it.
+    Where rows are superseded, a line whose id an earlier line has can have been counted as superseded instead: then a
+    newer upload had a row of the id already, and no delivery saw that two lines have it.
     """
 
     recorded: RowCounts

@@ -12,7 +12,7 @@ from typing import cast
 from csv_ingest import csvfile, planning
 from csv_ingest.acceptance import Acceptance, MaxRejected
 from csv_ingest.csvfile.streams import ByteStream
-from csv_ingest.destinations.dynamodb import item_size
+from csv_ingest.destinations.dynamodb_items import item_size
 from csv_ingest.errors import UnreadableFile
 from csv_ingest.file_format import FileFormat
 from csv_ingest.rows import RejectedRow, Row
@@ -30,8 +30,8 @@ FILE_UNITS, PART_UNITS = 3, 9
 ETAG = "0" * 32
 """Stands for the file's own, which S3 makes. It is as long as most are."""
 
-UPLOADED = "2026-11-26T12:34:56.789Z" + "~" + "0" * 24 + "~" + "0" * 32
-"""The same for what the rows of a feed that merges say of their upload."""
+UPLOAD_ORDER = "2026-11-26T12:34:56.789Z" + "~" + "0" * 24 + "~" + "0" * 32
+"""Stands for the order of its upload, where uploads have one."""
 
 
 @dataclass
@@ -78,11 +78,11 @@ def check(
     reading = _Reading(file, progress)
     checked = Checked(any(file.name.endswith(suffix) for _, suffix in feed.triggers))
     version = ObjectVersion("", file.name, "", ETAG, file.stat().st_size)
-    config = feed.config
-    refusal = partial(feed.destination.refusal, Origin(ETAG, UPLOADED if config.merges else ""))
-    acceptance = Acceptance(config.max_file_bytes, MaxRejected.parse(config.max_rejected), refusal)
+    settings = feed.config.feed
+    refusal = partial(feed.destination.refusal, _origin(feed))
+    acceptance = Acceptance(settings.max_file_bytes, MaxRejected.parse(settings.max_rejected), refusal)
     try:
-        planned = planning.plan_file(version, config.format, reading.open, acceptance=acceptance, tuning=Tuning())
+        planned = planning.plan_file(version, settings.format, reading.open, acceptance=acceptance, tuning=Tuning())
         checked.parts = len(planned.plan.parts)
         _check_rows(feed, version, reading, checked, shown)
     except UnreadableFile as error:
@@ -90,18 +90,22 @@ def check(
     return checked
 
 
+def _origin(feed: Feed) -> Origin:
+    return feed.mode.origin(ETAG, UPLOAD_ORDER) or Origin(ETAG)
+
+
 def _check_rows(feed: Feed, version: ObjectVersion, reading: "_Reading", checked: Checked, shown: int | None) -> None:
-    origin = Origin(ETAG, UPLOADED if feed.config.merges else "")
-    are_in_dynamodb, of_index = feed.config.postgresql is None, int(feed.has_file_index)
-    with Expectations.on_disk(merges=feed.config.merges) as expected, reading.open(0) as stream:
-        for row in csvfile.read_rows(stream, feed.config.format):
+    origin, settings = _origin(feed), feed.config.feed
+    are_in_dynamodb, of_index = not settings.is_postgresql, int(feed.has_file_index)
+    with Expectations.on_disk(feed.mode) as expected, reading.open(0) as stream:
+        for row in csvfile.read_rows(stream, settings.format):
             checked.rows += 1
             if reject := expected.expect(feed.destination, version.key, origin, row, required=True):
                 checked.rejected += 1
                 if shown is None or len(checked.rejects) < shown:
                     checked.rejects.append(reject)
             elif are_in_dynamodb and isinstance(row, Row):
-                checked.write_units += -(-item_size(origin, row) // 1024) + of_index
+                checked.write_units += -(-item_size(feed.mode, origin, row) // 1024) + of_index
     of_parts = checked.parts * PART_UNITS or checked.rows // Tuning().checkpoint_rows
     checked.write_units += FILE_UNITS + of_parts + checked.rejected
 

@@ -57,7 +57,7 @@ def _of_lines(
     if record.erasing:  # since the audit
         return
     feed, format_ = pipeline.owner_of(version.key, record), pipeline.format_of(version, record)
-    origin, last = Origin(version.etag, record.uploaded), max(lines)
+    origin, last = Origin(version.etag, record.upload_order), max(lines)
     try:
         with closing(feed.destination) as destination, source.open_object(version, pipeline.s3) as stream:
             until_last = takewhile(lambda row: row.line <= last, csvfile.read_rows(stream, format_))

@@ -1,8 +1,8 @@
 """Take back what was ingested: to read a file again under the settings of today, or to forget it.
 
 Rows belong to an ETag: those of a file are also those of every other key of the feed with the same bytes. So what is
-erased is an ETag; in a feed that merges, it is one version. Either command can be killed anywhere, and is then to be
-run again: what it has begun is marked in the ledger, which the sweep's alarm and `status` show.
+erased is an ETag; where each version is an upload of its own, it is one version. Either command can be killed anywhere,
+and is then to be run again: what it has begun is marked in the ledger, which the sweep's alarm and `status` show.
 """
 
 import time
@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from csv_ingest import csvfile, source
 from csv_ingest.errors import BeingErased, OtherTable, OwnerNeeded
 from csv_ingest.file_format import FileFormat
-from csv_ingest.ledger import COMPLETE, FORGET, PROCESSING, REJECTED, RELOAD, FileRecord, name_of_content
+from csv_ingest.ledger import COMPLETE, FORGET, PROCESSING, REJECTED, RELOAD, FileRecord
 from csv_ingest.rows import Row
 from csv_ingest.uploads import ObjectVersion, Origin, Upload
 from ops.feed import Feed
@@ -49,7 +49,7 @@ class Erasure:
     pipeline: Pipeline
     feed: Feed
     version: ObjectVersion
-    """One that has the ETag. If the feed merges, the only one that this is about."""
+    """One that has the ETag. Where each version is an upload, the only one that this is about."""
     command: str
     records: list[FileRecord] = field(default_factory=list)
     """Of all keys whose rows these are, as they were when `look` was called."""
@@ -63,21 +63,21 @@ class Erasure:
     @property
     def upload(self) -> str:
         """What the ledger's entries of it begin with, whatever the object key."""
-        return self.pipeline.files.upload_of(self.version) if self.feed.config.merges else self.etag
+        return self.pipeline.files.upload_of(self.version) if self.feed.mode.each_version else self.etag
 
     @property
     def content(self) -> str:
-        """For what the ledger has recorded what it stands for."""
-        return name_of_content(self.version, merges=self.feed.config.merges)
+        """Key under which the ledger stores this content's hash and format."""
+        return self.feed.mode.content_key(self.version)
 
     def look(self) -> None:
         """Read the records of all keys with this ETag whose rows may be stored where the feed stores them."""
         files = self.pipeline.files
-        found = [files.record(self.version)] if self.feed.config.merges else files.records_of_content(self.etag)
+        found = [files.record(self.version)] if self.feed.mode.each_version else files.records_of_content(self.etag)
         of_feed = [each for each in found if each.is_planned and each.owner.feed == self.feed.name]
         self.records, self.elsewhere = [], []
         for record in of_feed:
-            if record.owner.stores_where(self.feed.owner):
+            if record.owner.target.is_same(self.feed.owner.target):
                 self.records.append(record)
             else:
                 self.elsewhere.append(str(record.attributes["object_key"]))
@@ -95,9 +95,9 @@ class Erasure:
 
     def mark(self, key: str) -> datetime:
         """Have every delivery of an object key take it for complete; returns since when."""
-        if self.feed.config.merges:
-            return self.pipeline.files.mark_version_erasing(self.version, self.command)
-        return self.pipeline.files.mark_erasing(key, self.etag, self.command)
+        if self.feed.mode.each_version:
+            return self.pipeline.files.erasures.mark_version(self.version, self.feed.mode, self.command)
+        return self.pipeline.files.erasures.mark(key, self.etag, self.command)
 
     def begin(self) -> datetime:
         """Have no delivery begin to store these rows; returns since when that is so.
@@ -105,13 +105,13 @@ class Erasure:
         Raises NotErasable if they are to be read again, and are being forgotten.
         """
         try:
-            return self.pipeline.files.begin_erasing(self.content, self.feed.name, self.command, self.version.key)
+            return self.pipeline.files.erasures.begin(self.content, self.feed.name, self.command, self.version.key)
         except BeingErased as error:
             raise NotErasable(str(error)) from error
 
     def require_begun(self) -> None:
         """Raise NotErasable if another command has ended this one: rows of a new upload may be stored by now."""
-        if not self.pipeline.files.is_erasing(self.content, self.feed.name, self.command, self.version.key):
+        if not self.pipeline.files.erasures.is_under_way(self.content, self.feed.name, self.command, self.version.key):
             raise NotErasable("another `forget` or `reload` of the same bytes ended this one: run the command again")
 
     def wait(self, since: datetime, progress: Progress) -> None:
@@ -120,15 +120,15 @@ class Erasure:
 
     def cancel(self) -> None:
         """Let deliveries store these rows again, unless a file with these rows is being forgotten."""
-        self.pipeline.files.cancel_erasing(self.content, self.feed.name)
+        self.pipeline.files.erasures.cancel(self.content, self.feed.name)
 
     def end(self) -> None:
         """Let the next delivery read this content by the settings of then, unless other files are being forgotten."""
-        self.pipeline.files.end_erasing(self.content, self.feed.name)
+        self.pipeline.files.erasures.end(self.content, self.feed.name)
 
     def leave(self) -> None:
         """Do one or the other, at the end of a forget: the last file with these rows leaves nothing."""
-        self.pipeline.files.leave_erasing(self.content, self.feed.name, self.version.key)
+        self.pipeline.files.erasures.leave(self.content, self.feed.name, self.version.key)
         if self.other_owners:
             self.look()  # only now: the others may have been forgotten meanwhile
         if self.other_owners:
@@ -186,7 +186,7 @@ def versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:
     found: dict[str, ObjectVersion] = {}
     for upload, record in pipeline.records_of_versions(key):
         feed = pipeline.owner_of(key, record)
-        if pipeline.files.erasing(upload.version.etag, feed.name) == RELOAD:
+        if pipeline.files.erasures.command(upload.version.etag, feed.name) == RELOAD:
             found.setdefault(upload.version.etag, upload.version)
     try:
         latest = pipeline.latest(key)
@@ -202,7 +202,7 @@ def erasure_for_reload(pipeline: Pipeline, version: ObjectVersion) -> Erasure:
     """What a reload of an upload takes back, for a person to look at first. Raises NotErasable."""
     record = pipeline.files.record(version)
     erasure = Erasure(pipeline, pipeline.owner_of(version.key, record), version, RELOAD)
-    if erasure.feed.config.merges:
+    if erasure.feed.mode.supersedes:
         raise NotErasable(
             f"the feed {erasure.feed.name} merges: upload the file again, and it is read by the settings of today, and "
             "its rows take the place of the old ones; if the ids were wrong, `forget` it first"
@@ -245,12 +245,12 @@ def reload(erasure: Erasure, *, progress: Progress = lambda _: None) -> list[Obj
         erasure.wait(datetime.fromisoformat(record.attributes["settled_at"]), progress)
     erasure.require_begun()
     for record in recorded:
-        files.mark_erasing(record.attributes["object_key"], erasure.etag, RELOAD)
+        files.erasures.mark(record.attributes["object_key"], erasure.etag, RELOAD)
     erasure.delete_rows(progress)
     erasure.require_begun()
     for record in recorded:
-        files.erase_entries(record.attributes["object_key"], erasure.etag)
-        files.erase_record(record.attributes["object_key"], erasure.etag)
+        files.erasures.erase_entries(record.attributes["object_key"], erasure.etag)
+        files.erasures.erase_record(record.attributes["object_key"], erasure.etag)
     erasure.end()
     versions = _without_plan(erasure, {record.attributes["version_id"] for record in recorded})
     for version in versions:
@@ -373,7 +373,9 @@ def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Fo
     # Last: without the records, nobody would know that something has begun. Not those of a version that came meanwhile:
     # without them, nobody would know that it has rows.
     for upload in sorted((erasure.upload for erasure in forgetting.erasures), reverse=True):
-        files.erase_upload(key, upload)  # the entries of an ETag after those of later versions, which lead to them
+        files.erasures.erase_upload(
+            key, upload
+        )  # the entries of an ETag after those of later versions, which lead to them
     left = forgetting_of(pipeline, key)
     if left.objects or left.erasures:
         raise NotErasable("something of it came back meanwhile: run the command again")
@@ -392,7 +394,7 @@ def _delete_rows(forgetting: Forgetting, progress: Progress) -> int:
             except OwnerNeeded as statement:
                 needed.append(str(statement))
             else:
-                forgetting.pipeline.files.mark_rows_erased(forgetting.key, erasure.upload)
+                forgetting.pipeline.files.erasures.mark_rows_erased(forgetting.key, erasure.upload)
     if needed:
         raise OwnerNeeded("; ".join(needed))
     for erasure in forgetting.erasures:
@@ -414,7 +416,7 @@ def _delete_objects(forgetting: Forgetting, progress: Progress) -> None:
 def wait_for_deliveries(feed: Feed, since: datetime, progress: Progress = lambda _: None) -> None:
     """Wait until nothing is stored any more by the deliveries of a feed that began before a time."""
     # The server does not notice that a delivery has ended: the last statement goes on.
-    last_statement = STATEMENT_TIMEOUT if feed.config.postgresql else 0
+    last_statement = STATEMENT_TIMEOUT if feed.config.feed.is_postgresql else 0
     seconds = feed.timeout + CLOCKS + last_statement
     while (left := (since + timedelta(seconds=seconds) - datetime.now(UTC)).total_seconds()) > 0:
         progress(f"{left:.0f} s left for running deliveries")

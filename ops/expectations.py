@@ -9,8 +9,9 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from csv_ingest.destinations.base import Destination
-from csv_ingest.destinations.duplicates import duplicate
 from csv_ingest.file_format import FileFormat
+from csv_ingest.modes import WriteMode
+from csv_ingest.modes.verdicts import duplicate
 from csv_ingest.rows import ForeignItem, RejectedRow, Row, RowKey, StoredRow, fingerprint
 from csv_ingest.uploads import Origin
 
@@ -51,30 +52,31 @@ class Expected(NamedTuple):
 class Expectations:
     """Rows that are expected, and rows that were met without having been expected.
 
-    A row of each upload is expected in the same place, if the feed merges: of those that have to be there, the newest
-    upload's, or a row of a newer upload that is not complete.
+    Per key, rows of several uploads can be expected: the newest complete upload's row, or that of a newer unfinished
+    one.
     """
 
-    def __init__(self, database: sqlite3.Connection, *, merges: bool) -> None:
+    def __init__(self, database: sqlite3.Connection, mode: WriteMode) -> None:
         self._database = database
-        self._merges = merges
+        self._mode = mode
 
     @classmethod
     @contextmanager
-    def on_disk(cls, *, merges: bool) -> Iterator["Expectations"]:
+    def on_disk(cls, mode: WriteMode) -> Iterator["Expectations"]:
         """Expectations that are gone after the block."""
         with tempfile.NamedTemporaryFile(suffix=".sqlite") as file, closing(sqlite3.connect(file.name)) as database:
             database.executescript(
                 """
                 PRAGMA journal_mode = OFF;
                 PRAGMA synchronous = OFF;
-                CREATE TABLE row (place TEXT, upload TEXT, id TEXT, object_key TEXT, line INTEGER, digest BLOB,
-                                  required INTEGER, seen INTEGER DEFAULT 0, PRIMARY KEY (place, upload)) WITHOUT ROWID;
-                CREATE TABLE stray (place TEXT PRIMARY KEY, upload TEXT) WITHOUT ROWID;
+                CREATE TABLE row (row_key TEXT, upload TEXT, id TEXT, object_key TEXT, line INTEGER, digest BLOB,
+                                  required INTEGER, seen INTEGER DEFAULT 0, PRIMARY KEY (row_key, upload))
+                                  WITHOUT ROWID;
+                CREATE TABLE stray (row_key TEXT PRIMARY KEY, upload TEXT) WITHOUT ROWID;
                 CREATE TABLE upload (upload TEXT PRIMARY KEY, etag TEXT, object_key TEXT, names TEXT) WITHOUT ROWID;
                 """
             )
-            yield cls(database, merges=merges)
+            yield cls(database, mode)
 
     def add_upload(self, object_key: str, origin: Origin, format_: FileFormat) -> None:
         """Note whose rows those of an origin are, and which columns are declared of them."""
@@ -112,24 +114,24 @@ class Expectations:
     def add_row(self, object_key: str, origin: Origin, row: Row, *, required: bool) -> Expected:
         """Expect a row, unless one of its upload and id is expected; returns what is expected of these."""
         key, digested = RowKey(origin.upload, row.id), digest(row, row.values)
-        where = (self.place(key), key.upload)
+        where = (self._mode.row_key(key), key.upload)
         added = self._database.execute(
-            "INSERT OR IGNORE INTO row (place, upload, id, object_key, line, digest, required) "
+            "INSERT OR IGNORE INTO row (row_key, upload, id, object_key, line, digest, required) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (*where, row.id, object_key, row.line, digested, required),
         ).rowcount
         if added:
             return Expected(object_key, origin.etag, key, row.line, digested)
         if required:
-            self._database.execute("UPDATE row SET required = 1 WHERE place = ? AND upload = ?", where)
-        select = "SELECT object_key, line, digest FROM row WHERE place = ? AND upload = ?"
+            self._database.execute("UPDATE row SET required = 1 WHERE row_key = ? AND upload = ?", where)
+        select = "SELECT object_key, line, digest FROM row WHERE row_key = ? AND upload = ?"
         [found] = self._database.execute(select, where)
         first_object_key, line, noted = found
         return Expected(first_object_key, origin.etag, key, line, noted)
 
     def count(self) -> int:
         """How many rows of the destination are expected at most."""
-        [[number]] = self._database.execute("SELECT count(DISTINCT place) FROM row")
+        [[number]] = self._database.execute("SELECT count(DISTINCT row_key) FROM row")
         return int(number)
 
     def meet(self, found: StoredRow | ForeignItem) -> Expected | None:
@@ -139,12 +141,12 @@ class Expectations:
         newest upload. A row of a newer upload that was not noted may have come in the meantime: nothing is expected in
         its place.
         """
-        place, met = self.place(found.key), found.key.upload
-        self._database.execute("UPDATE row SET seen = 1 WHERE place = ?", (place,))
+        row_key, met = self._mode.row_key(found.key), found.key.upload
+        self._database.execute("UPDATE row SET seen = 1 WHERE row_key = ?", (row_key,))
         newest_first = self._database.execute(
             """SELECT row.object_key, etag, upload, row.id, line, digest, names, required FROM row JOIN upload
-               USING (upload) WHERE place = ? ORDER BY upload DESC""",
-            (place,),
+               USING (upload) WHERE row_key = ? ORDER BY upload DESC""",
+            (row_key,),
         )
         for object_key, etag, upload, id_, line, noted, names, required in newest_first:
             if required and met > upload and isinstance(found, StoredRow) and self.object_key(met) is None:
@@ -155,13 +157,9 @@ class Expectations:
                 return Expected(object_key, etag, key, line, noted, json.loads(names), bool(required))
         return None
 
-    def place(self, key: RowKey) -> str:
-        """The key of a row in the destination: its id, if the feed merges."""
-        return str(key.id) if self._merges else str(key)
-
     def add_stray(self, key: RowKey) -> None:
         """Note a key that is in the destination and belongs to no upload that was noted."""
-        self._database.execute("INSERT OR IGNORE INTO stray VALUES (?, ?)", (self.place(key), key.upload))
+        self._database.execute("INSERT OR IGNORE INTO stray VALUES (?, ?)", (self._mode.row_key(key), key.upload))
 
     def has_strays(self) -> bool:
         return self._database.execute("SELECT 1 FROM stray LIMIT 1").fetchone() is not None
@@ -172,15 +170,15 @@ class Expectations:
 
     def strays(self) -> Iterator[str]:
         """The keys in the destination that belong to no upload."""
-        for (place,) in self._database.execute("SELECT place FROM stray ORDER BY place"):
-            yield place
+        for (row_key,) in self._database.execute("SELECT row_key FROM stray ORDER BY row_key"):
+            yield row_key
 
     def missing(self) -> Iterator[Expected]:
         """The rows that have to be in the destination and were not met there."""
         rows = self._database.execute(
             """SELECT row.object_key, etag, upload, row.id, line, digest FROM row JOIN upload USING (upload)
                WHERE required AND NOT seen AND NOT EXISTS (
-                   SELECT 1 FROM row AS newer WHERE newer.place = row.place AND newer.upload > row.upload
+                   SELECT 1 FROM row AS newer WHERE newer.row_key = row.row_key AND newer.upload > row.upload
                    AND newer.required)
                ORDER BY row.object_key, line"""
         )

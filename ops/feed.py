@@ -16,6 +16,7 @@ from csv_ingest.destinations.dynamodb import INDEX
 from csv_ingest.destinations.opening import open_destination, owner_of
 from csv_ingest.dynamodb_table import DynamoDbTable
 from csv_ingest.errors import PipelineError
+from csv_ingest.modes import WriteMode
 from csv_ingest.target import Owner
 from csv_ingest.uploads import Upload
 
@@ -83,7 +84,11 @@ class Feed:
 
     @property
     def name(self) -> str:
-        return self.config.feed
+        return self.config.feed.name
+
+    @property
+    def mode(self) -> WriteMode:
+        return self.config.feed.mode
 
     @cached_property
     def owner(self) -> Owner:
@@ -115,7 +120,7 @@ class Feed:
     def has_file_index(self) -> bool:
         """Whether its table in DynamoDB has the index of `file_index`."""
         table = DynamoDbTable(self.pipeline.dynamodb, self.rows_table, deadline=Deadline.never())
-        return self.config.postgresql is None and table.has_index(INDEX)
+        return not self.config.feed.is_postgresql and table.has_index(INDEX)
 
     @property
     def database_address(self) -> tuple[str, int] | None:
@@ -124,7 +129,7 @@ class Feed:
         That is the near end of a tunnel, if libpq's variables PGHOSTADDR and PGPORT name one, as they do for psql.
         Whatever the address, the certificate has to be that of the database's host. Raises NoPort.
         """
-        if not (database := self.config.postgresql):
+        if not (database := self.config.feed.database):
             return None
         port = os.environ.get("PGPORT") or str(database.port)
         if not port.isdecimal() or int(port) > MAX_PORT:

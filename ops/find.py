@@ -46,18 +46,18 @@ def find(
     """Find every row of a feed that has one of the ids.
 
     No index has the ids: the ETag of each upload comes from the ledger, which is read whole, and the destination is
-    asked for each id under each ETag. If the feed merges, the destination is asked once, and the ledger says which
-    upload the row is from.
+    asked for each id under each ETag. Where rows are superseded, the destination is asked once per id, and the ledger
+    says which upload the row is from.
     """
     wanted = list(dict.fromkeys(ids))
     looked = Looked()
     rows: dict[RowKey, FoundRow] = {}
     records = _planned_here(pipeline, feed, looked)
     with closing(feed.destination) as destination:
-        if feed.config.merges:
+        if feed.mode.supersedes:
             _ask(destination, (RowKey("", id_) for id_ in wanted), rows)
         while some := list(islice(records, max(1, destination.max_fetch // len(wanted)))):
-            if not feed.config.merges:
+            if not feed.mode.supersedes:
                 keys = dict.fromkeys(RowKey(record.etag, id_) for record in some for id_ in wanted)
                 _ask(destination, keys, rows)
             for row in rows.values():
@@ -82,7 +82,7 @@ def _ask(destination: Destination, keys: Iterable[RowKey], rows: dict[RowKey, Fo
 def _planned_here(pipeline: Pipeline, feed: Feed, looked: Looked) -> Iterator[FileRecord]:
     """The uploads that have rows in today's table of the feed; the others are counted."""
     for record in pipeline.files.uploads(feed.name):
-        if record.is_planned and record.owner.stores_where(feed.owner):
+        if record.is_planned and record.owner.target.is_same(feed.owner.target):
             yield record
         elif record.is_planned:
             looked.elsewhere += 1

@@ -24,13 +24,13 @@ def advice(pipeline: Pipeline, own: Feed | None, open_: Open) -> str:
 
     A feed that names no column is not named: it would read any file.
     """
-    if own and _reads(own.config.format, open_):
+    if own and _reads(own.config.feed.format, open_):
         return ""
-    others = (feed for feed in pipeline.feeds if feed != own and _names_columns(feed.config.format))
+    others = (feed for feed in pipeline.feeds if feed != own and _names_columns(feed.config.feed.format))
     return "; ".join(
         f"the feed {feed.name} would read this header: upload it below {_prefix(feed)}"
         for feed in others
-        if _reads(feed.config.format, open_)
+        if _reads(feed.config.feed.format, open_)
     )
 
 

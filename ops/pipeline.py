@@ -234,8 +234,8 @@ class Pipeline:
         if record.format:
             return record.format
         feed = self.feed_of(version.key)
-        content = self.files.content(ledger.name_of_content(version, merges=feed.config.merges), feed.name)
-        return content.format if content else feed.config.format
+        content = self.files.content(feed.mode.content_key(version), feed.name)
+        return content.format if content else feed.config.feed.format
 
     def deliver(self, event: Event, function: str) -> None:
         """Put an event into Lambda's queue for a function, as S3 does; raises RuntimeError if it was not taken."""

@@ -40,7 +40,7 @@ def declarations(
     names: Sequence[str], records: Iterable[Sequence[str]], format_: FileFormat, *, reserved: Collection[str]
 ) -> dict[str, str]:
     """The declaration of each column, by its name, from the records below the header."""
-    candidates = [_Candidates(format_.decimal_separator) for _ in names]
+    candidates = [_Candidates(format_) for _ in names]
     for record in records:
         for candidate, cell in zip(candidates, record, strict=True):
             candidate.look_at(cell)
@@ -57,8 +57,8 @@ def declarations(
 class _Candidates:
     """The types that a column can still have, after some of its cells."""
 
-    def __init__(self, decimal_separator: str) -> None:
-        self._converters = {type_: cells.converter(type_, decimal_separator=decimal_separator) for type_ in TYPES}
+    def __init__(self, format_: FileFormat) -> None:
+        self._converters = {type_: cells.converter(type_, format_) for type_ in TYPES}
         self._is_filled = False
 
     @property

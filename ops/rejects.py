@@ -17,8 +17,8 @@ FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the full-widt
 def rejected_rows(pipeline: Pipeline, record: FileRecord) -> Iterator[RejectedRow]:
     """Yield the rejected rows of an upload, by line: as the ledger has them or, if it lacks some, as the file does.
 
-    In a feed that merges, the file says of each line whose id an earlier line has that it is rejected, also if it was
-    counted as superseded. Raises UnreadableFile if the file is not what it was.
+    Where rows are superseded, the file says of each line whose id an earlier line has that it is rejected, also if it
+    was counted as superseded. Raises UnreadableFile if the file is not what it was.
     """
     if record.counts and record.counts.unrecorded:
         return _rejected_in_file(pipeline, record)
@@ -29,7 +29,7 @@ def _rejected_in_file(pipeline: Pipeline, record: FileRecord) -> Iterator[Reject
     version = record.object_version(pipeline.upload_bucket)
     feed = pipeline.owner_of(version.key, record)
     with (
-        Expectations.on_disk(merges=feed.config.merges) as expected,
+        Expectations.on_disk(feed.mode) as expected,
         opened(pipeline, version) as stream,
     ):
         for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from botocore.exceptions import ClientError
 
 from csv_ingest import csvfile, source
-from csv_ingest.ledger import COMPLETE, FileRecord, name_of_content
+from csv_ingest.destinations.base import OnlyIf
+from csv_ingest.ledger import COMPLETE, FileRecord
 from csv_ingest.rows import Row
 from csv_ingest.uploads import ObjectVersion, Origin
 from ops.erasing import wait_for_deliveries
@@ -86,19 +87,19 @@ def _mend(pipeline: Pipeline, version: ObjectVersion, record: FileRecord, remedy
     upload = record.upload if record.attributes else version.etag
     match remedy:
         case RecordReject(row):
-            pipeline.files.record_reject(version.key, upload, row)
+            pipeline.files.repairs.record_reject(version.key, upload, row)
             done.records += 1
         case RemoveReject(line):
-            pipeline.files.remove_reject(version.key, upload, line)
+            pipeline.files.repairs.remove_reject(version.key, upload, line)
             done.records += 1
         case CorrectCounts(counts):
-            pipeline.files.correct_counts(version.key, upload, counts, merges=record.merges)
+            pipeline.files.repairs.correct_counts(version.key, upload, counts, record.mode)
             done.records += 1
         case Redeliver():
             pipeline.redeliver(version)
             done.delivered.append(version)
         case Move():
-            pipeline.files.move(version.key, upload, pipeline.owner_of(version.key, record).owner)
+            pipeline.files.repairs.move(version.key, upload, pipeline.owner_of(version.key, record).owner)
             done.records += 1
         case Restart():
             _restart(pipeline, version, record)
@@ -112,8 +113,8 @@ def _restart(pipeline: Pipeline, version: ObjectVersion, record: FileRecord) -> 
     feed = pipeline.owner_of(version.key, record)
     # Deliveries under the former settings would record progress in the former table.
     wait_for_deliveries(feed, feed.changed_at)
-    pipeline.files.erase_entries(version.key, record.upload)
-    pipeline.files.erase_record(version.key, record.upload)
+    pipeline.files.erasures.erase_entries(version.key, record.upload)
+    pipeline.files.erasures.erase_record(version.key, record.upload)
     pipeline.redeliver(version)
 
 
@@ -125,11 +126,10 @@ def _restore_rows(pipeline: Pipeline, version: ObjectVersion, record: FileRecord
     feed = pipeline.owner_of(version.key, record)
     if record.status != COMPLETE:
         # A row of a later line may be stored, which a part would note before it replaces the row.
-        content = name_of_content(version, merges=feed.config.merges)
-        pipeline.files.mark_duplicate_ids(content, feed.name)
-    origin, restored = Origin(version.etag, record.uploaded), 0
+        pipeline.files.repairs.mark_duplicate_ids(feed.mode.content_key(version), feed.name)
+    origin, restored = Origin(version.etag, record.upload_order), 0
     with closing(feed.destination) as destination, source.open_object(version, pipeline.s3) as stream:
         for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
             if isinstance(row, Row) and row.line in lines:
-                restored += destination.overwrite(origin, row)
+                restored += not destination.write(origin, [row], only_if=OnlyIf.NOT_NEWER)
     return restored

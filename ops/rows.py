@@ -34,9 +34,9 @@ class Superseded(NamedTuple):
 def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> Feed:
     """The feed whose destination has the rows of an upload; raises NoFeed if they are in no table of today's feeds."""
     feed = pipeline.owner_of(key, record)
-    if record.is_planned and not record.owner.stores_where(feed.owner):
-        before, today = record.owner.place_as_text, feed.owner.place_as_text
-        raise NoFeed(f"{key}: its rows went to {before}, and those of the feed {feed.name} go to {today} now")
+    before, today = record.owner.target, feed.owner.target
+    if record.is_planned and not before.is_same(today):
+        raise NoFeed(f"{key}: {before.moved(today)}")
     return feed
 
 
@@ -53,11 +53,11 @@ def rows_of(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Generator[Sto
     missing. Of an upload that is not complete, no row is missing yet. Raises ObjectGone, after the rows that can be
     found without the file, if the file is needed and gone.
     """
-    if feed.config.merges and not record.uploaded:
+    if feed.mode.origin(record.etag, record.upload_order) is None:
         return  # it was not read to its end: no row of it is stored
     with closing(feed.destination) as destination:
-        # Of a feed that merges, only the file has the ids whose rows are those of newer uploads by now.
-        number = None if feed.config.merges else destination.count(record.origin)
+        # Where rows are superseded, only the file has the ids whose rows are those of newer uploads by now.
+        number = None if feed.mode.supersedes else destination.count(record.origin)
         if number is not None and (not is_complete(record) or number >= _counted(record)):
             yield from destination.rows_of(record.origin)
             return
@@ -99,7 +99,7 @@ def _why_missing(stored: StoredRow | ForeignItem | None) -> str:
 def _rows_to_store(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Iterator[Row]:
     """The rows of the file that have to be in the destination: of each id, the first line. Ids are kept on disk."""
     version = record.object_version(pipeline.upload_bucket)
-    with Expectations.on_disk(merges=feed.config.merges) as expected, opened(pipeline, version) as stream:
+    with Expectations.on_disk(feed.mode) as expected, opened(pipeline, version) as stream:
         for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
             if isinstance(row, Row) and not feed.destination.refusal(record.origin, row):
                 first = expected.add_row(version.key, record.origin, row, required=True)

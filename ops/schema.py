@@ -1,7 +1,7 @@
 """The table that a feed with PostgreSQL needs, and the role that its function logs in with."""
 
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.destinations.postgresql import TYPES, key_columns, literal, own_columns, quoted, quoted_name
+from csv_ingest.destinations.postgresql_table import LAYOUTS, TYPES, Layout, literal, quoted, quoted_name
 
 STATEMENT_TIMEOUT = 15
 """Seconds after which the server ends a statement, also one whose delivery has ended: the role's statement_timeout."""
@@ -13,9 +13,9 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
     The role can log in, read and write this table, and nothing else: it can neither delete rows nor change the table.
     Without the password of the feed's secret, the role has none: a person gives it, by psql's \password.
     """
-    database = config.postgresql
+    database = config.feed.database
     if database is None:
-        raise ValueError(f"the rows of the feed {config.feed} are in DynamoDB")
+        raise ValueError(f"the rows of the feed {config.feed.name} are in DynamoDB")
     table, user = quoted(config.rows_table), quoted_name(database.user)
     schema = config.rows_table.rpartition(".")[0]
     return [
@@ -32,17 +32,22 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
     ]
 
 
+def layout_of(config: IngestConfig) -> Layout:
+    """The key and the own columns of the table, by the write mode of the feed."""
+    return LAYOUTS[config.feed.write_mode]
+
+
 def column_types(config: IngestConfig) -> dict[str, str]:
     """The type of each column that the table has to have, as SQL has it, by name."""
     # Of the key, so that an upgrade of the server's collations cannot damage the index.
-    columns = own_columns(merges=config.merges)
+    columns = layout_of(config).own
     own = {name: f'{type_} COLLATE "C"' if type_ == "text" else type_ for name, type_ in columns.items()}
-    return own | {column.stored_as: TYPES[column.type] for column in config.format.columns}
+    return own | {column.stored_as: TYPES[column.type] for column in config.feed.format.columns}
 
 
 def _columns(config: IngestConfig) -> str:
     columns = [
-        f"{quoted(name)} {type_}{' NOT NULL' if name in own_columns(merges=config.merges) else ''}"
+        f"{quoted(name)} {type_}{' NOT NULL' if name in layout_of(config).own else ''}"
         for name, type_ in column_types(config).items()
     ]
     return ",\n    ".join([*columns, primary_key(config)])
@@ -50,4 +55,4 @@ def _columns(config: IngestConfig) -> str:
 
 def primary_key(config: IngestConfig) -> str:
     """The clause that makes the primary key."""
-    return f"PRIMARY KEY ({', '.join(map(quoted, key_columns(merges=config.merges)))})"
+    return f"PRIMARY KEY ({', '.join(map(quoted, layout_of(config).key))})"

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
-from csv_ingest.destinations.postgresql import key_columns, own_columns, quoted, quoted_name, wrong_columns
+from csv_ingest.destinations.postgresql_table import quoted, quoted_name, wrong_columns
 from csv_ingest.file_format import Column
 from csv_ingest.postgresql_connection import PostgresqlConnection
-from ops.schema import STATEMENT_TIMEOUT, column_types, primary_key
+from ops.schema import STATEMENT_TIMEOUT, column_types, layout_of, primary_key
 
 SECONDS = 10
 """How long a look takes at most. A delivery waits longer for a database that does not answer; a person need not."""
@@ -104,8 +104,8 @@ def check_schema(config: IngestConfig, address: tuple[str, int] | None) -> Check
     `address` is where the database is reached, if not at its own host and port. Raises ItemsNotRead if the database
     cannot be reached, or refuses the login.
     """
-    if not (database := config.postgresql):
-        raise ValueError(f"the rows of the feed {config.feed} are in DynamoDB")
+    if not (database := config.feed.database):
+        raise ValueError(f"the rows of the feed {config.feed.name} are in DynamoDB")
     end = time.monotonic() + SECONDS
     deadline = Deadline(lambda: end - time.monotonic())
     with closing(PostgresqlConnection(database, deadline=deadline, address=address)) as connection:
@@ -118,9 +118,9 @@ class _Check:
     def __init__(self, connection: PostgresqlConnection, config: IngestConfig) -> None:
         self._connection = connection
         self._config = config
-        self._declared = config.format.columns
-        self._own = own_columns(merges=config.merges)
-        self._key = key_columns(merges=config.merges)
+        self._declared = config.feed.format.columns
+        self._layout = layout_of(config)
+        self._key = list(self._layout.key)
         self._name = config.rows_table
         self._table = quoted(config.rows_table)
         self._alter = f"ALTER TABLE {self._table}"
@@ -137,13 +137,13 @@ class _Check:
         schema, _, name = self._name.rpartition(".")
         found = self._connection.read(_TABLE, schema=schema, name=name)
         if not found:
-            create = f"run the statements that `python -m ops schema --feed {self._config.feed}` prints"
+            create = f"run the statements that `python -m ops schema --feed {self._config.feed.name}` prints"
             return CheckedSchema([*problems, f"there is no table {self._name}: {create}"], [])
         table = _Table(*found[0])
         if table.kind not in "rp":
             return CheckedSchema([*problems, f"{self._name} is not a table: name a table in database_table"], [])
         columns = [_Column(*each) for each in self._connection.read(_COLUMNS, table=table.oid)]
-        if missing := ", ".join(name for name in self._own if name not in {column.name for column in columns}):
+        if missing := ", ".join(name for name in self._layout.own if name not in {column.name for column in columns}):
             other = "is it the table of something else? name another table in database_table"
             return CheckedSchema([*problems, f"{self._name} has no column {missing}: {other}"], [])
         problems += self._of_table(table)
@@ -162,7 +162,7 @@ class _Check:
 
     def _of_columns(self, columns: Sequence[_Column]) -> Iterator[str]:
         types = {column.name: column.type for column in columns}
-        for name, text in wrong_columns(types, self._declared, merges=self._config.merges).items():
+        for name, text in wrong_columns(types, self._declared, self._layout).items():
             type_ = column_types(self._config)[name]
             if name in types:
                 yield f"{text}: {self._alter} ALTER COLUMN {quoted(name)} TYPE {type_} USING {quoted(name)}::{type_}"
@@ -171,7 +171,7 @@ class _Check:
         declared = {column.stored_as: column for column in self._declared}
         for column in columns:
             change = f"{self._alter} ALTER COLUMN {quoted_name(column.name)}"
-            if column.name in self._own:
+            if column.name in self._layout.own:
                 yield from _of_own_column(column, change, in_key=column.name in self._key)
             elif column.name in declared:
                 yield from _of_declared_column(column, declared[column.name], change)

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import groupby
 
 from csv_ingest.ledger import COMPLETE, REJECTED, FileRecord
+from csv_ingest.modes import WriteMode
 from csv_ingest.uploads import Upload
 from ops import failures
 from ops.brake import paused, resume_words
@@ -23,7 +24,7 @@ AT_ONCE = 10
 
 @dataclass(frozen=True, kw_only=True)
 class UploadStatus:
-    """What is known of one upload: the same bytes under the same key are the same upload, unless the feed merges."""
+    """What is known of one upload: the same bytes under the same key are one, or each version is, by the write mode."""
 
     key: str
     etag: str
@@ -138,7 +139,7 @@ def _explained_unsettled(pipeline: Pipeline, found: list[UploadStatus]) -> list[
     ends_of_pauses = {feed: resume_words(pipeline, feed) for feed in paused(pipeline.feeds)}
 
     def explain(each: UploadStatus) -> UploadStatus:
-        name = str(each.record.version_id) if each.record.merges else each.etag
+        name = str(each.record.version_id) if each.record.mode.each_version else each.etag
         feed = next((feed for feed in ends_of_pauses if feed.is_ingested(each.key)), None)
         return replace(
             each,
@@ -150,13 +151,10 @@ def _explained_unsettled(pipeline: Pipeline, found: list[UploadStatus]) -> list[
     return [each if each.is_settled else explain(each) for each in found]
 
 
-def name_of(upload: Upload, record: FileRecord, *, merges: bool) -> tuple[str, str]:
-    """The same for versions that are one upload: they share a record, or have none but the same key and ETag.
-
-    In a feed that merges, each version is an upload.
-    """
+def name_of(upload: Upload, record: FileRecord, mode: WriteMode) -> tuple[str, str]:
+    """The same for versions that are one upload: they share a record, or have none but the same key and ETag."""
     version = upload.version
-    unrecorded = version.version_id if merges else f"{version.etag}, no record"
+    unrecorded = version.version_id if mode.each_version else f"{version.etag}, no record"
     return version.key, str(record.attributes.get("entry", unrecorded))
 
 
@@ -164,7 +162,7 @@ def distinct(pipeline: Pipeline, found: Iterable[tuple[Upload, FileRecord]]) -> 
     """The uploads of the bucket with their records, each upload once, whatever the number of its versions."""
     seen: set[tuple[str, str]] = set()
     for upload, record in found:
-        name = name_of(upload, record, merges=pipeline.feed_of(upload.version.key).config.merges)
+        name = name_of(upload, record, pipeline.feed_of(upload.version.key).mode)
         if name not in seen:
             seen.add(name)
             yield upload, record

@@ -13,8 +13,7 @@ from csv_ingest.feed import Feed
 from csv_ingest.feed_types import POSTGRESQL
 from csv_ingest.intake import Intake, Taker
 from csv_ingest.modes import APPEND, MERGE, MODES, WriteMode
-from csv_ingest.settings import InvalidSetting
-from csv_ingest.target import DEFAULT_FEED
+from csv_ingest.settings import NONE, InvalidSetting
 
 LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
 """What Powertools reads by itself: the names under which logs and metrics are found."""
@@ -78,20 +77,19 @@ def former_feed(environ: Mapping[str, str]) -> Feed:
 
     The environment does not say where the feed's function runs and which objects are of the feed, and no delivery asks.
     """
-    optional = ("DECIMAL_SEPARATOR", "COLUMNS", "WRITE_MODE", "MAX_REJECTED")
-    values = _required(environ, ("ID_COLUMN", "DELIMITER", "ENCODING", "MAX_FILE_MB"))
-    values |= {name: environ[name] for name in optional if name in environ}
-    settings: dict[str, Any] = {name.lower(): value for name, value in values.items()}
-    settings.setdefault("max_rejected", None)
+    names = ("ID_COLUMN", "DELIMITER", "ENCODING", "DECIMAL_SEPARATOR", "COLUMNS", "WRITE_MODE", "MAX_FILE_MB")
+    given = _required(environ, ("FEED", "DATABASE", *names))
+    settings: dict[str, Any] = {name.lower(): given[name] for name in names}
+    settings["max_rejected"] = environ.get("MAX_REJECTED", NONE)
     if environ.get("EXISTING_TABLE"):
         settings["rows_table"] = environ["ROWS_TABLE"]
-    if database := json.loads(environ.get("DATABASE", "{}")):
+    if database := json.loads(given["DATABASE"]):
         settings |= {f"database_{name}": value for name, value in database.items() if value}
         settings |= {"destination": POSTGRESQL, "database_table": environ["ROWS_TABLE"]}
         settings |= {"subnets": ["subnet-00000000"], "security_groups": ["sg-00000000"]}
         if not database["secret"]:
             settings["database_resource_id"] = "db-0000000000"
-    return Feed.of_settings(environ.get("FEED", DEFAULT_FEED), settings)
+    return Feed.of_settings(given["FEED"], settings)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,15 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from csv_ingest import clients, configuration, csvfile, events, ledger, source
+from csv_ingest import clients, configuration, csvfile, events, source
 from csv_ingest.acceptance import Acceptance, MaxRejected
 from csv_ingest.csvfile.streams import ByteStream
 from csv_ingest.deadline import Deadline
-from csv_ingest.destinations.base import Destination, RowStore
+from csv_ingest.destinations.base import Destination
 from csv_ingest.destinations.opening import open_destination, owner_of
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.errors import MalformedEvent
+from csv_ingest.ledger import FileLedger
 from csv_ingest.plan import PartJob
+from csv_ingest.row_store import RowStore
 from csv_ingest.target import Owner
 from csv_ingest.tuning import Tuning
 from csv_ingest.uploads import ObjectVersion, Origin
@@ -28,12 +29,13 @@ class Delivery:
     config: configuration.IngestConfig
     function: str
     """The name of this function, to which parts are dispatched."""
-    ledger: ledger.FileLedger
+    files: DynamoDbTable
+    """The ledger's table."""
     destination: Destination
     deadline: Deadline
     tuning: Tuning
     time: tuple[str, str] | None
-    """When the upload ended, as `events.time_of_upload` says it; None if the event does not."""
+    """Of the upload, as `WriteMode.event_time` says it."""
 
     @classmethod
     def of(
@@ -56,12 +58,16 @@ class Delivery:
             version=version,
             config=config,
             function=function,
-            ledger=ledger.FileLedger(files, version, config.feed, merges=config.merges),
+            files=files,
             destination=open_destination(config, clients.dynamodb(), deadline=deadline),
             deadline=deadline,
             tuning=tuning,
             time=time,
         )
+
+    def read_ledger(self) -> FileLedger:
+        """What the ledger has of the upload."""
+        return FileLedger.read(self.files, self.version, self.config.feed.name, self.config.feed.mode)
 
     @property
     def owner(self) -> Owner:
@@ -81,31 +87,27 @@ class Delivery:
         with source.open_object(self.version, clients.s3(), start=start, end=end, on_read=self._check_time) as stream:
             yield csvfile.CountingStream(stream, start=start, on_read=self._check_time)
 
-    def uploaded(self) -> str:
-        """When the upload was made, as the rows of a feed that merges say it; empty in another feed.
-
-        The time is S3's, and never this machine's. The version keeps apart what S3's times do not. Raises
-        MalformedEvent if the event has a time at which the object was not there.
-        """
-        if not self.config.merges:
-            return ""
-        modified = source.last_modified(self.version, clients.s3())
-        if self.time and self.time[0] < events.as_text(modified - events.CLOCKS):
-            raise MalformedEvent("a record's eventTime is before the upload, as S3 has it: backfill the key instead")
-        time, sequencer = self.time or (events.as_text(modified), events.NO_SEQUENCER)
-        return "~".join((time, sequencer, self.version.own_name))
+    def upload_order(self) -> str:
+        """The sort key of the upload, as the write mode makes it. Raises MalformedEvent."""
+        return self.config.feed.mode.upload_order(
+            self.version, self.time, partial(source.last_modified, self.version, clients.s3())
+        )
 
     @property
     def acceptance(self) -> Acceptance:
         """What a file has to be to be accepted, by the settings of the feed."""
         refusal = partial(self.destination.refusal, Origin(self.version.etag))
-        return Acceptance(self.config.max_file_bytes, MaxRejected.parse(self.config.max_rejected), refusal)
+        feed = self.config.feed
+        return Acceptance(feed.max_file_bytes, MaxRejected.parse(feed.max_rejected), refusal)
 
-    def row_store(self, uploaded: str) -> RowStore:
-        """The store for the rows of the upload. `uploaded` is as the ledger has recorded it."""
-        on_duplicate_id = self.ledger.parts.mark_duplicate_ids
-        origin = Origin(self.version.etag, uploaded)
-        return RowStore(self.destination, origin=origin, on_duplicate_id=on_duplicate_id)
+    def row_store(self, file: FileLedger, upload_order: str) -> RowStore:
+        """The store for the rows of the upload. `upload_order` is as the ledger has recorded it."""
+        return RowStore(
+            self.destination,
+            self.config.feed.mode,
+            origin=Origin(self.version.etag, upload_order),
+            on_duplicate_id=file.parts.mark_duplicate_ids,
+        )
 
     def dispatcher(self) -> Callable[[PartJob], None]:
         """A function that puts a part into Lambda's queue, as an event for this function; threads may share it."""

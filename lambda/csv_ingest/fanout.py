@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from csv_ingest import csvfile, ledger, loader
+from csv_ingest import csvfile, loader, settle
 from csv_ingest.counts import NOTHING_YET, Outcome, RowCounts
 from csv_ingest.delivery import Delivery
 from csv_ingest.errors import MalformedEvent
+from csv_ingest.ledger import COMPLETE, FileLedger
 from csv_ingest.plan import PartJob, Phase
 
 DISPATCHES = 8
@@ -27,31 +28,33 @@ def ingest_part(delivery: Delivery, job: PartJob) -> Outcome:
     Can be repeated like `ingest.ingest_file`, and raises the same exceptions. Raises MalformedEvent if the file has no
     such part, or is not being checked.
     """
-    file = delivery.ledger.read()
-    if file.status == ledger.COMPLETE:
-        return Outcome(counts=file.counts or NOTHING_YET, already_complete=True)
-    file.require_owner(delivery.owner)
-    if job.number >= file.part_count or (job.is_check and file.parts_checked is None):
-        raise MalformedEvent(f"{job}: this file has {file.part_count} parts, and {file.parts_checked} of them checked")
-    part = delivery.ledger.parts.read(job)
+    file = delivery.read_ledger()
+    record = file.record
+    if record.status == COMPLETE:
+        return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
+    record.require_owner(delivery.owner)
+    if job.number >= record.part_count or (job.is_check and record.parts_checked is None):
+        checked = f"{record.parts_checked} of them checked"
+        raise MalformedEvent(f"{job}: this file has {record.part_count} parts, and {checked}")
+    part = file.parts.read(job)
     done = loader.Loaded(part.counts or NOTHING_YET, already_present=0)
-    if part.status != ledger.COMPLETE:
-        done = run_part(delivery, job, done.counts, file.uploaded)
-        delivery.ledger.parts.finish(job, done.counts)
+    if part.status != COMPLETE:
+        done = run_part(delivery, file, job, done.counts)
+        file.parts.finish(job, done.counts)
     return replace(
-        settle_or_dispatch(delivery, after=job),
+        settle_or_dispatch(delivery, file.again(), after=job),
         counts=done.counts,
         already_present=done.already_present,
-        already_complete=part.status == ledger.COMPLETE,
+        already_complete=part.status == COMPLETE,
     )
 
 
-def run_part(delivery: Delivery, job: PartJob, counted: RowCounts, uploaded: str) -> loader.Loaded:
-    """Store, or check, the rows of a part that are not counted yet. `uploaded` is as the ledger has recorded it."""
-    plan = delivery.ledger.parts.plan()
+def run_part(delivery: Delivery, file: FileLedger, job: PartJob, counted: RowCounts) -> loader.Loaded:
+    """Store, or check, the rows of a part that are not counted yet."""
+    plan = file.parts.plan()
     start = plan.parts[job.number]
     end = plan.parts[job.number + 1].byte if job.number + 1 < len(plan.parts) else None
-    store = delivery.row_store(uploaded)
+    store = delivery.row_store(file, file.record.upload_order)
     most = delivery.destination.max_fetch if job.is_check else delivery.destination.max_insert
     with delivery.open(start.byte, end) as stream:
         header = plan.header if job.number else None  # the first part has the header itself
@@ -60,33 +63,31 @@ def run_part(delivery: Delivery, job: PartJob, counted: RowCounts, uploaded: str
             counted,
             write=store.check if job.is_check else store.store_unordered,
             batch_rows=min(most, delivery.tuning.batch_rows),
-            reject=delivery.ledger.reject_rows,
+            reject=file.rejects.record,
             # The parts do not know of each other. During the check, each part counts anew.
             max_rejects=max(delivery.tuning.max_rejects // len(plan.parts), 1),
-            rejected_lines=delivery.ledger.rejected_lines,
-            checkpoint=partial(delivery.ledger.parts.checkpoint, job),
+            rejected_lines=file.rejects.lines,
+            checkpoint=partial(file.parts.checkpoint, job),
             deadline=delivery.deadline,
             tuning=delivery.tuning,
         )
 
 
-def settle_or_dispatch(delivery: Delivery, *, after: PartJob | None) -> Outcome:
+def settle_or_dispatch(delivery: Delivery, file: FileLedger, *, after: PartJob | None) -> Outcome:
     """Settle the file if all its parts are complete; otherwise begin the next phase, and dispatch the parts of it.
 
     `after` is the part that this delivery completed; None if the whole file was delivered.
     """
-    record = delivery.ledger.read()
-    if record.status == ledger.COMPLETE:
+    record = file.record
+    if record.status == COMPLETE:
         return Outcome()
     stored = record.parts_done == record.part_count
-    if stored and (record.parts_checked == record.part_count or not delivery.ledger.parts.has_duplicate_ids()):
-        counts = record.counts or NOTHING_YET
-        delivery.ledger.complete(counts)
-        return Outcome(settled=counts)
+    if stored and (record.parts_checked == record.part_count or not file.parts.has_duplicate_ids()):
+        return settle.complete(file, record.counts or NOTHING_YET)
     phase = Phase.CHECK if stored else Phase.STORE
-    if not _begin_phase(delivery, phase, after):
+    if not _begin_phase(file, phase, after):
         return Outcome()
-    jobs = delivery.ledger.parts.unfinished(phase, record.part_count)
+    jobs = file.parts.unfinished(phase, record.part_count)
     dispatch_parts(delivery, jobs)
     return Outcome(parts_dispatched=len(jobs))
 
@@ -103,7 +104,7 @@ def dispatch_parts(delivery: Delivery, jobs: Sequence[PartJob]) -> None:
         deque(pool.map(dispatch_in_time, jobs), maxlen=0)
 
 
-def _begin_phase(delivery: Delivery, phase: Phase, after: PartJob | None) -> bool:
+def _begin_phase(file: FileLedger, phase: Phase, after: PartJob | None) -> bool:
     """Begin a phase, if that is for this delivery to do; return whether this delivery dispatches the parts of it.
 
     A delivery of the whole file dispatches the parts of any phase. Of the parts, only the one that starts the check may
@@ -113,5 +114,5 @@ def _begin_phase(delivery: Delivery, phase: Phase, after: PartJob | None) -> boo
         return after is None
     if after and after.is_check:
         return False
-    started_here = delivery.ledger.parts.begin_check(after)
+    started_here = file.parts.begin_check(after)
     return started_here or after is None

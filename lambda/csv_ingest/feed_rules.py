@@ -22,7 +22,7 @@ https://www.postgresql.org/docs/current/ddl-system-columns.html"""
 
 def without_others(values: Mapping[str, Any]) -> dict[str, Any]:
     """Some settings without those that a feed of their destination, or with their rows table, has no use for."""
-    others = _ONLY_DYNAMODB if values.get("destination") == POSTGRESQL else _ONLY_POSTGRESQL
+    others = [*(_ONLY_DYNAMODB if values.get("destination") == POSTGRESQL else _ONLY_POSTGRESQL)]
     others += _OF_OWN_TABLE if values.get("rows_table") else ()
     return {name: value for name, value in values.items() if name not in others}
 

@@ -1,6 +1,5 @@
 """The Lambda handler of the ingest function: an S3 event in, one ingest for each object version that it names."""
 
-import json
 import traceback
 from collections.abc import Mapping
 from contextlib import closing
@@ -11,9 +10,10 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from csv_ingest import clients, configuration, events, fanout, ingest, reporting
+from csv_ingest import clients, configuration, events, fanout, ingest, reporting, settle
 from csv_ingest.delivery import Delivery
 from csv_ingest.errors import DeliveryFailed, PipelineError, UnreadableFile
+from csv_ingest.plan import PartJob
 from csv_ingest.tuning import Tuning
 
 TIME_TO_REPORT = 1.5
@@ -64,7 +64,7 @@ def handle_record(record: Mapping[str, Any], context: LambdaContext, tuning: Tun
         function=context.function_name,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT,
         tuning=tuning,
-        time=events.time_of_upload(record, now=datetime.now(UTC)) if config.merges else None,
+        time=config.feed.mode.event_time(record, datetime.now(UTC)),
     )
     part = {"part": job.number, "check": job.is_check} if job else {}
     with (
@@ -74,26 +74,23 @@ def handle_record(record: Mapping[str, Any], context: LambdaContext, tuning: Tun
         ),
     ):
         try:
-            if job:
-                # An UnreadableFile is an error here: the uploader cannot mend it, since the whole file was readable.
-                reporting.ended(version, job, fanout.ingest_part(delivery, job))
-            else:
-                ingest_or_reject(delivery, record, context)
+            _ingest(delivery, job, record, context)
         except Exception as error:
             # Lambda's own report has no object: this line says which one it was.
             reporting.logger.warning("failed", extra={"error": type(error).__name__})
-            delivery.ledger.record_error(reason_of(error))
+            settle.record_failure(delivery, reason_of(error))
             raise
 
 
-def ingest_or_reject(delivery: Delivery, record: Mapping[str, Any], context: LambdaContext) -> None:
-    """Ingest a whole file, or settle it as rejected if that can never be done."""
+def _ingest(delivery: Delivery, job: PartJob | None, record: Mapping[str, Any], context: LambdaContext) -> None:
     try:
-        outcome = ingest.ingest_file(delivery)
+        outcome = fanout.ingest_part(delivery, job) if job else ingest.ingest_file(delivery)
     except UnreadableFile as error:
-        reject(delivery, record, error, context)
+        if job:  # the uploader cannot mend it, since the whole file was readable
+            raise
+        settle.reject(delivery, record, error, context)
     else:
-        reporting.ended(delivery.version, None, outcome)
+        reporting.ended(delivery.version, job, outcome)
 
 
 def reason_of(error: Exception) -> str:
@@ -119,20 +116,3 @@ def _without_message(error: Exception) -> Exception:
         return ClientError({"Error": said}, error.operation_name)
     [*_, place] = traceback.extract_tb(error.__traceback__)
     return DeliveryFailed(f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}")
-
-
-def reject(delivery: Delivery, record: Mapping[str, Any], error: UnreadableFile, context: LambdaContext) -> None:
-    """Send the failure queue a message about a file that cannot be read, then settle the file as rejected.
-
-    In this order: killed in between, the next delivery sends a second message. The other way round, it could send none.
-    """
-    message = events.rejection(
-        record,
-        str(error),
-        function_arn=context.invoked_function_arn,
-        request_id=context.aws_request_id,
-        now=datetime.now(UTC).isoformat(timespec="milliseconds"),
-    )
-    clients.sqs().send_message(QueueUrl=delivery.config.failure_queue, MessageBody=json.dumps(message))
-    delivery.ledger.reject_file(str(error))
-    reporting.rejected(delivery.version)

@@ -1,15 +1,29 @@
-"""Stores the rows of an upload in a destination, by the rules of its write mode."""
+"""Stores the rows of an upload: put-if-absent, then what the write mode decides about what is there."""
+
+from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
+
+from csv_ingest.counts import BatchResult
+from csv_ingest.destinations.base import Destination, OnlyIf
+from csv_ingest.errors import TableAltered
+from csv_ingest.modes import WriteMode
+from csv_ingest.modes.verdicts import Verdict
+from csv_ingest.rows import ForeignItem, RejectedRow, Row, RowKey, StoredRow
+from csv_ingest.uploads import Origin
 
 
 class RowStore:
     """Stores the rows of one upload; of each id, the destination keeps the row of the file's first line.
 
-    In a feed that merges, the row of a newer upload stays, and that of an older one is replaced.
+    Between rows of different uploads under one key, the write mode decides.
     """
 
-    def __init__(self, destination: Destination, *, origin: Origin, on_duplicate_id: Callable[[], None]) -> None:
+    def __init__(
+        self, destination: Destination, mode: WriteMode, *, origin: Origin, on_duplicate_id: Callable[[], None]
+    ) -> None:
         """`on_duplicate_id` is called when an id is first found on two lines, before a row of it is replaced."""
         self._destination = destination
+        self._mode = mode
         self._origin = origin
         self._on_duplicate_id = on_duplicate_id
         self._noted = False
@@ -41,7 +55,7 @@ class RowStore:
         accepted, rejected = self._divide(rows)
         superseded: list[int] = []
         for row, stored in self._stored(accepted):
-            verdict = compare(row, self._origin.upload, stored)
+            verdict = self._mode.compare(row, self._origin.upload, stored)
             if isinstance(verdict, RejectedRow):
                 rejected.append(verdict)
             elif verdict is Verdict.SUPERSEDED:
@@ -52,17 +66,21 @@ class RowStore:
 
     def _store(self, rows: Sequence[Row], *, earlier_lines_stored: bool) -> BatchResult:
         accepted, rejected = self._divide(rows)
-        taken = self._destination.insert_absent(self._origin, accepted)
+        taken = self._destination.write(self._origin, accepted, only_if=OnlyIf.ABSENT)
         present = 0
         superseded: list[int] = []
         while taken:
-            newer: list[tuple[Row, StoredRow]] = []
+            newer: list[Row] = []
+            older: list[StoredRow] = []
             for row, stored in self._stored(taken):
-                verdict = resolve(row, self._origin.upload, stored, earlier_lines_stored=earlier_lines_stored)
+                verdict = self._mode.resolve(
+                    row, self._origin.upload, stored, earlier_lines_stored=earlier_lines_stored
+                )
                 if isinstance(verdict, RejectedRow):
                     rejected.append(verdict)
                 elif verdict is Verdict.NEWER:
-                    newer.append((row, stored))
+                    newer.append(row)
+                    older.append(stored)
                 elif verdict is Verdict.SUPERSEDED:
                     superseded.append(row.line)
                 elif verdict is Verdict.ALTERED:
@@ -71,7 +89,7 @@ class RowStore:
                     present += 1
                     self._settle(row, verdict)
             # What another delivery replaced meanwhile can be an earlier line of this file: it is looked at again.
-            taken = self._destination.replace_older(self._origin, newer)
+            taken = self._destination.write(self._origin, newer, only_if=OnlyIf.OLDER_UPLOAD, stored=older)
         return BatchResult(present, rejected, superseded)
 
     def _settle(self, row: Row, verdict: Verdict) -> None:
@@ -79,7 +97,7 @@ class RowStore:
         if verdict is not Verdict.SAME:
             self._note_duplicate_id()
         if verdict is Verdict.REPLACE:
-            self._destination.replace_later_line(self._origin, row)
+            self._destination.write(self._origin, [row], only_if=OnlyIf.LATER_LINE)
 
     def _stored(self, rows: Sequence[Row]) -> Iterator[tuple[Row, StoredRow]]:
         """Pair rows that are known to be stored with what is stored; raises TableAltered if anything else is there."""

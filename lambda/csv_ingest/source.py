@@ -1,29 +1,22 @@
-"""The uploads in S3: the bytes of an upload, and the list of all uploads."""
+"""An upload in S3: its bytes, and when it was made."""
 
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from csv_ingest.csvfile import ByteRange, CountingStream, OnRead
-from csv_ingest.csvfile.streams import ByteStream
-from csv_ingest.deadline import Deadline
+from csv_ingest.csvfile import ByteRange, ByteStream, CountingStream, OnRead
 from csv_ingest.errors import UnreadableFile
-from csv_ingest.uploads import ObjectVersion, Upload
+from csv_ingest.listing import list_current, list_uploads
+from csv_ingest.uploads import ObjectVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import (
-        GetObjectRequestTypeDef,
-        ListObjectVersionsOutputTypeDef,
-        ObjectVersionTypeDef,
-    )
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
-MAX_PAGES_OF_FOLDER = 10
-"""Of a thousand names."""
+__all__ = ["last_modified", "list_current", "list_uploads", "open_object"]
 
 
 @contextmanager
@@ -68,45 +61,3 @@ def open_object(
 def last_modified(version: ObjectVersion, s3: "S3Client") -> datetime:
     """When an upload ended or, for a multipart upload, when it began: UTC, in whole seconds."""
     return s3.head_object(Bucket=version.bucket, Key=version.key, VersionId=version.version_id)["LastModified"]
-
-
-def list_uploads(s3: "S3Client", bucket: str, *, prefix: str, suffixes: Sequence[str]) -> Iterator[Upload]:
-    """Yield every version of every object whose key has the prefix and a suffix, by key; one request a thousand."""
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-        for found in page.get("Versions", []):
-            if found["Key"].endswith(tuple(suffixes)):
-                yield _upload_of(bucket, found)
-
-
-def list_current(s3: "S3Client", bucket: str, *, prefix: str, deadline: Deadline) -> Iterator[Upload]:
-    """Yield the current version of every object whose key has the prefix, by key; one request a thousand versions.
-
-    An object that was deleted has none. Raises OutOfTime.
-    """
-    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
-    for page in deadline.limit(pages, "after {:,} thousand versions were listed".format):
-        yield from _current(bucket, page)
-
-
-def list_folder(s3: "S3Client", bucket: str, folder: str, *, deadline: Deadline) -> tuple[list[str], list[Upload]]:
-    """The folders, `/` at their ends, and the current versions of the objects that are directly in a folder.
-
-    The folder is the beginning of a key, `/` at its end, or empty. Of the first ten thousand names only, since a bucket
-    can have any number of objects in no folder. Raises OutOfTime.
-    """
-    folders: list[str] = []
-    objects: list[Upload] = []
-    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=folder, Delimiter="/")
-    for page in deadline.limit(islice(pages, MAX_PAGES_OF_FOLDER), f"after {{:,}} thousand names in {folder!r}".format):
-        folders += [each["Prefix"] for each in page.get("CommonPrefixes", [])]
-        objects += _current(bucket, page)
-    return folders, objects
-
-
-def _current(bucket: str, page: "ListObjectVersionsOutputTypeDef") -> list[Upload]:
-    return [_upload_of(bucket, found) for found in page.get("Versions", []) if found["IsLatest"]]
-
-
-def _upload_of(bucket: str, found: "ObjectVersionTypeDef") -> Upload:
-    etag = found["ETag"].strip('"')
-    return Upload(ObjectVersion(bucket, found["Key"], found["VersionId"], etag, found["Size"]), found["LastModified"])

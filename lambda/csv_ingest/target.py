@@ -64,6 +64,10 @@ class Target:
             return not today.database and self.mode == today.mode
         return self == today
 
+    def moved(self, today: "Target") -> str:
+        """That the rows of a file are elsewhere than those of its feed go to today, as a part of a sentence."""
+        return f"its rows went to {self.description}, and those of the feed go to {today.description} now"
+
     def can_move_to(self, today: "Target") -> bool:
         """Whether the table that a feed has today takes the same rows, such as a table that was restored."""
         return not self.database and not today.database and self.mode == today.mode
@@ -85,7 +89,3 @@ class Owner(NamedTuple):
 
     feed: str = DEFAULT_FEED
     target: Target = Target()
-
-    def moved(self, today: "Owner") -> str:
-        """That the rows of a file are elsewhere than those of its feed go to today, as a sentence's part."""
-        return f"its rows went to {self.target.description}, and those of the feed go to {today.target.description} now"

@@ -54,9 +54,9 @@ def check_command(find: options.Find, *, file: Path, feed: str | None, columns: 
 
 def _propose(feed: Feed, file: Path) -> None:
     with display.working(f"reading {file.name}") as show:
-        proposed = propose(feed.config.format, file, reserved=feed.destination.reserved, progress=show)
+        proposed = propose(feed.config.feed.format, file, reserved=feed.destination.reserved, progress=show)
     display.print_json(proposed)
-    with_text = [name for name in header_of(feed.config.format, file) if name not in proposed]
+    with_text = [name for name in header_of(feed.config.feed.format, file) if name not in proposed]
     if with_text:
         display.say(f"Left as text, since their cells have no type in common: {', '.join(with_text)}.", err=True)
     display.say("This is a proposal for the setting `columns`. Look at it first:", err=True)

@@ -123,7 +123,7 @@ def _say_what_is_reloaded(pipeline: Pipeline, key: str, record: FileRecord, eras
     if record.format:
         lines.append(f"  it was read as: {_as_text(record.format)}")
     lines += [
-        f"  to be read as: {_as_text(pipeline.feed_of(key).config.format)}",
+        f"  to be read as: {_as_text(pipeline.feed_of(key).config.feed.format)}",
         "The rows are deleted, then the file is delivered again. Until it is complete, readers miss its rows.",
     ]
     others = (other for other in erasure.keys if other != key)
@@ -145,7 +145,7 @@ def _say_what_is_forgotten(forgetting: Forgetting) -> None:
 
 def _repairs(forgetting: Forgetting) -> str:
     """What writes the rows that were replaced; empty if no feed merges."""
-    feeds = {erasure.feed.name for erasure in forgetting.erasures if erasure.feed.config.merges}
+    feeds = {erasure.feed.name for erasure in forgetting.erasures if erasure.feed.mode.supersedes}
     return "; ".join(display.command("audit", "--repair", "--feed", name) for name in sorted(feeds))
 
 

@@ -75,5 +75,5 @@ def _print(found: FoundRow) -> None:
         about = f"{state} since {display.when(last_change(record))} UTC, version {record.version_id}"
         display.say(f"  line {found.row.line:,} of {record.attributes['object_key']}")
         display.say(f"  {about}")
-        if record.uploaded:
-            display.say(f"  uploaded {record.uploaded}")
+        if record.upload_order:
+            display.say(f"  uploaded {record.upload_order}")

@@ -53,7 +53,7 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
 def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet: bool) -> None:
     """Write the file to standard output, and a line about each row to standard error."""
     for_terminal = sys.stdout.isatty()
-    format_ = pipeline.feed_of(key).config.format
+    format_ = pipeline.feed_of(key).config.feed.format
     encoding = "utf-8" if for_terminal else format_.encoding
     text = io.TextIOWrapper(sys.stdout.buffer, encoding=encoding, newline="")
     # With all cells quoted, a spreadsheet that expects another delimiter begins no cell inside of one.

@@ -53,8 +53,8 @@ def rows_command(find: options.Find, *, key: str, limit: int | None, json_: bool
         raise click.ClickException(f"{seen.gone}: {_without_object(seen, seen.gone, record, feed)}")
     display.say(_sum(seen, record, more=more), err=True)
     if seen.missing:
-        # If the feed merges, the row that belongs there can be that of a file under another key.
-        below = ("--feed", feed.name) if feed.config.merges else ("--prefix", key)
+        # Where rows are superseded, the row that belongs there can be that of a file under another key.
+        below = ("--feed", feed.name) if feed.mode.supersedes else ("--prefix", key)
         display.say(f"To write what is missing: {display.command('audit', '--repair', *below)}", err=True)
     sys.exit(0 if is_complete(record) and not seen.missing else 1)
 
@@ -126,10 +126,10 @@ def _without_object(seen: _Seen, gone: ObjectGone, record: FileRecord, feed: Fee
     """What is known without the file, and how to know more."""
     if gone.by_etag:
         recorded = record.counts.stored if record.counts else 0
-        whether = "are missing or superseded" if feed.config.merges else "are missing or on two lines"
+        whether = "are missing or superseded" if feed.mode.supersedes else "are missing or on two lines"
         rows = counted(seen.stored, "row")
         return (
             f"the table has {rows}, the ledger counts {recorded:,}, and only the file could tell whether rows {whether}"
         )
-    index = "" if feed.config.postgresql else "set file_index=true and deploy, or "
+    index = "" if feed.config.feed.database else "set file_index=true and deploy, or "
     return f"its ids are read there: {index}look for single ids with `find`"

@@ -35,7 +35,7 @@ def schema_command(find: options.Find, *, feed: str | None, check_: bool, json_:
 
 
 def _feeds(pipeline: Pipeline, name: str | None) -> Sequence[Feed]:
-    found = [each for each in options.feeds_named(pipeline, name) if each.config.postgresql]
+    found = [each for each in options.feeds_named(pipeline, name) if each.config.feed.database]
     if not found:
         of_feed = f"the feed {name} has" if name else "all feeds have"
         raise click.UsageError(f"{of_feed} DynamoDB as destination, which needs no schema")
@@ -48,7 +48,7 @@ def _about(feed: Feed) -> dict[str, object]:
 
 def _print(feeds: Sequence[Feed]) -> None:
     for feed in feeds:
-        if database := feed.config.postgresql:
+        if database := feed.config.feed.database:
             display.say(f"-- The feed {feed.name}: in the database {database.name} of {database.host}")
             for statement in statements(feed.config):
                 for line in f"{statement};".split("\n"):
@@ -57,7 +57,7 @@ def _print(feeds: Sequence[Feed]) -> None:
                 # A comment, because an empty answer to it would take the password of a role away that logs in already.
                 display.say(f'-- for a new role: \\password "{database.user}"')
     display.say("Run this in psql as the owner of the tables, who needs CREATEROLE for the role.", err=True)
-    if any(feed.config.postgresql and feed.config.postgresql.secret for feed in feeds):
+    if any(feed.config.feed.database and feed.config.feed.database.secret for feed in feeds):
         display.say("\\password asks for a password: give it that of the secret.", err=True)
     chosen = ["--feed", feeds[0].name] if len(feeds) == 1 else []
     display.say(f"Then look whether all is there: {display.command('schema', *chosen, '--check')}", err=True)

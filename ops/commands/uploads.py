@@ -83,7 +83,7 @@ def _colour(status: UploadStatus) -> str | None:
 
 def _explanations(status: UploadStatus) -> Iterable[str]:
     record = status.record
-    yield f"etag {status.etag}" + (f", version {record.version_id}" if record.merges else "")
+    yield f"etag {status.etag}" + (f", version {record.version_id}" if record.mode.each_version else "")
     if status.is_replaced:
         yield "a newer version of it was delivered"
     if record.counts and (superseded := record.counts.superseded):

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.destinations.postgresql import TYPES, key_columns, own_columns, quoted, quoted_name
+from csv_ingest.destinations.postgresql_table import LAYOUTS, TYPES, Layout, quoted, quoted_name
 from local.postgresql import LocalPostgresql
 from ops.schema import statements
 
@@ -66,19 +66,18 @@ class PostgresqlRows:
 
     server: LocalPostgresql
     table: str
-    merges: bool
-    """Whether its key is the id alone."""
+    layout: Layout
 
     @classmethod
     def create(cls, server: LocalPostgresql, config: IngestConfig, password: str) -> "PostgresqlRows":
         """Create the table, and the role of the function, by the statements that operators are shown."""
         for sql in statements(config, password=password):
             server.run(sql)
-        return cls(server, config.rows_table, config.merges)
+        return cls(server, config.rows_table, LAYOUTS[config.feed.write_mode])
 
     def items(self) -> dict[str, Item]:
         columns = "SELECT attname::text FROM pg_attribute WHERE attrelid = :table ::regclass AND attnum > 0"
-        own = own_columns(merges=False)
+        own = LAYOUTS["append"].own
         names = [name for (name,) in self.server.run(columns, table=quoted(self.table)) if name not in own]
         more = "".join(f", {quoted_name(name)}" for name in names)
         found = self.server.run(f"SELECT etag, id, line, data::text{more} FROM {quoted(self.table)}")
@@ -92,7 +91,7 @@ class PostgresqlRows:
         names = ", ".join(map(quoted_name, given))
         values = ", ".join(f":p{number}" for number in range(len(given)))
         sets = ", ".join(f"{quoted_name(name)} = excluded.{quoted_name(name)}" for name in given)
-        key = ", ".join(key_columns(merges=self.merges))
+        key = ", ".join(self.layout.key)
         sql = f"INSERT INTO {quoted(self.table)} ({names}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {sets}"
         self.server.run(sql, **{f"p{number}": value for number, value in enumerate(given.values())})
 
@@ -117,10 +116,10 @@ class PostgresqlRows:
         self.server.run(f"DROP TABLE {quoted(self.table)}")
 
     def _pk(self, etag: str, id_: str) -> str:
-        return id_ if self.merges else f"{etag}#{id_}"
+        return f"{etag}#{id_}" if "etag" in self.layout.key else id_
 
     def _key(self, pk: str) -> dict[str, str]:
-        if self.merges:
+        if "etag" not in self.layout.key:
             return {"id": pk}
         etag, _, id_ = pk.partition("#")
         return {"etag": etag, "id": id_}

@@ -6,7 +6,7 @@ from csv_ingest.counts import RowCounts
 from csv_ingest.errors import OutOfTime
 from ops.pipeline import Pipeline
 from tests.integration.commands import fail, invoke, reported, run
-from tests.integration.world import World, version_of
+from tests.integration.world import World, set_feed, version_of
 
 pytestmark = pytest.mark.usefixtures("commanded")
 
@@ -78,12 +78,12 @@ def test_another_outcome_is_a_new_case(world: World, pipeline: Pipeline, monkeyp
     event = world.upload("a.csv", BAD_ROW.replace("x", "é").encode("cp1252"))
     world.deliver(event)
     known("a.csv")
-    monkeypatch.setenv("ENCODING", "cp1252")
+    set_feed(encoding="cp1252")
     world.deliver(event)
     assert world.file("a.csv")["status"] == "COMPLETE"
     assert listed("a.csv")
     known("a.csv")
-    pipeline.files.correct_counts("a.csv", version_of(event).etag, RowCounts(2, 0, 2), merges=False)
+    pipeline.files.repairs.correct_counts("a.csv", version_of(event).etag, RowCounts(2, 0, 2), merges=False)
     assert listed("a.csv")
 
 

@@ -19,7 +19,7 @@ from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.rows import Item, PostgresqlRows
-from tests.integration.world import BOTH_DESTINATIONS, Invocations, World
+from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, set_feed
 
 FILE = "id,name\n" + "".join(f"{n},é\n" for n in range(1, 81)) + ",no id\n1,é\n2,again\n"
 
@@ -197,11 +197,11 @@ def test_a_row_changed_during_ingestion_stops_the_file(
 def test_a_repair_reads_a_file_under_its_recorded_format(
     world: World, pipeline: Pipeline, invocations: Invocations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ENCODING", "cp1252")
+    set_feed(encoding="cp1252")
     event = world.upload("a.csv", FILE.encode("cp1252"))
     world.deliver(event)
     before = world.tables()
-    monkeypatch.setenv("ENCODING", "utf-8")
+    set_feed(encoding="utf-8")
     change_row(world, event)
     mend(world, pipeline, invocations)
     assert found(pipeline) == []

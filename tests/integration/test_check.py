@@ -12,7 +12,7 @@ from local.processes import free_port
 from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run
-from tests.integration.world import World, forget_clients, fresh_world
+from tests.integration.world import World, forget_clients, fresh_world, set_feed
 
 pytestmark = pytest.mark.usefixtures("commanded")
 
@@ -104,9 +104,9 @@ class TestFeeds:
 
     @pytest.fixture(autouse=True)
     def _typed(self, pipeline: Pipeline, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("COLUMNS", '{"price": "decimal required"}')
-        monkeypatch.setenv("DELIMITER", ";")
-        monkeypatch.setenv("MAX_FILE_MB", "1")
+        set_feed(columns='{"price": "decimal required"}')
+        set_feed(delimiter=";")
+        set_feed(max_file_mb="1")
         forget_clients()
         pipeline.feeds[0].__dict__["config"] = world.pipeline().feeds[0].config
 
@@ -141,7 +141,7 @@ class TestPostgresql:
     @pytest.fixture
     def world(self, aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it is the server
         with fresh_world() as made:
-            made.add_postgresql_feed(postgresql, "vendors", "vendors/", ID_COLUMN="nr", COLUMNS='{"n": "integer"}')
+            made.add_postgresql_feed(postgresql, "vendors", "vendors/", id_column="nr", columns='{"n": "integer"}')
             yield made
 
     @pytest.fixture(autouse=True)

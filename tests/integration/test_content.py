@@ -19,14 +19,14 @@ from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.parts import deliver_all
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import Invocations, World, version_of
+from tests.integration.world import Invocations, World, set_feed, version_of
 
 
 @pytest.fixture
 def collision(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Settings under which any bytes are a header, and its lines are the ids."""
-    monkeypatch.setenv("ENCODING", "iso8859-1")
-    monkeypatch.setenv("ID_COLUMN", "@line")
+    set_feed(encoding="iso8859-1")
+    set_feed(id_column="@line")
     assert hashlib.md5(FIRST).digest() == hashlib.md5(SECOND).digest()  # noqa: S324 - S3 uses it
     return world
 
@@ -210,12 +210,12 @@ def test_the_same_content_is_read_as_it_was(
     text = b"id,name\n5,a\n4,b\n3,c\n"
     world = world.tuned(whole_parts=4 if whole else 0)
     content = gzip.compress(text, mtime=0) if keys[0].endswith(".gz") else text
-    monkeypatch.setenv("ID_COLUMN", "@line")
+    set_feed(id_column="@line")
     world.deliver(world.upload(keys[0], content))
     deliver_all(world, queue)
     before = world.tables()[0]
     assert {pk.partition("#")[2] for pk in before} == {"2", "3", "4"}
-    monkeypatch.setenv("ID_COLUMN", "id")
+    set_feed(id_column="id")
     world.deliver(world.upload(keys[1], content))
     deliver_all(world, queue)
     assert world.tables()[0] == before
@@ -228,10 +228,10 @@ def test_an_audit_reads_content_as_it_was_read(
 ) -> None:
     """The settings changed, and the event of the second key was lost: a repair must not touch the rows of the first."""
     content = "id,name\n3,x\n2,y\n"
-    monkeypatch.setenv("ID_COLUMN", "@line")
+    set_feed(id_column="@line")
     world.deliver(world.upload("b.csv", content))
     before = world.tables()[0]
-    monkeypatch.setenv("ID_COLUMN", "id")
+    set_feed(id_column="id")
     pipeline.feeds[0].__dict__["config"] = IngestConfig.from_environment()
     world.upload("a.csv", content)
     assert findings(pipeline) == [("unsettled", "a.csv")]
@@ -248,9 +248,9 @@ def test_deliveries_under_two_settings_agree_on_one_reading(
     first, second = world.upload("a.csv", content), world.upload("b.csv", content)
 
     def overtake() -> None:
-        monkeypatch.setenv("ID_COLUMN", "@line")
+        set_feed(id_column="@line")
         world.deliver(second)
-        monkeypatch.setenv("ID_COLUMN", "id")
+        set_feed(id_column="id")
 
     with between_calls(call, overtake, world.s3, world.dynamodb):
         world.deliver(first)

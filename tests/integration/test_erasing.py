@@ -113,7 +113,7 @@ class Operator:
 
     def read_by(self, id_column: str) -> None:
         """Have the settings say by which column files are read."""
-        self.set(ID_COLUMN=id_column)
+        self.set(id_column=id_column)
 
     def set(self, **variables: str) -> None:
         """Deploy other settings."""
@@ -164,7 +164,7 @@ def test_a_reload_is_resumed_though_the_object_is_new(world: World, operator: Op
     operator.calls.die_before = None
     new = world.upload("a.csv", "id,name\n1,new\n")
     operator.deliver(new)
-    assert operator.pipeline.files.erasing(version_of(old).etag, "default") == "reload"
+    assert operator.pipeline.files.erasures.command(version_of(old).etag, "default") == "reload"
     operator.uploads.at_once = operator.deliver
     assert run("reload", "a.csv", "--yes", code=1).count("COMPLETE") == 2
     assert audit(operator.pipeline).findings == []
@@ -584,11 +584,11 @@ def test_uploads_of_both_write_modes_are_forgotten_in_turn(
     """What is of the other mode stays, and is told."""
     operator.deliver(world.upload("a.csv", FILE))
     world.s3.delete_object(Bucket=world.bucket, Key="a.csv")
-    operator.set(WRITE_MODE="merge")
+    operator.set(write_mode="merge")
     operator.deliver(world.upload("a.csv", again))
     assert len(world.tables()[0]) > 12
     for mode in (first, "merge" if first == "append" else "append"):
-        operator.set(WRITE_MODE=mode)
+        operator.set(write_mode=mode)
         done = invoke("forget", "a.csv", "--yes", code=1 if mode == first else 0)
         assert done.stdout.startswith("Deleted: 1 version," if mode == first else "Deleted: 2 versions,")
         assert ("Not deleted: the rows of the file went to" in done.stderr) == (mode == first)
@@ -598,10 +598,10 @@ def test_uploads_of_both_write_modes_are_forgotten_in_turn(
 
 def test_uploads_of_two_feeds_are_forgotten_at_once(world: World) -> None:
     """A prefix was given to another feed, and the same bytes were uploaded again."""
-    first = world.add_feed("first", "moved/", WRITE_MODE="merge")
+    first = world.add_feed("first", "moved/", write_mode="merge")
     world.deliver(world.upload("moved/a.csv", "id,name\n1,a\n"))
     world.feeds[:] = [replace(first, prefix="else/")]
-    second = world.add_feed("second", "moved/", WRITE_MODE="merge")
+    second = world.add_feed("second", "moved/", write_mode="merge")
     world.deliver(world.upload("moved/a.csv", "id,name\n1,a\n"))
     assert first.rows.items().keys() == second.rows.items().keys() == {"1"}
     assert forget(forgetting_of(world.pipeline(), "moved/a.csv")).rows == 2
@@ -805,7 +805,7 @@ def test_a_repair_leaves_a_file_alone_that_is_forgotten(world: World, operator: 
     world.default_rows.delete("1")
     findings = audit(operator.pipeline).findings
     version = operator.pipeline.latest("a.csv")
-    operator.pipeline.files.mark_version_erasing(version, "forget")
+    operator.pipeline.files.erasures.mark_version(version, "forget")
     before = world.tables()
     assert repair(operator.pipeline, findings).left == findings
     assert world.tables() == before

@@ -22,7 +22,7 @@ from tests.integration.faults import Calls, Killed, between_calls, throttle_stat
 from tests.integration.parts import deliver_all
 from tests.integration.rows import by_value
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import Feed, Invocations, World, fresh_world, version_of
+from tests.integration.world import Feed, Invocations, World, fresh_world, set_feed, version_of
 
 LONG = "id,name\n" + "".join(f"{n},{n}\n" for n in range(70))
 
@@ -30,7 +30,7 @@ LONG = "id,name\n" + "".join(f"{n},{n}\n" for n in range(70))
 @pytest.fixture
 def vendors(world: World) -> Feed:
     return world.add_feed(
-        "vendors", "vendors/", DELIMITER=";", ENCODING="cp1252", COLUMNS=json.dumps({"Preis": "decimal as price"})
+        "vendors", "vendors/", delimiter=";", encoding="cp1252", columns=json.dumps({"Preis": "decimal as price"})
     )
 
 
@@ -57,8 +57,8 @@ def test_the_same_content_is_stored_in_each_feed(world: World, vendors: Feed) ->
 
 
 def test_an_etag_can_be_another_content_in_another_feed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ENCODING", "iso8859-1")
-    monkeypatch.setenv("ID_COLUMN", "@line")
+    set_feed(encoding="iso8859-1")
+    set_feed(id_column="@line")
     other = world.add_feed("other", "other/")
     world.deliver(world.upload("a.csv", FIRST + ROWS))
     world.deliver(world.upload("other/a.csv", SECOND + ROWS))
@@ -70,7 +70,7 @@ def test_an_etag_can_be_another_content_in_another_feed(world: World, monkeypatc
 def test_duplicate_ids_are_noted_for_their_own_feed(world: World, queue: Invocations) -> None:
     """In parts: only the feed whose file repeats ids has to check its file."""
     world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
-    world.add_feed("other", "other/", ID_COLUMN="@line")
+    world.add_feed("other", "other/", id_column="@line")
     content = "id,name\n" + "".join(f"{n % 40},{n}\n" for n in range(70))
     for key in ("other/a.csv", "a.csv"):
         world.deliver(world.upload(key, content))
@@ -180,7 +180,7 @@ class TestMovedPrefix:
         with pytest.raises(Killed):
             world.deliver(event)
         calls.die_before = None
-        moved = world.add_feed("moved", "moved/", COLUMNS='{"name": "integer"}')
+        moved = world.add_feed("moved", "moved/", columns='{"name": "integer"}')
         with suppress(OtherTable):
             world.deliver(event)
         deliver_all(world, queue)

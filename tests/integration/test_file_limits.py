@@ -9,7 +9,7 @@ from csv_ingest.errors import OutOfTime
 from csv_ingest.tuning import Tuning
 from tests.integration.faults import accept_every_statement
 from tests.integration.parts import CONTENT
-from tests.integration.world import Invocations, World
+from tests.integration.world import Invocations, World, set_feed
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
@@ -40,7 +40,7 @@ TOO_LARGE = {
 @pytest.mark.parametrize("key", TOO_LARGE)
 def test_a_file_too_large_is_rejected_with_the_remedy(world: World, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     world = world.tuned(block_bytes=64 * 1024)
-    monkeypatch.setenv("MAX_FILE_MB", "2")
+    set_feed(max_file_mb="2")
     content, reason = TOO_LARGE[key]
     event = world.upload(key, content)
     world.deliver(event)
@@ -48,7 +48,7 @@ def test_a_file_too_large_is_rejected_with_the_remedy(world: World, monkeypatch:
     assert record["status"] == "REJECTED"
     assert reason in record["reason"]
     assert "raise max_file_mb, and timeout_seconds with it" in record["reason"]
-    monkeypatch.setenv("MAX_FILE_MB", "20")
+    set_feed(max_file_mb="20")
     with pytest.raises(OutOfTime):
         world.deliver(event, seconds_left=1)
     assert world.file(key)["status"] == "PROCESSING", "under the new setting it is read"
@@ -67,14 +67,14 @@ def test_blank_lines_use_up_the_time_too(world: World) -> None:
 
 
 def test_blank_lines_use_up_the_unpacked_size_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAX_FILE_MB", "2")
+    set_feed(max_file_mb="2")
     world.deliver(world.upload("a.csv.gz", NEWLINES))
     assert "more than the 200,000 bytes, uncompressed" in world.file("a.csv.gz")["reason"]
 
 
 def test_blank_lines_count_as_records_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the unpacked size is used up, which would take longer than a delivery has."""
-    monkeypatch.setenv("MAX_FILE_MB", "20")
+    set_feed(max_file_mb="20")
     world.deliver(world.upload("a.csv.gz", gzip.compress(b"id\n" + b"\n" * 1_900_000)))
     assert "20,000 records or 40,000 lines that max_file_mb allows" in world.file("a.csv.gz")["reason"]
 
@@ -94,7 +94,7 @@ def test_records_of_an_unsplit_file_count_from_its_beginning(
     """Only its last lines, a megabyte of them, end like those of old Macs, and make the file ambiguous."""
     world = world.tuned(block_bytes=128 * 1024)
     accept_every_statement(world.dynamodb)
-    monkeypatch.setenv("MAX_FILE_MB", "20")
+    set_feed(max_file_mb="20")
     last = "".join(f"mac{n}{'x' * 10_000}\r" for n in range(110))
     world.deliver(world.upload("a.csv", "id\n" + "".join(f"{n}\n" for n in range(records - 110)) + last))
     assert world.file("a.csv")["status"] == status

@@ -323,7 +323,7 @@ def play(lambda_: Lambda, step: tuple[Any, ...]) -> None:
         case ("lose" | "redrive" | "sweep" | "at_once" | "table" as what, *arguments):
             getattr(lambda_, what)(*arguments)
         case ("settings", (id_column, encoding, columns)):
-            os.environ.update(ID_COLUMN=id_column, ENCODING=encoding, COLUMNS=columns)
+            os.environ.update(id_column=id_column, encoding=encoding, columns=columns)
         case ("reload" | "forget" as command, key, die_before):
             lambda_.erase(command, key, die_before)
         case ("repair" | "backfill" as command, die_before):
@@ -370,8 +370,8 @@ def test_every_row_is_accounted_for_after_any_history(
     tuning = IN_PARTS if in_parts else IN_ONE_PIECE
     with fresh_world(tuning, postgresql=default, merges=modes[0] == "merge") as world:
         world.default_rows.declare("number", "integer")
-        os.environ.update(MAX_REJECTED="50%")
-        settings = {"COLUMNS": '{"name": "decimal as number"}', "WRITE_MODE": modes[1]}
+        os.environ.update(max_rejected="50%")
+        settings = {"columns": '{"name": "decimal as number"}', "write_mode": modes[1]}
         if typed:
             world.add_postgresql_feed(typed, "typed", "typed/", **settings)
         else:

@@ -24,7 +24,7 @@ from tests.integration.faults import (
     Calls,
     accept_every_statement,
 )
-from tests.integration.world import World, version_of
+from tests.integration.world import World, set_feed, version_of
 
 
 @pytest.mark.parametrize("name", ["orders.csv", "REPORT.CSV", "excel.csv", "notes.csv"])
@@ -226,7 +226,7 @@ def test_a_first_load_that_merges_costs_no_more_requests(world: World, monkeypat
     calls = Calls(world.dynamodb)
     made = []
     for mode in ("append", "merge"):
-        monkeypatch.setenv("WRITE_MODE", mode)
+        set_feed(write_mode=mode)
         calls.names.clear()
         world.deliver(world.upload(f"{mode}.csv", content))
         made.append(sorted(calls.names))

@@ -12,7 +12,7 @@ from ops.repair import repair
 from tests.integration.commands import reported
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
-from tests.integration.world import BOTH_DESTINATIONS, Invocations, World
+from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, set_feed
 
 WHOLE = Tuning(max_rejects=10, batch_rows=25, checkpoint_rows=25)
 IN_PARTS = Tuning(max_rejects=10, batch_rows=25, block_bytes=64, part_lines=20, whole_parts=1)
@@ -39,7 +39,7 @@ def _all_have_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_too_many_reject_the_file_before_a_row_is_stored(
     world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MAX_REJECTED", "50%")
+    set_feed(max_rejected="50%")
     event = world.upload("a.csv", "id,name\n1,a\n" + BAD * 2)
     world.deliver(event)
     record = world.file("a.csv")
@@ -50,14 +50,14 @@ def test_too_many_reject_the_file_before_a_row_is_stored(
     assert (world.rows(), world.rejects("a.csv"), queue.events) == ({}, [], [])
     [failure] = world.failures()
     assert failure["responsePayload"]["errorMessage"] == record["reason"]
-    monkeypatch.setenv("MAX_REJECTED", "none")
+    set_feed(max_rejected="none")
     world.deliver(event)
     assert world.file("a.csv")["rows_rejected"] == 120
 
 
 def test_the_setting_does_not_reach_accepted_content(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.deliver(world.upload("a.csv", "id,name\n1,a\n,b\n"))
-    monkeypatch.setenv("MAX_REJECTED", "0")
+    set_feed(max_rejected="0")
     world.deliver(world.upload("b.csv", "id,name\n1,a\n,b\n"))
     assert world.file("b.csv")["status"] == "COMPLETE"
 

@@ -516,7 +516,7 @@ def test_a_line_rejected_and_then_superseded_stays_rejected(world: World, pipeli
     assert counts_of(world, older) == RowCounts(3, 1, 1, 1)
     assert len(world.rejects("a.csv")) == 1
     assert audit(pipeline).findings == []
-    pipeline.files.correct_counts("a.csv", version_of(older).etag, RowCounts(3, 1, 0, 2), merges=True)
+    pipeline.files.repairs.correct_counts("a.csv", version_of(older).etag, RowCounts(3, 1, 0, 2), merges=True)
     [finding] = audit(pipeline).findings  # as an earlier release counted it
     assert finding.kind == "sums"
     repair(pipeline, [finding])

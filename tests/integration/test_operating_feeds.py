@@ -50,7 +50,7 @@ def world(
     destination: str,
 ) -> Iterator[World]:
     """Two feeds: `default` below orders/, and `vendors` with semicolons and decimal commas."""
-    settings = {"DELIMITER": ";", "DECIMAL_SEPARATOR": ",", "COLUMNS": COLUMNS}
+    settings = {"delimiter": ";", "decimal_separator": ",", "columns": COLUMNS}
     with fresh_world(tuning) as made:
         if destination == "dynamodb":
             made.add_feed("vendors", "vendors/", **settings)
@@ -330,7 +330,7 @@ class TestPostgresql:
     @pytest.fixture
     def world(self, aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it is the server
         columns = {"Preis": "decimal as price", "am": "date as day", "um": "timestamp as time", "ok": "boolean"}
-        settings = {"DELIMITER": ";", "DECIMAL_SEPARATOR": ",", "COLUMNS": json.dumps(columns)}
+        settings = {"delimiter": ";", "decimal_separator": ",", "columns": json.dumps(columns)}
         with fresh_world() as made:
             made.add_postgresql_feed(postgresql, "vendors", "vendors/", **settings)
             yield made

@@ -16,7 +16,7 @@ from ops.audit import audit
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import CONTENT, DUPLICATE_IDS, deliver_all, number_of
-from tests.integration.world import Invocations, World, version_of
+from tests.integration.world import Invocations, World, set_feed, version_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
@@ -120,10 +120,10 @@ def test_a_deployment_does_not_change_a_recorded_plan(
         world.deliver(event)
     assert calls.names[-2:] == ["BatchExecuteStatement", "GetItem"]
     calls.die_before = None
-    monkeypatch.setenv("ENCODING", "cp1252")
+    set_feed(encoding="cp1252")
     world.tuned(part_lines=33).deliver(event)
     assert len(queue.events) == 6
-    monkeypatch.setenv("ID_COLUMN", "name")
+    set_feed(id_column="name")
     deliver_all(world, queue)
     assert {json.loads(data)["name"] for data in world.rows().values()} == {"é"}
     assert len(world.rows()) == world.file("a.csv")["rows_stored"] == 120

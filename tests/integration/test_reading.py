@@ -65,7 +65,7 @@ class TestPython:
         world.deliver(event)
         assert page.is_complete("a.csv", etag)
         record = page.record_of("a.csv", etag)
-        pipeline.files.mark_erasing("a.csv", etag, "reload")
+        pipeline.files.erasures.mark("a.csv", etag, "reload")
         assert not page.is_complete("a.csv", etag)
         assert (record["rows_stored"], record["rows_rejected"]) == (2, 1)
 

@@ -12,7 +12,7 @@ from tests.integration.faults import (
     Killed,
     between_calls,
 )
-from tests.integration.world import World, version_of
+from tests.integration.world import World, set_feed, version_of
 
 BROKEN = {
     "encoding": (b"id\n1\n\xff", "byte 5 (0xff) on line 3 is not utf-8"),
@@ -59,8 +59,8 @@ def test_a_rejected_file_is_ingested_under_corrected_settings(world: World, monk
     event = world.upload("a.csv", "id;name\n1;Müller\n2;x\n".encode("cp1252"))
     world.deliver(event)
     assert world.file("a.csv")["status"] == "REJECTED"
-    monkeypatch.setenv("ENCODING", "cp1252")
-    monkeypatch.setenv("DELIMITER", ";")
+    set_feed(encoding="cp1252")
+    set_feed(delimiter=";")
     world.deliver(event)
     record = world.file("a.csv")
     assert (record["status"], record["rows_stored"]) == ("COMPLETE", 2)
@@ -76,8 +76,8 @@ def test_changed_settings_do_not_affect_a_file_in_progress(world: World, monkeyp
         world.deliver(event)
     calls.die_after = None
     assert 0 < len(world.rows()) < 200
-    monkeypatch.setenv("ENCODING", "cp1252")
-    monkeypatch.setenv("ID_COLUMN", "name")
+    set_feed(encoding="cp1252")
+    set_feed(id_column="name")
     world.deliver(event)
     assert {json.loads(data)["name"] for data in world.rows().values()} == {"é"}
     assert world.file("a.csv")["rows_stored"] == len(world.rows()) == 200
@@ -91,7 +91,7 @@ def test_overlapping_deliveries_with_different_settings_read_one_way(
     calls = Calls(world.s3, world.dynamodb)
 
     def overtake() -> None:
-        monkeypatch.setenv("ENCODING", "cp1252")
+        set_feed(encoding="cp1252")
         calls.die_after = len(calls.names) + 9
         with suppress(Killed):
             world.deliver(event)

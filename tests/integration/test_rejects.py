@@ -6,7 +6,7 @@ import pytest
 
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run, shown_on_a_terminal
-from tests.integration.world import World, forget_clients
+from tests.integration.world import World, forget_clients, set_feed
 
 pytestmark = pytest.mark.usefixtures("commanded")
 
@@ -34,8 +34,8 @@ def test_the_rows_can_be_uploaded_again_after_correction(world: World, pipeline:
 def test_rows_are_in_the_encoding_that_is_read(
     world: World, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, encoding: str, delimiter: str
 ) -> None:
-    monkeypatch.setenv("ENCODING", encoding)
-    monkeypatch.setenv("DELIMITER", delimiter)
+    set_feed(encoding=encoding)
+    set_feed(delimiter=delimiter)
     pipeline.feeds[0].__dict__["config"] = world.pipeline().feeds[0].config
     forget_clients()
     world.deliver(world.upload("a.csv", f"id{delimiter}name\n{delimiter}é\n".encode(encoding)))

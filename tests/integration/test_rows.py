@@ -176,7 +176,7 @@ def test_an_upload_in_progress_is_not_well(world: World) -> None:
 
 @EVERYWHERE
 def test_an_upload_that_is_taken_back_is_not_well(world: World, pipeline: Pipeline, stored: str) -> None:
-    pipeline.files.mark_erasing("a.csv", stored, "reload")
+    pipeline.files.erasures.mark("a.csv", stored, "reload")
     world.default_rows.delete(f"{stored}#a")
     done = invoke("rows", "a.csv", code=1)
     assert lines_of(done.stdout) == ["line 2", "line 3"]

@@ -28,7 +28,7 @@ COLUMNS = '{"Preis": "decimal as price", "nr": "integer required"}'
 def world(aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG001 - it is the server
     """Two feeds: `default` with DynamoDB, and `vendors` with PostgreSQL."""
     with fresh_world() as made:
-        made.add_postgresql_feed(postgresql, "vendors", "vendors/", COLUMNS=COLUMNS)
+        made.add_postgresql_feed(postgresql, "vendors", "vendors/", columns=COLUMNS)
         yield made
 
 

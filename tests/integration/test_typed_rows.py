@@ -26,7 +26,7 @@ from csv_ingest.uploads import Origin
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
 from tests.integration.rows import by_value
-from tests.integration.world import BOTH_DESTINATIONS, Invocations, World
+from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, set_feed
 
 COLUMNS = {
     "quantity": "integer",
@@ -122,7 +122,7 @@ def test_a_file_keeps_the_columns_it_began_with(world: World, monkeypatch: pytes
         world.deliver(event)
     calls.die_before = None
     assert 0 < world.file("a.csv")["rows_read"] < 90
-    monkeypatch.setenv("COLUMNS", "{}")
+    set_feed(columns="{}")
     world.deliver(event)
     assert world.file("a.csv")["status"] == "COMPLETE"
     assert all("quantity" in item for item in world.tables()[0].values())
@@ -151,7 +151,7 @@ def test_a_row_of_many_columns_can_be_replaced(
 ) -> None:
     """An expression may have 4 KB, as many as the names of the columns have."""
     names = [f"column_with_a_long_name_{n:02d}" for n in range(85)]
-    monkeypatch.setenv("COLUMNS", json.dumps(dict.fromkeys(names, "text"), separators=(",", ":")))
+    set_feed(columns=json.dumps(dict.fromkeys(names, "text"), separators=(",", ":")))
     world = world.tuned(block_bytes=64, part_lines=10, whole_parts=1)
     lines = [f"{n}{',x' * 85}\n" for n in range(40)]
     lines[35] = f"3{',y' * 85}\n"

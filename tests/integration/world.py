@@ -17,9 +17,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from csv_ingest import RELEASE, clients, ledger
-from csv_ingest.configuration import Database, IngestConfig
-from csv_ingest.destinations.dynamodb import INDEX, KEY
+from csv_ingest.configuration import IngestConfig
+from csv_ingest.destinations.dynamodb import INDEX
+from csv_ingest.destinations.dynamodb_items import KEY
 from csv_ingest.events import Event, object_version, upload_event
+from csv_ingest.feed import FORMAT_SETTINGS, Feed
 from csv_ingest.file_format import Column
 from csv_ingest.handler import handler
 from csv_ingest.tuning import Tuning
@@ -114,19 +116,32 @@ class Invocations:
         return sorted(object_version(event["Records"][0]).key for event in self.events)
 
 
+def feed_now() -> Feed:
+    """The feed that the environment configures."""
+    return Feed.from_json(os.environ["FEED"])
+
+
+def with_settings(feed: Feed, settings: Mapping[str, Any]) -> Feed:
+    """The same feed with other settings, those of the format among them."""
+    of_format = {name: value for name, value in settings.items() if name in FORMAT_SETTINGS}
+    others = {name: value for name, value in settings.items() if name not in FORMAT_SETTINGS}
+    return replace(feed, format=replace(feed.format, **of_format), **others)
+
+
+def set_feed(**settings: Any) -> None:
+    """Deploy the feed that the environment configures with other settings, until the end of the test."""
+    os.environ["FEED"] = with_settings(feed_now(), settings).to_json()
+
+
 @dataclass(frozen=True)
-class Feed:
+class OtherFeed:
     """A feed besides the one that the environment configures."""
 
     name: str
     prefix: str
     rows: Rows
-    settings: Mapping[str, str]
-    """Variables that its function has other values of."""
-
-    @property
-    def rows_table(self) -> str:
-        return self.settings["ROWS_TABLE"]
+    rows_table: str
+    feed: Feed
 
 
 @dataclass(frozen=True)
@@ -145,7 +160,7 @@ class World:
     """What is run on PostgreSQL, in any feed."""
     tuning: Tuning = field(default_factory=Tuning)
     """How the handler divides files, unless a delivery says otherwise."""
-    feeds: list[Feed] = field(default_factory=list)
+    feeds: list[OtherFeed] = field(default_factory=list)
     """Those besides the default one."""
     times: dict[str, datetime] = field(default_factory=dict)
     """When each version was uploaded, by its own name: no two are in the same second."""
@@ -185,19 +200,29 @@ class World:
         with self.configured(version_of(event).key if self.feeds else ""):
             handler(event, invocation(seconds_left=seconds_left), tuning=tuning or self.tuning)
 
-    def add_feed(self, name: str, prefix: str, **settings: str) -> Feed:
-        """Another feed: its deliveries have a rows table of their own, and other values of some variables."""
+    def add_feed(self, name: str, prefix: str, **settings: Any) -> OtherFeed:
+        """Another feed: its deliveries have a rows table of their own, and other settings."""
         table = f"{self.bucket}-rows-{name}"
         create_table(self.dynamodb, table, KEY)
-        return self._add(name, prefix, DynamoDbRows(self.dynamodb, table), {"ROWS_TABLE": table, **settings})
+        feed = self._like_default(name, prefix, settings)
+        return self._add(OtherFeed(name, prefix, DynamoDbRows(self.dynamodb, table), table, feed))
 
-    def add_postgresql_feed(self, server: LocalPostgresql, name: str, prefix: str, **settings: str) -> Feed:
+    def add_postgresql_feed(self, server: LocalPostgresql, name: str, prefix: str, **settings: Any) -> OtherFeed:
         """Another feed, whose rows go to a table in PostgreSQL."""
-        given = {"ROWS_TABLE": f"{self.bucket}_rows_{name}", **_database(server), **settings}
-        return self._add(name, prefix, _postgresql_rows(server, given), given)
+        table = f"{self.bucket}_rows_{name}"
+        feed = self._like_default(name, prefix, database_settings(server, table) | settings)
+        return self._add(OtherFeed(name, prefix, _postgresql_rows(server, table, feed), table, feed))
 
-    def _add(self, name: str, prefix: str, rows: Rows, settings: Mapping[str, str]) -> Feed:
-        feed = Feed(name, prefix, rows, settings)
+    def _like_default(self, name: str, prefix: str, settings: Mapping[str, Any]) -> Feed:
+        default = feed_now()
+        own: dict[str, Any] = {
+            "max_rejected": default.max_rejected,
+            "max_file_mb": default.max_file_mb,
+            "write_mode": default.write_mode,
+        }
+        return with_settings(Feed(name=name, key_prefix=prefix, format=default.format), {**own, **settings})
+
+    def _add(self, feed: OtherFeed) -> OtherFeed:
         self.feeds.append(feed)
         return feed
 
@@ -207,8 +232,8 @@ class World:
         with pytest.MonkeyPatch.context() as patch:
             for feed in self.feeds:
                 if key.startswith(feed.prefix):
-                    for name, value in {"FEED": feed.name, "DATABASE": "{}", **feed.settings}.items():
-                        patch.setenv(name, value)
+                    patch.setenv("FEED", feed.feed.to_json())
+                    patch.setenv("ROWS_TABLE", feed.rows_table)
             yield
 
     def tables(self) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
@@ -238,14 +263,14 @@ class World:
     @property
     def in_dynamodb(self) -> bool:
         """Whether the default feed's rows are."""
-        return os.environ["DATABASE"] == "{}"
+        return not feed_now().is_postgresql
 
     def declare(self, columns: Mapping[str, str]) -> None:
         """Declare the columns of the default feed, after its table has them."""
         for name, declaration in columns.items():
             column = Column.parse(name, declaration)
             self.default_rows.declare(column.stored_as, column.type)
-        os.environ["COLUMNS"] = json.dumps(columns)
+        set_feed(columns=columns)
 
     def _files(self) -> dict[tuple[str, str], Any]:
         return {(item["object_key"]["S"], item["entry"]["S"]): item for item in self._scan(self.files_table)}
@@ -259,9 +284,8 @@ class World:
 
     def rows(self) -> dict[str, str]:
         """The data of each row of the default feed, by the id in its key."""
-        merges = os.environ["WRITE_MODE"] == "merge"
-        items = self.tables()[0].items()
-        return {pk if merges else pk.partition("#")[2]: item["data"]["S"] for pk, item in items}
+        mode, items = feed_now().mode, self.tables()[0].items()
+        return {str(mode.parse_row_key(pk, "").id): item["data"]["S"] for pk, item in items}
 
     def file(self, key: str) -> dict[str, Any]:
         """The one record of a file, numbers as int."""
@@ -360,25 +384,16 @@ def fresh_world(
     """
     name = f"w{uuid.uuid4().hex}"
     queue = boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    rows_table = f"{name}_rows" if postgresql else f"{name}-rows"
+    settings = database_settings(postgresql, rows_table) if postgresql else {}
+    feed = Feed(max_rejected=None, write_mode="merge" if merges else "append", file_index=file_index, **settings)
     environment = {
-        "FEED": "default",
+        "FEED": feed.to_json(),
         "UPLOAD_BUCKET": name,
-        "ROWS_TABLE": f"{name}_rows" if postgresql else f"{name}-rows",
-        "DATABASE": "{}",
+        "ROWS_TABLE": rows_table,
         "FILES_TABLE": f"{name}-files",
         "FAILURE_QUEUE": queue,
-        "ID_COLUMN": "id",
-        "DELIMITER": ",",
-        "ENCODING": "utf-8",
-        "DECIMAL_SEPARATOR": ".",
-        "COLUMNS": "{}",
-        "WRITE_MODE": "merge" if merges else "append",
-        "MAX_FILE_MB": "1000",
-        "EXISTING_TABLE": "",
-        "MAX_REJECTED": "none",
     }
-    if postgresql:
-        environment |= _database(postgresql)
     with pytest.MonkeyPatch.context() as patch:
         for variable, value in environment.items():
             patch.setenv(variable, value)
@@ -390,7 +405,7 @@ def fresh_world(
             create_table(dynamodb_client, environment["ROWS_TABLE"], KEY, file_index=file_index)
         world = World(
             bucket=name,
-            default_rows=_postgresql_rows(postgresql, environment)
+            default_rows=_postgresql_rows(postgresql, rows_table, feed)
             if postgresql
             else DynamoDbRows(dynamodb_client, environment["ROWS_TABLE"]),
             files_table=environment["FILES_TABLE"],
@@ -438,19 +453,27 @@ MERGING = pytest.mark.parametrize("world", ["merge", "postgresql merge"], indire
 ROLE, PASSWORD = "csv_ingest", "a password of the tests"
 
 
-def _database(server: LocalPostgresql) -> dict[str, str]:
-    """The variable that leads to a server. The password is in a secret, as on AWS."""
+def database_settings(server: LocalPostgresql, table: str) -> dict[str, Any]:
+    """The settings that lead to a table on a server. The password is in a secret, as on AWS."""
     secret = boto3.client("secretsmanager").create_secret(
         Name=uuid.uuid4().hex, SecretString=json.dumps({"password": PASSWORD})
     )["ARN"]
-    database = Database("127.0.0.1", server.port, server.database, ROLE, secret, server.ca)
-    return {"DATABASE": json.dumps(database._asdict())}
+    return {
+        "destination": "postgresql",
+        "database_host": "127.0.0.1",
+        "database_port": server.port,
+        "database_name": server.database,
+        "database_user": ROLE,
+        "database_table": table,
+        "database_secret": secret,
+        "database_ca": server.ca,
+        "subnets": ["subnet-12345678"],
+        "security_groups": ["sg-12345678"],
+    }
 
 
-def _postgresql_rows(server: LocalPostgresql, variables: Mapping[str, str]) -> PostgresqlRows:
-    config = IngestConfig.from_environment(
-        {**dict.fromkeys(IngestConfig.variables(), ""), "COLUMNS": "{}", **variables}
-    )
+def _postgresql_rows(server: LocalPostgresql, table: str, feed: Feed) -> PostgresqlRows:
+    config = IngestConfig(upload_bucket="", rows_table=table, files_table="", failure_queue="", feed=feed)
     return PostgresqlRows.create(server, config, PASSWORD)
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, Subnormal
 from typing import TypeVar
 
+from csv_ingest.file_format import FileFormat
 from csv_ingest.rows import Integer, Value
 
 T = TypeVar("T")
@@ -36,9 +37,9 @@ _TIMESTAMP = re.compile(
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-def converter(type_: str, *, decimal_separator: str) -> Convert:
+def converter(type_: str, format_: FileFormat) -> Convert:
     """The function that converts the cells of a column; raises KeyError for a type that there is not."""
-    return _decimal_with_comma if type_ == "decimal" and decimal_separator == "," else CONVERTERS[type_]
+    return _decimal_with_comma if type_ == "decimal" and format_.decimal_separator == "," else CONVERTERS[type_]
 
 
 def _text(cell: str) -> str:
@@ -116,15 +117,15 @@ CONVERTERS: dict[str, Convert] = {
     "date": _date,
     "timestamp": _timestamp,
 }
-"""By the name of the type. stacks/setting_types.py has the same names: a test compares them."""
+"""By the name of the type: each of `file_format.TYPES`."""
 
 KINDS = {type_: f"an {type_}" if type_ == "integer" else f"a {type_}" for type_ in CONVERTERS}
 """How messages name a value of a type."""
 
 
-def spelling(type_: str, *, decimal_separator: str) -> str:
+def spelling(type_: str, format_: FileFormat) -> str:
     """How a value of a type is written, for the message about a cell that is none."""
-    return _SPELLINGS.get(type_, f"1234{decimal_separator}5")
+    return _SPELLINGS.get(type_, f"1234{format_.decimal_separator}5")
 
 
 _SPELLINGS = {

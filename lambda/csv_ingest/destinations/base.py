@@ -1,23 +1,35 @@
-"""What a destination must do, and how rows are stored in it: put-if-absent, then the policy for what is there."""
+"""What a destination must do. It stores rows, and decides nothing about them."""
 
 from collections.abc import Collection, Iterator, Sequence
+from enum import Enum, auto
 from typing import Protocol
 
 from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow
 from csv_ingest.uploads import Origin
 
 
-class Destination(Protocol):
-    """Stores rows under their keys: the upload's ETag and the row's id or, in a feed that merges, the id alone.
+class OnlyIf(Enum):
+    """Under which condition a row is written: what its key has to have in the destination."""
 
-    Contains no policy.
+    ABSENT = auto()
+    """Nothing."""
+    LATER_LINE = auto()
+    """The row of a later line of the same upload."""
+    OLDER_UPLOAD = auto()
+    """The row of an older upload, as it was found."""
+    NOT_NEWER = auto()
+    """Anything but the row of a newer upload: a repair."""
+
+
+class Destination(Protocol):
+    """Stores rows under the keys that the write mode of a feed gives them.
 
     Every method can be repeated at any time, and called by several deliveries at once. Methods that write raise
     RowsNotWritten, and methods that read raise ItemsNotRead, if they are not done before the deadline.
     """
 
     max_insert: int
-    """How many rows `insert_absent` takes at most."""
+    """How many rows `write` takes at most."""
     max_fetch: int
     """How many keys `find` takes at most."""
     reserved: Collection[str]

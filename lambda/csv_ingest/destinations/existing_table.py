@@ -3,7 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
-from csv_ingest.destinations.dynamodb import KEY
+from csv_ingest.destinations.dynamodb_items import KEY
 from csv_ingest.errors import RowsNotWritten
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from csv_ingest.destinations.base import Destination
 from csv_ingest.destinations.dynamodb import DynamoDbDestination
 from csv_ingest.destinations.existing_table import table_id
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.target import Owner
+from csv_ingest.target import Owner, Target
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,8 +29,9 @@ def open_destination(
     `address` is where a database is reached, if not at its own host and port. `on_failed_connection` is called for each
     attempt to connect that fails.
     """
-    if not (database := config.postgresql):
-        return DynamoDbDestination(DynamoDbTable(dynamodb, config.rows_table, deadline=deadline), merges=config.merges)
+    feed = config.feed
+    if not (database := feed.database):
+        return DynamoDbDestination(DynamoDbTable(dynamodb, config.rows_table, deadline=deadline), feed.mode)
     # Here, because the cold start of the other feeds would take a tenth of a second longer.
     from csv_ingest.destinations.postgresql import PostgresqlDestination  # noqa: PLC0415
     from csv_ingest.postgresql_connection import PostgresqlConnection  # noqa: PLC0415
@@ -41,12 +42,13 @@ def open_destination(
         address=address,
         on_failed_connection=on_failed_connection,
     )
-    return PostgresqlDestination(connection, config.rows_table, config.format.columns, merges=config.merges)
+    return PostgresqlDestination(connection, config.rows_table, feed.format.columns, feed.mode)
 
 
 def owner_of(config: IngestConfig, dynamodb: "DynamoDBClient") -> Owner:
     """The feed, and where its rows are. Raises RowsNotWritten if the settings name a table that is no rows table."""
-    if database := config.postgresql:
-        return Owner.of_postgresql(config.feed, database.name, config.rows_table, merges=config.merges)
-    id_ = table_id(dynamodb, config.rows_table) if config.existing_table else ""
-    return Owner.of_dynamodb(config.feed, config.rows_table, id_, merges=config.merges)
+    feed = config.feed
+    if database := feed.database:
+        return Owner(feed.name, Target(config.rows_table, database=database.name, mode=feed.write_mode))
+    id_ = table_id(dynamodb, config.rows_table) if feed.rows_table else ""
+    return Owner(feed.name, Target(config.rows_table, id_, mode=feed.write_mode))

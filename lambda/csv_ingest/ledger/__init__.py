@@ -4,20 +4,10 @@ This package is the only owner of the table's keys and attributes. Other code as
 """
 
 from csv_ingest.ledger.file import FileLedger
-from csv_ingest.ledger.items import (
-    COMPLETE,
-    FORGET,
-    KEY,
-    MAX_ATTEMPTS,
-    PROCESSING,
-    REJECTED,
-    RELOAD,
-    SETTLED,
-    Acknowledgement,
-    FileRecord,
-    name_of_content,
-)
+from csv_ingest.ledger.keys import KEY
+from csv_ingest.ledger.names import COMPLETE, FORGET, PROCESSING, REJECTED, RELOAD, SETTLED
 from csv_ingest.ledger.parts import PartLedger
+from csv_ingest.ledger.records import MAX_ATTEMPTS, Acknowledgement, FileRecord
 from csv_ingest.ledger.table import FilesTable
 
 __all__ = [
@@ -34,5 +24,4 @@ __all__ = [
     "FileRecord",
     "FilesTable",
     "PartLedger",
-    "name_of_content",
 ]

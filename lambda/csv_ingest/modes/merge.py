@@ -45,8 +45,7 @@ class Merge:
         modified = last_modified()
         if time and time[0] < events.as_text(modified - events.CLOCKS):
             raise MalformedEvent("a record's eventTime is before the upload, as S3 has it: backfill the key instead")
-        time, sequencer = time or (events.as_text(modified), events.NO_SEQUENCER)
-        return VERSION_MARK.join((time, sequencer, version.own_name))
+        return VERSION_MARK.join((*(time or (events.as_text(modified), events.NO_SEQUENCER)), version.own_name))
 
     def origin(self, etag: str, upload_order: str) -> Origin | None:
         return Origin(etag, upload_order) if upload_order else None

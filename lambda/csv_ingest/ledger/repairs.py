@@ -1,0 +1,42 @@
+"""What an audit has corrected in the ledger."""
+
+from csv_ingest.counts import RowCounts
+from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.ledger import items, keys, names
+from csv_ingest.modes import WriteMode
+from csv_ingest.rows import RejectedRow
+from csv_ingest.target import Owner
+
+
+class Repairs:
+    """Corrections of what is recorded of an upload; `upload` is the beginning of its entries: FileRecord.upload."""
+
+    def __init__(self, table: DynamoDbTable) -> None:
+        self._table = table
+
+    def record_reject(self, object_key: str, upload: str, row: RejectedRow) -> None:
+        """Record a rejected row of an upload, whatever is recorded for its line."""
+        self._table.put(items.item_of_reject(object_key, upload, row))
+
+    def remove_reject(self, object_key: str, upload: str, line: int) -> None:
+        """Delete the record of a rejected row, if there is one."""
+        self._table.delete(keys.key_of_reject(object_key, upload, line))
+
+    def mark_duplicate_ids(self, content: str, feed: str) -> None:
+        """As PartLedger.mark_duplicate_ids: a repair does not know which lines are stored."""
+        self._table.insert_absent([keys.key_of_duplicates(content, feed)])
+
+    def correct_counts(self, object_key: str, upload: str, counts: RowCounts, mode: WriteMode) -> None:
+        """Set the counts of a complete upload; does nothing if the upload is not complete."""
+        key, complete = keys.key_of_entry(object_key, upload), "#status = :complete"
+        corrected = items.sums(counts, mode)
+        self._table.update(
+            key, corrected, condition=complete, values=names.COMPLETE_VALUE, remove=names.ACKNOWLEDGEMENT
+        )
+
+    def move(self, object_key: str, upload: str, owner: Owner) -> None:
+        """Record that the rows of a complete upload are where its feed stores them today."""
+        key, complete = keys.key_of_entry(object_key, upload), "#status = :complete"
+        self._table.update(
+            key, {names.TARGET: {"S": str(owner.target)}}, condition=complete, values=names.COMPLETE_VALUE
+        )
