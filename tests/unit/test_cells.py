@@ -248,5 +248,5 @@ def test_a_declaration_is_written_as_it_is_read(declaration: str) -> None:
 
 @pytest.mark.parametrize("declaration", ["", "decimal as", "decimal as a b", "decimal required required", "as x"])
 def test_another_declaration_is_an_error(declaration: str) -> None:
-    with pytest.raises(ValueError, match="column x"):
+    with pytest.raises(ValueError, match="column 'x'"):
         Column.parse("x", declaration)

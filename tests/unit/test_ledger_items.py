@@ -32,12 +32,12 @@ def test_both_recorded_shapes_of_a_format_are_read(recorded: str) -> None:
 
 
 def test_a_format_is_recorded_as_an_object() -> None:
-    assert json.loads(items.format_as_text(SEMICOLONS)) == {"id_column": "no", "delimiter": ";", "encoding": "cp1252"}
+    assert SEMICOLONS.to_json() == {"id_column": "no", "delimiter": ";", "encoding": "cp1252"}
 
 
 def test_a_format_with_an_unknown_field_is_an_error() -> None:
     with pytest.raises(TypeError, match="quote"):
-        items.format_of('{"id_column": "no", "delimiter": ";", "encoding": "cp1252", "quote": "|"}')
+        FileFormat.from_text('{"id_column": "no", "delimiter": ";", "encoding": "cp1252", "quote": "|"}')
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_a_format_with_an_unknown_field_is_an_error() -> None:
     ],
 )
 def test_a_format_is_read_as_it_was_recorded(format_: FileFormat) -> None:
-    assert items.format_of(items.format_as_text(format_)) == format_
+    assert FileFormat.from_text(json.dumps(format_.to_json())) == format_
 
 
 def test_a_plan_is_read_as_it_was_recorded() -> None:
-    plan = Plan(SEMICOLONS, ["no", "größe"], [PartStart(0, 1), PartStart(5, 3)], uploaded="2026~1~v")
+    plan = Plan(SEMICOLONS, ["no", "größe"], [PartStart(0, 1), PartStart(5, 3)], upload_order="2026~1~v")
     item = items.item_of_plan(items.Entries(VERSION), plan, Owner())
     assert (item["object_key"], item["entry"]) == ({"S": "a.csv"}, {"S": "e1#plan"})
     assert items.plan_of(item) == plan
