@@ -195,7 +195,7 @@ def test_a_row_changed_during_ingestion_stops_the_file(
 
 
 def test_a_repair_reads_a_file_under_its_recorded_format(
-    world: World, pipeline: Pipeline, invocations: Invocations, monkeypatch: pytest.MonkeyPatch
+    world: World, pipeline: Pipeline, invocations: Invocations
 ) -> None:
     set_feed(encoding="cp1252")
     event = world.upload("a.csv", FILE.encode("cp1252"))

@@ -103,10 +103,8 @@ class TestFeeds:
     """The file is read with the settings of the feed."""
 
     @pytest.fixture(autouse=True)
-    def _typed(self, pipeline: Pipeline, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        set_feed(columns='{"price": "decimal required"}')
-        set_feed(delimiter=";")
-        set_feed(max_file_mb="1")
+    def _typed(self, pipeline: Pipeline, world: World) -> None:
+        set_feed(columns='{"price": "decimal required"}', delimiter=";", max_file_mb="1")
         forget_clients()
         pipeline.feeds[0].__dict__["config"] = world.pipeline().feeds[0].config
 

@@ -23,10 +23,9 @@ from tests.integration.world import Invocations, World, set_feed, version_of
 
 
 @pytest.fixture
-def collision(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+def collision(world: World) -> World:
     """Settings under which any bytes are a header, and its lines are the ids."""
-    set_feed(encoding="iso8859-1")
-    set_feed(id_column="@line")
+    set_feed(encoding="iso8859-1", id_column="@line")
     assert hashlib.md5(FIRST).digest() == hashlib.md5(SECOND).digest()  # noqa: S324 - S3 uses it
     return world
 
@@ -205,7 +204,7 @@ def test_versions_rejected_at_once_each_have_a_record(
 @pytest.mark.parametrize("keys", [("b.csv", "a.csv"), ("a.csv", "a.csv"), ("a.csv.gz", "b.csv.gz")])
 @pytest.mark.parametrize("whole", [True, False])
 def test_the_same_content_is_read_as_it_was(
-    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch, keys: tuple[str, str], whole: bool
+    world: World, queue: Invocations, keys: tuple[str, str], whole: bool
 ) -> None:
     text = b"id,name\n5,a\n4,b\n3,c\n"
     world = world.tuned(whole_parts=4 if whole else 0)
@@ -223,9 +222,7 @@ def test_the_same_content_is_read_as_it_was(
     assert findings(world.pipeline()) == []
 
 
-def test_an_audit_reads_content_as_it_was_read(
-    world: World, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_audit_reads_content_as_it_was_read(world: World, pipeline: Pipeline) -> None:
     """The settings changed, and the event of the second key was lost: a repair must not touch the rows of the first."""
     content = "id,name\n3,x\n2,y\n"
     set_feed(id_column="@line")
@@ -240,9 +237,7 @@ def test_an_audit_reads_content_as_it_was_read(
 
 
 @pytest.mark.parametrize("call", range(1, 9))
-def test_deliveries_under_two_settings_agree_on_one_reading(
-    world: World, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, call: int
-) -> None:
+def test_deliveries_under_two_settings_agree_on_one_reading(world: World, pipeline: Pipeline, call: int) -> None:
     """A deployment between two keys with the same content: at each call of the first, the second is delivered."""
     content = "id,name\n" + "".join(f"{99 - n},{n}\n" for n in range(60))
     first, second = world.upload("a.csv", content), world.upload("b.csv", content)

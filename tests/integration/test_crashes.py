@@ -12,7 +12,7 @@ from tests.integration.faults import (
     Killed,
     between_calls,
 )
-from tests.integration.world import BOTH_DESTINATIONS, World
+from tests.integration.world import BOTH_DESTINATIONS, World, set_feed
 
 BROKEN_UP = "id,name\n" + "".join(f"{n % 97},{n // 97}\n" for n in range(115)) + ",no id\n1\n2\n7,0\n98,x\n"
 """120 rows: good ones, ids used again with the same and with other values, and rejects of each other kind."""
@@ -39,9 +39,9 @@ EACH_CASE = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def _feed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def _feed(world: World) -> None:
     """One of several, with a typed column."""
-    monkeypatch.setenv("FEED", "orders")
+    set_feed(name="orders")
     world.declare({"name": "integer"})
 
 

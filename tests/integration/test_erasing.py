@@ -1,7 +1,5 @@
 """Reload and forget: killed, overtaken and repeated anywhere, they end in the tables that they promise."""
 
-import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from csv_ingest import clients
-from csv_ingest.configuration import Database, IngestConfig
+from csv_ingest.configuration import IngestConfig
 from csv_ingest.errors import BeingErased, OutOfTime, OwnerNeeded
 from csv_ingest.events import Event, upload_event
 from csv_ingest.tuning import Tuning
@@ -32,7 +30,16 @@ from tests.integration.commands import invoke, run
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.rows import PostgresqlRows
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import BOTH_DESTINATIONS, MERGING, Invocations, World, version_of
+from tests.integration.world import (
+    BOTH_DESTINATIONS,
+    MERGING,
+    Invocations,
+    World,
+    database_settings,
+    feed_now,
+    set_feed,
+    version_of,
+)
 
 FILE = "id,name\n" + "".join(f"{n},{n % 9}\n" for n in range(12)) + ",no id\n7,again\n"
 """Read by `id`, two rows are rejected; read by `name`, another one, and the rows whose name was there before."""
@@ -115,9 +122,9 @@ class Operator:
         """Have the settings say by which column files are read."""
         self.set(id_column=id_column)
 
-    def set(self, **variables: str) -> None:
+    def set(self, **settings: Any) -> None:
         """Deploy other settings."""
-        os.environ.update(variables)
+        set_feed(**settings)
         for feed in self.pipeline.feeds:
             feed.__dict__["config"] = IngestConfig.from_environment()
             for cached in ("destination", "owner"):
@@ -562,15 +569,15 @@ def test_a_file_reloaded_and_forgotten_at_once_is_gone(world: World, operator: O
 
 
 @pytest.mark.usefixtures("commanded")
-def test_rows_in_a_table_of_before_are_not_forgotten(world: World, operator: Operator) -> None:
+def test_rows_in_a_table_of_before_are_not_forgotten(
+    world: World, operator: Operator, postgresql: LocalPostgresql
+) -> None:
     """A command that looks into the table of today would find none, and say that nothing is left."""
     operator.deliver(world.upload("a.csv", FILE))
     before = world.tables()
-    another = Database("example.org", 5432, "orders", "csv_ingest", "", "")
-    operator.set(DATABASE=json.dumps(another._asdict()))
+    operator.set(**database_settings(postgresql, world.rows_table.replace("-", "_")))
     way_back = f"set destination=dynamodb, rows_table={world.rows_table} and the write mode back to forget it"
     assert way_back in invoke("forget", "a.csv", code=1).stderr
-    operator.set(DATABASE="{}")
     assert world.tables() == before
 
 
@@ -805,7 +812,7 @@ def test_a_repair_leaves_a_file_alone_that_is_forgotten(world: World, operator: 
     world.default_rows.delete("1")
     findings = audit(operator.pipeline).findings
     version = operator.pipeline.latest("a.csv")
-    operator.pipeline.files.mark_version_erasing(version, "forget")
+    operator.pipeline.files.mark_version_erasing(version, feed_now().mode, "forget")
     before = world.tables()
     assert repair(operator.pipeline, findings).left == findings
     assert world.tables() == before

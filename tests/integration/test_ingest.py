@@ -220,7 +220,7 @@ def test_memory_does_not_grow_with_the_file(world: World) -> None:
     assert peaks[1] < peaks[0] + 200_000, "the large file has 1,000,000 bytes more"
 
 
-def test_a_first_load_that_merges_costs_no_more_requests(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_load_that_merges_costs_no_more_requests(world: World) -> None:
     """But for one to the ledger. What was there needs more: one request to read 25 rows, and one to replace them."""
     content = "id,name\n" + "".join(f"{n},x\n" for n in range(1_000))
     calls = Calls(world.dynamodb)

@@ -36,9 +36,7 @@ def _all_have_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.erasing.CLOCKS", 0)
 
 
-def test_too_many_reject_the_file_before_a_row_is_stored(
-    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_reject_the_file_before_a_row_is_stored(world: World, queue: Invocations) -> None:
     set_feed(max_rejected="50%")
     event = world.upload("a.csv", "id,name\n1,a\n" + BAD * 2)
     world.deliver(event)
@@ -55,7 +53,7 @@ def test_too_many_reject_the_file_before_a_row_is_stored(
     assert world.file("a.csv")["rows_rejected"] == 120
 
 
-def test_the_setting_does_not_reach_accepted_content(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_setting_does_not_reach_accepted_content(world: World) -> None:
     world.deliver(world.upload("a.csv", "id,name\n1,a\n,b\n"))
     set_feed(max_rejected="0")
     world.deliver(world.upload("b.csv", "id,name\n1,a\n,b\n"))

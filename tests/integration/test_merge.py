@@ -1,7 +1,6 @@
 """A feed that merges: one row an id, that of the newest upload, whatever the order of the deliveries."""
 
 import json
-import os
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +19,7 @@ from csv_ingest.counts import RowCounts
 from csv_ingest.errors import ItemsNotRead, MalformedEvent, RowsNotWritten, TableAltered
 from csv_ingest.events import Event, upload_event
 from csv_ingest.ledger import FileRecord
+from csv_ingest.modes import MERGE
 from csv_ingest.tuning import Tuning
 from ops.audit import audit
 from ops.differences import explained
@@ -29,7 +29,7 @@ from tests.integration.commands import invoke, reported, run
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.parts import deliver_all
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import FIRST_UPLOAD, MERGING, Invocations, World, version_of
+from tests.integration.world import FIRST_UPLOAD, MERGING, Invocations, World, set_feed, version_of
 
 pytestmark = [MERGING, pytest.mark.filterwarnings("ignore:No application metrics to publish")]
 """Killed or overtaken at each call, a delivery of a first file is tested in test_crashes.py, with four faults each."""
@@ -105,7 +105,7 @@ def test_the_row_of_the_newest_upload_stays(world: World, keys: tuple[str, str],
 def test_each_row_says_of_which_upload_it_is(world: World) -> None:
     event = world.upload("a.csv", OLD)
     world.deliver(event)
-    version, uploaded = version_of(event), record_of(world, event).uploaded
+    version, uploaded = version_of(event), record_of(world, event).upload_order
     assert uploaded.startswith("2026-01-01T00:00:00.000Z~")
     assert uploaded.endswith(f"~{version.version_id}")
     items = world.tables()[0].values()
@@ -120,7 +120,7 @@ def test_the_same_bytes_again_are_a_new_upload(world: World, order: tuple[int, .
         world.deliver(events[index])
     assert stored(world) == {"1": ("a", 2), "2": ("b", 3), "3": ("c", 4), "4": ("D", 4)}
     uploaded = {item["uploaded"]["S"] for item in world.tables()[0].values()}
-    assert uploaded == {record_of(world, event).uploaded for event in events[1:]}
+    assert uploaded == {record_of(world, event).upload_order for event in events[1:]}
     before = world.tables()
     for event in events:
         world.deliver(event)
@@ -346,7 +346,7 @@ def test_a_row_replaced_while_it_changes_keeps_nothing(world: World, pipeline: P
 
 def read_by(pipeline: Pipeline, columns: dict[str, str]) -> None:
     """Have other columns be declared from now on."""
-    os.environ["COLUMNS"] = json.dumps(columns)
+    set_feed(columns=columns)
     pipeline.feeds[0].__dict__["config"] = IngestConfig.from_environment()
 
 
@@ -516,7 +516,7 @@ def test_a_line_rejected_and_then_superseded_stays_rejected(world: World, pipeli
     assert counts_of(world, older) == RowCounts(3, 1, 1, 1)
     assert len(world.rejects("a.csv")) == 1
     assert audit(pipeline).findings == []
-    pipeline.files.correct_counts("a.csv", version_of(older).etag, RowCounts(3, 1, 0, 2), merges=True)
+    pipeline.files.correct_counts("a.csv", version_of(older).etag, RowCounts(3, 1, 0, 2), MERGE)
     [finding] = audit(pipeline).findings  # as an earlier release counted it
     assert finding.kind == "sums"
     repair(pipeline, [finding])
@@ -540,7 +540,7 @@ def test_parts_take_their_time_from_the_plan(world: World, queue: Invocations) -
     clients.s3().meta.events.register("before-call.s3.HeadObject", lambda **_: seen.append(1))
     deliver_all(world, queue)
     assert not seen
-    assert {item["uploaded"]["S"] for item in world.tables()[0].values()} == {record_of(world, event).uploaded}
+    assert {item["uploaded"]["S"] for item in world.tables()[0].values()} == {record_of(world, event).upload_order}
 
 
 @pytest.mark.usefixtures("commanded")
@@ -611,7 +611,7 @@ class TestCommands:
         version = version_of(events[1])
         assert (row["data"]["name"], row["line"], row["etag"]) == ("B", 2, version.etag)
         assert (upload["object_key"], upload["version_id"]) == ("b.csv", version.version_id)
-        assert row["uploaded"] == record_of(world, events[1]).uploaded
+        assert row["uploaded"] == record_of(world, events[1]).upload_order
         assert f"  uploaded {row['uploaded']}" in run("find", "2", code=0)
         world.default_rows.put(world.tables()[0]["2"] | {"uploaded": {"S": "2027"}})
         assert "of no upload that the ledger knows" in run("find", "2", code=0)

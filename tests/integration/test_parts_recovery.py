@@ -109,9 +109,7 @@ def test_a_redelivered_file_dispatches_only_unfinished_parts(world: World, queue
     assert world.file("a.csv")["status"] == "COMPLETE"
 
 
-def test_a_deployment_does_not_change_a_recorded_plan(
-    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_deployment_does_not_change_a_recorded_plan(world: World, queue: Invocations) -> None:
     """Killed after the plan, before the record says so: the next one, with other parts and settings, keeps to it."""
     event = world.upload("a.csv", "id,name\n" + "".join(f"{n},é\n" for n in range(120)))
     calls = Calls(world.dynamodb)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.destinations.dynamodb import KEY
+from csv_ingest.destinations.dynamodb_items import KEY
 from csv_ingest.destinations.existing_table import table_id
 from csv_ingest.errors import OtherTable, RowsNotWritten
 from csv_ingest.events import Event
@@ -16,7 +16,7 @@ from ops.repair import repair
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
 from tests.integration.rows import DynamoDbRows
-from tests.integration.world import Invocations, World, create_table
+from tests.integration.world import Invocations, World, create_table, set_feed
 
 LONG = "id,name\n" + "".join(f"{n},{n}\n" for n in range(70))
 
@@ -32,7 +32,7 @@ def restored(world: World, monkeypatch: pytest.MonkeyPatch, *, without: int = 0,
     for pk in sorted(rows)[without:]:
         table.put(rows[pk])
     monkeypatch.setenv("ROWS_TABLE", name)
-    monkeypatch.setenv("EXISTING_TABLE", "true" if existing else "")
+    set_feed(rows_table=name if existing else None)
     return table
 
 
@@ -182,6 +182,6 @@ def test_a_table_with_another_key_takes_no_row(
             TableName=name, AttributeDefinitions=definitions, KeySchema=schema, BillingMode="PAY_PER_REQUEST"
         )
     monkeypatch.setenv("ROWS_TABLE", name)
-    monkeypatch.setenv("EXISTING_TABLE", "true")
+    set_feed(rows_table=name)
     with pytest.raises(RowsNotWritten, match=reason):
         world.deliver(world.upload("a.csv", LONG))
