@@ -17,10 +17,10 @@ from csv_ingest.modes import APPEND, MERGE
 from tests.integration.commands import invoke
 from tests.integration.world import BOTH_DESTINATIONS, World, feed_now, set_feed
 
-BEFORE_1_1 = frozenset(
-    ["UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE", "DATABASE", "FEED", "WRITE_MODE", "MAX_FILE_MB"]
-    + ["ID_COLUMN", "DELIMITER", "ENCODING", "DECIMAL_SEPARATOR", "COLUMNS"]
-)
+BEFORE_1_1 = {
+    *("UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE", "DATABASE", "FEED", "WRITE_MODE", "MAX_FILE_MB"),
+    *("ID_COLUMN", "DELIMITER", "ENCODING", "DECIMAL_SEPARATOR", "COLUMNS"),
+}
 VARIABLES = {"": BEFORE_1_1, "1.1.0": BEFORE_1_1 | {"MAX_REJECTED", "EXISTING_TABLE", "RELEASE"}}
 """The variables that the ingest function had in a release, and in those before 1.1.0."""
 
@@ -136,12 +136,15 @@ def test_new_code_works_before_its_environment_comes(
     assert world.rows() == {"1": '{"id":"1","name":"a"}'}
 
 
-def test_the_sweep_reads_earlier_environments(world: World) -> None:
-    feeds = {name: {"function": name, "prefix": f"{name}/", "suffixes": [".csv"]} for name in ("a", "b", "c")}
-    feeds |= {"b": feeds["b"] | {"merges": True}, "c": feeds["c"] | {"mode": "merge"}}
+def test_the_sweep_reads_earlier_environments(world: World) -> None:  # noqa: ARG001 - for its environment
+    about: list[Any] = [{"merges": False}, {"merges": True}, {}, {"mode": "merge"}]
+    feeds = {
+        f"n{number}": {"function": "f", "prefix": "p/", "suffixes": [".csv"], **each}
+        for number, each in enumerate(about)
+    }
     read = SweepConfig.from_environment(environment() | {"FEEDS": json.dumps(feeds)}).feeds
-    assert {name: feed.mode for name, feed in read.items()} == {"a": APPEND, "b": MERGE, "c": MERGE}
-    assert read["b"].taker == Taker("b", "b/", [".csv"])
+    assert [feed.mode for feed in read.values()] == [APPEND, MERGE, APPEND, MERGE]
+    assert read["n1"].taker == Taker("n1", "p/", [".csv"])
 
 
 @earlier
@@ -150,10 +153,10 @@ def test_commands_work_on_an_earlier_deployment(deploy: Deploy, world: World, re
     world.deliver(world.upload("a.csv", "id,name\n1,a\n"))
     done = invoke("--stack", world.bucket, "audit", code=0)
     assert done.stdout == "1 file, 1 row, 0 findings\n"
-    of, that = ("release 1.1.0", "release 1.1.0") if release else ("a release before 1.1.0", "that release")
+    of = f"release {release}" if release else "a release before 1.1.0"
     assert done.stderr.startswith(
         f"The deployment is of {of}, this is {RELEASE}: deploy this one (docs/upgrading.md), or use the checkout of "
-        f"{that}\n"
+        "that release\n"
     )
 
 
