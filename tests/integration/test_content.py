@@ -9,7 +9,6 @@ from functools import partial
 
 import pytest
 
-from csv_ingest.configuration import IngestConfig
 from csv_ingest.events import Event
 from ops.audit import audit
 from ops.pipeline import Pipeline
@@ -102,11 +101,8 @@ def test_a_rejected_version_says_nothing_of_the_others(
 def test_a_rejected_version_is_not_swept_up_again(collision: World, invocations: Invocations) -> None:
     """The version that was begun has expired: the file stays unsettled, and nothing can be done for it."""
     first = collision.upload("a.csv", FIRST + ROWS)
-    calls = Calls(collision.s3, collision.dynamodb)
-    calls.die_after = 8
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), Calls(collision.s3, collision.dynamodb).fault("die_after", 8):
         collision.deliver(first)
-    calls.die_after = None
     collision.deliver(collision.upload("a.csv", SECOND + ROWS))
     collision.s3.delete_object(Bucket=collision.bucket, Key="a.csv", VersionId=version_id(first))
     swept = run_sweep(collision, invocations, age=timedelta(hours=-6))
@@ -228,8 +224,7 @@ def test_an_audit_reads_content_as_it_was_read(world: World, pipeline: Pipeline)
     set_feed(id_column="@line")
     world.deliver(world.upload("b.csv", content))
     before = world.tables()[0]
-    set_feed(id_column="id")
-    pipeline.feeds[0].__dict__["config"] = IngestConfig.from_environment()
+    world.deploy(pipeline, id_column="id")
     world.upload("a.csv", content)
     assert findings(pipeline) == [("unsettled", "a.csv")]
     repair(pipeline, audit(pipeline).findings)

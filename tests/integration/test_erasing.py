@@ -17,7 +17,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from csv_ingest import clients
-from csv_ingest.configuration import IngestConfig
 from csv_ingest.errors import BeingErased, OutOfTime, OwnerNeeded
 from csv_ingest.events import Event, upload_event
 from csv_ingest.tuning import Tuning
@@ -37,7 +36,6 @@ from tests.integration.world import (
     World,
     database_settings,
     feed_now,
-    set_feed,
     version_of,
 )
 
@@ -120,15 +118,7 @@ class Operator:
 
     def read_by(self, id_column: str) -> None:
         """Have the settings say by which column files are read."""
-        self.set(id_column=id_column)
-
-    def set(self, **settings: Any) -> None:
-        """Deploy other settings."""
-        set_feed(**settings)
-        for feed in self.pipeline.feeds:
-            feed.__dict__["config"] = IngestConfig.from_environment()
-            for cached in ("destination", "owner"):
-                feed.__dict__.pop(cached, None)
+        self.world.deploy(self.pipeline, id_column=id_column)
 
 
 @pytest.fixture(autouse=True)
@@ -165,10 +155,8 @@ def test_a_reload_is_resumed_though_the_object_is_new(world: World, operator: Op
     """Its deliveries would fail for ever, and nobody could name the version."""
     old = world.upload("a.csv", FILE)
     operator.deliver(old)
-    operator.calls.die_before = 8
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), operator.calls.fault("die_before", 8):
         operator.reload("a.csv")
-    operator.calls.die_before = None
     new = world.upload("a.csv", "id,name\n1,new\n")
     operator.deliver(new)
     assert operator.pipeline.files.erasing(version_of(old).etag, "default") == "reload"
@@ -182,10 +170,8 @@ def test_a_reload_is_resumed_though_the_object_is_new(world: World, operator: Op
 def test_a_reload_is_resumed_though_the_object_is_deleted(world: World, operator: Operator) -> None:
     operator.deliver(world.upload("a.csv", FILE))
     before = world.tables()
-    operator.calls.die_before = 8
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), operator.calls.fault("die_before", 8):
         operator.reload("a.csv")
-    operator.calls.die_before = None
     world.s3.delete_object(Bucket=world.bucket, Key="a.csv")
     operator.uploads.at_once = operator.deliver
     assert "COMPLETE" in run("reload", "a.csv", "--yes", code=1)
@@ -234,10 +220,8 @@ def test_a_reload_killed_at_any_call_is_resumed(world: World, operator: Operator
         operator.read_by("id")
         operator.deliver(event)
         operator.read_by("name")
-        setattr(operator.calls, fault, number)
-        with suppress(Killed):
+        with suppress(Killed), operator.calls.fault(fault, number):
             operator.reload("a.csv")
-        operator.calls.die_before = operator.calls.die_after = None
         operator.deliver(event)  # Lambda may deliver an event again at any time
         operator.retry()
         with suppress(NotErasable):
@@ -318,10 +302,8 @@ def test_an_unfinished_reload_is_seen_by_everybody(world: World, operator: Opera
     number = 0
     while not operator.pipeline.files.record(operator.pipeline.latest("a.csv")).erasing:
         number += 1
-        operator.calls.die_before = number
-        with suppress(Killed):
+        with suppress(Killed), operator.calls.fault("die_before", number):
             operator.reload("a.csv")
-        operator.calls.die_before = None
     swept = run_sweep(world, operator.uploads, age=timedelta(hours=-6))
     assert (swept.unsettled, swept.delivered) == (1, 0)
     assert "next: python -m ops reload a.csv" in run("status", "a.csv", code=1)
@@ -393,10 +375,8 @@ def test_a_forget_killed_at_any_call_is_resumed(world: World, operator: Operator
     for number in operator.numbers_of_calls():
         for _ in range(2):
             operator.deliver(world.upload("a.csv", FILE))
-        setattr(operator.calls, fault, number)
-        with suppress(Killed):
+        with suppress(Killed), operator.calls.fault(fault, number):
             operator.forget("a.csv")
-        operator.calls.die_before = operator.calls.die_after = None
         operator.forget("a.csv")
         assert world.tables() == ({}, {}), f"{fault} {number}"
         assert list(operator.pipeline.uploads("a.csv")) == []
@@ -459,13 +439,9 @@ def test_what_cannot_be_reloaded_is_said(world: World) -> None:
     world.deliver(world.upload("bad.csv", "no header of ours\n"))
     assert "it was rejected, and no row of it is stored" in invoke("reload", "bad.csv", code=1).stderr
     event = world.upload("a.csv", FILE)
-    calls = Calls(*world.engines)
     for number in count(4):
-        calls.names.clear()
-        calls.die_before = number
-        with suppress(Killed):
+        with suppress(Killed), Calls(*world.engines).fault("die_before", number):
             world.deliver(event)
-        calls.die_before = None
         if "rows_read" in world.file("a.csv"):
             break
     reason = "a.csv has the same content, and is not complete: wait until it is"
@@ -575,7 +551,7 @@ def test_rows_in_a_table_of_before_are_not_forgotten(
     """A command that looks into the table of today would find none, and say that nothing is left."""
     operator.deliver(world.upload("a.csv", FILE))
     before = world.tables()
-    operator.set(**database_settings(postgresql, world.rows_table.replace("-", "_")))
+    world.deploy(operator.pipeline, **database_settings(postgresql, world.rows_table.replace("-", "_")))
     way_back = f"set destination=dynamodb, rows_table={world.rows_table} and the write mode back to forget it"
     assert way_back in invoke("forget", "a.csv", code=1).stderr
     assert world.tables() == before
@@ -591,11 +567,11 @@ def test_uploads_of_both_write_modes_are_forgotten_in_turn(
     """What is of the other mode stays, and is told."""
     operator.deliver(world.upload("a.csv", FILE))
     world.s3.delete_object(Bucket=world.bucket, Key="a.csv")
-    operator.set(write_mode="merge")
+    world.deploy(operator.pipeline, write_mode="merge")
     operator.deliver(world.upload("a.csv", again))
     assert len(world.tables()[0]) > 12
     for mode in (first, "merge" if first == "append" else "append"):
-        operator.set(write_mode=mode)
+        world.deploy(operator.pipeline, write_mode=mode)
         done = invoke("forget", "a.csv", "--yes", code=1 if mode == first else 0)
         assert done.stdout.startswith("Deleted: 1 version," if mode == first else "Deleted: 2 versions,")
         assert ("Not deleted: the rows of the file went to" in done.stderr) == (mode == first)
@@ -673,11 +649,8 @@ def test_deliveries_during_a_reload_are_no_attempts(world: World, operator: Oper
     event = world.upload("a.csv", FILE)
     operator.deliver(event)
     for number in count(1):
-        operator.calls.names.clear()
-        operator.calls.die_before = number
-        with suppress(Killed):
+        with suppress(Killed), operator.calls.fault("die_before", number):
             operator.reload("a.csv")
-        operator.calls.die_before = None
         if not operator.pipeline.files.record(operator.pipeline.latest("a.csv")).status:
             break
     for _ in range(13):

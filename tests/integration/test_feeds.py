@@ -100,11 +100,8 @@ class TestOtherDestination:
     @pytest.fixture
     def begun(self, world: World) -> Event:
         event = world.upload("a.csv", LONG)
-        calls = Calls(*world.engines)
-        calls.die_before = 12
-        with pytest.raises(Killed):
+        with pytest.raises(Killed), Calls(*world.engines).fault("die_before", 12):
             world.deliver(event)
-        calls.die_before = None
         assert 0 < world.file("a.csv")["rows_read"] < 70
         return event
 
@@ -154,11 +151,8 @@ class TestMovedPrefix:
     @pytest.fixture
     def begun(self, world: World) -> dict[str, Any]:
         event = world.upload("moved/a.csv", LONG)
-        calls = Calls(world.s3, world.dynamodb)
-        calls.die_before = 12
-        with pytest.raises(Killed):
+        with pytest.raises(Killed), Calls(world.s3, world.dynamodb).fault("die_before", 12):
             world.tuned(checkpoint_rows=25).deliver(event)
-        calls.die_before = None
         assert 0 < world.file("moved/a.csv")["rows_read"] < 70
         return event
 
@@ -186,11 +180,8 @@ class TestMovedPrefix:
         """The first feed dies before it records more than its plan."""
         world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
         event = world.upload("moved/a.csv", LONG)
-        calls = Calls(world.s3, world.dynamodb)
-        calls.die_before = call
-        with pytest.raises(Killed):
+        with pytest.raises(Killed), Calls(world.s3, world.dynamodb).fault("die_before", call):
             world.deliver(event)
-        calls.die_before = None
         moved = world.add_feed("moved", "moved/", columns='{"name": "integer"}')
         with suppress(OtherTable):
             world.deliver(event)
@@ -218,11 +209,8 @@ class TestMovedPrefix:
         total = len(calls.names)
         for number in range(1, total + 1):
             world.empty()
-            calls.names.clear()
-            calls.die_before = number
-            with pytest.raises(Killed):
+            with pytest.raises(Killed), calls.fault("die_before", number):
                 world.deliver(event)
-            calls.die_before = None
             world.feeds.clear()
             try:
                 world.deliver(event)
@@ -253,9 +241,8 @@ class TestMovedPrefix:
 
         def overtake() -> None:
             """Plan the file, and die before its rows are counted."""
-            calls.die_before = len(calls.names) + 8
-            deliver_by_default()
-            calls.die_before = None
+            with calls.fault("die_before", 8):
+                deliver_by_default()
 
         world.deliver(event)
         winners = set()

@@ -26,7 +26,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from csv_ingest import clients, csvfile, source
-from csv_ingest.configuration import IngestConfig
 from csv_ingest.destinations.dynamodb_items import KEY
 from csv_ingest.errors import (
     BeingErased,
@@ -55,7 +54,7 @@ from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, between_calls, throttle_statements
 from tests.integration.rows import DynamoDbRows, Rows
 from tests.integration.sweeping import run_sweep, swept_feed
-from tests.integration.world import Invocations, World, create_table, fresh_world, set_feed
+from tests.integration.world import Invocations, World, create_table, fresh_world
 
 HISTORIES = int(os.environ.get("HISTORIES", "30"))
 
@@ -190,7 +189,7 @@ class Lambda:
     def operate(self, command: str, die_before: int | None) -> None:
         self.operator_calls.names.clear()
         self.operator_calls.die_before = die_before
-        self.deploy()
+        self.world.deploy(self.pipeline)
         with suppress(Killed):
             if command == "repair":
                 repair(self.pipeline, audit(self.pipeline).findings)
@@ -199,14 +198,6 @@ class Lambda:
         self.operator_calls.die_before = None
         self.waiting += [(event, 1) for event in self.operator.events]
         self.operator.events.clear()
-
-    def deploy(self) -> None:
-        """Have the operators' commands see the settings of today."""
-        for feed in self.pipeline.feeds:
-            with self.world.configured(feed.triggers[0][0]):
-                feed.__dict__["config"] = IngestConfig.from_environment()
-            for cached in ("destination", "owner"):
-                feed.__dict__.pop(cached, None)
 
     def table(self, share: int) -> None:
         former = self.world.default_rows
@@ -220,9 +211,8 @@ class Lambda:
             table.put(rows[pk])
         former.drop()
         os.environ["ROWS_TABLE"] = name
-        set_feed(rows_table=[None, name][share % 2])
         object.__setattr__(self.world, "default_rows", table)  # the world of the test, too
-        self.deploy()
+        self.world.deploy(self.pipeline, rows_table=[None, name][share % 2])
 
     def at_once(self, command: str, key: str, number: int, forgotten: str) -> None:
         def forget_other() -> None:

@@ -78,9 +78,7 @@ def test_a_complete_file_stays_as_it_is(ledger: FileLedger, world: World) -> Non
     assert read(ledger) == ("COMPLETE", RowCounts(100, 99, 1), COMMAS)
 
 
-def test_a_readable_file_is_not_rejected_by_another_delivery(
-    ledger: FileLedger,
-) -> None:
+def test_a_readable_file_is_not_rejected_by_another_delivery(ledger: FileLedger) -> None:
     ledger.begin(attempt=1)
     ledger.record_readable(Plan(COMMAS, [], []), HERE)
     ledger.reject("not cp1252")

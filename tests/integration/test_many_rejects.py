@@ -105,13 +105,9 @@ def test_a_killed_delivery_records_no_more_of_them(world: World) -> None:
     event = world.upload("a.csv", MIXED)
     world.deliver(event)
     expected = world.tables()
-    calls = Calls(*world.engines)
     for number in range(6, 24, 3):
         world.empty()
-        calls.names.clear()
-        calls.die_before = number
-        with pytest.raises(Killed):
+        with pytest.raises(Killed), Calls(*world.engines).fault("die_before", number):
             world.deliver(event)
-        calls.die_before = None
         world.deliver(event)
         assert world.tables() == expected, f"killed at call {number}"

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from csv_ingest import clients
-from csv_ingest.configuration import IngestConfig
 from csv_ingest.counts import RowCounts
 from csv_ingest.errors import ItemsNotRead, MalformedEvent, RowsNotWritten, TableAltered
 from csv_ingest.events import Event, upload_event
@@ -29,7 +28,7 @@ from tests.integration.commands import invoke, reported, run
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.parts import deliver_all
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import FIRST_UPLOAD, MERGING, Invocations, World, set_feed, version_of
+from tests.integration.world import FIRST_UPLOAD, MERGING, Invocations, World, version_of
 
 pytestmark = [MERGING, pytest.mark.filterwarnings("ignore:No application metrics to publish")]
 """Killed or overtaken at each call, a delivery of a first file is tested in test_crashes.py, with four faults each."""
@@ -72,11 +71,8 @@ def kill_before_the_end(world: World, event: Event) -> None:
     world.deliver(event)
     total = len(calls.names)
     world.empty()
-    calls.names.clear()
-    calls.die_before = total
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), calls.fault("die_before", total):
         world.deliver(event)
-    calls.die_before = None
 
 
 def timed(event: Event, time: str | None, sequencer: str = "") -> Event:
@@ -242,11 +238,8 @@ def test_a_fault_at_any_call_leaves_no_trace(world: World, fault: str) -> None:
     for number in range(1, total + 1):
         world.empty()
         world.deliver(before)
-        calls.names.clear()
-        setattr(calls, fault, number)
-        with suppress(Killed, ClientError, ItemsNotRead, RowsNotWritten):
+        with suppress(Killed, ClientError, ItemsNotRead, RowsNotWritten), calls.fault(fault, number):
             world.deliver(event)
-        calls.die_before = calls.die_after = calls.fail_at = calls.lose_answer_of = None
         world.deliver(event)
         assert world.tables() == expected, f"{fault} {number}"
 
@@ -326,7 +319,7 @@ def test_two_lines_over_an_older_row_are_told_apart(world: World, queue: Invocat
 def test_a_row_replaced_while_it_changes_keeps_nothing(world: World, pipeline: Pipeline, queue: Invocations) -> None:
     """The older upload puts an earlier line there, with another column, after the newer one has read the row."""
     world.default_rows.declare("price", "text")
-    read_by(pipeline, {"price": "text"})
+    world.deploy(pipeline, columns={"price": "text"})
     old = world.upload("a.csv", "id,name,price\n1,first,5\n2,x,1\n3,x,1\n4,x,1\n5,x,1\n6,x,1\n1,last,\n")
     new = world.upload("b.csv", "id,name,price\n1,NEW,\n")
     for number in range(6, 13):
@@ -344,12 +337,6 @@ def test_a_row_replaced_while_it_changes_keeps_nothing(world: World, pipeline: P
         assert audit(pipeline).findings == []
 
 
-def read_by(pipeline: Pipeline, columns: dict[str, str]) -> None:
-    """Have other columns be declared from now on."""
-    set_feed(columns=columns)
-    pipeline.feeds[0].__dict__["config"] = IngestConfig.from_environment()
-
-
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_a_replaced_row_has_nothing_of_the_older_one(world: World, pipeline: Pipeline, order: tuple[int, int]) -> None:
     """Not even a column that is declared no more, or what somebody has added."""
@@ -358,12 +345,12 @@ def test_a_replaced_row_has_nothing_of_the_older_one(world: World, pipeline: Pip
     contents = "id,name,price\n1,a,5\n2,b,\n", "id,name,price\n1,A,6\n2,B,7\n"
     columns = {"name": "text"}, {"price": "text"}
     events = [world.upload("a.csv", content) for content in contents]
-    read_by(pipeline, columns[1])
+    world.deploy(pipeline, columns=columns[1])
     world.deliver(events[1])
     expected = world.tables()[0]
     world.empty()
     for index in order:
-        read_by(pipeline, columns[index])
+        world.deploy(pipeline, columns=columns[index])
         world.deliver(events[index])
         if index == 0 == order[0]:
             world.default_rows.put(world.tables()[0]["1"] | {"added": {"S": "by somebody"}})
@@ -400,7 +387,7 @@ def test_an_upload_is_read_by_its_first_settings(world: World, pipeline: Pipelin
     world.default_rows.declare("name", "text")
     events = [world.upload("a.csv", OLD), world.upload("a.csv", OLD), world.upload("b.csv", OLD)]
     for event, columns in zip(events, ({}, {"name": "text"}, {}), strict=True):
-        read_by(pipeline, columns)
+        world.deploy(pipeline, columns=columns)
         world.deliver(event)
     assert all("name" not in item for item in world.tables()[0].values())
     assert {record_of(world, event).status for event in events} == {"COMPLETE"}

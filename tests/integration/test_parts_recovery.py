@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from csv_ingest import clients
-from csv_ingest.errors import ItemsNotRead, OutOfTime, RowsNotWritten, TableAltered
+from csv_ingest.errors import OutOfTime, TableAltered
 from csv_ingest.tuning import Tuning
 from ops.audit import audit
 from ops.repair import repair
@@ -56,14 +56,7 @@ def test_a_fault_at_any_call_leaves_no_trace(world: World, queue: Invocations, c
         waiting, longest = [event], 0
         while waiting:
             current = waiting.pop(0)
-            calls.names.clear()
-            setattr(calls, fault, hit)
-            try:
-                world.deliver(current)
-            except (Killed, ClientError, RowsNotWritten, ItemsNotRead):
-                setattr(calls, fault, None)
-                world.deliver(current)
-            setattr(calls, fault, None)
+            world.deliver_despite(calls, fault, hit, current)
             longest = max(longest, len(calls.names))
             waiting += queue.events
             queue.events.clear()
@@ -113,11 +106,9 @@ def test_a_deployment_does_not_change_a_recorded_plan(world: World, queue: Invoc
     """Killed after the plan, before the record says so: the next one, with other parts and settings, keeps to it."""
     event = world.upload("a.csv", "id,name\n" + "".join(f"{n},é\n" for n in range(120)))
     calls = Calls(world.dynamodb)
-    calls.die_before = 6
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), calls.fault("die_before", 6):
         world.deliver(event)
     assert calls.names[-2:] == ["BatchExecuteStatement", "GetItem"]
-    calls.die_before = None
     set_feed(encoding="cp1252")
     world.tuned(part_lines=33).deliver(event)
     assert len(queue.events) == 6

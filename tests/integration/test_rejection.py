@@ -7,11 +7,7 @@ from contextlib import suppress
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.integration.faults import (
-    Calls,
-    Killed,
-    between_calls,
-)
+from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.world import World, set_feed, version_of
 
 BROKEN = {
@@ -45,11 +41,8 @@ def test_a_rejection_is_announced_before_it_is_recorded(world: World) -> None:
     world.deliver(event)
     for number in range(1, len(calls.names) + 1):
         world.empty()
-        calls.names.clear()
-        calls.die_after = number
-        with pytest.raises(Killed):
+        with pytest.raises(Killed), calls.fault("die_after", number):
             world.deliver(event)
-        calls.die_after = None
         statuses = [record.get("status") for record in world.tables()[1].values()]
         if {"S": "REJECTED"} in statuses:
             assert world.failures()
@@ -69,11 +62,8 @@ def test_a_rejected_file_is_ingested_under_corrected_settings(world: World) -> N
 
 def test_changed_settings_do_not_affect_a_file_in_progress(world: World) -> None:
     event = world.upload("a.csv", "id,name\n" + "".join(f"{n},é\n" for n in range(200)))
-    calls = Calls(world.dynamodb)
-    calls.die_after = 8
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), Calls(world.dynamodb).fault("die_after", 8):
         world.deliver(event)
-    calls.die_after = None
     assert 0 < len(world.rows()) < 200
     set_feed(encoding="cp1252", id_column="name")
     world.deliver(event)
@@ -88,10 +78,8 @@ def test_overlapping_deliveries_with_different_settings_read_one_way(world: Worl
 
     def overtake() -> None:
         set_feed(encoding="cp1252")
-        calls.die_after = len(calls.names) + 9
-        with suppress(Killed):
+        with suppress(Killed), calls.fault("die_after", 9):
             world.deliver(event)
-        calls.die_after = None
         assert 0 < len(world.rows()) < 200
 
     with between_calls(5, overtake, world.s3, world.dynamodb):

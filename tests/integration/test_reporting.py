@@ -23,9 +23,7 @@ from csv_ingest.handler import handler
 from csv_ingest.reporting import logger
 from csv_ingest.uploads import ObjectVersion
 from local.examples import sample_event
-from tests.integration.faults import (
-    throttle_statements,
-)
+from tests.integration.faults import throttle_statements
 from tests.integration.world import (
     BOTH_DESTINATIONS,
     PASSWORD,

@@ -38,11 +38,8 @@ def restored(world: World, monkeypatch: pytest.MonkeyPatch, *, without: int = 0,
 
 def killed_after_a_checkpoint(world: World) -> Event:
     event = world.upload("a.csv", LONG)
-    calls = Calls(*world.engines)
-    calls.die_before = 11
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), Calls(*world.engines).fault("die_before", 11):
         world.tuned(checkpoint_rows=25, in_flight=1).deliver(event)
-    calls.die_before = None
     assert 0 < world.file("a.csv")["rows_read"] < 70
     return event
 
@@ -98,11 +95,8 @@ def test_a_file_begun_at_any_call_is_completed(
     """Also if there is a plan of it, and no more: no row is stored before the file's record names the table."""
     world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
     event = world.upload("a.csv", LONG)
-    calls = Calls(*world.engines)
-    calls.die_before = call
-    with suppress(Killed):
+    with suppress(Killed), Calls(*world.engines).fault("die_before", call):
         world.deliver(event)
-    calls.die_before = None
     table = restored(world, monkeypatch)
     with suppress(OtherTable):
         world.deliver(event)
