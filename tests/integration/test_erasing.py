@@ -43,17 +43,10 @@ FILE = "id,name\n" + "".join(f"{n},{n % 9}\n" for n in range(12)) + ",no id\n7,a
 """Read by `id`, two rows are rejected; read by `name`, another one, and the rows whose name was there before."""
 
 WHOLE = Tuning(batch_rows=25)
-IN_PARTS = Tuning(block_bytes=16, part_lines=8, whole_parts=1, batch_rows=25)
-
+TUNING = IN_PARTS = Tuning(block_bytes=16, part_lines=8, whole_parts=1, batch_rows=25)
 
 EVERYWHERE = pytest.mark.parametrize("world", ["dynamodb", "postgresql", "merge", "postgresql merge"], indirect=True)
 EITHER_WAY = [(WHOLE, "die_after"), (IN_PARTS, "die_before")]
-
-
-@pytest.fixture
-def tuning(request: pytest.FixtureRequest) -> Tuning:
-    tuned: Tuning = getattr(request, "param", IN_PARTS)
-    return tuned
 
 
 class Operator:
@@ -439,8 +432,9 @@ def test_what_cannot_be_reloaded_is_said(world: World) -> None:
     world.deliver(world.upload("bad.csv", "no header of ours\n"))
     assert "it was rejected, and no row of it is stored" in invoke("reload", "bad.csv", code=1).stderr
     event = world.upload("a.csv", FILE)
+    calls = Calls(*world.engines)
     for number in count(4):
-        with suppress(Killed), Calls(*world.engines).fault("die_before", number):
+        with suppress(Killed), calls.fault("die_before", number):
             world.deliver(event)
         if "rows_read" in world.file("a.csv"):
             break

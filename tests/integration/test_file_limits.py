@@ -6,18 +6,13 @@ import itertools
 import pytest
 
 from csv_ingest.errors import OutOfTime
-from csv_ingest.tuning import Tuning
 from tests.integration.faults import accept_every_statement
-from tests.integration.parts import CONTENT
+from tests.integration.parts import CONTENT, SMALL_PARTS
 from tests.integration.world import Invocations, World, set_feed
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
-
-@pytest.fixture
-def tuning() -> Tuning:
-    """Files of hundreds of rows are split as others of hundreds of thousands."""
-    return Tuning(block_bytes=64, part_lines=20, whole_parts=1)
+TUNING = SMALL_PARTS
 
 
 def test_a_file_with_too_many_parts_is_rejected(world: World) -> None:

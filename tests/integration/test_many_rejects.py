@@ -14,7 +14,7 @@ from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
 from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, set_feed
 
-WHOLE = Tuning(max_rejects=10, batch_rows=25, checkpoint_rows=25)
+TUNING = WHOLE = Tuning(max_rejects=10, batch_rows=25, checkpoint_rows=25)
 IN_PARTS = Tuning(max_rejects=10, batch_rows=25, block_bytes=64, part_lines=20, whole_parts=1)
 
 GOOD = "".join(f"{n},a\n" for n in range(60))
@@ -23,12 +23,6 @@ MIXED = "id,name\n" + GOOD + BAD + "".join(f"{n},other\n" for n in range(30))
 """Sixty rows without an id, and thirty with the id of another one."""
 
 EXPECTED = [*range(62, 122), *range(122, 152)]
-
-
-@pytest.fixture
-def tuning(request: pytest.FixtureRequest) -> Tuning:
-    tuned: Tuning = getattr(request, "param", WHOLE)
-    return tuned
 
 
 @pytest.fixture(autouse=True)
@@ -105,9 +99,10 @@ def test_a_killed_delivery_records_no_more_of_them(world: World) -> None:
     event = world.upload("a.csv", MIXED)
     world.deliver(event)
     expected = world.tables()
+    calls = Calls(*world.engines)
     for number in range(6, 24, 3):
         world.empty()
-        with pytest.raises(Killed), Calls(*world.engines).fault("die_before", number):
+        with pytest.raises(Killed), calls.fault("die_before", number):
             world.deliver(event)
         world.deliver(event)
         assert world.tables() == expected, f"killed at call {number}"

@@ -40,12 +40,6 @@ MERGED = {"1": ("a", 2), "2": ("B", 2), "3": ("c", 3), "4": ("D", 4)}
 IN_PARTS = Tuning(block_bytes=16, part_lines=3, whole_parts=1, batch_rows=25)
 
 
-@pytest.fixture
-def tuning(request: pytest.FixtureRequest) -> Tuning:
-    tuned: Tuning = getattr(request, "param", Tuning())
-    return tuned
-
-
 in_parts = pytest.mark.parametrize("tuning", [IN_PARTS], indirect=True)
 
 

@@ -11,20 +11,15 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import clients
 from csv_ingest.errors import OutOfTime, TableAltered
-from csv_ingest.tuning import Tuning
 from ops.audit import audit
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed
-from tests.integration.parts import CONTENT, DUPLICATE_IDS, deliver_all, number_of
+from tests.integration.parts import CONTENT, DUPLICATE_IDS, SMALL_PARTS, deliver_all, number_of
 from tests.integration.world import Invocations, World, set_feed, version_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
-
-@pytest.fixture
-def tuning() -> Tuning:
-    """Files of hundreds of rows are split as others of hundreds of thousands."""
-    return Tuning(block_bytes=64, part_lines=20, whole_parts=1)
+TUNING = SMALL_PARTS
 
 
 FEW = {
