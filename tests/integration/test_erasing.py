@@ -568,7 +568,7 @@ def test_uploads_of_both_write_modes_are_forgotten_in_turn(
         world.deploy(operator.pipeline, write_mode=mode)
         done = invoke("forget", "a.csv", "--yes", code=1 if mode == first else 0)
         assert done.stdout.startswith("Deleted: 1 version," if mode == first else "Deleted: 2 versions,")
-        assert ("Not deleted: the rows of the file went to" in done.stderr) == (mode == first)
+        assert ("Not deleted: its rows went to" in done.stderr) == (mode == first)
     assert world.tables() == ({}, {})
     assert "Versions" not in world.s3.list_object_versions(Bucket=world.bucket)
 

@@ -151,7 +151,7 @@ def test_a_file_whose_rows_are_elsewhere_is_not_forgotten(world: World, monkeypa
     forgetting = forgetting_of(world.pipeline(), "a.csv")
     [reason] = forgetting.elsewhere
     assert (forgetting.objects, forgetting.erasures) == ([], [])
-    assert reason.startswith(f"the rows of the file went to the DynamoDB table {former}, and those of the feed")
+    assert reason.startswith(f"its rows went to the DynamoDB table {former}, and those of the feed")
 
 
 KEYS: list[tuple[dict[str, str], str]] = [

@@ -315,7 +315,7 @@ class TestLogin:
         assert error().startswith("the login failed: is the password that of the user, and of printable characters?")
 
     def test_a_secret_that_is_gone_is_named(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
-        gone = "arn:aws:secretsmanager:us-east-1:000000000000:secret:gone"
+        gone = "arn:aws:secretsmanager:us-east-1:000000000000:secret:gone-a1b2c3"
         configure(pipeline, database_secret=gone)
         assert "when calling the GetSecretValue operation" in error()
 
