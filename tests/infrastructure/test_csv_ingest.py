@@ -121,6 +121,14 @@ class TestNotifications:
         with pytest.raises(RuntimeError, match=both):
             App.of(stack).synth()  # type: ignore[union-attr]
 
+    def test_of_a_bucket_of_the_stack_are_not_made_of_an_import(self) -> None:
+        stack = a_stack()
+        bucket = s3.Bucket(stack, "Mine")
+        bucket.add_event_notification(s3.EventType.OBJECT_REMOVED, notifications.SqsDestination(sqs.Queue(stack, "Q")))
+        CsvIngest(stack, "Ingest", bucket=s3.Bucket.from_bucket_name(stack, "Import", bucket.bucket_name))
+        with pytest.raises(RuntimeError, match="Shop/Mine and Shop/Ingest/Storage/Uploads are one bucket"):
+            App.of(stack).synth()  # type: ignore[union-attr]
+
 
 class TestWhatTheStackHas:
     def test_its_bucket_gets_notifications_beside_its_own(self) -> None:
