@@ -8,7 +8,7 @@ from functools import cached_property
 from os.path import commonprefix
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from csv_ingest import source
+from csv_ingest import listing
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination
@@ -156,7 +156,7 @@ class Feed:
             return
         begin = max(prefix, commonprefix([own for own, _ in self.triggers]), key=len)  # noqa: RUF071 - of characters
         suffixes = [suffix for _, suffix in self.triggers]
-        for upload in source.list_uploads(
+        for upload in listing.list_uploads(
             self.pipeline.s3, self.pipeline.upload_bucket, prefix=begin, suffixes=suffixes
         ):
             if self.is_ingested(upload.version.key):

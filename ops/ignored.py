@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
-from csv_ingest import ignored, source
+from csv_ingest import ignored, listing
 from csv_ingest.deadline import Deadline
 from csv_ingest.intake import NotTaken
 from csv_ingest.uploads import Upload
@@ -34,7 +34,7 @@ def ignored_objects(pipeline: Pipeline, feed: Feed | None = None) -> list[Ignore
     s3, bucket, intake = pipeline.s3, pipeline.upload_bucket, pipeline.intake
     if feed:
         prefixes = dict.fromkeys(prefix for prefix, _ in feed.triggers)
-        listings = [source.list_current(s3, bucket, prefix=each, deadline=never) for each in prefixes]
+        listings = [listing.list_current(s3, bucket, prefix=each, deadline=never) for each in prefixes]
     else:
         listings = [ignored.objects_to_look_at(s3, bucket, intake=intake, deadline=never)]
     since = ignored.deployed_at(pipeline.dynamodb, pipeline.files_table)
@@ -51,7 +51,7 @@ def of_key(pipeline: Pipeline, key: str) -> list[IgnoredObject]:
 
 def example_below(pipeline: Pipeline, prefix: str) -> IgnoredObject | None:
     """An object whose key begins with a prefix and that no feed takes, whenever it was uploaded; None if none is."""
-    objects = source.list_current(pipeline.s3, pipeline.upload_bucket, prefix=prefix, deadline=Deadline.never())
+    objects = listing.list_current(pipeline.s3, pipeline.upload_bucket, prefix=prefix, deadline=Deadline.never())
     ignored_ = (each for each in objects if not pipeline.is_ingested(each.version.key) and each.version.size)
     return next((_explained(pipeline, each) for each in ignored_), None)
 
@@ -59,7 +59,7 @@ def example_below(pipeline: Pipeline, prefix: str) -> IgnoredObject | None:
 def _current(pipeline: Pipeline, key: str) -> Upload | None:
     """The current version of an object; None if there is no such object."""
     # S3 lists a key before the longer ones that begin with it.
-    objects = source.list_current(pipeline.s3, pipeline.upload_bucket, prefix=key, deadline=Deadline.never())
+    objects = listing.list_current(pipeline.s3, pipeline.upload_bucket, prefix=key, deadline=Deadline.never())
     first = next(objects, None)
     return first if first and first.version.key == key else None
 

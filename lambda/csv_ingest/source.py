@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, cast
 
 from csv_ingest.csvfile import ByteRange, ByteStream, CountingStream, OnRead
 from csv_ingest.errors import UnreadableFile
-from csv_ingest.listing import list_current, list_uploads
 from csv_ingest.uploads import ObjectVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
-
-__all__ = ["last_modified", "list_current", "list_uploads", "open_object"]
 
 
 @contextmanager

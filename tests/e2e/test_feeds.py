@@ -16,7 +16,7 @@ import boto3
 import pytest
 from rich.console import Console
 
-from csv_ingest.configuration import Database
+from csv_ingest.feed import Database
 from local.demo import CORRECTED, GOOD, Example
 from local.demo import upload as upload_examples
 from local.deployment import Deployment, TableRow, deploy
@@ -57,7 +57,7 @@ def feeds(aws: LocalAws, postgresql: LocalPostgresql) -> Deployment:
     settings = FEEDS | {"vendors": vendors, "orders": orders}
     deployed = deploy(aws, feeds=json.dumps(settings))
     database = Database(HOST, postgresql.port, "erp", "csv_ingest", secret["ARN"], postgresql.ca.strip())
-    assert deployed.pipeline.feed_named("vendors").config.postgresql == database
+    assert deployed.pipeline.feed_named("vendors").config.feed.database == database
     return deployed.with_databases(postgresql)
 
 
