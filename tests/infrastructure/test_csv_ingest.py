@@ -89,6 +89,12 @@ class TestTwoInOneStack:
         assert len(watched) == len(set(watched))
 
 
+    def test_all_checks_pass(self, tmp_path: Path) -> None:
+        app = App(outdir=str(tmp_path), context={"aws:cdk:bundling-stacks": []})
+        two_of(Stack(app, "Shop"))
+        assert violations(app) == []
+
+
 class TestNotifications:
     """The CDK has one function in each stack for the notifications of all buckets."""
 
