@@ -12,11 +12,11 @@ from csv_ingest import listing
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination
-from csv_ingest.destinations.dynamodb import INDEX
 from csv_ingest.destinations.opening import open_destination, owner_of
 from csv_ingest.dynamodb_table import DynamoDbTable
 from csv_ingest.errors import PipelineError
 from csv_ingest.modes import WriteMode
+from csv_ingest.table_keys import ROWS_INDEX
 from csv_ingest.target import Owner
 from csv_ingest.uploads import Upload
 
@@ -120,7 +120,7 @@ class Feed:
     def has_file_index(self) -> bool:
         """Whether its table in DynamoDB has the index of `file_index`."""
         table = DynamoDbTable(self.pipeline.dynamodb, self.rows_table, deadline=Deadline.never())
-        return not self.config.feed.is_postgresql and table.has_index(INDEX)
+        return not self.config.feed.is_postgresql and table.has_index(ROWS_INDEX)
 
     @property
     def database_address(self) -> tuple[str, int] | None:
