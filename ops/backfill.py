@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ops.feed import Feed
+from ops.feed import DeployedFeed
 from ops.pipeline import Pipeline
 
 
@@ -19,16 +19,16 @@ def backfill(
     pipeline: Pipeline,
     *,
     prefix: str,
-    feed: Feed | None = None,
+    feed: DeployedFeed | None = None,
     rate: float,
     again: bool = False,
     progress: Callable[[Backfilled], None] = lambda _: None,
 ) -> Backfilled:
-    """Deliver each upload below a prefix, of one feed or of all, at most `rate` a second.
+    """Deliver each upload below a prefix, of one feed or of all, at most `rate` per second.
 
     Uploads that are settled are only delivered `again`.
 
-    Interrupted, it is resumed by the same call: what is settled by then is passed over, at one read each.
+    Interrupted, it is resumed by the same call: what is settled by then is passed over, at one read per upload.
     """
     done = Backfilled()
     for upload, record in pipeline.records(prefix, feed):

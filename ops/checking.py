@@ -1,25 +1,20 @@
 """What would become of a local file, if it were uploaded: it is read as the feed would read it, and nothing is sent."""
 
-import gzip
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
 
-from csv_ingest import csvfile, planning
-from csv_ingest.acceptance import Acceptance, MaxRejected
+from csv_ingest import acceptance, csvfile, errors, planning, source
 from csv_ingest.csvfile.streams import ByteStream
 from csv_ingest.destinations.dynamodb_items import item_size
-from csv_ingest.errors import UnreadableFile
 from csv_ingest.file_format import FileFormat
 from csv_ingest.rows import RejectedRow, Row
 from csv_ingest.tuning import Tuning
 from csv_ingest.uploads import ObjectVersion, Origin
 from ops.expectations import Expectations
-from ops.feed import Feed
+from ops.feed import DeployedFeed
 
 DOLLARS = 0.625 / 1_000_000
 """For a write unit, in us-east-1: docs/costs.md."""
@@ -69,33 +64,36 @@ class Checked:
 
 
 def check(
-    feed: Feed, file: Path, *, shown: int | None = None, progress: Callable[[str], None] = lambda _: None
+    feed: DeployedFeed, file: Path, *, shown: int | None = None, progress: Callable[[str], None] = lambda _: None
 ) -> Checked:
     """Read a local file as a feed would. Of the rejected rows, returns the first `shown`, or all.
 
     Memory does not grow with the file, but with the rows that are returned: ids are compared in a database on disk.
     """
     reading = _Reading(file, progress)
-    checked = Checked(any(file.name.endswith(suffix) for _, suffix in feed.triggers))
+    settings = feed.settings
+    checked = Checked(file.name.endswith(settings.key_suffixes))
     version = ObjectVersion("", file.name, "", ETAG, file.stat().st_size)
-    settings = feed.config.feed
     refusal = partial(feed.destination.refusal, _origin(feed))
-    acceptance = Acceptance(settings.max_file_bytes, MaxRejected.parse(settings.max_rejected), refusal)
+    max_rejected = acceptance.MaxRejected.parse(settings.max_rejected)
+    accepted = acceptance.Acceptance(settings.max_file_bytes, max_rejected, refusal)
     try:
-        planned = planning.plan_file(version, settings.format, reading.open, acceptance=acceptance, tuning=Tuning())
+        planned = planning.plan_file(version, settings.format, reading.open, acceptance=accepted, tuning=Tuning())
         checked.parts = len(planned.plan.parts)
         _check_rows(feed, version, reading, checked, shown)
-    except UnreadableFile as error:
+    except errors.UnreadableFile as error:
         checked.reason = str(error)
     return checked
 
 
-def _origin(feed: Feed) -> Origin:
+def _origin(feed: DeployedFeed) -> Origin:
     return feed.mode.origin(ETAG, UPLOAD_ORDER) or Origin(ETAG)
 
 
-def _check_rows(feed: Feed, version: ObjectVersion, reading: "_Reading", checked: Checked, shown: int | None) -> None:
-    origin, settings = _origin(feed), feed.config.feed
+def _check_rows(
+    feed: DeployedFeed, version: ObjectVersion, reading: "_Reading", checked: Checked, shown: int | None
+) -> None:
+    origin, settings = _origin(feed), feed.settings
     are_in_dynamodb, of_index = not settings.is_postgresql, int(feed.has_file_index)
     with Expectations.on_disk(feed.mode) as expected, reading.open(0) as stream:
         for row in csvfile.read_rows(stream, settings.format):
@@ -144,12 +142,8 @@ class _Reading:
         """The bytes from a place on; a .gz file is unpacked. Raises UnreadableFile if that is not whole."""
         with self._file.open("rb") as stream:
             stream.seek(start)
-            is_packed = self._file.name.lower().endswith(".gz")
-            try:
-                content = cast("ByteStream", gzip.GzipFile(fileobj=stream)) if is_packed else stream
+            with source.unpacked(stream, self._file.name) as content:
                 yield csvfile.CountingStream(content, start=start, on_read=self._tell)
-            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-                raise UnreadableFile(f"not a whole gzip file: {error}") from error
 
     def _tell(self, position: int, _piece: bytes) -> None:
         self._progress(f"{position / 1e6:,.1f} MB")

@@ -11,13 +11,10 @@ from decimal import Decimal
 from itertools import islice, takewhile
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from csv_ingest import csvfile, source
 from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow, Value
 from csv_ingest.uploads import ObjectVersion, Origin
 from ops.findings import Difference, Discrepancy, RestoreRow
-from ops.pipeline import NOT_THERE, Pipeline
+from ops.pipeline import ObjectGone, Pipeline
 from ops.wording import counted
 
 MOST = 1_000
@@ -32,17 +29,17 @@ def explained(
     A row has none if by now it is as in the file, or is deleted, or if the file is.
     """
     lines: dict[ObjectVersion, set[int]] = {}
-    for version, line in islice(filter(None, map(_place, findings)), MOST):
+    for version, line in islice(filter(None, map(_line, findings)), MOST):
         lines.setdefault(version, set()).add(line)
     known: dict[tuple[ObjectVersion, int] | None, list[Difference]] = {}
     for number, version in enumerate(lines, 1):
         progress(f"looking what differs, {number:,} of {counted(len(lines), 'file')}: {version.key}")
         for line, found in _of_lines(pipeline, version, lines[version]):
             known[version, line] = found
-    return [finding._replace(differences=known.get(_place(finding), ())) for finding in findings]
+    return [finding._replace(differences=known.get(_line(finding), ())) for finding in findings]
 
 
-def _place(finding: Discrepancy) -> tuple[ObjectVersion, int] | None:
+def _line(finding: Discrepancy) -> tuple[ObjectVersion, int] | None:
     """The file and the line of a row that is different; None for another finding."""
     if finding.kind == "different" and finding.version and isinstance(finding.remedy, RestoreRow):
         return finding.version, finding.remedy.line
@@ -56,19 +53,18 @@ def _of_lines(
     record = pipeline.files.record(version)
     if record.erasing:  # since the audit
         return
-    feed, format_ = pipeline.owner_of(version.key, record), pipeline.format_of(version, record)
+    feed = pipeline.owner_of(version.key, record)
     origin, last = Origin(version.etag, record.upload_order), max(lines)
     try:
-        with closing(feed.destination) as destination, source.open_object(version, pipeline.s3) as stream:
-            until_last = takewhile(lambda row: row.line <= last, csvfile.read_rows(stream, format_))
+        with closing(feed.destination) as destination, closing(pipeline.read_rows(version, record)) as rows:
+            until_last = takewhile(lambda row: row.line <= last, rows)
             wanted = (row for row in until_last if isinstance(row, Row) and row.line in lines)
             while some := list(islice(wanted, destination.max_fetch)):
                 keys = [RowKey(origin.upload, row.id) for row in some]
                 stored = {each.key.id: each for each in destination.find(keys)}
                 yield from ((row.line, differences(row, origin, stored[row.id])) for row in some if row.id in stored)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in NOT_THERE:
-            raise
+    except ObjectGone:
+        return
 
 
 def differences(row: Row, origin: Origin, stored: StoredRow | ForeignItem) -> list[Difference]:

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus
 
+from csv_ingest import events
 from csv_ingest.errors import MalformedEvent
-from csv_ingest.events import object_version, part_job
 from csv_ingest.plan import PartJob
 from csv_ingest.uploads import ObjectVersion
-from ops.feed import name_of_function
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -86,7 +85,7 @@ def failure_of(message: "MessageTypeDef") -> Failure:
             reason=str(payload.get("errorMessage", "")),
             event=event,
             subjects=[_subject(each) for each in event.get("Records", [])],
-            function=name_of_function(context["functionArn"]),
+            function=_name_of_function(context["functionArn"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MalformedEvent) as error:
         return Failure(id_, receipt, sent_at, "unreadable", f"not a failure record: {error!r}")
@@ -95,5 +94,11 @@ def failure_of(message: "MessageTypeDef") -> Failure:
 def _subject(record: dict[str, Any]) -> Subject:
     version = None
     with suppress(MalformedEvent):
-        version = object_version(record)
-    return Subject(unquote_plus(record["s3"]["object"]["key"]), part_job(record), version)
+        version = events.object_version(record)
+    return Subject(unquote_plus(record["s3"]["object"]["key"]), events.part_job(record), version)
+
+
+def _name_of_function(arn: str) -> str:
+    """The name in a function's ARN, `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, which may end with a version."""
+    parts = arn.split(":")
+    return parts[6] if len(parts) > 6 else arn  # noqa: PLR2004 - where the name is

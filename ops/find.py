@@ -8,9 +8,8 @@ from itertools import islice
 from csv_ingest.destinations.base import Destination
 from csv_ingest.ledger import FileRecord
 from csv_ingest.rows import RowKey, StoredRow
-from ops.feed import Feed
+from ops.feed import DeployedFeed
 from ops.pipeline import Pipeline
-from ops.status import last_change
 from ops.wording import counted
 
 
@@ -36,12 +35,12 @@ class Looked:
     """By id, in the order in which the ids were given; of each id, the row of the newest upload last."""
     uploads: int = 0
     """How many uploads were looked at."""
-    elsewhere: int = 0
+    skipped: int = 0
     """How many were not, because their rows went to another table: the feed had another destination."""
 
 
 def find(
-    pipeline: Pipeline, feed: Feed, ids: Iterable[str], *, progress: Callable[[str], None] = lambda _: None
+    pipeline: Pipeline, feed: DeployedFeed, ids: Iterable[str], *, progress: Callable[[str], None] = lambda _: None
 ) -> Looked:
     """Find every row of a feed that has one of the ids.
 
@@ -79,15 +78,14 @@ def _ask(destination: Destination, keys: Iterable[RowKey], rows: dict[RowKey, Fo
                 rows.setdefault(each.key, FoundRow(each, []))
 
 
-def _planned_here(pipeline: Pipeline, feed: Feed, looked: Looked) -> Iterator[FileRecord]:
+def _planned_here(pipeline: Pipeline, feed: DeployedFeed, looked: Looked) -> Iterator[FileRecord]:
     """The uploads that have rows in today's table of the feed; the others are counted."""
     for record in pipeline.files.uploads(feed.name):
         if record.is_planned and record.owner.target.is_same(feed.owner.target):
             yield record
         elif record.is_planned:
-            looked.elsewhere += 1
+            looked.skipped += 1
 
 
 def _time(record: FileRecord) -> float:
-    time = last_change(record)
-    return time.timestamp() if time else 0
+    return record.changed_at.timestamp() if record.changed_at else 0

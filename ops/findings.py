@@ -79,3 +79,22 @@ class Discrepancy(NamedTuple):
     """The upload that the remedy is for."""
     differences: Sequence[Difference] = ()
     """Of a row that is `different`, once it was looked for them."""
+
+
+class Audited(NamedTuple):
+    """What an audit saw. All is good if there are no discrepancies."""
+
+    files: int
+    rows: int
+    not_compared: int
+    """Rows of uploads that the ledger knows and that are no longer in the bucket, or came there during the audit."""
+    findings: list[Discrepancy]
+
+    def plus(self, other: "Audited") -> "Audited":
+        """What two audits saw, of different feeds."""
+        return Audited(
+            self.files + other.files,
+            self.rows + other.rows,
+            self.not_compared + other.not_compared,
+            self.findings + other.findings,
+        )

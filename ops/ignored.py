@@ -8,7 +8,7 @@ from csv_ingest import ignored, source
 from csv_ingest.deadline import Deadline
 from csv_ingest.intake import NotTaken
 from csv_ingest.uploads import Upload
-from ops.feed import Feed
+from ops.feed import DeployedFeed
 from ops.pipeline import Pipeline
 
 
@@ -28,40 +28,33 @@ class IgnoredObject:
         return self.upload.modified
 
 
-def ignored_objects(pipeline: Pipeline, feed: Feed | None = None) -> list[IgnoredObject]:
+def ignored_objects(pipeline: Pipeline, feed: DeployedFeed | None = None) -> list[IgnoredObject]:
     """Every object that the sweep would count, or those below the prefix of one feed, the latest first."""
     never = Deadline.never()
-    s3, bucket, intake = pipeline.s3, pipeline.upload_bucket, pipeline.intake
+    s3, bucket, intake = pipeline.clients.s3, pipeline.upload_bucket, pipeline.intake
     if feed:
-        prefixes = dict.fromkeys(prefix for prefix, _ in feed.triggers)
-        listings = [source.list_current(s3, bucket, prefix=each, deadline=never) for each in prefixes]
+        listings = [source.list_current(s3, bucket, prefix=feed.settings.key_prefix, deadline=never)]
     else:
         listings = [ignored.objects_to_look_at(s3, bucket, intake=intake, deadline=never)]
-    since = ignored.deployed_at(pipeline.dynamodb, pipeline.files_table)
+    since = ignored.deployed_at(pipeline.clients.dynamodb, pipeline.files_table)
     found = ignored.find(chain.from_iterable(listings), intake=intake, files=pipeline.files, since=since)
     return sorted((_explained(pipeline, each) for each in found), key=lambda each: each.modified, reverse=True)
 
 
 def of_key(pipeline: Pipeline, key: str) -> list[IgnoredObject]:
     """The object with a key, whenever it was uploaded, if no feed takes it and none of former settings did."""
-    if pipeline.is_ingested(key) or not (found := _current(pipeline, key)):
+    if pipeline.intake.takes(key):
         return []
-    return [_explained(pipeline, each) for each, record in pipeline.files.records([found]) if not record.is_settled]
+    current, _ = source.find_current(pipeline.clients.s3, pipeline.upload_bucket, key)
+    found = pipeline.files.records([current] if current else [])
+    return [_explained(pipeline, each) for each, record in found if not record.is_settled]
 
 
 def example_below(pipeline: Pipeline, prefix: str) -> IgnoredObject | None:
     """An object whose key begins with a prefix and that no feed takes, whenever it was uploaded; None if none is."""
-    objects = source.list_current(pipeline.s3, pipeline.upload_bucket, prefix=prefix, deadline=Deadline.never())
-    ignored_ = (each for each in objects if not pipeline.is_ingested(each.version.key) and each.version.size)
+    objects = source.list_current(pipeline.clients.s3, pipeline.upload_bucket, prefix=prefix, deadline=Deadline.never())
+    ignored_ = (each for each in objects if not pipeline.intake.takes(each.version.key) and each.version.size)
     return next((_explained(pipeline, each) for each in ignored_), None)
-
-
-def _current(pipeline: Pipeline, key: str) -> Upload | None:
-    """The current version of an object; None if there is no such object."""
-    # S3 lists a key before the longer ones that begin with it.
-    objects = source.list_current(pipeline.s3, pipeline.upload_bucket, prefix=key, deadline=Deadline.never())
-    first = next(objects, None)
-    return first if first and first.version.key == key else None
 
 
 def _explained(pipeline: Pipeline, upload: Upload) -> IgnoredObject:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
-from ops import brake
+from csv_ingest import queues
+from ops import brake, failures
 from ops.failure import Failure
-from ops.failures import failures, put_back
-from ops.feed import Feed
+from ops.feed import DeployedFeed
 from ops.pipeline import NoFeed, Pipeline
 
 
@@ -37,18 +37,18 @@ def redrive_all(
     dry_run: bool = False,
     discard: bool = False,
     rate: float = 10,
-    paused: Collection[Feed] = (),
+    paused: Collection[DeployedFeed] = (),
 ) -> list[Redriven]:
     """Deliver the events of the failure queue again, or delete them; returns what was done with each message.
 
-    Only those that are `wanted`, at most `rate` a second, and none of a `paused` feed.
+    Only those that are `wanted`, at most `rate` per second, and none of a `paused` feed.
     What was not delivered or deleted stays in the queue, and is visible to others again on return; if an error ends
     this early, within five minutes.
     """
     done: list[Redriven] = []
     kept: list[Failure] = []
     try:
-        for failure in failures(pipeline):
+        for failure in failures.failures(pipeline):
             if not wanted(failure):
                 kept.append(failure)
                 continue
@@ -61,11 +61,13 @@ def redrive_all(
                 time.sleep(1 / rate)
     finally:
         for failure in kept:
-            put_back(pipeline, failure)
+            failures.put_back(pipeline, failure)
     return done
 
 
-def _settle(pipeline: Pipeline, failure: Failure, *, dry_run: bool, discard: bool, paused: Collection[Feed]) -> str:
+def _settle(
+    pipeline: Pipeline, failure: Failure, *, dry_run: bool, discard: bool, paused: Collection[DeployedFeed]
+) -> str:
     """Deliver or delete one message; what was done. A message that cannot be delivered must not keep the others."""
     if failure.event is None:
         return "kept: only a failure record has an event to deliver"
@@ -78,7 +80,7 @@ def _settle(pipeline: Pipeline, failure: Failure, *, dry_run: bool, discard: boo
             return "kept"
         # In this order: interrupted in between, the event is delivered twice, which changes nothing. The other way
         # round, it could be lost.
-        pipeline.deliver(failure.event, function)
+        queues.dispatch(pipeline.clients.lambda_, function, failure.event)
         _delete(pipeline, failure)
     except Undeliverable as error:
         return f"kept: {error}"
@@ -87,7 +89,7 @@ def _settle(pipeline: Pipeline, failure: Failure, *, dry_run: bool, discard: boo
     return "delivered"
 
 
-def _function_for(pipeline: Pipeline, failure: Failure, paused: Collection[Feed]) -> str:
+def _function_for(pipeline: Pipeline, failure: Failure, paused: Collection[DeployedFeed]) -> str:
     """The function to which an event is delivered; raises Undeliverable.
 
     An upload is for the function that ingests its key today. Another event is for the function that failed on it, if
@@ -110,4 +112,4 @@ def _function_for(pipeline: Pipeline, failure: Failure, paused: Collection[Feed]
 
 
 def _delete(pipeline: Pipeline, failure: Failure) -> None:
-    pipeline.sqs.delete_message(QueueUrl=pipeline.failure_queue, ReceiptHandle=failure.receipt)
+    pipeline.clients.sqs.delete_message(QueueUrl=pipeline.failure_queue, ReceiptHandle=failure.receipt)

@@ -8,7 +8,6 @@ from csv_ingest.ledger import FileRecord
 from csv_ingest.rows import RejectedRow
 from ops.expectations import Expectations
 from ops.pipeline import Pipeline
-from ops.presence import opened
 
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the full-width ones are meant
 """With these, a spreadsheet takes a cell for a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
@@ -28,11 +27,8 @@ def rejected_rows(pipeline: Pipeline, record: FileRecord) -> Iterator[RejectedRo
 def _rejected_in_file(pipeline: Pipeline, record: FileRecord) -> Iterator[RejectedRow]:
     version = record.object_version(pipeline.upload_bucket)
     feed = pipeline.owner_of(version.key, record)
-    with (
-        Expectations.on_disk(feed.mode) as expected,
-        opened(pipeline, version) as stream,
-    ):
-        for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
+    with Expectations.on_disk(feed.mode) as expected:
+        for row in pipeline.read_rows(version, record):
             if rejected := expected.expect(feed.destination, version.key, record.origin, row, required=True):
                 yield rejected
 
@@ -43,7 +39,7 @@ def rows_to_send_back(pipeline: Pipeline, record: FileRecord) -> Iterator[tuple[
     The file is read as it was when it was ingested. Raises UnreadableFile if it is not what it was, and ObjectGone.
     """
     version = record.object_version(pipeline.upload_bucket)
-    with opened(pipeline, version) as stream:
+    with pipeline.open(version) as stream:
         records = csvfile.read_records(stream, pipeline.format_of(version, record))
         for _, names in islice(records, 1):
             yield None, names

@@ -53,7 +53,7 @@ def plan(pipeline: Pipeline, paths: Iterable[Path], folder: str) -> Plan:
     passed_over: list[Path] = []
     for file, name, is_named in _files(paths):
         key = before + name
-        if not _is_text(key) or not pipeline.is_ingested(key):
+        if not _is_text(key) or not pipeline.intake.takes(key):
             if is_named:
                 raise NotIngested(f"{key} would not be ingested: only {pipeline.rule} is")
             passed_over.append(file)
@@ -87,7 +87,7 @@ def upload(pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str
 
 def _upload(pipeline: Pipeline, planned: Planned, sent: "_Sent") -> ObjectVersion:
     try:
-        pipeline.s3.upload_file(str(planned.file), pipeline.upload_bucket, planned.key, Callback=sent.add_bytes)
+        pipeline.clients.s3.upload_file(str(planned.file), pipeline.upload_bucket, planned.key, Callback=sent.add_bytes)
         version = pipeline.latest(planned.key)
     except (ClientError, BotoCoreError, Boto3Error, OSError) as error:
         raise NotUploaded(f"{planned.file} was not uploaded: {error}") from error

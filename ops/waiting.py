@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 
 from csv_ingest.ledger import COMPLETE, FileRecord
 from csv_ingest.uploads import ObjectVersion, Upload
-from ops import failures
-from ops.brake import is_paused, resume_words, why
-from ops.feed import Feed
+from ops import brake, failures
+from ops.feed import DeployedFeed
 from ops.pipeline import Pipeline
 from ops.status import UploadStatus, progress_in_parts, status_of
 from ops.wording import counted
@@ -79,7 +78,7 @@ class _Wait:
                 self._tell_failure(upload, record)
                 continue
             status = status_of(upload, record)
-            if record.status == COMPLETE and "compared_at" in record.attributes:
+            if record.status == COMPLETE and record.is_compared:
                 self._end(upload, replace(status, remark="was complete already: the same content was ingested before"))
             # That it was rejected before does not count either: the settings may be others by now.
             elif record.status == COMPLETE or (status.since and status.since >= self.begun):
@@ -114,7 +113,7 @@ class _Wait:
         if self.messages not in (0, before):
             self._end_those_that_failed()
         for feed in dict.fromkeys(self.pipeline.feed_of(upload.version.key) for upload in self.waiting):
-            if is_paused(feed):
+            if brake.is_paused(feed):
                 self._give_up_paused(feed)
 
     def give_up(self, remark: str) -> None:
@@ -122,8 +121,8 @@ class _Wait:
         for upload, record in self._records():
             self._end(upload, replace(status_of(upload, record), remark=remark))
 
-    def _give_up_paused(self, feed: Feed) -> None:
-        remark, words = why(self.pipeline, feed), resume_words(self.pipeline, feed)
+    def _give_up_paused(self, feed: DeployedFeed) -> None:
+        remark, words = brake.why(self.pipeline, feed), brake.resume_words(self.pipeline, feed)
         for upload, record in self._records():
             if self.pipeline.feed_of(upload.version.key) == feed:
                 self._end(upload, replace(status_of(upload, record), remark=remark, next_command=words))

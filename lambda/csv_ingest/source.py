@@ -3,10 +3,10 @@
 import gzip
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from csv_ingest.csvfile import ByteRange, CountingStream, OnRead
 from csv_ingest.csvfile.streams import ByteStream
@@ -51,18 +51,28 @@ def open_object(
         wanted["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
     answer = s3.get_object(**wanted)
     body = answer["Body"]
+    stream: ByteStream = body
+    if is_packed(version.key):
+        stream = CountingStream(body, on_read=on_read)
+    elif "Range" in wanted and "ContentRange" not in answer:
+        # A server need not heed a range (RFC 9110, 14.2). S3 does; MiniStack does not, for an object's version.
+        stream = ByteRange(body, start, version.size if end is None else end)
+    with closing(body), unpacked(stream, version.key) as content:
+        yield content
+
+
+@contextmanager
+def unpacked(stream: ByteStream, name: str) -> Iterator[ByteStream]:
+    """The content of a file with a name: that of a .gz is unpacked. Raises UnreadableFile if that is not whole."""
     try:
-        if version.key.lower().endswith(".gz"):
-            yield cast("ByteStream", gzip.GzipFile(fileobj=CountingStream(body, on_read=on_read)))
-        elif "Range" in wanted and "ContentRange" not in answer:
-            # A server need not heed a range (RFC 9110, 14.2). S3 does; MiniStack does not, for an object's version.
-            yield ByteRange(body, start, version.size if end is None else end)
-        else:
-            yield body
+        # GzipFile needs no more of a stream than to read it.
+        yield cast("ByteStream", gzip.GzipFile(fileobj=cast("BinaryIO", stream))) if is_packed(name) else stream
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UnreadableFile(f"not a whole gzip file: {error}") from error
-    finally:
-        body.close()
+
+
+def is_packed(name: str) -> bool:
+    return name.lower().endswith(".gz")
 
 
 def last_modified(version: ObjectVersion, s3: "S3Client") -> datetime:
@@ -70,8 +80,28 @@ def last_modified(version: ObjectVersion, s3: "S3Client") -> datetime:
     return s3.head_object(Bucket=version.bucket, Key=version.key, VersionId=version.version_id)["LastModified"]
 
 
+def find_current(s3: "S3Client", bucket: str, key: str) -> tuple[Upload | None, bool]:
+    """The current version of an object, if there is one; otherwise, whether its newest version is a delete marker.
+
+    S3 lists a key before the longer ones that begin with it, and of a key the version first that was stored last.
+    """
+    listed = s3.list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)
+    found = next((_upload_of(bucket, each) for each in listed.get("Versions", []) if each["Key"] == key), None)
+    return found, any(each["Key"] == key for each in listed.get("DeleteMarkers", []))
+
+
+def list_versions(s3: "S3Client", bucket: str, key: str) -> tuple[list[Upload], list[str]]:
+    """Every version of an object, and the version ids of its delete markers; one request per thousand."""
+    versions: list[Upload] = []
+    markers: list[str] = []
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
+        versions += [_upload_of(bucket, each) for each in page.get("Versions", []) if each["Key"] == key]
+        markers += [each["VersionId"] for each in page.get("DeleteMarkers", []) if each["Key"] == key]
+    return versions, markers
+
+
 def list_uploads(s3: "S3Client", bucket: str, *, prefix: str, suffixes: Sequence[str]) -> Iterator[Upload]:
-    """Yield every version of every object whose key has the prefix and a suffix, by key; one request a thousand."""
+    """Yield every version of every object whose key has the prefix and a suffix, by key; one request per thousand."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         for found in page.get("Versions", []):
             if found["Key"].endswith(tuple(suffixes)):
@@ -79,7 +109,7 @@ def list_uploads(s3: "S3Client", bucket: str, *, prefix: str, suffixes: Sequence
 
 
 def list_current(s3: "S3Client", bucket: str, *, prefix: str, deadline: Deadline) -> Iterator[Upload]:
-    """Yield the current version of every object whose key has the prefix, by key; one request a thousand versions.
+    """Yield the current version of every object whose key has the prefix, by key; one request per thousand versions.
 
     An object that was deleted has none. Raises OutOfTime.
     """

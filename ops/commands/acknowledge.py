@@ -4,10 +4,8 @@ import sys
 
 import click
 
-from ops import display
-from ops.acknowledging import acknowledge
-from ops.commands import options
-from ops.commands.uploads import print_uploads
+from ops import acknowledging, display
+from ops.commands import options, uploads
 from ops.pipeline import Pipeline
 from ops.presence import absence
 from ops.wording import counted
@@ -31,9 +29,9 @@ def acknowledge_command(find: options.Find, *, key: str, reason: str, json_: boo
         raise click.UsageError("--reason has to say why nothing more has to be done")
     pipeline = find()
     with display.working("reading the ledger and the failure queue"):
-        done = acknowledge(pipeline, key, reason)
+        done = acknowledging.acknowledge(pipeline, key, reason)
     if done.uploads or json_:
-        print_uploads(done.uploads, json_=json_)
+        uploads.print_uploads(done.uploads, json_=json_)
     if done.uploads:
         deleted = f"{counted(done.messages, 'message')} deleted from the failure queue"
         display.say(f"{counted(len(done.uploads), 'upload')} acknowledged, {deleted}.", err=True)

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import click
 
-from ops import display, other_feeds
-from ops.checking import Checked, check, header_of, open_file
+from ops import checking, display, other_feeds, proposing
 from ops.commands import options
-from ops.feed import Feed
-from ops.proposing import propose
+from ops.feed import DeployedFeed
 from ops.wording import counted
 
 SHOWN_REJECTS = 20
@@ -39,11 +37,11 @@ def check_command(find: options.Find, *, file: Path, feed: str | None, columns: 
         _propose(chosen, file)
         return
     with display.working(f"reading {file.name}") as show:
-        checked = check(chosen, file, shown=None if json_ else SHOWN_REJECTS, progress=show)
+        checked = checking.check(chosen, file, shown=None if json_ else SHOWN_REJECTS, progress=show)
         if checked.reason:
-            checked.remark = other_feeds.advice(pipeline, chosen, lambda: open_file(file))
+            checked.remark = other_feeds.advice(pipeline, chosen, lambda: checking.open_file(file))
     if not checked.is_ingested:
-        endings = ", ".join(f"*{suffix}" for _, suffix in chosen.triggers)
+        endings = ", ".join(f"*{suffix}" for suffix in chosen.settings.key_suffixes)
         display.say(f"{file.name} would not be ingested under this name: only {endings} is", err=True)
     if json_:
         display.print_json(_as_json(checked))
@@ -52,11 +50,11 @@ def check_command(find: options.Find, *, file: Path, feed: str | None, columns: 
     sys.exit(0 if checked.is_good else 1)
 
 
-def _propose(feed: Feed, file: Path) -> None:
+def _propose(feed: DeployedFeed, file: Path) -> None:
     with display.working(f"reading {file.name}") as show:
-        proposed = propose(feed.config.feed.format, file, reserved=feed.destination.reserved, progress=show)
+        proposed = proposing.propose(feed.settings.format, file, reserved=feed.destination.reserved, progress=show)
     display.print_json(proposed)
-    with_text = [name for name in header_of(feed.config.feed.format, file) if name not in proposed]
+    with_text = [name for name in checking.header_of(feed.settings.format, file) if name not in proposed]
     if with_text:
         display.say(f"Left as text, since their cells have no type in common: {', '.join(with_text)}.", err=True)
     display.say("This is a proposal for the setting `columns`. Look at it first:", err=True)
@@ -65,7 +63,7 @@ def _propose(feed: Feed, file: Path) -> None:
         display.say(f"It has {counted(size, 'byte')}, of {MAX_DECLARATION:,} possible: leave columns out.", err=True)
 
 
-def _as_json(checked: Checked) -> dict[str, object]:
+def _as_json(checked: checking.Checked) -> dict[str, object]:
     return {
         "status": "REJECTED" if checked.reason else "COMPLETE",
         "reason": checked.reason,
@@ -81,7 +79,7 @@ def _as_json(checked: Checked) -> dict[str, object]:
     }
 
 
-def _print(checked: Checked) -> None:
+def _print(checked: checking.Checked) -> None:
     if checked.reason:
         display.say(f"It would be REJECTED, and no row be stored: {checked.reason}")
         if checked.remark:

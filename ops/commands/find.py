@@ -10,7 +10,6 @@ from csv_ingest.ledger import FileRecord
 from ops import display
 from ops.commands import options, stored
 from ops.find import FoundRow, Looked, find
-from ops.status import last_change
 from ops.wording import counted
 
 
@@ -23,8 +22,8 @@ def find_command(pipeline_of: options.Find, *, ids: Sequence[str], feed: str | N
     """Find every row that has this ID, in all uploads of a feed.
 
     With the uploads that it came from, the newest last. There is no index of the ids: the ledger is read whole, and
-    each upload costs a read of each ID. In a feed that merges, there is one row of an ID at most, and one read. Exit
-    code 1 if there is no row of an ID. Write -- before an ID that begins with a hyphen.
+    each ID costs one read per upload. In a feed that merges, there is one row per ID at most, and one read. Exit code 1
+    if there is no row of an ID. Write -- before an ID that begins with a hyphen.
     """
     pipeline = pipeline_of()
     chosen = options.one_feed(pipeline, feed)
@@ -40,8 +39,8 @@ def find_command(pipeline_of: options.Find, *, ids: Sequence[str], feed: str | N
         display.say(f"There is no row with the id {stored.quoted(id_)}.", err=True)
     rows, uploads = counted(len(looked.found), "row"), counted(looked.uploads, "upload")
     display.say(f"{rows}; looked at {uploads} of the feed {chosen.name}", err=True)
-    if looked.elsewhere:
-        before = counted(looked.elsewhere, "upload")
+    if looked.skipped:
+        before = counted(looked.skipped, "upload")
         display.say(f"Not looked at: {before} from before the destination or the write mode was changed", err=True)
     sys.exit(1 if absent else 0)
 
@@ -56,9 +55,9 @@ def _as_json(found: FoundRow) -> dict[str, Any]:
 
 
 def _about(record: FileRecord) -> dict[str, Any]:
-    since = last_change(record)
+    since = record.changed_at
     return {
-        "object_key": record.attributes["object_key"],
+        "object_key": record.object_key,
         "version_id": record.version_id,
         "status": record.status,
         **({"erasing": record.erasing} if record.erasing else {}),
@@ -72,8 +71,8 @@ def _print(found: FoundRow) -> None:
         display.say("  of no upload that the ledger knows: `audit` says what is wrong")
     for record in found.uploads:
         state = f"{record.erasing} has begun, and deletes it;" if record.erasing else record.status
-        about = f"{state} since {display.when(last_change(record))} UTC, version {record.version_id}"
-        display.say(f"  line {found.row.line:,} of {record.attributes['object_key']}")
+        about = f"{state} since {display.when(record.changed_at)} UTC, version {record.version_id}"
+        display.say(f"  line {found.row.line:,} of {record.object_key}")
         display.say(f"  {about}")
         if record.upload_order:
             display.say(f"  uploaded {record.upload_order}")

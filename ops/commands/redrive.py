@@ -8,12 +8,11 @@ from functools import partial
 import click
 
 from csv_ingest.uploads import ObjectVersion
-from ops import display, failures
-from ops.brake import paused
-from ops.commands import options
-from ops.commands.messages import as_json, print_messages
-from ops.commands.uploads import wait_and_print
+from ops import brake, display, failures
+from ops.commands import messages, options, uploads
 from ops.failure import CONDITIONS, REJECTION, Failure
+from ops.feed import DeployedFeed
+from ops.pipeline import Pipeline
 from ops.redrive import Redriven, redrive_all
 from ops.wording import counted
 
@@ -51,30 +50,45 @@ def redrive_command(
     rejected row. A message that is Rejected is delivered in vain until its file or the settings are corrected.
     """
     delivers = not dry_run and not discard
-    if discard and not prefix:
-        raise click.UsageError("--discard needs --prefix: name what nobody will want any more")
-    if wait_ and not delivers:
-        raise click.UsageError("--wait has nothing to wait for: nothing is delivered")
+    _require_sense(discards_all=discard and not prefix, waits_in_vain=wait_ and not delivers)
     pipeline = find()
-    stopped = paused(pipeline.feeds) if delivers else []
-    if len(stopped) == len(pipeline.feeds):
-        options.refuse_if_paused(pipeline, stopped)
+    stopped = _paused(pipeline) if delivers else []
     begun = failures.clock(pipeline)
     with display.working("reading the failure queue"):
         wanted = partial(_is_chosen, prefix=prefix, only=only)
         done = redrive_all(pipeline, wanted=wanted, dry_run=dry_run, discard=discard, rate=rate, paused=stopped)
     if not json_:
-        print_messages(done, prefix, only)
+        messages.print_messages(done, prefix, only)
     elif not wait_:
-        display.print_json(list(map(as_json, done)))
+        display.print_json(list(map(messages.as_json, done)))
     hidden = 0 if done else failures.count(pipeline).hidden
     _print_sums(done, hidden)
     if dry_run:
         options.say_if_paused(pipeline, pipeline.feeds)
         _print_next([each.failure for each in done if each.failure.event is not None], prefix)
-    are_complete = not wait_ or wait_and_print(pipeline, _delivered(done), begun=begun, seconds=timeout, json_=json_)
-    are_gone = all(each.is_good for each in done) and not (dry_run and hidden)
-    sys.exit(0 if are_gone and are_complete else 1)
+    are_complete = not wait_ or uploads.wait_and_print(
+        pipeline, _delivered(done), begun=begun, seconds=timeout, json_=json_
+    )
+    sys.exit(0 if are_complete and _are_gone(done, hidden=hidden if dry_run else 0) else 1)
+
+
+def _require_sense(*, discards_all: bool, waits_in_vain: bool) -> None:
+    if discards_all:
+        raise click.UsageError("--discard needs --prefix: name what nobody will want any more")
+    if waits_in_vain:
+        raise click.UsageError("--wait has nothing to wait for: nothing is delivered")
+
+
+def _paused(pipeline: Pipeline) -> Sequence[DeployedFeed]:
+    """The feeds that are paused; ends the command if all are."""
+    found = brake.paused(pipeline.feeds)
+    if len(found) == len(pipeline.feeds):
+        options.refuse_if_paused(pipeline, found)
+    return found
+
+
+def _are_gone(done: Sequence[Redriven], *, hidden: int) -> bool:
+    return not hidden and all(each.is_good for each in done)
 
 
 def _is_chosen(failure: Failure, *, prefix: str, only: Sequence[str]) -> bool:
@@ -91,8 +105,8 @@ def _delivered(done: Sequence[Redriven]) -> list[ObjectVersion]:
 def _print_sums(done: Sequence[Redriven], hidden: int) -> None:
     """Say, beside the result, how much was done."""
     if hidden:
-        messages = f"{counted(hidden, 'message')} hidden for up to five minutes"
-        display.say(f"{messages}: another command looks at the queue.", err=True)
+        found = f"{counted(hidden, 'message')} hidden for up to five minutes"
+        display.say(f"{found}: another command looks at the queue.", err=True)
     if not done:
         return
     actions = Counter(each.action.partition(":")[0] for each in done)

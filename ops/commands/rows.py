@@ -13,10 +13,9 @@ from csv_ingest.ledger import REJECTED, FileRecord
 from csv_ingest.rows import StoredRow
 from ops import display
 from ops.commands import options, stored
-from ops.commands.status import latest_record
-from ops.feed import Feed
-from ops.presence import ObjectGone
-from ops.rows import Missing, Superseded, feed_with_rows, is_complete, rows_of
+from ops.feed import DeployedFeed
+from ops.pipeline import ObjectGone
+from ops.rows import Missing, Superseded, feed_with_rows, rows_of
 from ops.wording import counted
 
 Shown = StoredRow | Missing | Superseded
@@ -35,7 +34,7 @@ def rows_command(find: options.Find, *, key: str, limit: int | None, json_: bool
     missing. Rejected rows are not stored: `rejects` prints them.
     """
     pipeline = find()
-    record = latest_record(pipeline, key)
+    record = options.latest_record(pipeline, key)
     if record.status == REJECTED:
         raise click.ClickException(f"{key}: no row of it was stored: {record.reason}")
     feed = feed_with_rows(pipeline, key, record)
@@ -56,7 +55,7 @@ def rows_command(find: options.Find, *, key: str, limit: int | None, json_: bool
         # Where rows are superseded, the row that belongs there can be that of a file under another key.
         below = ("--feed", feed.name) if feed.mode.supersedes else ("--prefix", key)
         display.say(f"To write what is missing: {display.command('audit', '--repair', *below)}", err=True)
-    sys.exit(0 if is_complete(record) and not seen.missing else 1)
+    sys.exit(0 if record.is_complete and not seen.missing else 1)
 
 
 @dataclass
@@ -114,7 +113,7 @@ def _sum(seen: _Seen, record: FileRecord, *, more: bool) -> str:
         rows += f", {seen.superseded:,} superseded: newer uploads have rows of their ids, `find` says which"
     if record.erasing:
         return f"{rows} so far: {record.erasing} has begun, and deletes them"
-    if not is_complete(record):
+    if not record.is_complete:
         return f"{rows} so far: the upload is not complete, and its rows may still change"
     if not (counts := record.counts):
         return rows
@@ -122,7 +121,7 @@ def _sum(seen: _Seen, record: FileRecord, *, more: bool) -> str:
     return f"{ledger}, {counts.superseded:,} superseded" if counts.superseded else ledger
 
 
-def _without_object(seen: _Seen, gone: ObjectGone, record: FileRecord, feed: Feed) -> str:
+def _without_object(seen: _Seen, gone: ObjectGone, record: FileRecord, feed: DeployedFeed) -> str:
     """What is known without the file, and how to know more."""
     if gone.by_etag:
         recorded = record.counts.stored if record.counts else 0
@@ -131,5 +130,5 @@ def _without_object(seen: _Seen, gone: ObjectGone, record: FileRecord, feed: Fee
         return (
             f"the table has {rows}, the ledger counts {recorded:,}, and only the file could tell whether rows {whether}"
         )
-    index = "" if feed.config.feed.database else "set file_index=true and deploy, or "
+    index = "" if feed.settings.database else "set file_index=true and deploy, or "
     return f"its ids are read there: {index}look for single ids with `find`"

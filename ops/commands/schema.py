@@ -7,7 +7,7 @@ import click
 
 from ops import display
 from ops.commands import options
-from ops.feed import Feed
+from ops.feed import DeployedFeed
 from ops.pipeline import Pipeline
 from ops.schema import statements
 from ops.schema_check import CheckedSchema, check_schema
@@ -34,21 +34,21 @@ def schema_command(find: options.Find, *, feed: str | None, check_: bool, json_:
         _print(feeds)
 
 
-def _feeds(pipeline: Pipeline, name: str | None) -> Sequence[Feed]:
-    found = [each for each in options.feeds_named(pipeline, name) if each.config.feed.database]
+def _feeds(pipeline: Pipeline, name: str | None) -> Sequence[DeployedFeed]:
+    found = [each for each in options.feeds_named(pipeline, name) if each.settings.database]
     if not found:
         of_feed = f"the feed {name} has" if name else "all feeds have"
         raise click.UsageError(f"{of_feed} DynamoDB as destination, which needs no schema")
     return found
 
 
-def _about(feed: Feed) -> dict[str, object]:
+def _about(feed: DeployedFeed) -> dict[str, object]:
     return {"feed": feed.name, "table": feed.config.rows_table}
 
 
-def _print(feeds: Sequence[Feed]) -> None:
+def _print(feeds: Sequence[DeployedFeed]) -> None:
     for feed in feeds:
-        if database := feed.config.feed.database:
+        if database := feed.settings.database:
             display.say(f"-- The feed {feed.name}: in the database {database.name} of {database.host}")
             for statement in statements(feed.config):
                 for line in f"{statement};".split("\n"):
@@ -57,13 +57,13 @@ def _print(feeds: Sequence[Feed]) -> None:
                 # A comment, because an empty answer to it would take the password of a role away that logs in already.
                 display.say(f'-- for a new role: \\password "{database.user}"')
     display.say("Run this in psql as the owner of the tables, who needs CREATEROLE for the role.", err=True)
-    if any(feed.config.feed.database and feed.config.feed.database.secret for feed in feeds):
+    if any(feed.settings.database and feed.settings.database.secret for feed in feeds):
         display.say("\\password asks for a password: give it that of the secret.", err=True)
     chosen = ["--feed", feeds[0].name] if len(feeds) == 1 else []
     display.say(f"Then look whether all is there: {display.command('schema', *chosen, '--check')}", err=True)
 
 
-def _check(feeds: Sequence[Feed], *, json_: bool) -> None:
+def _check(feeds: Sequence[DeployedFeed], *, json_: bool) -> None:
     with display.working("looking at the tables"):
         checked = [(feed, check_schema(feed.config, feed.database_address)) for feed in feeds]
     if json_:
@@ -74,7 +74,7 @@ def _check(feeds: Sequence[Feed], *, json_: bool) -> None:
     sys.exit(1 if any(found.problems for _, found in checked) else 0)
 
 
-def _print_checked(feed: Feed, found: CheckedSchema) -> None:
+def _print_checked(feed: DeployedFeed, found: CheckedSchema) -> None:
     for problem in found.problems:
         display.say(f"{feed.name}: {problem}")
     for warning in found.warnings:

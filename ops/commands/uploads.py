@@ -7,10 +7,10 @@ from typing import Any
 
 from rich import filesize
 
-from csv_ingest.ledger import REJECTED
+from csv_ingest.ledger import REJECTED, FileRecord
 from csv_ingest.uploads import ObjectVersion
 from ops import display, waiting
-from ops.failure import NO_REASON
+from ops.failure import NO_REASON, Failure
 from ops.pipeline import Pipeline
 from ops.status import UploadStatus
 
@@ -91,8 +91,15 @@ def _explanations(status: UploadStatus) -> Iterable[str]:
     yield from filter(None, (status.absence, record.reason, status.progress, status.remark))
     if command := record.erasing:
         yield f"{command} has begun, and deletes its rows"
+    yield from _failures(record, status.failure)
+    if known := record.acknowledgement:
+        yield f"acknowledged {display.when(known.at)} by {known.by}: {known.reason}"
+
+
+def _failures(record: FileRecord, failure: Failure | None) -> Iterator[str]:
+    """The message in the failure queue, and the last delivery that failed; each reason once."""
     reasons = [record.reason]
-    if failure := status.failure:
+    if failure:
         yield f"in the failure queue since {display.when(failure.sent_at)}: {failure.condition}"
         reasons.append(failure.reason or NO_REASON)
         if reasons[1] != record.reason:
@@ -100,8 +107,6 @@ def _explanations(status: UploadStatus) -> Iterable[str]:
     # Lambda's words can be longer: the code of S3's answer, and a sentence about it.
     if record.last_error and not any(record.last_error in reason for reason in reasons):
         yield f"the last delivery that failed: {record.last_error}"
-    if known := record.acknowledgement:
-        yield f"acknowledged {display.when(known.at)} by {known.by}: {known.reason}"
 
 
 def _next(status: UploadStatus) -> Iterable[str]:
