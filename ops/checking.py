@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from csv_ingest import acceptance, csvfile, errors, planning, source
-from csv_ingest.csvfile.streams import ByteStream
 from csv_ingest.destinations.dynamodb_items import item_size
 from csv_ingest.file_format import FileFormat
 from csv_ingest.rows import RejectedRow, Row
@@ -126,7 +125,7 @@ def names_and_cells(format_: FileFormat, file: Path, progress: Callable[[str], N
                 yield cells
 
 
-def open_file(file: Path) -> AbstractContextManager[ByteStream]:
+def open_file(file: Path) -> AbstractContextManager[csvfile.ByteStream]:
     """The content of a local file from its beginning, as the function would read it."""
     return _Reading(file, lambda _: None).open(0)
 
@@ -138,7 +137,7 @@ class _Reading:
         self._file, self._progress = file, progress
 
     @contextmanager
-    def open(self, start: int) -> Iterator[ByteStream]:
+    def open(self, start: int) -> Iterator[csvfile.ByteStream]:
         """The bytes from a place on; a .gz file is unpacked. Raises UnreadableFile if that is not whole."""
         with self._file.open("rb") as stream:
             stream.seek(start)

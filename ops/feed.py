@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from csv_ingest import source
+from csv_ingest import listing
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations import base, dynamodb, opening
@@ -127,4 +127,4 @@ class DeployedFeed:
         """Every version in the bucket that is or should have been ingested, by key."""
         if self.concerns(prefix):
             begin, suffixes = max(prefix, self.settings.key_prefix, key=len), self.settings.key_suffixes
-            yield from source.list_uploads(self.clients.s3, self.config.upload_bucket, prefix=begin, suffixes=suffixes)
+            yield from listing.list_uploads(self.clients.s3, self.config.upload_bucket, prefix=begin, suffixes=suffixes)

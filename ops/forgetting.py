@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from csv_ingest import source
+from csv_ingest import listing
 from csv_ingest.errors import OtherTable, OwnerNeeded
 from csv_ingest.ledger import FORGET, FileRecord
 from csv_ingest.uploads import ObjectVersion, Upload
@@ -49,7 +49,7 @@ class Forgetting:
 
 def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
     """What there is to forget of an object key, for a person to look at first; may be nothing."""
-    versions, markers = source.list_versions(pipeline.clients.s3, pipeline.upload_bucket, key)
+    versions, markers = listing.list_versions(pipeline.clients.s3, pipeline.upload_bucket, key)
     recorded = list(pipeline.files.records(versions))
     for record in pipeline.files.records_of_key(key):
         version = ObjectVersion(pipeline.upload_bucket, key, record.version_id or "", record.etag, 0)

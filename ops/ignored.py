@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
-from csv_ingest import ignored, source
+from csv_ingest import ignored, listing
 from csv_ingest.deadline import Deadline
 from csv_ingest.intake import NotTaken
 from csv_ingest.uploads import Upload
@@ -33,7 +33,7 @@ def ignored_objects(pipeline: Pipeline, feed: DeployedFeed | None = None) -> lis
     never = Deadline.never()
     s3, bucket, intake = pipeline.clients.s3, pipeline.upload_bucket, pipeline.intake
     if feed:
-        listings = [source.list_current(s3, bucket, prefix=feed.settings.key_prefix, deadline=never)]
+        listings = [listing.list_current(s3, bucket, prefix=feed.settings.key_prefix, deadline=never)]
     else:
         listings = [ignored.objects_to_look_at(s3, bucket, intake=intake, deadline=never)]
     since = ignored.deployed_at(pipeline.clients.dynamodb, pipeline.files_table)
@@ -45,14 +45,16 @@ def of_key(pipeline: Pipeline, key: str) -> list[IgnoredObject]:
     """The object with a key, whenever it was uploaded, if no feed takes it and none of former settings did."""
     if pipeline.intake.takes(key):
         return []
-    current, _ = source.find_current(pipeline.clients.s3, pipeline.upload_bucket, key)
+    current, _ = listing.find_current(pipeline.clients.s3, pipeline.upload_bucket, key)
     found = pipeline.files.records([current] if current else [])
     return [_explained(pipeline, each) for each, record in found if not record.is_settled]
 
 
 def example_below(pipeline: Pipeline, prefix: str) -> IgnoredObject | None:
     """An object whose key begins with a prefix and that no feed takes, whenever it was uploaded; None if none is."""
-    objects = source.list_current(pipeline.clients.s3, pipeline.upload_bucket, prefix=prefix, deadline=Deadline.never())
+    objects = listing.list_current(
+        pipeline.clients.s3, pipeline.upload_bucket, prefix=prefix, deadline=Deadline.never()
+    )
     ignored_ = (each for each in objects if not pipeline.intake.takes(each.version.key) and each.version.size)
     return next((_explained(pipeline, each) for each in ignored_), None)
 

@@ -5,13 +5,12 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from csv_ingest import csvfile, file_format, ledger
-from csv_ingest.csvfile.streams import ByteStream
 from csv_ingest.errors import UnreadableFile
 from ops.feed import DeployedFeed
 from ops.pipeline import ObjectGone, Pipeline
 from ops.status import UploadStatus
 
-Open = Callable[[], AbstractContextManager[ByteStream]]
+Open = Callable[[], AbstractContextManager[csvfile.ByteStream]]
 """Opens the file at its beginning."""
 
 

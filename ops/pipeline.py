@@ -12,7 +12,6 @@ import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from csv_ingest import csvfile, events, intake, ledger, queues, source
-from csv_ingest.csvfile.streams import ByteStream
 from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb_table import DynamoDbTable
 from csv_ingest.errors import PipelineError
@@ -162,7 +161,7 @@ class Pipeline:
         return takewhile(lambda pair: pair[0].version.key == key, self.records(key))
 
     @contextmanager
-    def open(self, version: ObjectVersion) -> Iterator[ByteStream]:
+    def open(self, version: ObjectVersion) -> Iterator[csvfile.ByteStream]:
         """Open the bytes of a version, as `source.open_object` does; raises ObjectGone as well."""
         try:
             with source.open_object(version, self.clients.s3) as stream:

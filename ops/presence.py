@@ -1,6 +1,6 @@
 """Whether an object is in the bucket; if not, why."""
 
-from csv_ingest import source
+from csv_ingest import listing
 from ops.pipeline import Pipeline
 
 GONE = "the object was deleted from the bucket"
@@ -11,7 +11,7 @@ def absence(pipeline: Pipeline, key: str) -> str:
 
     A deleted object can have older versions in the bucket, behind a delete marker, and records in the ledger.
     """
-    found, is_deleted = source.find_current(pipeline.clients.s3, pipeline.upload_bucket, key)
+    found, is_deleted = listing.find_current(pipeline.clients.s3, pipeline.upload_bucket, key)
     if found:
         return ""
     if pipeline.files.records_of_key(key):

@@ -1,6 +1,6 @@
 """Read a complete file again, by the settings of today."""
 
-from csv_ingest import source
+from csv_ingest import listing
 from csv_ingest.ledger import COMPLETE, FORGET, PROCESSING, REJECTED, RELOAD
 from csv_ingest.uploads import ObjectVersion
 from ops.erasing import Erasure, NotErasable, Progress
@@ -18,7 +18,7 @@ def versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:
         feed = pipeline.owner_of(key, record)
         if pipeline.files.erasures.command(upload.version.etag, feed.name) == RELOAD:
             found.setdefault(upload.version.etag, upload.version)
-    current, _ = source.find_current(pipeline.clients.s3, pipeline.upload_bucket, key)
+    current, _ = listing.find_current(pipeline.clients.s3, pipeline.upload_bucket, key)
     if current:
         found.pop(current.version.etag, None)
         return [*found.values(), current.version]

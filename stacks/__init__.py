@@ -1,1 +1,7 @@
-"""The infrastructure: one stack, and its settings."""
+"""The infrastructure: the pipeline as a construct, and a stack that has one, with its settings."""
+
+from csv_ingest.feed import Feed
+from csv_ingest.file_format import FileFormat
+from stacks.csv_ingest import CsvIngest
+
+__all__ = ["CsvIngest", "Feed", "FileFormat"]

@@ -30,7 +30,7 @@ def main(pairs: tuple[str, ...]) -> None:
     for name, setting in DEPLOYMENT_SETTINGS.items():
         _show(setting, {name: getattr(settings, name)})
     for name, setting in FEED_SETTINGS.items():
-        values = {f"feeds.{feed.name}.{name}": getattr(feed, name) for feed in settings.feeds}
+        values = {f"feeds.{feed.name}.{name}": (vars(feed) | vars(feed.format))[name] for feed in settings.feeds}
         # What all feeds have is shown once.
         _show(setting, values if len(set(values.values())) > 1 else {name: next(iter(values.values()))})
 
@@ -61,7 +61,7 @@ def _read_json(name: str) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise InvalidSetting(f"{name} is not JSON: {error}") from error
+        raise InvalidSetting([name], f" is not JSON: {error}") from error
     return content
 
 

@@ -9,11 +9,8 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.failure_queue import FailureQueue
-from stacks.feed_settings import FeedSettings
 from stacks.ingest_function import IngestFunction
 from stacks.ingestion import Ingestion
-from stacks.sweep_function import SweepFunction
 
 SLOW_SHARE_OF_TIMEOUT = 0.8
 
@@ -26,8 +23,8 @@ class AlarmSpec:
     """A metric and its limit. By default, any value above 0 within one period raises the alarm."""
 
     name: str
-    feed: FeedSettings | None = None
-    """Whose function the alarm watches; None for what all feeds share."""
+    ingest: IngestFunction | None = None
+    """The function that the alarm watches; None for what all feeds share."""
     metric: cloudwatch.IMetric
     meaning: str
     threshold: float = 0
@@ -37,14 +34,19 @@ class AlarmSpec:
     notifies_end: bool = False
     """Whether to notify of the end, too: of a state that lasts. A count ends by itself, whether handled or not."""
 
+    @property
+    def suffix(self) -> str:
+        return self.ingest.feed.suffix if self.ingest else ""
 
-def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.ITopic, names_feeds: bool) -> None:
+
+def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.ITopic) -> None:
     """Create an alarm for each specification, which notifies the topic and refers to the runbook."""
+    names_feeds = any(spec.suffix for spec in specs)
     for spec in specs:
-        feed = f"Feed {spec.feed.name}: " if spec.feed and names_feeds else ""
+        feed = f"Feed {spec.ingest.feed.name}: " if spec.ingest and names_feeds else ""
         alarm = cloudwatch.Alarm(
             scope,
-            spec.name + (spec.feed.suffix if spec.feed else ""),
+            spec.name + spec.suffix,
             alarm_description=f"{feed}{spec.meaning} See {spec.name} in docs/runbook.md.",
             metric=spec.metric,
             threshold=spec.threshold,
@@ -60,13 +62,14 @@ def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.IT
 def alarm_specs(ingestion: Ingestion) -> list[AlarmSpec]:
     """Every alarm of the stack."""
     return [
-        *_failed_events(ingestion.failures, ingestion.sweep),
-        *_sweep(ingestion.sweep),
+        *_failed_events(ingestion),
+        *_sweep(ingestion),
         *(spec for ingest in ingestion.ingest for spec in _feed(ingest)),
     ]
 
 
-def _failed_events(failures: FailureQueue, sweep: SweepFunction) -> list[AlarmSpec]:
+def _failed_events(ingestion: Ingestion) -> list[AlarmSpec]:
+    failures, sweep = ingestion.failures, ingestion.sweep
     return [
         AlarmSpec(
             name="UploadsFailed",
@@ -93,8 +96,9 @@ def _failed_events(failures: FailureQueue, sweep: SweepFunction) -> list[AlarmSp
     ]
 
 
-def _sweep(sweep: SweepFunction) -> list[AlarmSpec]:
+def _sweep(ingestion: Ingestion) -> list[AlarmSpec]:
     """Of the sweep, and of what it found."""
+    sweep = ingestion.sweep
     return [
         AlarmSpec(
             name="UnsettledFiles",
@@ -139,13 +143,13 @@ def _errors(ingest: IngestFunction) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             name="RowsRejected",
-            feed=ingest.feed,
+            ingest=ingest,
             metric=ingest.custom_metric("RowsRejected"),
             meaning="Rows of a file were not stored; the ledger says which and why.",
         ),
         AlarmSpec(
             name="IngestErrors",
-            feed=ingest.feed,
+            ingest=ingest,
             metric=ingest.lambda_metric("Errors"),
             meaning="Deliveries failed.",
         ),
@@ -156,7 +160,7 @@ def _database(ingest: IngestFunction) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             name="ConnectionsFailed",
-            feed=ingest.feed,
+            ingest=ingest,
             metric=ingest.custom_metric("ConnectionsFailed"),
             meaning="The function could not connect to PostgreSQL, or not log in.",
         )
@@ -167,14 +171,14 @@ def _capacity(ingest: IngestFunction) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             name="Throttled",
-            feed=ingest.feed,
+            ingest=ingest,
             metric=ingest.lambda_metric("Throttles"),
             meaning="For a quarter of an hour, more files arrived than the reserved concurrency takes.",
             periods=3,
         ),
         AlarmSpec(
             name="SlowDeliveries",
-            feed=ingest.feed,
+            ingest=ingest,
             metric=ingest.lambda_metric("Duration", "p99"),
             meaning="Deliveries take more than 80 % of the timeout.",
             threshold=SLOW_SHARE_OF_TIMEOUT * ingest.feed.timeout_seconds * 1000,
@@ -186,7 +190,7 @@ def _lost_events(ingest: IngestFunction) -> list[AlarmSpec]:
     return [
         AlarmSpec(
             name="EventsWaiting",
-            feed=ingest.feed,
+            ingest=ingest,
             metric=ingest.lambda_metric("AsyncEventAge", "Maximum"),
             meaning="Events wait for more than half an hour; after six hours they go to the failure queue.",
             threshold=Duration.minutes(30).to_milliseconds(),
@@ -194,13 +198,13 @@ def _lost_events(ingest: IngestFunction) -> list[AlarmSpec]:
         ),
         AlarmSpec(
             name="EventsDropped",
-            feed=ingest.feed,
+            ingest=ingest,
             metric=ingest.lambda_metric("AsyncEventsDropped"),
             meaning="Lambda gave up events, after their retries or without invoking the function.",
         ),
         AlarmSpec(
             name="FailuresNotRecorded",
-            feed=ingest.feed,
+            ingest=ingest,
             metric=ingest.lambda_metric("DestinationDeliveryFailures"),
             meaning="Failed events could not be written to the failure queue.",
         ),

@@ -2,23 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.acknowledged import acknowledge
+from csv_ingest.metrics import NAMESPACE, Metric
 from stacks.bundling import function_code
-from stacks.contract import METRICS_NAMESPACE, IngestEnvironment, Metric, SweepEnvironment
-from stacks.environments import logging_environment
-from stacks.permissions import allow, allow_key
-from stacks.settings import Settings
+from stacks.practices import Keeping, acknowledge, allow, allow_key
 
 FUNCTION_ROOT = Path(__file__).parents[1] / "lambda"
 RUNTIME = lambda_.Runtime.PYTHON_3_13
@@ -34,11 +29,10 @@ class AsyncFunction(Construct):
         *,
         handler: str,
         description: str,
-        environment: IngestEnvironment | SweepEnvironment,
+        environment: Mapping[str, str],
         permissions: Sequence[iam.PolicyStatement],
         failures: sqs.Queue,
-        key: kms.IKey | None,
-        settings: Settings,
+        keeping: Keeping,
         service: str,
         timeout_seconds: int,
         memory_mb: int,
@@ -46,14 +40,9 @@ class AsyncFunction(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._service = service
-        log_group = logs.LogGroup(
-            self,
-            "Log",
-            retention=settings.log_retention,
-            encryption_key=key,
-            removal_policy=settings.removal_policy,
-        )
-        self.role = self._create_role(permissions, failures, key, log_group)
+        logging = {"POWERTOOLS_SERVICE_NAME": service, "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE}
+        log_group = keeping.log_group(self)
+        self.role = self._create_role(permissions, failures, keeping, log_group)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -68,7 +57,7 @@ class AsyncFunction(Construct):
             role=self.role,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            environment=cast("Mapping[str, str]", {**environment, **logging_environment(service)}),
+            environment={**environment, **logging},
         )
         self._acknowledge_findings(reserves_concurrency=reserved_concurrency is not None)
         self.asynchronous_invocation = self._keep_failed_events(failures)
@@ -80,25 +69,28 @@ class AsyncFunction(Construct):
     def custom_metric(self, name: Metric, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
         """A metric that the function's code publishes, per five minutes unless another period is given."""
         return cloudwatch.Metric(
-            namespace=METRICS_NAMESPACE,
+            namespace=NAMESPACE,
             metric_name=name,
             dimensions_map={"service": self._service},
             statistic=statistic,
             period=period or Duration.minutes(5),
         )
 
+    def custom_metrics(self, *names: Metric) -> list[cloudwatch.IMetric]:
+        return [self.custom_metric(name) for name in names]
+
     def _create_role(
         self,
         permissions: Sequence[iam.PolicyStatement],
         failures: sqs.Queue,
-        key: kms.IKey | None,
+        keeping: Keeping,
         log_group: logs.LogGroup,
     ) -> iam.Role:
         statements = [
             *permissions,
             allow(failures.queue_arn, "sqs:SendMessage"),
             # Lambda sends failed events in this role, too.
-            *allow_key(key, "sqs", "kms:Decrypt", "kms:GenerateDataKey"),
+            *allow_key(keeping.key, "sqs", "kms:Decrypt", "kms:GenerateDataKey"),
             allow(log_group.log_group_arn, "logs:CreateLogStream", "logs:PutLogEvents"),
         ]
         # Inline, so that the role always has them: Lambda checks sqs:SendMessage when the destination is set.

@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stacks.columns import InvalidColumn
-from stacks.database_types import POSTGRESQL
-from stacks.feed_settings import DEFAULT_FEED, LOW_CONCURRENCY, FeedSettings
+from csv_ingest.feed import Feed
+from csv_ingest.settings import InvalidSetting, SettingType
 from stacks.limits import problems
-from stacks.setting_types import FEED_NAME, STAGE_NAME, SettingType, WrongJsonType
-from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, Settings
+from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, STAGE_NAME, Settings
+
+__all__ = ["InvalidSetting", "settings_from_context"]
 
 _TYPES: Mapping[str, SettingType] = {
     name: setting.metadata["type"] for name, setting in (DEPLOYMENT_SETTINGS | FEED_SETTINGS).items()
@@ -24,9 +24,7 @@ _IN_STAGE = _TYPES.keys() - {"stage"}
 # `stages` is read by itself; the CDK's command line keeps the others in cdk.context.json.
 _NOT_SETTINGS = {"stages", "acknowledged-issue-numbers", "cli-telemetry"}
 
-
-class InvalidSetting(ValueError):
-    """A setting that cannot be used. The message names its key, its value and what is allowed."""
+_REMOVED = ("vpc_endpoints", "route_tables")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +55,14 @@ def settings_from_context(context: Mapping[str, Any]) -> Settings:
     outside = _parse_place(given, "", _TYPES)
     stage = outside.values.get("stage", Settings.stage)
     for name, of_stage in stages.items():
-        _check(_combined(outside, of_stage, name), f"stages.{name}: ")
+        try:
+            _combined(outside, of_stage, name)
+        except InvalidSetting as error:
+            raise InvalidSetting(error.names, error.problem, before=f"stages.{name}: {error.before}") from error
     of_stage = stages.get(stage, _NOTHING)
     if twice := sorted(of_stage.keys() & outside.keys()):
-        names = ", ".join(twice)
-        raise InvalidSetting(f"{names}: set for the stage {stage} and outside of it, in cdk.json or with -c: keep one")
-    return _check(_combined(outside, of_stage, stage))
+        raise InvalidSetting(twice, f": set for the stage {stage} and outside of it, in cdk.json or with -c: keep one")
+    return _combined(outside, of_stage, stage)
 
 
 def _combined(outside: _Given, of_stage: _Given, stage: str) -> Settings:
@@ -71,30 +71,26 @@ def _combined(outside: _Given, of_stage: _Given, stage: str) -> Settings:
     deployment = {key: value for key, value in values.items() if key in DEPLOYMENT_SETTINGS}
     for_all = {key: value for key, value in values.items() if key in FEED_SETTINGS}
     feeds = tuple(
-        _feed(name, for_all, {**outside.feeds.get(name, {}), **of_stage.feeds.get(name, {})})
+        _feed(name, {**outside.feeds.get(name, {}), **of_stage.feeds.get(name, {})}, for_all)
         for name in {**outside.feeds, **of_stage.feeds}
     )
-    return Settings(**deployment, feeds=feeds or (_feed(DEFAULT_FEED, for_all, {}),))
-
-
-def _feed(name: str, for_all: Mapping[str, Any], own: Mapping[str, Any]) -> FeedSettings:
-    values = {**for_all, **own}
-    if values.get("destination") == POSTGRESQL or values.get("file_index"):
-        values.setdefault("reserved_concurrency", LOW_CONCURRENCY)
-    return FeedSettings(name=name, **values, own=frozenset(own))
-
-
-def _check(settings: Settings, where: str = "") -> Settings:
-    """The settings, if their feeds can be deployed together."""
-    if problem := next(problems(settings), None):
-        raise InvalidSetting(where + problem)
+    settings = Settings(**deployment, feeds=feeds or (Feed.of_settings(Feed.name, for_all),))
+    for problem in problems(settings.feeds, service=settings.stack_id, ignored_prefixes=settings.ignored_prefixes):
+        raise InvalidSetting([], problem)
     return settings
+
+
+def _feed(name: str, own: Mapping[str, Any], for_all: Mapping[str, Any]) -> Feed:
+    try:
+        return Feed.of_settings(name, own, for_all)
+    except InvalidSetting as error:
+        raise error.below(f"feeds.{name}.") from error
 
 
 def _parse_stages(stages: Any) -> dict[str, _Given]:
     parsed = {}
     for name, given in _require_object(stages, "stages").items():
-        _parse_value(STAGE_NAME, name, "stages: stage")
+        STAGE_NAME.read("stages: stage", name)
         parsed[name] = _parse_place(_require_object(given, f"stages.{name}"), f"stages.{name}.", _IN_STAGE)
     return parsed
 
@@ -113,9 +109,10 @@ def _parse_feeds(feeds: Any, where: str) -> dict[str, Mapping[str, Any]]:
         try:
             feeds = json.loads(feeds)
         except ValueError as error:
-            raise InvalidSetting(f"setting {where} is not JSON, and the name of a file is not read: {error}") from error
+            problem = f" is not JSON, and the name of a file is not read: {error}"
+            raise InvalidSetting([where], problem, before="setting ") from error
     for name, given in _require_object(feeds, where).items():
-        _parse_value(FEED_NAME, name, f"{where}: feed")
+        STAGE_NAME.read(f"{where}: feed", name)  # a feed is named like a stage
         parsed[name] = _parse(_require_object(given, f"{where}.{name}"), f"{where}.{name}.", FEED_SETTINGS)
     return parsed
 
@@ -125,23 +122,14 @@ def _parse(given: Mapping[str, Any], where: str, allowed: Collection[str]) -> di
     values: dict[str, Any] = {}
     for key, value in given.items():
         if key not in allowed:
-            raise InvalidSetting(f"unknown setting {where}{key}{_hint(key, allowed)}")
-        values[key] = _parse_value(_TYPES[key], value, f"{where}{key}")
+            raise InvalidSetting([where + key], _hint(key, allowed), before="unknown setting ")
+        values[key] = _TYPES[key].read(where + key, value)
     return values
 
 
-def _parse_value(type_: SettingType, value: Any, key: str) -> Any:
-    try:
-        return type_.parse(type_.text_of(value))
-    except WrongJsonType as error:
-        raise InvalidSetting(f"setting {key}={value!r}: allowed is {type_.allowed} (in cdk.json {error})") from error
-    except InvalidColumn as error:
-        raise InvalidSetting(f"setting {key}: {error}") from error
-    except (ValueError, LookupError) as error:
-        raise InvalidSetting(f"setting {key}={value!r}: allowed is {type_.allowed}") from error
-
-
 def _hint(unknown: str, allowed: Collection[str]) -> str:
+    if unknown in _REMOVED:
+        return ": remove it, and create the endpoints that the VPC needs yourself: see Network in docs/settings.md"
     if unknown in _TYPES:
         return f": {unknown} is a setting of the deployment, not of a stage or a feed"
     objects = [] if allowed is FEED_SETTINGS else ["feeds"] if "stage" not in allowed else ["feeds", "stages"]
@@ -152,5 +140,5 @@ def _hint(unknown: str, allowed: Collection[str]) -> str:
 
 def _require_object(value: Any, key: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise InvalidSetting(f"setting {key}={value!r}: allowed is an object in cdk.json")
+        raise InvalidSetting([key], f"={value!r}: allowed is an object in cdk.json", before="setting ")
     return value

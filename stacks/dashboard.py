@@ -4,26 +4,24 @@ from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from stacks.contract import ROWS_INDEX, Metric
 from stacks.ingest_function import IngestFunction
 from stacks.ingestion import Ingestion
-from stacks.storage import Storage
 
 
 class Dashboard(cloudwatch.Dashboard):
     """Three rows of graphs for a single feed. Several feeds have three rows each, below one row of what they share."""
 
-    def __init__(self, scope: Construct, id_: str, *, storage: Storage, ingestion: Ingestion) -> None:
+    def __init__(self, scope: Construct, id_: str, *, ingestion: Ingestion) -> None:
         several = len(ingestion.ingest) > 1
-        super().__init__(scope, id_, widgets=(_several_feeds if several else _one_feed)(storage, ingestion))
+        super().__init__(scope, id_, widgets=(_several_feeds if several else _one_feed)(ingestion))
 
 
-def _one_feed(storage: Storage, ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
+def _one_feed(ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
     [ingest] = ingestion.ingest
-    capacity = [*_rows_capacity(storage, ingest), _write_capacity(storage.files, "files")]
+    storage = ingestion.storage
+    capacity = [*storage.rows_capacity(ingest.feed), storage.files_capacity()]
     return [
         [*_files_and_rows(ingest), _graph("Not settled", _not_settled(ingestion))],
         _function(ingest, failing=[ingestion.sweep.lambda_metric("Errors")]),
@@ -31,11 +29,11 @@ def _one_feed(storage: Storage, ingestion: Ingestion) -> list[list[cloudwatch.IW
     ]
 
 
-def _several_feeds(storage: Storage, ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
+def _several_feeds(ingestion: Ingestion) -> list[list[cloudwatch.IWidget]]:
     shared: list[cloudwatch.IWidget] = [
         _graph("Not settled", _not_settled(ingestion)),
         _graph("Failing sweeps", [ingestion.sweep.lambda_metric("Errors")]),
-        _graph("Write capacity consumed by the ledger", [_write_capacity(storage.files, "files")]),
+        _graph("Write capacity consumed by the ledger", [ingestion.storage.files_capacity()]),
     ]
     rows = [shared]
     for ingest in ingestion.ingest:
@@ -43,7 +41,7 @@ def _several_feeds(storage: Storage, ingestion: Ingestion) -> list[list[cloudwat
         rows += [
             _files_and_rows(ingest, title),
             _function(ingest, title=title),
-            _costs(ingest, _rows_capacity(storage, ingest), title),
+            _costs(ingest, ingestion.storage.rows_capacity(ingest.feed), title),
         ]
     return rows
 
@@ -55,18 +53,13 @@ def _not_settled(ingestion: Ingestion) -> list[cloudwatch.Metric]:
 
 
 def _files_and_rows(ingest: IngestFunction, title: str = "") -> list[cloudwatch.IWidget]:
-    return [
-        _graph(
-            f"{title}Files",
-            _custom_metrics(ingest, "FilesComplete", "FilesRejected", "FilesSettledBefore", "DeliveriesIgnored"),
-        ),
-        _graph(f"{title}Rows", _custom_metrics(ingest, *_rows_by_outcome(ingest))),
-    ]
-
-
-def _rows_by_outcome(ingest: IngestFunction) -> list[Metric]:
-    superseded: list[Metric] = ["RowsSuperseded"] if ingest.feed.merges else []
-    return ["RowsRead", "RowsStored", "RowsAlreadyPresent", "RowsRejected", *superseded]
+    files = ingest.custom_metrics(
+        "FilesComplete", "PartsComplete", "FilesRejected", "FilesSettledBefore", "DeliveriesIgnored"
+    )
+    rows = ingest.custom_metrics("RowsRead", "RowsStored", "RowsAlreadyPresent", "RowsRejected")
+    if ingest.feed.mode.supersedes:
+        rows += ingest.custom_metrics("RowsSuperseded")
+    return [_graph(f"{title}Files", files), _graph(f"{title}Rows", rows)]
 
 
 def _function(
@@ -92,32 +85,14 @@ def _function(
     ]
 
 
-def _rows_capacity(storage: Storage, ingest: IngestFunction) -> list[cloudwatch.IMetric]:
-    """Of the DynamoDB table of a feed, and of its index, if it has one. A PostgreSQL feed has neither."""
-    if ingest.feed.is_postgresql:
-        return []
-    table = storage.rows[ingest.feed.name]
-    rows = _write_capacity(table, "rows")
-    of_index = {"TableName": table.table_name, "GlobalSecondaryIndexName": ROWS_INDEX}
-    return [rows, *([rows.with_(dimensions_map=of_index, label="index")] if ingest.feed.file_index else [])]
-
-
 def _costs(ingest: IngestFunction, capacity: Sequence[cloudwatch.IMetric], title: str = "") -> list[cloudwatch.IWidget]:
-    deliveries = [*_custom_metrics(ingest, "Deliveries"), ingest.lambda_metric("Invocations")]
-    failed = _custom_metrics(ingest, "ConnectionsFailed")
+    deliveries = [ingest.custom_metric("Deliveries"), ingest.lambda_metric("Invocations")]
+    failed = ingest.custom_metrics("ConnectionsFailed")
     return [
         *([_graph(f"{title}Write capacity consumed", capacity)] if capacity else []),
         *([_graph(f"{title}Connections that failed", failed)] if ingest.feed.is_postgresql else []),
         _graph(f"{title}Deliveries, what is paid for", deliveries),
     ]
-
-
-def _write_capacity(table: dynamodb.ITable, label: str) -> cloudwatch.Metric:
-    return table.metric_consumed_write_capacity_units(period=Duration.minutes(5), label=label)
-
-
-def _custom_metrics(ingest: IngestFunction, *names: Metric) -> list[cloudwatch.Metric]:
-    return [ingest.custom_metric(name) for name in names]
 
 
 def _graph(

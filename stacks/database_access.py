@@ -6,9 +6,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from stacks.acknowledged import acknowledge, wildcard_resource
-from stacks.feed_settings import FeedSettings
-from stacks.permissions import allow, allow_key
+from csv_ingest.feed import Feed
+from stacks.practices import acknowledge, allow, allow_key, wildcard_resource
 
 # The managed policy AWSLambdaVPCAccessExecutionRole has these, and more:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
@@ -23,7 +22,7 @@ _NETWORK_ACTIONS = (
 """What Lambda does in the role of a function in a VPC."""
 
 
-def join_network(scope: Construct, function: lambda_.Function, role: iam.Role, feed: FeedSettings) -> None:
+def join_network(scope: Construct, function: lambda_.Function, role: iam.Role, feed: Feed) -> None:
     """Run a function in the subnets of its feed. Their ids are enough: the VPC is not looked up."""
     resource = function.node.default_child
     assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101  for mypy; the next line would fail anyway
@@ -51,7 +50,7 @@ def deny_network(function: lambda_.Function) -> iam.PolicyStatement:
     )
 
 
-def login(scope: Construct, feed: FeedSettings, key: kms.IKey | None) -> list[iam.PolicyStatement]:
+def login(scope: Construct, feed: Feed, key: kms.IKey | None) -> list[iam.PolicyStatement]:
     """Allow the one way in which the function of a feed logs in: by IAM as one user, or with one secret."""
     if feed.database_secret:
         return [

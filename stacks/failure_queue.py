@@ -2,26 +2,24 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.acknowledged import acknowledge
-from stacks.settings import Settings
+from stacks.practices import Keeping, acknowledge
 
 
 class FailureQueue(sqs.Queue):
     """Keeps failed events for 14 days, until a person redrives them."""
 
-    def __init__(self, scope: Construct, id_: str, *, key: kms.IKey | None, settings: Settings) -> None:
+    def __init__(self, scope: Construct, id_: str, *, keeping: Keeping) -> None:
         super().__init__(
             scope,
             id_,
             retention_period=Duration.days(14),
-            encryption=sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
-            encryption_master_key=key,
+            encryption=sqs.QueueEncryption.KMS if keeping.key else sqs.QueueEncryption.SQS_MANAGED,
+            encryption_master_key=keeping.key,
             enforce_ssl=True,
-            removal_policy=settings.removal_policy,
+            removal_policy=keeping.removal_policy,
         )
         acknowledge(
             self,

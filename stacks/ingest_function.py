@@ -1,18 +1,14 @@
 """The function that ingests the uploads of a feed."""
 
-from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.acknowledged import acknowledge, wildcard_resource
+from csv_ingest.configuration import IngestConfig, SweptFeed
+from csv_ingest.feed import Feed
 from stacks.async_function import AsyncFunction
-from stacks.contract import INGEST_HANDLER
 from stacks.database_access import deny_network, join_network, login
-from stacks.environments import ingest_environment, service_of
-from stacks.feed_settings import FeedSettings
-from stacks.permissions import allow, allow_key
-from stacks.settings import Settings
+from stacks.practices import acknowledge, allow, allow_key, wildcard_resource
 from stacks.storage import Storage
 
 
@@ -23,28 +19,30 @@ class IngestFunction(AsyncFunction):
     """
 
     def __init__(
-        self,
-        scope: Construct,
-        id_: str,
-        *,
-        storage: Storage,
-        failures: sqs.Queue,
-        feed: FeedSettings,
-        settings: Settings,
+        self, scope: Construct, id_: str, *, storage: Storage, failures: sqs.Queue, feed: Feed, service: str
     ) -> None:
         self.feed = feed
         uploads = storage.uploads.arn_for_objects(f"{feed.key_prefix}*")
+        config = IngestConfig(
+            upload_bucket=storage.uploads.bucket_name,
+            rows_table=storage.rows_name(feed),
+            files_table=storage.files.table_name,
+            failure_queue=failures.queue_url,
+            feed=feed,
+        )
         super().__init__(
             scope,
             id_,
-            handler=INGEST_HANDLER,
-            description=f"Writes every row of an uploaded CSV file to {feed.destination_name} exactly once.",
-            environment=ingest_environment(feed, storage.shared_names(failures), rows=storage.rows_name(feed)),
+            handler="csv_ingest.handler.handler",
+            description=(
+                "Writes every row of an uploaded CSV file to "
+                f"{'PostgreSQL' if feed.is_postgresql else 'DynamoDB'} exactly once."
+            ),
+            environment=config.to_environment(),
             permissions=_permissions(storage, uploads, _rows_permissions(scope, storage, feed)),
             failures=failures,
-            key=storage.key,
-            settings=settings,
-            service=service_of(Stack.of(scope).stack_name, feed),
+            keeping=storage.keeping,
+            service=f"{service}/{feed.name}" if feed.suffix else service,
             timeout_seconds=feed.timeout_seconds,
             memory_mb=feed.memory_mb,
             reserved_concurrency=feed.reserved_concurrency,
@@ -58,6 +56,10 @@ class IngestFunction(AsyncFunction):
         if feed.is_postgresql:
             join_network(self, self.function, self.role, feed)
 
+    @property
+    def swept(self) -> SweptFeed:
+        return SweptFeed.of(self.feed, self.function.function_name)
+
     def own_permissions(self) -> list[iam.PolicyStatement]:
         """What names the function itself, so that it cannot be in the role that the function needs first."""
         # The function dispatches the parts of large files to itself.
@@ -65,25 +67,25 @@ class IngestFunction(AsyncFunction):
         return [dispatch, *([deny_network(self.function)] if self.feed.is_postgresql else [])]
 
 
-def _rows_permissions(scope: Construct, storage: Storage, feed: FeedSettings) -> list[iam.PolicyStatement]:
+def _rows_permissions(scope: Construct, storage: Storage, feed: Feed) -> list[iam.PolicyStatement]:
     if feed.is_postgresql:
-        return login(scope, feed, storage.key)
-    rows = storage.rows[feed.name].table_arn
-    replace = ["dynamodb:PartiQLUpdate"] if feed.merges else []
+        return login(scope, feed, storage.keeping.key)
+    rows = storage.tables[feed.name].table_arn
+    replace = ["dynamodb:PartiQLUpdate"] if feed.mode.supersedes else []
     describe = ["dynamodb:DescribeTable"] if feed.rows_table else []
     return [allow(rows, "dynamodb:PartiQLInsert", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", *replace, *describe)]
 
 
 def _permissions(storage: Storage, uploads: str, rows: list[iam.PolicyStatement]) -> list[iam.PolicyStatement]:
-    files = storage.files.table_arn
+    files, key = storage.files.table_arn, storage.keeping.key
     return [
         allow(uploads, "s3:GetObjectVersion"),
         *rows,
         allow(files, "dynamodb:PartiQLInsert", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"),
-        *allow_key(storage.key, "s3", "kms:Decrypt"),
+        *allow_key(key, "s3", "kms:Decrypt"),
         # The actions of the CDK's `Table.grant_read_write_data`, without its wildcards.
         *allow_key(
-            storage.key,
+            key,
             "dynamodb",
             "kms:Decrypt",
             "kms:DescribeKey",

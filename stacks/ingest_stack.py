@@ -1,23 +1,19 @@
-"""The stack: creates the parts of the pipeline and names what others need."""
+"""The stack that is deployed with the settings of the context."""
 
-from aws_cdk import CfnOutput, PermissionsBoundary, Stack, Tags
+from aws_cdk import CfnOutput, PermissionsBoundary, RemovalPolicy, Stack, Tags
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.contract import RELEASE
-from stacks.ingestion import Ingestion
-from stacks.monitoring import Monitoring
+from stacks.csv_ingest import CsvIngest
 from stacks.settings import Settings
-from stacks.storage import Storage
 
 
 class IngestStack(Stack):
-    """Uploads to a bucket become rows in the table of their feed.
-
-    What fails is in the failure queue and raises an alarm.
-    """
+    """One pipeline, and its names as outputs."""
 
     def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
-        boundary = settings.permissions_boundary
+        boundary, bucket, key = settings.permissions_boundary, settings.existing_bucket, settings.kms_key
         super().__init__(
             scope,
             id_,
@@ -26,19 +22,16 @@ class IngestStack(Stack):
         )
         for name, value in settings.tags:
             Tags.of(self).add(name, value)
-        storage = Storage(self, "Storage", settings=settings)
-        ingestion = Ingestion(self, "Ingestion", storage=storage, settings=settings)
-        monitoring = Monitoring(self, "Monitoring", storage=storage, ingestion=ingestion, settings=settings)
-        outputs = {
-            "UploadBucketName": storage.uploads.bucket_name,
-            **{f"RowsTableName{feed.suffix}": storage.rows_name(feed) for feed in settings.feeds},
-            "FilesTableName": storage.files.table_name,
-            "FailureQueueUrl": ingestion.failures.queue_url,
-            **{f"IngestFunctionName{each.feed.suffix}": each.function.function_name for each in ingestion.ingest},
-            "AlarmTopicArn": monitoring.topic.topic_arn,
-            "IgnoredPrefixes": settings.ignored_prefixes_json,
-            "ExistingBucket": settings.existing_bucket_json,
-            "Release": RELEASE,
-        }
-        for name, value in outputs.items():
+        pipeline = CsvIngest(
+            self,
+            "Default",  # which the CDK leaves out of the names of resources
+            feeds=settings.feeds,
+            bucket=s3.Bucket.from_bucket_name(self, "ExistingBucket", bucket) if bucket else None,
+            ignored_prefixes=settings.ignored_prefixes,
+            key=kms.Key.from_key_arn(self, "Key", key) if key else None,
+            removal_policy=RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY,
+            log_retention=settings.log_retention,
+            alarm_email=settings.alarm_email,
+        )
+        for name, value in pipeline.outputs.items():
             CfnOutput(self, name, value=value)

@@ -1,15 +1,11 @@
-"""The settings of a deployment. stacks/setting_types.py says what is allowed, stacks/context.py reads the settings."""
+"""The settings of a deployment: those of its feeds are in csv_ingest/feed.py. stacks/context.py reads them."""
 
-import dataclasses
-import json
 from dataclasses import dataclass
-from typing import Any
 
-from aws_cdk import RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
 
-from stacks.database_types import ROUTE_TABLES, VPC_ID
-from stacks.feed_settings import DEFAULT_FEED, FeedSettings
+from csv_ingest.feed import FORMAT_SETTINGS, Feed
+from csv_ingest.settings import one_of, optional, setting, settings_of
 from stacks.setting_types import (
     BUCKET_NAME,
     EMAIL_ADDRESS,
@@ -18,10 +14,9 @@ from stacks.setting_types import (
     POLICY_ARN,
     STAGE_NAME,
     TAGS,
-    one_of,
-    optional,
-    setting,
 )
+
+__all__ = ["DEPLOYMENT_SETTINGS", "FEED_SETTINGS", "STAGE_NAME", "Settings"]
 
 _LOG_RETENTION = {
     1: RetentionDays.ONE_DAY,
@@ -71,35 +66,12 @@ class Settings:
         None, optional(POLICY_ARN), "What every role of the stack is limited to."
     )
     tags: tuple[tuple[str, str], ...] = setting((), TAGS, "Tags of every resource that can have them.")
-    vpc_endpoints: str | None = setting(
-        None,
-        optional(VPC_ID),
-        "Create the endpoints in this VPC that the functions of PostgreSQL feeds need, if it has neither them nor a "
-        "NAT. [See below](#network).",
-    )
-    route_tables: tuple[str, ...] = setting(
-        (), ROUTE_TABLES, "With `vpc_endpoints`: the route tables of the feeds' subnets."
-    )
-    feeds: tuple[FeedSettings, ...] = (FeedSettings(),)
+    feeds: tuple[Feed, ...] = (Feed(),)
 
     @property
     def names_feeds(self) -> bool:
         """Whether there is any feed but the default, so that people have to be told which one is meant."""
-        return self.feeds[0].name != DEFAULT_FEED or len(self.feeds) > 1
-
-    @property
-    def postgresql_feeds(self) -> list[FeedSettings]:
-        return [feed for feed in self.feeds if feed.is_postgresql]
-
-    @property
-    def ignored_prefixes_json(self) -> str:
-        """A JSON list."""
-        return json.dumps(self.ignored_prefixes, ensure_ascii=False, separators=(",", ":"))
-
-    @property
-    def existing_bucket_json(self) -> str:
-        """`true` if the bucket is of another owner, else `false`."""
-        return json.dumps(self.existing_bucket is not None)
+        return any(feed.suffix for feed in self.feeds)
 
     @property
     def stack_id(self) -> str:
@@ -111,18 +83,13 @@ class Settings:
         return self.stage != "dev"
 
     @property
-    def removal_policy(self) -> RemovalPolicy:
-        return RemovalPolicy.RETAIN if self.keeps_data else RemovalPolicy.DESTROY
-
-    @property
     def log_retention(self) -> RetentionDays:
         return _LOG_RETENTION[self.log_retention_days]
 
 
-def settings_of(owner: type[FeedSettings | Settings]) -> dict[str, dataclasses.Field[Any]]:
-    """The fields that are context keys, with the metadata `type` and `doc`."""
-    return {each.name: each for each in dataclasses.fields(owner) if each.metadata}
-
-
-FEED_SETTINGS = settings_of(FeedSettings)
 DEPLOYMENT_SETTINGS = settings_of(Settings)
+
+_OF_FEEDS = settings_of(Feed)
+_BEFORE_FORMAT = ("key_prefix", "key_suffixes")
+FEED_SETTINGS = {name: _OF_FEEDS[name] for name in _BEFORE_FORMAT} | FORMAT_SETTINGS | _OF_FEEDS
+"""Which uploads are of the feed, how these are read, and the others."""

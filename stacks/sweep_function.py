@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Stack
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from csv_ingest.configuration import SweepConfig
 from stacks.async_function import AsyncFunction
-from stacks.contract import SWEEP_HANDLER
-from stacks.environments import sweep_environment
 from stacks.ingest_function import IngestFunction
-from stacks.permissions import allow, allow_key
-from stacks.settings import Settings
+from stacks.practices import acknowledge, allow, allow_key
 from stacks.storage import Storage
 
 
@@ -30,33 +30,62 @@ class SweepFunction(AsyncFunction):
         storage: Storage,
         ingest: Sequence[IngestFunction],
         failures: sqs.Queue,
-        settings: Settings,
+        ignored_prefixes: Sequence[str],
+        service: str,
     ) -> None:
+        environment = _config(storage, ingest, failures, ignored_prefixes).to_environment()
         super().__init__(
             scope,
             id_,
-            handler=SWEEP_HANDLER,
+            handler="csv_ingest.sweep.handler",
             description="Finds uploads that never settled, and delivers them again.",
-            environment=sweep_environment(
-                settings,
-                storage.shared_names(failures),
-                functions={each.feed.name: each.function.function_name for each in ingest},
-                to_json=Stack.of(scope).to_json_string,
-            ),
+            environment=environment,
             permissions=[
                 allow(storage.uploads.bucket_arn, "s3:ListBucketVersions"),
                 allow(storage.files.table_arn, "dynamodb:BatchGetItem", "dynamodb:DescribeTable"),
                 *(allow(each.function.function_arn, "lambda:InvokeFunction") for each in ingest),
                 allow(failures.queue_arn, "sqs:GetQueueAttributes"),
-                *allow_key(storage.key, "dynamodb", "kms:Decrypt", "kms:DescribeKey"),
+                *allow_key(storage.keeping.key, "dynamodb", "kms:Decrypt", "kms:DescribeKey"),
             ],
             failures=failures,
-            key=storage.key,
-            settings=settings,
-            service=Stack.of(scope).stack_name,
+            keeping=storage.keeping,
+            service=service,
             timeout_seconds=900,  # Lambda's maximum, because the sweep looks at every upload in the bucket
             # The sweep looks at the uploads of all feeds.
-            memory_mb=max(feed.memory_mb for feed in settings.feeds),
+            memory_mb=max(each.feed.memory_mb for each in ingest),
             # An account that cannot reserve anything for a feed cannot for the sweep either.
-            reserved_concurrency=1 if any(feed.reserved_concurrency for feed in settings.feeds) else None,
+            reserved_concurrency=1 if any(each.feed.reserved_concurrency for each in ingest) else None,
         )
+        self.outputs = {
+            "IgnoredPrefixes": environment["IGNORED_PREFIXES"],
+            "ExistingBucket": environment["EXISTING_BUCKET"],
+            "Release": environment["RELEASE"],
+        }
+
+    def every_hour(self, scope: Construct) -> None:
+        """Invoke the function every hour, by a rule in the scope."""
+        hourly = events.Rule(
+            scope,
+            "Hourly",
+            schedule=events.Schedule.rate(Duration.hours(1)),
+            targets=[targets.LambdaFunction(self.function)],
+        )
+        acknowledge(
+            hourly,
+            "A lost event of the schedule carries no data: the next sweep looks at the same uploads, and SweepMissing "
+            "reports three missing sweeps.",
+            "Serverless::Serverless-EventBusDLQ",
+        )
+
+
+def _config(
+    storage: Storage, ingest: Sequence[IngestFunction], failures: sqs.Queue, ignored_prefixes: Sequence[str]
+) -> SweepConfig:
+    return SweepConfig(
+        upload_bucket=storage.uploads.bucket_name,
+        files_table=storage.files.table_name,
+        failure_queue=failures.queue_url,
+        feeds={each.feed.name: each.swept for each in ingest},
+        ignored_prefixes=ignored_prefixes,
+        existing_bucket=storage.has_existing_bucket,
+    )

@@ -60,7 +60,7 @@ def code_of(error: Exception) -> str | None:
 
 
 # The requests that carry the rows are encoded here: their parameters are DynamoDB's JSON already. botocore would look
-# up the shape of each value first, a seventh of what a row costs. It still signs, sends, retries and parses.
+# up the shape of each value first, a seventh of the cost per row. It still signs, sends, retries and parses.
 def _encode(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
     context["encoded"] = json.dumps(params).encode()
     params.clear()
@@ -82,6 +82,6 @@ def lambda_() -> "LambdaClient":
 
 @cache
 def secretsmanager() -> "SecretsManagerClient":
-    # Asked before each attempt to connect to a database, which is what is repeated.
+    # Asked before each attempt to connect to a database. The attempts are repeated, and this request is not.
     once = Config(read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
     return boto3.client("secretsmanager", config=_CONFIG.merge(once))

@@ -3,10 +3,11 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from csv_ingest import RELEASE
 from csv_ingest.errors import PipelineError
 from csv_ingest.feed import Feed
 from csv_ingest.feed_types import POSTGRESQL
@@ -47,6 +48,11 @@ class IngestConfig:
         names = ("UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE")
         values = {name.lower(): value for name, value in _required(environ, names).items()}
         return cls(**values, feed=_feed(environ), release=environ.get("RELEASE", ""))
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that `from_environment` reads, of this release."""
+        values = {each.name.upper(): getattr(self, each.name) for each in fields(self)}
+        return values | {"FEED": self.feed.to_json(), "RELEASE": RELEASE}
 
 
 def _required(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
@@ -96,7 +102,8 @@ class SweepConfig:
     """The URL of the queue."""
     feeds: Mapping[str, "SweptFeed"]
     """By name. In the environment, a JSON object: `{"<feed>": {"function": NAME, "prefix": TEXT, "suffixes": [TEXT,
-    ...], "mode": NAME}}`; whole feeds would be too long. Releases before 1.2 wrote `"merges": true` for the mode."""
+    ...], "mode": NAME}}`, without the mode if it is `append`; whole feeds would be too long. Releases before 1.2 wrote
+    `"merges": true` for the mode."""
     ignored_prefixes: Sequence[str] = ()
     """In the environment, a JSON list: what no feed takes below them is meant to be there."""
     existing_bucket: bool = True
@@ -115,6 +122,12 @@ class SweepConfig:
             existing_bucket=json.loads(environ.get("EXISTING_BUCKET", "true")),
         )
 
+    def to_environment(self) -> dict[str, str]:
+        """As IngestConfig.to_environment."""
+        values = {each.name.upper(): getattr(self, each.name) for each in fields(self)} | {"RELEASE": RELEASE}
+        values["FEEDS"] = {name: each.to_json() for name, each in self.feeds.items()}
+        return {name: value if isinstance(value, str) else _compact(value) for name, value in values.items()}
+
     @property
     def intake(self) -> Intake:
         """What the feeds take of the bucket."""
@@ -130,8 +143,21 @@ class SweptFeed(NamedTuple):
     taker: Taker
     mode: WriteMode
 
+    @classmethod
+    def of(cls, feed: Feed, function: str) -> "SweptFeed":
+        return cls(function, Taker(feed.name, feed.key_prefix, feed.key_suffixes), feed.mode)
+
+    def to_json(self) -> dict[str, Any]:
+        """An object of FEEDS. Without the mode that is the default, twenty feeds fit into the variable."""
+        mode = {} if self.mode is APPEND else {"mode": self.mode.name}
+        return {"function": self.function, "prefix": self.taker.prefix, "suffixes": self.taker.suffixes, **mode}
+
 
 def _swept_feed(
     name: str, *, function: str, prefix: str, suffixes: Sequence[str], mode: str = "", merges: bool = False
 ) -> SweptFeed:
     return SweptFeed(function, Taker(name, prefix, suffixes), MODES[mode or (MERGE if merges else APPEND).name])
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

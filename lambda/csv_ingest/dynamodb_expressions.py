@@ -1,58 +1,24 @@
-"""What DynamoDB's requests say: PartiQL statements, and expressions with their aliases. Pure.
+"""Expressions of DynamoDB's requests, with their aliases. Pure.
 
 Names of attributes are whatever somebody has called them.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from csv_ingest.dynamodb_table import Item
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-MAX_REMOVING = 2_000
-"""Characters of a statement that remove attributes. It may have 8,192, of which declared columns take at most 6,000.
-https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementRequest.html"""
+Item = dict[str, "AttributeValueTypeDef"]
+"""Attributes by their names, in DynamoDB's JSON."""
 
 MAX_REMOVED = 100
 """Names in one expression, which may have 300 operators.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 
 
-@lru_cache(maxsize=1_000)
-def insert(table: str, names: tuple[str, ...]) -> str:
-    """The statement that inserts an item with some attributes. Rows with empty cells have fewer of them."""
-    return f'INSERT INTO "{table}" VALUE {{' + ", ".join(f"'{name}': ?" for name in names) + "}"
-
-
-@lru_cache(maxsize=1_000)
-def update(table: str, there: tuple[str, ...], names: tuple[str, ...], removed: tuple[str, ...]) -> str:
-    """The statement that sets and removes attributes of the item that has some attributes, its key among them.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.update.html
-    """
-    changes = [*(f'SET "{name}" = ?' for name in names), *(f'REMOVE "{name}"' for name in removed)]
-    return f'UPDATE "{table}" {" ".join(changes)} {_where(there)}'
-
-
-@lru_cache(maxsize=1_000)
-def delete(table: str, there: tuple[str, ...]) -> str:
-    """The statement that deletes the item that has some attributes, its key among them."""
-    return f'DELETE FROM "{table}" {_where(there)}'  # noqa: S608 - the names are the table's own
-
-
-def _where(names: Iterable[str]) -> str:
-    return "WHERE " + " AND ".join(f'"{name}" = ?' for name in names)
-
-
-def can_remove(names: Sequence[str]) -> bool:
-    """Whether `update` can remove some attributes, whoever has called them so."""
-    plain = [re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) for name in names]
-    return all(plain) and sum(len(f'REMOVE "{name}" ') for name in names) <= MAX_REMOVING
-
-
-def update_item(attributes: "Item", *, condition: str, values: "Item", remove: Sequence[str]) -> dict[str, Any]:
+def update_item(attributes: Item, condition: str, values: Item, remove: Sequence[str]) -> dict[str, Any]:
     """What UpdateItem is told: to set and remove attributes of any names if the condition holds.
 
     In the condition, `#name` is an attribute and `:name` a value, of `values` or else of `attributes`.
@@ -82,6 +48,6 @@ def update_item(attributes: "Item", *, condition: str, values: "Item", remove: S
     return told | ({"ExpressionAttributeValues": texts} if texts else {})
 
 
-def as_values(attributes: "Item") -> "Item":
+def as_values(attributes: Item) -> Item:
     """Attributes under the names that expressions have for their values."""
     return {f":{name}": value for name, value in attributes.items()}

@@ -165,8 +165,12 @@ class Feed:
             raise problem
 
     @classmethod
-    def of_settings(cls, name: str, values: Mapping[str, Any]) -> "Feed":
-        """The feed with some settings, those of the format beside the others, as cdk.json has them."""
+    def of_settings(cls, name: str, own: Mapping[str, Any], for_all: Mapping[str, Any] | None = None) -> "Feed":
+        """The feed with some settings, those of the format beside the others, as cdk.json has them.
+
+        It has those that are given for all feeds, too, unless it has its own, or no use for them.
+        """
+        values = feed_rules.without_others({**(for_all or {}), **own}) | own
         of_format = {key: value for key, value in values.items() if key in FORMAT_SETTINGS}
         others = {key: value for key, value in values.items() if key not in FORMAT_SETTINGS}
         return cls(name=name, format=FileFormat(**of_format), **others)

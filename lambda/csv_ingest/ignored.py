@@ -1,10 +1,10 @@
-"""Objects that no feed takes: nothing would ever say that their rows are in no table."""
+"""Objects that no feed takes. Nothing else says that their rows are in no table."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from csv_ingest import ledger, source
+from csv_ingest import ledger, listing
 from csv_ingest.deadline import Deadline
 from csv_ingest.intake import Intake
 from csv_ingest.uploads import Upload
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def deployed_at(dynamodb: "DynamoDBClient", files_table: str) -> datetime:
-    """Since when there is a ledger, in whole seconds, like the times of objects.
+    """When the ledger was made, in whole seconds, like the times of objects.
 
-    What was uploaded before is not expected in it: `backfill` is for that.
+    Earlier uploads are not expected in it: `backfill` is for them.
     """
     created = dynamodb.describe_table(TableName=files_table)["Table"]["CreationDateTime"]
     return created.replace(microsecond=0)
 
 
 def find(objects: Iterable[Upload], *, intake: Intake, files: ledger.FilesTable, since: datetime) -> Iterator[Upload]:
-    """Of the current versions of some objects, those that were probably meant for a feed and that no feed takes.
+    """Yield the objects, of those uploaded since a time, that were probably meant for a feed and that no feed takes.
 
-    Uploaded at a time or after it. What is settled in the ledger was taken by a feed of former settings.
+    `objects` are current versions. An object that is settled in the ledger was taken by a feed of former settings.
     """
     mistakes = (
         each for each in objects if each.modified >= since and intake.is_mistake(each.version.key, each.version.size)
@@ -41,22 +41,22 @@ def objects_to_look_at(s3: "S3Client", bucket: str, *, intake: Intake, deadline:
     Raises OutOfTime.
     """
     if not intake.existing_bucket:
-        yield from source.list_current(s3, bucket, prefix="", deadline=deadline)
+        yield from listing.list_current(s3, bucket, prefix="", deadline=deadline)
         return
     for prefix in intake.prefixes:
-        yield from source.list_current(s3, bucket, prefix=prefix, deadline=deadline)
+        yield from listing.list_current(s3, bucket, prefix=prefix, deadline=deadline)
     if all(intake.prefixes):
         yield from _resembling(s3, bucket, "", intake, deadline)
 
 
 def _resembling(s3: "S3Client", bucket: str, folder: str, intake: Intake, deadline: Deadline) -> Iterator[Upload]:
     """The objects of a folder whose keys resemble the prefix of a feed, in folders below it too."""
-    folders, objects = source.list_folder(s3, bucket, folder, deadline=deadline)
+    folders, objects = listing.list_folder(s3, bucket, folder, deadline=deadline)
     for each in folders:
         if intake.is_excepted(each):
             continue
         if intake.resembles(each):
-            objects.extend(source.list_current(s3, bucket, prefix=each, deadline=deadline))
+            objects.extend(listing.list_current(s3, bucket, prefix=each, deadline=deadline))
         elif intake.leads_to_resembling(each):
             yield from _resembling(s3, bucket, each, intake, deadline)
     yield from (each for each in objects if intake.resembles(each.version.key))

@@ -1,21 +1,17 @@
 """Loads the rows of a file, or of a part of a file, into the destination: read, batch, store, checkpoint."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
+from csv_ingest.batches import Batch, Write, divide, write_concurrently
 from csv_ingest.counts import BatchResult, RowCounts
 from csv_ingest.deadline import Deadline
-from csv_ingest.errors import OutOfTime, PipelineError
+from csv_ingest.errors import PipelineError
 from csv_ingest.rows import RejectedRow, Row
 from csv_ingest.tuning import Tuning
-
-MAX_BATCH_CHARACTERS = 1 << 20
-"""Characters of rows in one request, so that what is in flight stays small, however large the rows are."""
-
-Write = Callable[[Sequence[Row]], BatchResult]
 
 
 class Loaded(NamedTuple):
@@ -52,88 +48,45 @@ def load_rows(
     TableAltered is raised.
     """
     deque(islice(records, done.read), maxlen=0)
-    counts, saved, present = done, done, 0
-    before: Collection[int] | None = None
-    batches = deadline.limit(_batches(records, batch_rows), lambda requests: f"after {requests:,} requests")
+    progress = _Progress(done, reject, max_rejects, rejected_lines)
+    saved = done
+    batches = deadline.limit(divide(records, batch_rows), lambda requests: f"after {requests:,} requests")
     try:
-        for batch, result in _write_concurrently(batches, write, tuning.in_flight):
-            rejected = [each for each in batch.records if isinstance(each, RejectedRow)] + result.rejected
-            recorded = max(max_rejects - counts.rejected + counts.unrecorded, 0)
-            reject(sorted(rejected)[:recorded])
-            if result.superseded and before is None:
-                before = rejected_lines(min(result.superseded))
-            again = len(set(result.superseded).intersection(before or ()))
-            # Counted only now: each row of the batch is stored or rejected, so none can be lost.
-            counts = counts.plus(
-                read=len(batch.records),
-                rejected=len(rejected) + again,
-                superseded=len(result.superseded) - again,
-                unrecorded=max(len(rejected) - recorded, 0),
-            )
-            present += result.already_present
-            if counts.read >= saved.read + tuning.checkpoint_rows:
-                checkpoint(counts)
-                saved = counts
+        for batch, result in write_concurrently(batches, write, tuning.in_flight):
+            progress.add(batch, result)
+            if progress.counts.read >= saved.read + tuning.checkpoint_rows:
+                checkpoint(progress.counts)
+                saved = progress.counts
     except PipelineError:
-        checkpoint(counts)
+        checkpoint(progress.counts)
         raise
-    return Loaded(counts, present)
+    return Loaded(progress.counts, progress.already_present)
 
 
-class _Batch(NamedTuple):
-    """Consecutive records, and the ids of the rows among them."""
+@dataclass
+class _Progress:
+    """How far the rows were loaded: counts the records of confirmed batches, and has the rejected ones recorded."""
 
-    records: list[Row | RejectedRow]
-    ids: set[str]
+    counts: RowCounts
+    reject: Callable[[Sequence[RejectedRow]], None]
+    max_rejects: int
+    rejected_lines: Callable[[int], Collection[int]]
+    already_present: int = 0
+    rejected_before: Collection[int] | None = None
 
-    @property
-    def rows(self) -> list[Row]:
-        return [each for each in self.records if isinstance(each, Row)]
-
-
-def _batches(records: Iterable[Row | RejectedRow], size: int) -> Iterator[_Batch]:
-    """Divide records into batches that fit into one request: not too many, not too large, no id twice.
-
-    A destination must not choose between two rows with one id; DynamoDB refuses a request with such rows.
-    """
-    batch, characters = _Batch([], set()), 0
-    for record in records:
-        if isinstance(record, Row):
-            characters += record.characters
-            if record.id in batch.ids or len(batch.records) == size or characters > MAX_BATCH_CHARACTERS:
-                if batch.records:
-                    yield batch
-                batch, characters = _Batch([], set()), record.characters
-            batch.ids.add(record.id)
-        elif len(batch.records) == size:
-            yield batch
-            batch, characters = _Batch([], set()), 0
-        batch.records.append(record)
-    if batch.records:
-        yield batch
-
-
-def _write_concurrently(batches: Iterable[_Batch], write: Write, at_once: int) -> Iterator[tuple[_Batch, BatchResult]]:
-    """Write some batches at the same time; yield each batch when it and all batches before it are confirmed.
-
-    A batch waits for those in flight that have one of its ids, so that the first of two rows is stored first. When time
-    is used up, the batches in flight are still confirmed.
-    """
-    in_flight: deque[tuple[_Batch, Future[BatchResult]]] = deque()
-
-    def next_confirmed() -> tuple[_Batch, BatchResult]:
-        batch, result = in_flight.popleft()
-        return batch, result.result()
-
-    with ThreadPoolExecutor(at_once) as pool:
-        try:
-            for batch in batches:
-                while len(in_flight) == at_once or not all(batch.ids.isdisjoint(other.ids) for other, _ in in_flight):
-                    yield next_confirmed()
-                in_flight.append((batch, pool.submit(write, batch.rows)))
-        except OutOfTime:
-            while in_flight:
-                yield next_confirmed()
-            raise
-        while in_flight:
-            yield next_confirmed()
+    def add(self, batch: Batch, result: BatchResult) -> None:
+        """Count the records of the batch after the last one."""
+        rejected = [each for each in batch.records if isinstance(each, RejectedRow)] + result.rejected
+        recorded = max(self.max_rejects - self.counts.rejected + self.counts.unrecorded, 0)
+        self.reject(sorted(rejected)[:recorded])
+        if result.superseded and self.rejected_before is None:
+            self.rejected_before = self.rejected_lines(min(result.superseded))
+        again = len(set(result.superseded).intersection(self.rejected_before or ()))
+        # Counted only now: each row of the batch is stored or rejected, so none can be lost.
+        self.counts = self.counts.plus(
+            read=len(batch.records),
+            rejected=len(rejected) + again,
+            superseded=len(result.superseded) - again,
+            unrecorded=max(len(rejected) - recorded, 0),
+        )
+        self.already_present += result.already_present

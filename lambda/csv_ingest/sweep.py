@@ -5,7 +5,7 @@ It also counts the objects that no feed takes.
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest import clients, configuration, events, ignored, ledger, reporting, source
+from csv_ingest import clients, configuration, events, ignored, ledger, listing, reporting
 from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.uploads import ObjectVersion, Upload
+from csv_ingest.unsettled import find_unsettled, needs_a_person
+from csv_ingest.uploads import ObjectVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 GRACE = timedelta(hours=1)
 """How long an upload may take until it counts as unsettled: its event, two retries, and some waiting."""
-
-PARTS_GRACE = timedelta(hours=5)
-"""How much longer a file may take that is ingested in parts: Lambda keeps an event for at most six hours."""
 
 MAX_DELIVERIES = 100
 """Uploads of a feed delivered in one run: a thousand lost events must not become a thousand invocations at once."""
@@ -75,8 +73,12 @@ def _report_swept(config: configuration.SweepConfig, deadline: Deadline, *, befo
 
 
 def _report_ignored(config: configuration.SweepConfig, deadline: Deadline) -> None:
-    found = count_ignored(config=config, s3=clients.s3(), dynamodb=clients.dynamodb(), deadline=deadline)
-    reporting.count("ObjectsIgnored", found)
+    """Raises OutOfTime before it has looked at all: a number that is too small would be taken for good news."""
+    intake = config.intake
+    objects = ignored.objects_to_look_at(clients.s3(), config.upload_bucket, intake=intake, deadline=deadline)
+    files = ledger.FilesTable(DynamoDbTable(clients.dynamodb(), config.files_table, deadline=deadline))
+    since = ignored.deployed_at(clients.dynamodb(), config.files_table)
+    reporting.count("ObjectsIgnored", sum(1 for _ in ignored.find(objects, intake=intake, files=files, since=since)))
 
 
 def count_failures(sqs: "SQSClient", queue: str) -> int:
@@ -85,19 +87,6 @@ def count_failures(sqs: "SQSClient", queue: str) -> int:
         QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     )
     return sum(map(int, counted["Attributes"].values()))
-
-
-def count_ignored(
-    *, config: configuration.SweepConfig, s3: "S3Client", dynamodb: "DynamoDBClient", deadline: Deadline
-) -> int:
-    """How many objects there are that no feed takes and that were probably meant for one.
-
-    Raises OutOfTime before it has looked at all: a number that is too small would be taken for good news.
-    """
-    objects = ignored.objects_to_look_at(s3, config.upload_bucket, intake=config.intake, deadline=deadline)
-    files = ledger.FilesTable(DynamoDbTable(dynamodb, config.files_table, deadline=deadline))
-    since = ignored.deployed_at(dynamodb, config.files_table)
-    return sum(1 for _ in ignored.find(objects, intake=config.intake, files=files, since=since))
 
 
 def sweep(
@@ -109,7 +98,7 @@ def sweep(
     before: datetime,
     deadline: Deadline,
 ) -> Swept:
-    """Deliver again what was uploaded before a time and is neither complete nor rejected, at most 100 uploads a feed.
+    """Deliver again what was uploaded before a time and is neither complete nor rejected, at most 100 uploads per feed.
 
     A planned file of which twelve deliveries made no progress is only counted: a person has to look. So is a file that
     a person began to reload or to forget.
@@ -125,17 +114,15 @@ def sweep(
     swept = Swept(0, 0, 0)
     failures: list[ClientError | BotoCoreError] = []
     for feed in feeds:
-        uploads = source.list_uploads(s3, config.upload_bucket, prefix=feed.taker.prefix, suffixes=feed.taker.suffixes)
-        seen, unsettled = _find_unsettled(uploads, table, before, deadline, each_version=feed.mode.each_version)
-        due = [version for version, record in unsettled if not _needs_a_person(record, before)]
+        prefix, suffixes = feed.taker.prefix, feed.taker.suffixes
+        uploads = listing.list_uploads(s3, config.upload_bucket, prefix=prefix, suffixes=suffixes)
+        seen, unsettled = find_unsettled(uploads, table, before, deadline, each_version=feed.mode.each_version)
+        due = [version for version, record in unsettled if not needs_a_person(record, before)]
         # At random, or a hundred files that fail for ever would keep all others waiting for ever.
         chosen = random.sample(due, min(len(due), MAX_DELIVERIES))
         swept = Swept(swept.uploads + seen, swept.unsettled + len(unsettled), swept.delivered + len(chosen))
         try:
-            for version in chosen:
-                deadline.check(f"while {len(chosen):,} uploads were delivered")
-                payload = json.dumps(events.upload_event(version)).encode()
-                lambda_.invoke(FunctionName=feed.function, InvocationType="Event", Payload=payload)
+            _deliver(chosen, feed.function, lambda_, deadline)
         except (ClientError, BotoCoreError) as error:
             failures.append(error)
     if failures:
@@ -143,30 +130,8 @@ def sweep(
     return swept
 
 
-def _find_unsettled(
-    uploads: Iterator[Upload], table: ledger.FilesTable, before: datetime, deadline: Deadline, *, each_version: bool
-) -> tuple[int, list[tuple[ObjectVersion, ledger.FileRecord]]]:
-    """How many uploads from before a time there are, and those of them that should be settled and are not."""
-    seen = 0
-    unsettled: dict[tuple[str, str], tuple[ObjectVersion, ledger.FileRecord]] = {}
-    for upload, record in table.records(upload for upload in uploads if upload.modified < before):
-        seen += 1
-        deadline.check(f"after {seen:,} uploads, {len(unsettled):,} of them unsettled")
-        version = upload.version
-        if record.is_settled or _is_under_way(record, before):
-            continue
-        # Of the versions that are one upload, the one whose delivery has begun: others can have other content.
-        name = version.key, version.version_id if each_version else version.etag
-        if name not in unsettled or version.version_id == record.version_id:
-            unsettled[name] = version, record
-    return seen, list(unsettled.values())
-
-
-def _is_under_way(record: ledger.FileRecord, before: datetime) -> bool:
-    """Whether parts of a file may still be in Lambda's queue. More of them would only delay each other."""
-    return bool(record.part_count and record.started_at and record.started_at > before - PARTS_GRACE)
-
-
-def _needs_a_person(record: ledger.FileRecord, before: datetime) -> bool:
-    """Whether no delivery helps. A file without a plan is delivered all the same: that delivery rejects it."""
-    return bool(record.erasing) or (record.is_stuck(before) and record.is_planned)
+def _deliver(versions: Sequence[ObjectVersion], function: str, lambda_: "LambdaClient", deadline: Deadline) -> None:
+    for version in versions:
+        deadline.check(f"while {len(versions):,} uploads were delivered")
+        payload = json.dumps(events.upload_event(version)).encode()
+        lambda_.invoke(FunctionName=function, InvocationType="Event", Payload=payload)

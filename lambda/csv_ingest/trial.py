@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from csv_ingest import csvfile
 from csv_ingest.acceptance import Acceptance, Tally
-from csv_ingest.csvfile.streams import ByteStream
 from csv_ingest.file_format import FileFormat
 from csv_ingest.rows import RejectedRow, Row
 from csv_ingest.tuning import Tuning
@@ -32,7 +31,7 @@ class Trial:
 
     def run(
         self,
-        stream: ByteStream,
+        stream: csvfile.ByteStream,
         format_: FileFormat,
         *,
         on_row: Callable[[int], None] | None = None,

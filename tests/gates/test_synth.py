@@ -30,7 +30,7 @@ UNGUARDED = {"Principal": "*", "Effect": "Deny", "Action": "sns:Publish", "Resou
 
 
 def resource(stack: IngestStack, path: str) -> CfnResource:
-    found: Any = stack
+    found: Any = stack.node.find_child("Default")
     for name in path.split("/"):
         found = found.node.find_child(name)
     assert isinstance(found, CfnResource)

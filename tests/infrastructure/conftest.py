@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App
+from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
 from stacks.context import settings_from_context
@@ -47,10 +47,12 @@ EACH_FUNCTION = pytest.mark.parametrize("function", [INGEST, SWEEP])
 class Synthesized:
     """A template that is asked by resource type."""
 
-    def __init__(self, **context: Any) -> None:
-        settings = settings_from_context(context)
-        app = App(context={"aws:cdk:bundling-stacks": []})
-        stack = IngestStack(app, settings.stack_id, settings=settings)
+    def __init__(self, stack: Stack | None = None, **context: Any) -> None:
+        """Of a stack, or of the stack that the context makes."""
+        if not stack:
+            settings = settings_from_context(context)
+            app = App(context={"aws:cdk:bundling-stacks": []})
+            stack = IngestStack(app, settings.stack_id, settings=settings)
         self.name = stack.stack_name
         self.template: dict[str, Any] = dict(Template.from_stack(stack).to_json())
 

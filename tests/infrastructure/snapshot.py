@@ -19,15 +19,13 @@ SNAPSHOT = Path(__file__).parent / "snapshot.yaml"
 """The whole template of the default stage."""
 
 POSTGRESQL_SNAPSHOT = Path(__file__).parent / "snapshot-postgresql.yaml"
-"""What is new or different with a PostgreSQL feed beside the default feed, and with the endpoints that it needs."""
+"""What is new or different with a PostgreSQL feed beside the default feed."""
 
 MERGE_SNAPSHOT = Path(__file__).parent / "snapshot-merge.yaml"
 """What is different if the default feed merges."""
 
 _WITH_POSTGRESQL: dict[str, Any] = {
-    "feeds": {"default": {"key_prefix": "incoming/"}, "vendors": {**POSTGRESQL, "key_prefix": "vendors/"}},
-    "vpc_endpoints": "vpc-0a1b2c3d4e5f60718",
-    "route_tables": "rtb-0a1b2c3d4e5f60718",
+    "feeds": {"default": {"key_prefix": "incoming/"}, "vendors": {**POSTGRESQL, "key_prefix": "vendors/"}}
 }
 
 

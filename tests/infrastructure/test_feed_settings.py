@@ -1,22 +1,22 @@
 """What a user writes into `feeds`, and which feeds cannot be deployed together."""
 
 import json
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stacks import postgresql
+from csv_ingest.feed import Feed
+from csv_ingest.file_format import FileFormat
 from stacks.context import InvalidSetting, settings_from_context
-from stacks.feed_settings import FeedSettings
 from tests.infrastructure.conftest import CERTIFICATE, POSTGRESQL, SECRET_ARN
 
 ORDERS = {"key_prefix": "orders/", "id_column": "order_id", "columns": {"price": "decimal"}}
 VENDORS = {"key_prefix": "vendors/acme/", "delimiter": "semicolon", "encoding": "cp1252"}
 
 
-def feeds_of(**context: Any) -> dict[str, FeedSettings]:
+def feeds_of(**context: Any) -> dict[str, Feed]:
     return {feed.name: feed for feed in settings_from_context(context).feeds}
 
 
@@ -29,21 +29,25 @@ def message(**context: Any) -> str:
 @pytest.mark.parametrize("written", [dict, json.dumps], ids=["cdk.json", "command line"])
 def test_each_feed_has_settings_of_its_own(written: Any) -> None:
     assert feeds_of(feeds=written({"orders": ORDERS, "vendors": VENDORS})) == {
-        "orders": FeedSettings(
-            name="orders", key_prefix="orders/", id_column="order_id", columns='{"price":"decimal"}'
+        "orders": Feed(
+            name="orders",
+            key_prefix="orders/",
+            format=FileFormat(id_column="order_id", columns={"price": "decimal"}),  # type: ignore[arg-type]
         ),
-        "vendors": FeedSettings(name="vendors", key_prefix="vendors/acme/", delimiter=";", encoding="cp1252"),
+        "vendors": Feed(
+            name="vendors", key_prefix="vendors/acme/", format=FileFormat(delimiter=";", encoding="cp1252")
+        ),
     }
 
 
 @pytest.mark.parametrize("feeds", [{}, {"feeds": {}}])
 def test_without_feeds_there_is_the_default(feeds: dict[str, Any]) -> None:
-    assert feeds_of(**feeds, key_prefix="in/") == {"default": FeedSettings(name="default", key_prefix="in/")}
+    assert feeds_of(**feeds, key_prefix="in/") == {"default": Feed(key_prefix="in/")}
 
 
 def test_settings_outside_of_feeds_hold_for_all() -> None:
     feeds = feeds_of(feeds={"orders": ORDERS, "vendors": VENDORS}, delimiter="tab", memory_mb="1024")
-    assert {name: (feed.delimiter, feed.memory_mb) for name, feed in feeds.items()} == {
+    assert {name: (feed.format.delimiter, feed.memory_mb) for name, feed in feeds.items()} == {
         "orders": ("\t", 1024),
         "vendors": (";", 1024),
     }
@@ -53,7 +57,7 @@ def test_settings_outside_of_feeds_hold_for_all() -> None:
     ("name", "suffix"), [("default", ""), ("orders", "Orders"), ("acme-eu", "AcmeEu"), ("a1-2b", "A12b")]
 )
 def test_names_of_outputs_end_in_the_suffix(name: str, suffix: str) -> None:
-    assert FeedSettings(name=name).suffix == suffix
+    assert Feed(name=name).suffix == suffix
 
 
 @pytest.mark.parametrize(
@@ -107,7 +111,7 @@ class TestStages:
         }
         assert feeds_of(**context)["orders"].reserved_concurrency == 50
         prod = feeds_of(**context, stage="prod")
-        assert (prod["orders"].reserved_concurrency, prod["orders"].id_column) == (200, "order_id")
+        assert (prod["orders"].reserved_concurrency, prod["orders"].format.id_column) == (200, "order_id")
         assert {feed.memory_mb for feed in prod.values()} == {1024}
 
     def test_may_have_a_feed_of_their_own(self) -> None:
@@ -210,7 +214,7 @@ class TestPostgresql:
     )
     def test_has_exactly_one_login(self, given: dict[str, Any]) -> None:
         text = message(feeds={"vendors": IN_POSTGRESQL | given})
-        assert text.startswith("feeds.vendors.database_resource_id and feeds.vendors.database_secret: set exactly one")
+        assert text.startswith("feeds.vendors.database_resource_id, feeds.vendors.database_secret: set exactly one")
 
     def test_may_refuse_the_login_of_all(self) -> None:
         own = IN_POSTGRESQL | {"database_secret": None}
@@ -243,7 +247,7 @@ class TestPostgresql:
     @pytest.mark.parametrize("name", sorted(POSTGRESQL.keys() - {"destination"}))
     def test_alone_has_its_settings(self, name: str) -> None:
         text = message(feeds={"orders": ORDERS | {name: POSTGRESQL[name]}})
-        assert text.startswith(f"feeds.orders.{name}: only a PostgreSQL feed uses it: set feeds.orders.destination=")
+        assert text.startswith(f"feeds.orders.{name}: only a PostgreSQL feed uses it: set destination=")
         assert feeds_of(feeds={"orders": ORDERS}, **{name: POSTGRESQL[name]})
         assert message(**{name: POSTGRESQL[name]}).startswith(
             f"{name}: only a PostgreSQL feed uses it: set destination="
@@ -258,7 +262,7 @@ class TestPostgresql:
         through_another_host = other | {"database_host": "vendors-1.abcdefghijkl.eu-central-1.rds.amazonaws.com"}
         assert message(feeds={"vendors": IN_POSTGRESQL, "b": through_another_host}).startswith("feeds vendors and b: ")
 
-    @pytest.mark.parametrize("name", sorted(postgresql.RESERVED))
+    @pytest.mark.parametrize("name", ["id", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"])
     def test_stores_no_column_under_a_taken_name(self, name: str) -> None:
         columns = {"columns": {"nr": f"text as {name}"}}
         text = message(feeds={"vendors": IN_POSTGRESQL | columns})
@@ -295,18 +299,9 @@ class TestRowsTable:
         )
 
 
-class TestEndpoints:
-    VPC: ClassVar = {"vpc_endpoints": "vpc-0a1b2c3d4e5f60718", "route_tables": "rtb-0a1b2c3d4e5f60718"}
-
-    def test_are_for_postgresql_feeds(self) -> None:
-        settings = settings_from_context({**POSTGRESQL, **self.VPC})
-        assert (settings.vpc_endpoints, settings.route_tables) == ("vpc-0a1b2c3d4e5f60718", ("rtb-0a1b2c3d4e5f60718",))
-        assert message(feeds={"orders": ORDERS}, **self.VPC).startswith("vpc_endpoints: only PostgreSQL feeds need ")
-
-    @pytest.mark.parametrize("name", ["vpc_endpoints", "route_tables"])
-    def test_need_both_settings(self, name: str) -> None:
-        text = message(**POSTGRESQL, **{name: self.VPC[name]})
-        assert text.startswith("vpc_endpoints and route_tables: set both or neither: ")
+@pytest.mark.parametrize("name", ["vpc_endpoints", "route_tables"])
+def test_endpoints_are_made_by_the_owner_of_the_vpc(name: str) -> None:
+    assert message(**{name: "vpc-0a1b2c3d"}).startswith(f"unknown setting {name}: remove it, and create the endpoints ")
 
 
 def numbered(count: int) -> dict[str, dict[str, Any]]:
@@ -324,10 +319,8 @@ class TestColumns:
             {"Größe (cm)": " integer  required  as  size "},
         ],
     )
-    def test_are_passed_on_as_compact_json(self, columns: dict[str, str]) -> None:
-        given = feeds_of(columns=columns)["default"].columns
-        assert json.loads(given) == {name: " ".join(notation.split()) for name, notation in columns.items()}
-        assert given == json.dumps(json.loads(given), ensure_ascii=False, separators=(",", ":"))
+    def test_are_declared_as_they_are_given(self, columns: dict[str, str]) -> None:
+        assert declared(columns=columns) == {name: " ".join(notation.split()) for name, notation in columns.items()}
 
     @pytest.mark.parametrize(
         ("columns", "expected"),
@@ -367,8 +360,13 @@ class TestColumns:
     )
     def test_can_be_given_again_as_shown_or_are_refused(self, columns: dict[str, str]) -> None:
         try:
-            once = feeds_of(columns=columns)["default"].columns
+            once = declared(columns=columns)
         except InvalidSetting:
             return
-        assert json.loads(once) == columns
-        assert feeds_of(columns=once)["default"].columns == once
+        assert once == columns
+        assert declared(columns=json.dumps(once)) == columns
+
+
+def declared(**context: Any) -> dict[str, str]:
+    [feed] = settings_from_context(context).feeds
+    return {column.name: column.declaration for column in feed.format.columns}

@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 import pytest
 
-from csv_ingest import reporting
+from csv_ingest.feed import Feed
+from csv_ingest.metrics import Metric
 from local.processes import PROJECT
 from tests.infrastructure.conftest import (
     ALARM,
@@ -94,11 +95,8 @@ class TestEachFeed:
         assert two.only(kind, name.format(SUFFIXES[feed]))
 
     def test_is_read_as_its_settings_say(self, two: Synthesized) -> None:
-        orders, acme = (variables(two, function_of(two, feed)) for feed in FEEDS)
-        assert (orders["FEED"], orders["ID_COLUMN"], orders["DELIMITER"]) == ("orders", "order_id", ",")
-        assert (acme["FEED"], acme["ID_COLUMN"], acme["DELIMITER"]) == ("acme-eu", "id", ";")
-        assert (orders["COLUMNS"], acme["COLUMNS"]) == ('{"price":"decimal","Größe":"text as size"}', "{}")
-        assert (orders["DECIMAL_SEPARATOR"], acme["DECIMAL_SEPARATOR"]) == (".", ",")
+        found = {feed: Feed.from_json(variables(two, function_of(two, feed))["FEED"]) for feed in FEEDS}
+        assert found == {name: Feed.of_settings(name, settings) for name, settings in FEEDS.items()}
 
     def test_has_time_memory_and_concurrency_of_its_own(self, two: Synthesized) -> None:
         assert [
@@ -233,7 +231,7 @@ class TestShared:
 def test_costs_of_a_feed_are_documented(two: Synthesized, stack: Synthesized) -> None:
     alarms = len(two.all(ALARM)) - len(stack.all(ALARM))
     # The sweep publishes three metrics, for all feeds; one is of PostgreSQL, and one of feeds that merge.
-    metrics = len(get_args(reporting.Metric)) - 5
+    metrics = len(get_args(Metric)) - 5
     documented = (PROJECT / "docs" / "costs.md").read_text()
     assert f"{alarms} alarms at 0.10 and {metrics} metrics at 0.30" in documented
     assert f"adds {alarms * 0.10 + metrics * 0.30:.2f} per month" in documented

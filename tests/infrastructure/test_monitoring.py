@@ -10,9 +10,9 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Annotations, Match
 
+from csv_ingest.metrics import Metric
 from local.processes import PROJECT
 from ops.failures import HIDE_SECONDS
-from stacks import contract
 from stacks.context import settings_from_context
 from stacks.ingest_stack import IngestStack
 from tests.infrastructure.conftest import (
@@ -210,7 +210,7 @@ def test_every_metric_is_watched_or_shown(synthesize: Synthesize) -> None:
     shown = set(re.findall(r'"CsvIngest","(\w+)"', body))
     alarms = [alarm["Properties"] for alarm in postgresql.all(ALARM).values()]
     watched = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "CsvIngest"}
-    assert shown | watched == set(get_args(contract.Metric))
+    assert shown | watched == set(get_args(Metric))
 
 
 def test_production_warns_if_nobody_is_notified() -> None:

@@ -1,4 +1,4 @@
-"""A PostgreSQL feed: its function in the VPC, what it may do, and the endpoints that it needs."""
+"""A PostgreSQL feed: its function in the VPC, and what it may do."""
 
 import json
 import re
@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from aws_cdk import App
 
+from csv_ingest.configuration import IngestConfig
+from csv_ingest.feed import Database
 from gates.plugin import guard
 from local.processes import PROJECT
 from stacks.context import settings_from_context
 from stacks.ingest_stack import IngestStack
 from tests.infrastructure.conftest import (
     BUCKET,
-    BUCKET_NOTIFICATIONS,
     FUNCTION,
     INGEST,
     LOG_GROUP,
@@ -31,7 +32,6 @@ from tests.permissions import Permission, allowed
 from tests.templates import readable, statements_of
 
 POLICY = "AWS::IAM::Policy"
-ENDPOINT = "AWS::EC2::VPCEndpoint"
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 BY_PASSWORD: dict[str, Any] = {**POSTGRESQL, "database_resource_id": None, "database_secret": SECRET_ARN}
@@ -57,13 +57,12 @@ FEEDS: dict[str, dict[str, Any]] = {
         "security_groups": ["sg-0a1b2c3d4e5f60718", "sg-0a1b2c3d4e5f60719"],
     },
 }
-VPC: dict[str, Any] = {"vpc_endpoints": "vpc-0a1b2c3d4e5f60718", "route_tables": ["rtb-0a1b2c3d4e5f60718"]}
 
 
 @pytest.fixture(scope="module")
 def mixed() -> Synthesized:
-    """One feed in DynamoDB, two in PostgreSQL, and the endpoints of their VPC."""
-    return Synthesized(feeds=FEEDS, **VPC)
+    """One feed in DynamoDB, two in PostgreSQL."""
+    return Synthesized(feeds=FEEDS)
 
 
 def statements(stack: Synthesized, effect: str, role: str = f"{INGEST}Role") -> list[Any]:
@@ -72,25 +71,17 @@ def statements(stack: Synthesized, effect: str, role: str = f"{INGEST}Role") -> 
 
 
 class TestFunction:
-    def test_is_told_its_database_and_table(self, postgresql: Synthesized) -> None:
-        variables = postgresql.only(FUNCTION, INGEST)["Properties"]["Environment"]["Variables"]
-        assert variables["ROWS_TABLE"] == "vendors"
-        assert json.loads(variables["DATABASE"]) == {
-            "host": "vendors.cluster-abcdefghijkl.eu-central-1.rds.amazonaws.com",
-            "port": 5432,
-            "name": "erp",
-            "user": "csv_ingest",
-            "secret": "",
-            "ca": "",
-        }
-
-    def test_is_told_which_secret_has_the_password(self, synthesize: Synthesize) -> None:
-        variables = synthesize(**BY_PASSWORD).only(FUNCTION, INGEST)["Properties"]["Environment"]["Variables"]
-        assert json.loads(variables["DATABASE"])["secret"] == SECRET_ARN
+    @pytest.mark.parametrize(("login", "secret"), [(POSTGRESQL, ""), (BY_PASSWORD, SECRET_ARN)], ids=["IAM", "secret"])
+    def test_is_told_its_database_and_table(self, synthesize: Synthesize, login: dict[str, Any], secret: str) -> None:
+        variables = synthesize(**login).only(FUNCTION, INGEST)["Properties"]["Environment"]["Variables"]
+        config = IngestConfig.from_environment(variables)
+        host = "vendors.cluster-abcdefghijkl.eu-central-1.rds.amazonaws.com"
+        assert config.rows_table == "vendors"
+        assert config.feed.database == Database(host, 5432, "erp", "csv_ingest", secret, "")
 
     def test_of_dynamodb_is_told_no_database(self, mixed: Synthesized) -> None:
         variables = mixed.only(FUNCTION, "IngestOrders")["Properties"]["Environment"]["Variables"]
-        assert variables["DATABASE"] == "{}"
+        assert "database" not in variables["FEED"]
 
     def test_says_where_the_rows_go(self, mixed: Synthesized) -> None:
         orders, vendors = (mixed.only(FUNCTION, f"Ingest{name}")["Properties"] for name in ("Orders", "Vendors"))
@@ -199,7 +190,7 @@ class TestGates:
     def checked(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         """The folder of a synthesis that passed the checks."""
         app = App(outdir=str(tmp_path), context={"aws:cdk:bundling-stacks": []})
-        settings = settings_from_context({"feeds": request.param, **VPC})
+        settings = settings_from_context({"feeds": request.param})
         IngestStack(app, settings.stack_id, settings=settings)
         guard(app)
         app.synth()
@@ -215,53 +206,10 @@ class TestGates:
         assert accepted == {id_ for id_ in resources if "NetworkInterfaces" in id_}
 
 
-class TestEndpoints:
-    def test_exist_only_if_they_are_asked_for(self, postgresql: Synthesized) -> None:
-        assert not postgresql.all(ENDPOINT)
-        assert not postgresql.all("AWS::EC2::SecurityGroup")
-
-    @pytest.mark.parametrize("service", ["s3", "dynamodb"])
-    def test_of_storage_are_routes(self, mixed: Synthesized, service: str) -> None:
-        assert mixed.only(ENDPOINT, service.capitalize())["Properties"] == {
-            "ServiceName": {"Fn::Join": ["", ["com.amazonaws.", {"Ref": "AWS::Region"}, f".{service}"]]},
-            "VpcEndpointType": "Gateway",
-            "VpcId": "vpc-0a1b2c3d4e5f60718",
-            "RouteTableIds": ["rtb-0a1b2c3d4e5f60718"],
-        }
-
-    @pytest.mark.parametrize("service", ["sqs", "lambda", "secretsmanager"])
-    def test_of_services_are_in_the_feeds_subnets(self, mixed: Synthesized, service: str) -> None:
-        assert mixed.only(ENDPOINT, service.capitalize())["Properties"] == {
-            "ServiceName": {"Fn::Join": ["", ["com.amazonaws.", {"Ref": "AWS::Region"}, f".{service}"]]},
-            "VpcEndpointType": "Interface",
-            "VpcId": "vpc-0a1b2c3d4e5f60718",
-            "SubnetIds": ["subnet-0a1b2c3d4e5f60718", "subnet-0a1b2c3d4e5f60719", "subnet-0a1b2c3d4e5f6071a"],
-            "SecurityGroupIds": [{"Fn::GetAtt": [mixed.id_of("AWS::EC2::SecurityGroup"), "GroupId"]}],
-            "PrivateDnsEnabled": True,
-        }
-
-    def test_admit_the_feeds_functions_and_nobody_else(self, mixed: Synthesized) -> None:
-        group = mixed.only("AWS::EC2::SecurityGroup")["Properties"]
-        assert group["SecurityGroupIngress"] == [
-            {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "SourceSecurityGroupId": feed}
-            for feed in ("sg-0a1b2c3d4e5f60718", "sg-0a1b2c3d4e5f60719")
-        ]
-
-    def test_of_secrets_exist_only_for_a_secret(self) -> None:
-        stack = Synthesized(feeds={"vendors": FEEDS["vendors"]}, **VPC)
-        assert len(stack.all(ENDPOINT)) == 4
-        assert "secretsmanager" not in str(stack.all(ENDPOINT))
-
-    def test_are_there_before_the_first_event(self, mixed: Synthesized) -> None:
-        assert set(mixed.all(ENDPOINT)) <= set(mixed.only(BUCKET_NOTIFICATIONS)["DependsOn"])
-
-
 def test_the_documented_example_can_be_deployed() -> None:
     page = (PROJECT / "docs" / "settings.md").read_text().partition("\n## PostgreSQL\n")[2]
-    feeds, stages, endpoints = (json.loads(f"{{{block.strip().rstrip(',')}}}") for block in page.split("```")[1:6:2])
-    settings = settings_from_context(feeds | endpoints)
-    assert [feed.name for feed in settings.postgresql_feeds] == ["vendors"]
-    assert settings.vpc_endpoints
+    feeds, stages = (json.loads(f"{{{block.strip().rstrip(',')}}}") for block in page.split("```")[1:4:2])
+    assert [feed.name for feed in settings_from_context(feeds).feeds if feed.is_postgresql] == ["vendors"]
     del feeds["feeds"]["vendors"]["database_host"]
     hosts = [
         feed.database_host

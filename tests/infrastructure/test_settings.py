@@ -8,12 +8,13 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from csv_ingest.feed import Feed
+from csv_ingest.file_format import FileFormat
 from stacks.__main__ import main
 from stacks.context import InvalidSetting, settings_from_context
-from stacks.feed_settings import FeedSettings
 from stacks.setting_types import TAGS
 from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, Settings
-from tests.infrastructure.conftest import CERTIFICATE, SECRET_ARN
+from tests.infrastructure.conftest import CERTIFICATE, POSTGRESQL, SECRET_ARN
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Boundary"
@@ -24,7 +25,7 @@ OF_RDS = SECRET_ARN.replace("vendors", "rds!cluster-0a1b2c3d-1111-2222-3333-4444
 
 def of_one_feed(*, stage: str = "dev", **settings: Any) -> Settings:
     """The settings of a deployment without `feeds`, with some settings of its one feed."""
-    return Settings(stage=stage, feeds=(FeedSettings(**settings),))
+    return Settings(stage=stage, feeds=(Feed.of_settings("default", settings),))
 
 
 @pytest.mark.parametrize(
@@ -38,8 +39,8 @@ def of_one_feed(*, stage: str = "dev", **settings: Any) -> Settings:
         ("delimiter", "semicolon", ";"),
         ("decimal_separator", "point", "."),
         ("decimal_separator", "comma", ","),
-        ("columns", '{"price": "decimal"}', '{"price":"decimal"}'),
-        ("columns", {"Preis": "decimal  required as price"}, '{"Preis":"decimal required as price"}'),
+        ("columns", '{"price": "decimal"}', {"price": "decimal"}),
+        ("columns", {"Preis": "decimal  required as price"}, {"Preis": "decimal required as price"}),
         ("encoding", "UTF-8", "utf-8"),
         ("encoding", "latin-1", "iso8859-1"),
         ("key_prefix", "in/", "in/"),
@@ -91,7 +92,9 @@ def test_a_setting_comes_from_command_line_or_cdk_json(key: str, given: Any, mea
     ],
 )
 def test_a_setting_of_postgresql_holds_for_all_feeds(key: str, given: Any, meant: Any) -> None:
-    [feed] = settings_from_context({"feeds": {"orders": {}}, key: given}).feeds
+    logins = {"database_resource_id", "database_secret"}
+    own = {name: POSTGRESQL[name] for name in POSTGRESQL.keys() - (logins if key in logins else {key})}
+    [feed] = settings_from_context({"feeds": {"vendors": own}, key: given}).feeds
     assert getattr(feed, key) == meant
 
 
@@ -107,7 +110,7 @@ def test_a_setting_of_postgresql_holds_for_all_feeds(key: str, given: Any, meant
         ("delimiter", "::"),
         ("delimiter", '"'),
         ("delimiter", "\n"),
-        ("decimal_separator", ","),
+        ("decimal_separator", ";"),
         ("columns", "price=decimal"),
         ("columns", ["price"]),
         ("columns", None),
@@ -195,8 +198,6 @@ def test_a_setting_of_postgresql_holds_for_all_feeds(key: str, given: Any, meant
         ("subnets", "subnet-0a1b2c3d,subnet-0a1b2c3d"),
         ("subnets", ",".join(f"subnet-0a1b2c{number}" for number in range(10, 27))),
         ("security_groups", ",".join(f"sg-0a1b2c{number}" for number in range(10, 16))),
-        ("vpc_endpoints", "true"),
-        ("route_tables", "subnet-0a1b2c3d"),
     ],
 )
 def test_an_invalid_setting_names_key_and_allowed_values(key: str, given: Any) -> None:
@@ -224,7 +225,7 @@ def json_types_of(name: str) -> set[type]:
     """The types in which cdk.json can have a setting beside text, as the field of the settings says."""
     if name in SPECIAL:
         return SPECIAL[name]
-    declared = (get_type_hints(Settings) | get_type_hints(FeedSettings))[name]
+    declared = (get_type_hints(Settings) | get_type_hints(Feed) | get_type_hints(FileFormat))[name]
     return {list} if get_origin(declared) is tuple else {declared, *get_args(declared)} & JSON_VALUES.keys()
 
 

@@ -1,14 +1,13 @@
 """A run of the sweep, with the real handler's parts and no schedule."""
 
-import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from csv_ingest.configuration import SweepConfig, SweptFeed
 from csv_ingest.deadline import Deadline
+from csv_ingest.intake import Taker
 from csv_ingest.sweep import Swept, sweep
-from tests.integration.world import Invocations, World
+from tests.integration.world import Invocations, World, feed_now
 
 
 def run_sweep(
@@ -24,14 +23,13 @@ def run_sweep(
 
     One feed, of which the prefix is given, or several.
     """
-    merges = os.environ["WRITE_MODE"] == "merge"
-    feeds_ = feeds or {"default": SweptFeed("ingest", prefix, [".csv", ".csv.gz"], merges)}
+    default = SweptFeed("ingest", Taker("default", prefix, [".csv", ".csv.gz"]), feed_now().mode)
     return sweep(
         config=SweepConfig(
             upload_bucket=world.bucket,
             files_table=world.files_table,
             failure_queue=world.failure_queue,
-            feeds=json.dumps({name: feed._asdict() for name, feed in feeds_.items()}),
+            feeds=feeds or {"default": default},
         ),
         s3=world.s3,
         dynamodb=world.dynamodb,

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from csv_ingest import csvfile
 from csv_ingest.acceptance import Acceptance, MaxRejected
-from csv_ingest.destinations.dynamodb import item_size
+from csv_ingest.destinations.dynamodb_items import item_size
 from csv_ingest.errors import UnreadableFile
 from csv_ingest.file_format import FileFormat
+from csv_ingest.modes import APPEND
 from csv_ingest.planning import Planned, plan_file
 from csv_ingest.rows import Row
 from csv_ingest.tuning import Tuning
@@ -21,7 +22,7 @@ FORMAT = FileFormat("id", ",", "utf-8")
 ORIGIN = Origin("0" * 32)
 
 
-def plan(content: str, max_rejected: str = "50%", tuning: Tuning = Tuning()) -> Planned:  # noqa: B008 - it is immutable
+def plan(content: str, max_rejected: str | None = "50%", tuning: Tuning = Tuning()) -> Planned:  # noqa: B008 - it is immutable
     body = content.encode()
     version = ObjectVersion("b", "a.csv", "v", ORIGIN.etag, len(body))
     acceptance = Acceptance(1_000_000_000, MaxRejected.parse(max_rejected), lambda _row: None)
@@ -47,11 +48,11 @@ def rows(good: int, bad: int) -> str:
         ("0", 1_000, 1, False),
         ("7", 0, 7, True),
         ("7", 1_000, 8, False),
-        ("none", 0, 1_000, True),
+        (None, 0, 1_000, True),
     ],
 )
 def test_a_file_with_too_many_rejected_rows_is_rejected(
-    max_rejected: str, good: int, bad: int, is_accepted: bool
+    max_rejected: str | None, good: int, bad: int, is_accepted: bool
 ) -> None:
     if is_accepted:
         assert len(plan(rows(good, bad), max_rejected).rows or []) == good + bad
@@ -135,9 +136,9 @@ def test_no_accepted_file_costs_out_of_proportion(widths: list[int], row: list[s
     lines = "".join(",".join(["" if bad else str(n), *given_cells]) + "\n" for n in range(repeats))
     content = f"{header}\n{lines}"
     with suppress(UnreadableFile):
-        found = plan(content, "none").rows
+        found = plan(content, None).rows
         assert found is not None
-        units = sum(-(-item_size(ORIGIN, each) // 1_024) if isinstance(each, Row) else 1 for each in found)
+        units = sum(-(-item_size(APPEND, ORIGIN, each) // 1_024) if isinstance(each, Row) else 1 for each in found)
         allowed = 10_000 + len(found) + 16 * len(content.encode()) / 1_024
         target(units / allowed)
         assert units <= allowed

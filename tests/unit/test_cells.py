@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 
 from csv_ingest.csvfile import read_header, read_rows
 from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_format import Column, FileFormat
+from csv_ingest.file_format import TYPES, Column, FileFormat
 from csv_ingest.rows import RejectedRow, Row, Value
 from local.processes import PROJECT
 
 REJECTED = "–"  # noqa: RUF001 - as in the documentation
-TYPES = ("text", "integer", "decimal", "boolean", "date", "timestamp")
 
 
 TYPED = FileFormat(
@@ -248,5 +247,5 @@ def test_a_declaration_is_written_as_it_is_read(declaration: str) -> None:
 
 @pytest.mark.parametrize("declaration", ["", "decimal as", "decimal as a b", "decimal required required", "as x"])
 def test_another_declaration_is_an_error(declaration: str) -> None:
-    with pytest.raises(ValueError, match="column x"):
+    with pytest.raises(ValueError, match="column 'x'"):
         Column.parse("x", declaration)

@@ -8,13 +8,15 @@ from urllib.parse import parse_qsl
 import boto3
 import pytest
 
-from csv_ingest import postgresql_connection
-from csv_ingest.configuration import Database
+from csv_ingest import postgresql_login
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations import postgresql
 from csv_ingest.destinations.postgresql import MAX_KEY, PostgresqlDestination
+from csv_ingest.feed import Database
 from csv_ingest.file_format import Column
-from csv_ingest.postgresql_connection import AUTHORITIES, PostgresqlConnection, iam_token
+from csv_ingest.postgresql_connection import PostgresqlConnection
+from csv_ingest.postgresql_login import iam_token
+from csv_ingest.postgresql_session import AUTHORITIES
 from csv_ingest.rows import Integer, Row
 from csv_ingest.uploads import Origin
 from local.processes import PROJECT
@@ -35,14 +37,14 @@ def test_the_token_is_the_one_that_boto3_makes(monkeypatch: pytest.MonkeyPatch) 
     for name, value in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "SESSION_TOKEN": "c"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    postgresql_connection._session.cache_clear()
+    postgresql_login._session.cache_clear()
     moment = ""
     while True:  # until both are signed in one second
         own = iam_token(DATABASE)
         expected = boto3.Session().client("rds").generate_db_auth_token("db.example.com", 5433, "csv_ingest")
         if (moment := dict(parse_qsl(own))["X-Amz-Date"]) == dict(parse_qsl(expected))["X-Amz-Date"]:
             break
-    postgresql_connection._session.cache_clear()
+    postgresql_login._session.cache_clear()
     assert moment
     assert own == expected
 

@@ -117,7 +117,7 @@ CONVERTERS: dict[str, Convert] = {
     "date": _date,
     "timestamp": _timestamp,
 }
-"""By the name of the type, one of file_format.TYPES."""
+"""By the name of the type: each of `file_format.TYPES`."""
 
 KINDS = {type_: f"an {type_}" if type_ == "integer" else f"a {type_}" for type_ in CONVERTERS}
 """How messages name a value of a type."""

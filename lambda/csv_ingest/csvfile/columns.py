@@ -1,24 +1,19 @@
 """From the cells of a record to a row. Pure."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from itertools import compress
 from json.encoder import encode_basestring
 
-from csv_ingest.csvfile import cells
-from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_format import DELIMITERS, LINE_AS_ID, Column, FileFormat
+from csv_ingest.csvfile import cells, header
+from csv_ingest.file_format import LINE_AS_ID, Column, FileFormat
 from csv_ingest.rows import NO_VALUES, RejectedRow, Row, Value
-
-MAX_NAME_CHARACTERS = 1_000
-"""Characters of column names in an error. A header can be as long as a record."""
 
 MAX_CHARACTERS = 250
 """In a cell that is not text. No value needs as many, unless it has zeros that say nothing."""
 
 REMEMBERED_CELLS = 1_000
-"""Of a column that is not text. Dates, quantities and prices repeat, and to find a value costs a fifth of converting a
-cell."""
+"""Per column that is not text. Dates, quantities and prices repeat; to find a value costs a fifth of converting it."""
 
 
 def row_maker(names: Sequence[str], format_: FileFormat) -> Callable[[int, list[str]], Row | RejectedRow]:
@@ -27,10 +22,10 @@ def row_maker(names: Sequence[str], format_: FileFormat) -> Callable[[int, list[
     The function rejects a record that has another number of cells than the header, no id, or a cell that is not of the
     type of its column. Raises UnreadableFile if no row can be read under these names.
     """
-    numbers = _numbers(names)
-    index = None if format_.id_column == LINE_AS_ID else _number_of(format_.id_column, numbers, format_, "id_column")
+    numbers = header.places(names)
+    index = None if format_.id_column == LINE_AS_ID else header.find(format_.id_column, numbers, format_, "id_column")
     width = len(names)
-    declared = {column: _number_of(column.name, numbers, format_, "columns") for column in format_.columns}
+    declared = {column: header.find(column.name, numbers, format_, "columns") for column in format_.columns}
     typed = [(column.stored_as, number, _cell_reader(column, format_)) for column, number in declared.items()]
     data_of = _data_maker(names, set(declared.values()))
 
@@ -91,46 +86,3 @@ def _data_maker(names: Sequence[str], left_out: Collection[int]) -> Callable[[Se
     if not left_out:
         return lambda record: template % tuple(map(encode_basestring, record))
     return lambda record: template % tuple(map(encode_basestring, compress(record, kept)))
-
-
-def _numbers(names: Sequence[str]) -> dict[str, int]:
-    """The place of each column, from 0. Raises UnreadableFile for a name that is empty or there twice."""
-    numbers: dict[str, int] = {}
-    for number, name in enumerate(names):
-        if not name:
-            raise UnreadableFile(f"header: column {number + 1} has no name")
-        if (first := numbers.setdefault(name, number)) < number:
-            raise UnreadableFile(f"header: columns {first + 1} and {number + 1} have the same name")
-    return numbers
-
-
-def _number_of(wanted: str, numbers: Mapping[str, int], format_: FileFormat, setting: str) -> int:
-    """The place of a column that the settings name. Raises UnreadableFile if the file has no such column."""
-    if wanted in numbers:
-        return numbers[wanted]
-    found = ", ".join(map(repr, numbers))[:MAX_NAME_CHARACTERS]
-    advice = _other_encoding(numbers) or _other_delimiter(numbers, wanted, format_.delimiter)
-    advice = advice or f"rename a column, or set {setting}"
-    raise UnreadableFile(f"header: no column is named {wanted!r}; the columns are {found}: {advice}")
-
-
-def _other_encoding(names: Iterable[str]) -> str | None:
-    """Which encoding to set, if the file begins with the mark of UTF-8 in the letters of another encoding."""
-    if next(iter(names)).startswith("\u00ef\u00bb\u00bf"):
-        return "does the file begin with the mark of UTF-8? set encoding=utf-8"
-    return None
-
-
-def _other_delimiter(names: Collection[str], wanted: str, delimiter: str) -> str | None:
-    """Which delimiter the header seems to have; None if it seems to be the one with which it was read.
-
-    That is one under which the column is there, or one that is in the names more often than `delimiter` between them.
-    """
-    others = {character: word for word, character in DELIMITERS.items() if character != delimiter}
-    for character, word in others.items():
-        if any(wanted in name.split(character) for name in names):
-            return f"is the delimiter a {word}? set delimiter={word}"
-    count, word = max((sum(name.count(character) for name in names), word) for character, word in others.items())
-    if count < len(names):
-        return None
-    return f"it seems to be delimited by {word}s, without a column of that name: is it a file of another feed?"

@@ -6,7 +6,7 @@ from typing import TextIO
 from csv_ingest.errors import UnreadableFile
 
 MAX_RECORD = 1 << 20
-"""Characters in one record. DynamoDB stores 400 KB an item, so a longer record is a quote that was never closed."""
+"""Characters in one record. DynamoDB stores 400 KB per item, so a longer record is a quote that was never closed."""
 
 
 class TooManyLines(Exception):

@@ -5,9 +5,8 @@ import io
 import sys
 from collections.abc import Iterator, Sequence
 
-from csv_ingest.csvfile import columns, lines, streams
-from csv_ingest.csvfile.lines import MAX_RECORD
-from csv_ingest.csvfile.streams import ByteStream
+from csv_ingest.csvfile import columns, lines
+from csv_ingest.csvfile.streams import ByteStream, CountingStream
 from csv_ingest.errors import UnreadableFile
 from csv_ingest.file_format import FileFormat
 from csv_ingest.plan import BEGINNING, PartStart
@@ -19,10 +18,7 @@ def read_header(stream: ByteStream, format_: FileFormat) -> tuple[int, list[str]
 
     Raises UnreadableFile if no row can be read under these names.
     """
-    line, names = next(read_records(stream, format_), (1, []))
-    if names:
-        columns.row_maker(names, format_)
-    return line, names
+    return read_table(stream, format_)[:2]
 
 
 def read_rows(
@@ -64,12 +60,12 @@ def read_records(
     Cells are what Python's csv module reads, in its strict mode: quoted delimiters, quotes and newlines are part of
     the cell, and text after a closing quote is an error rather than a guess. Raises UnreadableFile with the place.
     """
-    counted = streams.CountingStream(stream, start=start.byte)
+    counted = CountingStream(stream, start=start.byte)
     # Only at the beginning of a file is U+FEFF no character of its first cell.
     codec = "utf-8-sig" if format_.encoding == "utf-8" and start == BEGINNING else format_.encoding
     # newline="" leaves line ends to the csv module, or a quoted CRLF would not survive.
     numbered = lines.NumberedLines(io.TextIOWrapper(counted, encoding=codec, newline=""), start.line, max_lines)
-    csv.field_size_limit(MAX_RECORD)  # the module's default is lower than what an item can hold
+    csv.field_size_limit(lines.MAX_RECORD)  # the module's default is lower than what an item can hold
     try:
         for cells in csv.reader(numbered, delimiter=format_.delimiter, strict=True):
             if cells:

@@ -1,8 +1,8 @@
 """Streams of bytes on top of others."""
 
-import hashlib
 import io
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 
@@ -14,6 +14,9 @@ class ByteStream(Protocol):
 
 OnRead = Callable[[int, bytes], None]
 """Gets the place in the file of each piece that was read, 0 being the first byte, and the piece."""
+
+Open = Callable[[int], AbstractContextManager[ByteStream]]
+"""Opens the file at a byte, 0 being the first."""
 
 
 class CountingStream(io.RawIOBase):
@@ -36,33 +39,6 @@ class CountingStream(io.RawIOBase):
             self._on_read(self.position, piece)
         self.position += len(piece)
         return piece
-
-
-class ContentHash:
-    """The SHA-256 of a file that is read to its end, some of it perhaps twice.
-
-    A second reading may begin anywhere in what was read before.
-    """
-
-    def __init__(self) -> None:
-        self._sha256 = hashlib.sha256()
-        self._position = 0
-
-    def add(self, position: int, piece: bytes) -> None:
-        """Take a piece that begins at a byte of the file; what was read before counts once."""
-        if position > self._position:
-            raise ValueError(f"bytes {self._position:,} to {position:,} were not read")
-        self._sha256.update(memoryview(piece)[self._position - position :])
-        self._position = max(self._position, position + len(piece))
-
-    def add_all(self, stream: ByteStream) -> None:
-        """Read a file to its end."""
-        while piece := stream.read(1 << 17):
-            self.add(self._position, piece)
-
-    def hexdigest(self) -> str:
-        """The hash of the bytes so far."""
-        return self._sha256.hexdigest()
 
 
 class ReplayStream:

@@ -1,0 +1,77 @@
+"""Lists the uploads in a bucket: all versions, the current ones, or those in a folder."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from csv_ingest.deadline import Deadline
+from csv_ingest.uploads import ObjectVersion, Upload
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectVersionsOutputTypeDef, ObjectVersionTypeDef
+
+MAX_PAGES_OF_FOLDER = 10
+"""Of a thousand names."""
+
+
+def find_current(s3: "S3Client", bucket: str, key: str) -> tuple[Upload | None, bool]:
+    """The current version of an object, if there is one; otherwise, whether its newest version is a delete marker.
+
+    S3 lists a key before the longer ones that begin with it, and of a key the version first that was stored last.
+    """
+    listed = s3.list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)
+    found = next((_upload_of(bucket, each) for each in listed.get("Versions", []) if each["Key"] == key), None)
+    return found, any(each["Key"] == key for each in listed.get("DeleteMarkers", []))
+
+
+def list_versions(s3: "S3Client", bucket: str, key: str) -> tuple[list[Upload], list[str]]:
+    """Every version of an object, and the version ids of its delete markers; one request per thousand."""
+    versions: list[Upload] = []
+    markers: list[str] = []
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
+        versions += [_upload_of(bucket, each) for each in page.get("Versions", []) if each["Key"] == key]
+        markers += [each["VersionId"] for each in page.get("DeleteMarkers", []) if each["Key"] == key]
+    return versions, markers
+
+
+def list_uploads(s3: "S3Client", bucket: str, *, prefix: str, suffixes: Sequence[str]) -> Iterator[Upload]:
+    """Yield every version of every object whose key has the prefix and a suffix, by key; one request per thousand."""
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        for found in page.get("Versions", []):
+            if found["Key"].endswith(tuple(suffixes)):
+                yield _upload_of(bucket, found)
+
+
+def list_current(s3: "S3Client", bucket: str, *, prefix: str, deadline: Deadline) -> Iterator[Upload]:
+    """Yield the current version of every object whose key has the prefix, by key; one request per thousand versions.
+
+    An object that was deleted has none. Raises OutOfTime.
+    """
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+    for page in deadline.limit(pages, "after {:,} thousand versions were listed".format):
+        yield from _current(bucket, page)
+
+
+def list_folder(s3: "S3Client", bucket: str, folder: str, *, deadline: Deadline) -> tuple[list[str], list[Upload]]:
+    """The folders, `/` at their ends, and the current versions of the objects that are directly in a folder.
+
+    The folder is the beginning of a key, `/` at its end, or empty. Of the first ten thousand names only, since a bucket
+    can have any number of objects in no folder. Raises OutOfTime.
+    """
+    folders: list[str] = []
+    objects: list[Upload] = []
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=folder, Delimiter="/")
+    for page in deadline.limit(islice(pages, MAX_PAGES_OF_FOLDER), f"after {{:,}} thousand names in {folder!r}".format):
+        folders += [each["Prefix"] for each in page.get("CommonPrefixes", [])]
+        objects += _current(bucket, page)
+    return folders, objects
+
+
+def _current(bucket: str, page: "ListObjectVersionsOutputTypeDef") -> list[Upload]:
+    return [_upload_of(bucket, found) for found in page.get("Versions", []) if found["IsLatest"]]
+
+
+def _upload_of(bucket: str, found: "ObjectVersionTypeDef") -> Upload:
+    etag = found["ETag"].strip('"')
+    return Upload(ObjectVersion(bucket, found["Key"], found["VersionId"], etag, found["Size"]), found["LastModified"])

@@ -1,0 +1,86 @@
+"""The pipeline, as a construct for any stack: `from stacks import CsvIngest, Feed`."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.aws_logs import RetentionDays
+from constructs import Construct
+
+from csv_ingest.feed import Feed
+from stacks.ingestion import Ingestion
+from stacks.key_policy import let_services_use
+from stacks.limits import problems
+from stacks.monitoring import Monitoring
+from stacks.practices import Keeping
+from stacks.storage import Storage
+
+
+class CsvIngest(Construct):
+    """Uploads to a bucket become rows in the table of their feed; what fails is in the failure queue, and alarms.
+
+    A stack can have several of these constructs. `bucket` is one of yours that keeps versions, instead of a new one,
+    and `topic` one that alarms may notify. `key` encrypts what the construct creates. Nobody is told of objects below
+    `ignored_prefixes` that no feed takes. Raises ValueError for feeds that cannot be deployed together.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        feeds: Sequence[Feed] = (Feed(),),
+        bucket: s3.IBucket | None = None,
+        ignored_prefixes: Sequence[str] = (),
+        key: kms.IKey | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        log_retention: RetentionDays = RetentionDays.TWO_WEEKS,
+        topic: sns.ITopic | None = None,
+        alarm_email: str | None = None,
+    ) -> None:
+        super().__init__(scope, id_)
+        for problem in problems(feeds, service=self._service, ignored_prefixes=ignored_prefixes):
+            raise ValueError(problem)
+        keeping = Keeping(key=key, removal_policy=removal_policy, log_retention=log_retention)
+        if key:
+            let_services_use(self, key)
+        storage = Storage(self, "Storage", feeds=feeds, bucket=bucket, keeping=keeping)
+        ingestion = Ingestion(
+            self, "Ingestion", storage=storage, ignored_prefixes=ignored_prefixes, service=self._service
+        )
+        self.bucket: s3.IBucket = storage.uploads
+        self.tables: Mapping[str, dynamodb.ITable] = storage.tables
+        self.files: dynamodb.ITable = storage.files
+        self.functions: Mapping[str, lambda_.IFunction] = {each.feed.name: each.function for each in ingestion.ingest}
+        self.failures: sqs.IQueue = ingestion.failures
+        self.topic = Monitoring(self, "Monitoring", ingestion=ingestion, topic=topic, email=alarm_email).topic
+        self.outputs = self._outputs(storage, ingestion)
+
+    def grant_read(self, grantee: iam.IGrantable, *, feed: str) -> iam.Grant:
+        """Let somebody read the rows of a feed in DynamoDB; raises KeyError for another one."""
+        return self.tables[feed].grant_read_data(grantee)
+
+    def _outputs(self, storage: Storage, ingestion: Ingestion) -> Mapping[str, str]:
+        """By the names under which `python -m ops` finds them among the outputs of a stack."""
+        return {
+            "UploadBucketName": self.bucket.bucket_name,
+            **{f"RowsTableName{feed.suffix}": storage.rows_name(feed) for feed in storage.feeds},
+            "FilesTableName": self.files.table_name,
+            "FailureQueueUrl": self.failures.queue_url,
+            **{f"IngestFunctionName{each.feed.suffix}": each.function.function_name for each in ingestion.ingest},
+            "AlarmTopicArn": self.topic.topic_arn,
+            **ingestion.sweep.outputs,
+        }
+
+    @property
+    def _service(self) -> str:
+        """The name under which logs and metrics are found, which no other construct of the stack has."""
+        stack = Stack.of(self)
+        ids = self.node.path.removeprefix(f"{stack.node.path}/").split("/")
+        return ".".join([stack.stack_name, *(each for each in ids if each != "Default")])
