@@ -21,8 +21,10 @@ import click
 from rich.console import Console
 
 from bench.cases import Found, write_quoted_file
-from csv_ingest.configuration import Database, IngestConfig
+from csv_ingest.configuration import IngestConfig
 from csv_ingest.events import upload_event
+from csv_ingest.feed import Feed
+from csv_ingest.modes import MERGE
 from csv_ingest.uploads import ObjectVersion
 from local.postgresql import local_postgresql
 from local.processes import PROJECT
@@ -126,17 +128,9 @@ def _created() -> Iterator[str]:
     os.environ.update(
         UPLOAD_BUCKET=name,
         ROWS_TABLE=f"{name}-rows",
-        DATABASE="{}",
         FILES_TABLE=f"{name}-files",
         FAILURE_QUEUE="none",
-        FEED="default",
-        ID_COLUMN="id",
-        DELIMITER=",",
-        ENCODING="utf-8",
-        WRITE_MODE="append",
-        DECIMAL_SEPARATOR=".",
-        COLUMNS="{}",
-        MAX_FILE_MB="2000",
+        FEED=Feed(max_rejected=None, max_file_mb=2_000).to_json(),
         POWERTOOLS_SERVICE_NAME="bench",
         POWERTOOLS_METRICS_NAMESPACE="bench",
         AWS_LAMBDA_LOG_LEVEL="WARNING",
@@ -170,18 +164,34 @@ def _postgresql_created(name: str) -> Iterator[None]:
     secrets = boto3.client("secretsmanager")
     password = uuid.uuid4().hex
     arn = secrets.create_secret(Name=name, SecretString=json.dumps({"password": password}))["ARN"]
+    config = IngestConfig.from_environment()
     try:
         with local_postgresql() as server, server.slower(POSTGRESQL_DELAY) as slower:
             for variable, each in (("BENCH_POSTGRESQL", server), ("BENCH_POSTGRESQL_SLOW", slower)):
-                database = Database("127.0.0.1", each.port, server.database, "bench", arn, server.ca)
-                os.environ[variable] = json.dumps(database._asdict())
-            config = replace(IngestConfig.from_environment(), database=os.environ["BENCH_POSTGRESQL"])
-            for table, mode in (("bench", "append"), ("bench_merged", "merge")):
-                for sql in statements(replace(config, rows_table=table, write_mode=mode), password=password):
+                feed = replace(
+                    config.feed,
+                    destination="postgresql",
+                    database_host="127.0.0.1",
+                    database_port=each.port,
+                    database_name=server.database,
+                    database_user="bench",
+                    database_table="bench",
+                    database_secret=arn,
+                    database_ca=server.ca,
+                    subnets=("subnet-00000000",),
+                    security_groups=("sg-00000000",),
+                )
+                os.environ[variable] = feed.to_json()
+            for table, each_feed in (("bench", feed), ("bench_merged", _merging(feed))):
+                for sql in statements(replace(config, rows_table=table, feed=each_feed), password=password):
                     server.run(sql)
             yield
     finally:
         secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+
+
+def _merging(feed: Feed) -> Feed:
+    return replace(feed, write_mode=MERGE.name)
 
 
 def _run(bucket: str, scratch: Path, rounds: int) -> dict[str, list[Found]]:
@@ -217,9 +227,10 @@ def _child(case: tuple[str, ...], bucket: str, scratch: Path) -> Found:
     environment = dict(os.environ)
     if "postgresql" in case[0]:
         reached = "BENCH_POSTGRESQL_SLOW" if case[0] in POSTGRESQL_WALL else "BENCH_POSTGRESQL"
-        environment |= {"ROWS_TABLE": "bench", "DATABASE": environment[reached]}
+        environment |= {"ROWS_TABLE": "bench", "FEED": environment[reached]}
     if case[0] in POSTGRESQL_MERGED:
-        environment |= {"ROWS_TABLE": "bench_merged", "WRITE_MODE": "merge"}
+        feed = Feed.from_json(environment["FEED"])
+        environment |= {"ROWS_TABLE": "bench_merged", "FEED": _merging(feed).to_json()}
     if case[0].startswith("cold start"):
         if case[0].startswith("cold start, deployed"):
             # On Lambda, the runtime's own libraries have bytecode; the package has none, and no place to keep it.

@@ -46,7 +46,7 @@ def handler_cpu() -> Found:
     return _handler(ROWS)
 
 
-def handler_answered(columns: str = "{}") -> Found:
+def handler_answered() -> Found:
     """The same, with a DynamoDB that answers at once: MiniStack slows this process down, the more it has to do."""
     from botocore.awsrequest import AWSResponse
     from botocore.compat import HTTPHeaders
@@ -59,7 +59,6 @@ def handler_answered(columns: str = "{}") -> Found:
         body = json.dumps({"Responses": [{}] * request.body.count(b'"Statement":')}).encode()
         return AWSResponse(request.url, 200, HTTPHeaders(), SimpleNamespace(stream=lambda: [body]))
 
-    os.environ["COLUMNS"] = columns
     clients.dynamodb().meta.events.register_last("before-send.dynamodb.BatchExecuteStatement", answer)
     return _handler(ROWS)
 
@@ -67,18 +66,19 @@ def handler_answered(columns: str = "{}") -> Found:
 def handler_typed() -> Found:
     """The same, with four columns of types of their own."""
     columns = {"quantity": "integer", "price": "decimal", "ordered": "date", "gift": "boolean"}
-    return handler_answered(json.dumps(columns))
+    _configure(format={"columns": columns})
+    return handler_answered()
 
 
 def merge_answered() -> Found:
     """The same as `handler_answered`, in a feed that merges: every id is new."""
-    os.environ["WRITE_MODE"] = "merge"
+    _configure(write_mode="merge")
     return handler_answered()
 
 
 def merge_corrected() -> Found:
     """The whole handler of a feed that merges, on a file whose ids are all in the table, with other values."""
-    os.environ["WRITE_MODE"] = "merge"
+    _configure(write_mode="merge")
     return _handler(ROWS, corrected=True)
 
 
@@ -199,8 +199,10 @@ def postgresql_rows() -> Found:
     from csv_ingest.csvfile import read_rows
     from csv_ingest.delivery import Delivery
     from csv_ingest.events import object_version
+    from csv_ingest.row_store import RowStore
     from csv_ingest.rows import Row
     from csv_ingest.tuning import Tuning
+    from csv_ingest.uploads import Origin
 
     config = IngestConfig.from_environment()
 
@@ -208,7 +210,8 @@ def postgresql_rows() -> Found:
         version = object_version(event["Records"][0])
         told: Any = {"function": "bench", "seconds_left": lambda: 900.0, "tuning": Tuning()}
         with closing(Delivery.of(version, config=config, **told)) as delivery, delivery.open() as stream:
-            store, rows = delivery.row_store(uploaded=""), read_rows(stream, config.feed.format)
+            origin, rows = Origin(version.etag), read_rows(stream, config.feed.format)
+            store = RowStore(delivery.destination, config.feed.mode, origin=origin, on_duplicate_id=lambda: None)
             while batch := [row for row in islice(rows, delivery.destination.max_insert) if isinstance(row, Row)]:
                 store.store(batch)
 
@@ -405,6 +408,11 @@ def _handler(rows: int, latency: float = 0, in_flight: int | None = None, *, cor
     return found | {"requests_again": len(requests)}
 
 
+def _configure(**settings: Any) -> None:
+    """Have the feed of the environment with other settings, as its JSON has them."""
+    os.environ["FEED"] = json.dumps(json.loads(os.environ["FEED"]) | settings)
+
+
 def _correct(key: str) -> None:
     """Upload a file again, with another value in each row."""
     import boto3
@@ -422,14 +430,14 @@ def _measured(work: Callable[[], None], rows: int) -> Found:
 
 def _connected(connect: Callable[..., Any]) -> Any:
     """A connection of pg8000 through a socket like the function's: TLS, and nothing waits for an acknowledgement."""
-    from csv_ingest import postgresql_connection
+    from csv_ingest import postgresql_login, postgresql_session
     from csv_ingest.configuration import IngestConfig
 
-    database = IngestConfig.from_environment().postgresql
+    database = IngestConfig.from_environment().feed.database
     assert database  # noqa: S101
     address = database.host, database.port
-    socket = postgresql_connection._encrypted(database, address, end=time.monotonic() + 5)  # noqa: SLF001
-    user, password = postgresql_connection.login_of(database)
+    socket = postgresql_session._encrypted(database, address, end=time.monotonic() + 5)  # noqa: SLF001
+    user, password = postgresql_login.login_of(database)
     return connect(user, database=database.name, password=password, sock=socket, ssl_context=False)
 
 

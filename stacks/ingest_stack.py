@@ -26,9 +26,9 @@ class IngestStack(Stack):
             self,
             "Default",  # which the CDK leaves out of the names of resources
             feeds=settings.feeds,
-            bucket=s3.Bucket.from_bucket_name(self, "ExistingBucket", bucket) if bucket else None,
+            bucket=s3.Bucket.from_bucket_name(self, "ImportedBucket", bucket) if bucket else None,
             ignored_prefixes=settings.ignored_prefixes,
-            key=kms.Key.from_key_arn(self, "Key", key) if key else None,
+            key=kms.Key.from_key_arn(self, "ImportedKey", key) if key else None,
             removal_policy=RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY,
             log_retention=settings.log_retention,
             alarm_email=settings.alarm_email,

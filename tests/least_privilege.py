@@ -16,6 +16,7 @@ import yaml
 from botocore.client import BaseClient
 
 from csv_ingest.configuration import IngestConfig
+from csv_ingest.modes import MERGE
 from local.processes import PROJECT
 from tests.infrastructure.snapshot import MERGE_SNAPSHOT, POSTGRESQL_SNAPSHOT, SNAPSHOT
 from tests.permissions import Permission, allowed, needed, refused
@@ -64,12 +65,12 @@ def _role_of_caller() -> str | None:
     # No file of this project is on the stack of the threads in which boto3 uploads a file.
     if not files or not files[0].startswith("lambda/csv_ingest/") or by_operator:
         return None
-    config = IngestConfig.from_environment()
-    if config.postgresql:
+    feed = IngestConfig.from_environment().feed
+    if feed.is_postgresql:
         return "IngestVendorsRole"
-    if config.existing_table:
+    if feed.rows_table:
         return EXISTING
-    return MERGING if config.merges else "IngestRole"
+    return MERGING if feed.mode is MERGE else "IngestRole"
 
 
 def _callers() -> Iterator[str]:

@@ -170,7 +170,7 @@ class Feed:
 
         It has those that are given for all feeds, too, unless it has its own, or no use for them.
         """
-        values = feed_rules.without_others({**(for_all or {}), **own}) | own
+        values = {**feed_rules.without_others({**(for_all or {}), **own}), **own}
         of_format = {key: value for key, value in values.items() if key in FORMAT_SETTINGS}
         others = {key: value for key, value in values.items() if key not in FORMAT_SETTINGS}
         return cls(name=name, format=FileFormat(**of_format), **others)
@@ -186,7 +186,7 @@ class Feed:
         values = json.loads(text)
         if unknown := values.keys() - {each.name for each in fields(cls)}:
             raise InvalidSetting(sorted(unknown), ": unknown to this release")
-        return cls(**values | {"format": FileFormat(**values["format"])})
+        return cls(**{**values, "format": FileFormat(**values["format"])})
 
     @property
     def is_postgresql(self) -> bool:

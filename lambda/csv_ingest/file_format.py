@@ -183,5 +183,6 @@ class FileFormat:
     @classmethod
     @lru_cache(maxsize=1_000)  # the records of the files of a feed have the same one
     def from_text(cls, text: str) -> "FileFormat":
-        """The format of a JSON object that `to_json` wrote."""
-        return cls(**json.loads(text))
+        """The format of a JSON object that `to_json` wrote, or of the list that the first releases did."""
+        recorded = json.loads(text)
+        return cls(*recorded) if isinstance(recorded, list) else cls(**recorded)

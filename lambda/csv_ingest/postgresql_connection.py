@@ -16,11 +16,9 @@ from scramp import ScramException
 from csv_ingest.deadline import AdaptiveBackoff, Deadline
 from csv_ingest.errors import ItemsNotRead, RowsNotWritten
 from csv_ingest.feed import Database
-from csv_ingest.postgresql_errors import CHECK, describe, may_pass
+from csv_ingest.postgresql_errors import describe, may_pass
 from csv_ingest.postgresql_login import login_of
 from csv_ingest.postgresql_session import Session
-
-__all__ = ["CHECK", "PostgresqlConnection", "login_of"]
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 20

@@ -57,7 +57,7 @@ def done_by_lambda(deployment: Deployment, function: Any) -> set[Permission]:
     destinations = [each["DestinationConfig"]["OnFailure"] for each in configs["FunctionEventInvokeConfigs"]]
     done |= {Permission("sqs:SendMessage", each["Destination"]) for each in destinations}
     # MiniStack forgets which functions are in a VPC.
-    in_vpc = function["Environment"]["Variables"].get("DATABASE", "{}") != "{}"
+    in_vpc = '"destination":"postgresql"' in function["Environment"]["Variables"].get("FEED", "")
     return done | {Permission(action, "*") for action in _NETWORK_ACTIONS if in_vpc}
 
 

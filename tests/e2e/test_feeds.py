@@ -5,6 +5,7 @@ The rows of the orders and of the stock go to DynamoDB, and those of the vendors
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -15,12 +16,13 @@ import boto3
 import pytest
 from rich.console import Console
 
-from csv_ingest.configuration import Database
+from csv_ingest.feed import Database
 from local.demo import CORRECTED, GOOD, Example
 from local.demo import upload as upload_examples
 from local.deployment import Deployment, TableRow, deploy
 from local.examples import EXAMPLES, FEEDS, expected_rows
 from local.postgresql import HOST, LocalPostgresql
+from local.processes import run
 from local.server import LocalAws
 from ops.pipeline import wait_until
 from tests.conftest import recorded_aws
@@ -55,7 +57,7 @@ def feeds(aws: LocalAws, postgresql: LocalPostgresql) -> Deployment:
     settings = FEEDS | {"vendors": vendors, "orders": orders}
     deployed = deploy(aws, feeds=json.dumps(settings))
     database = Database(HOST, postgresql.port, "erp", "csv_ingest", secret["ARN"], postgresql.ca.strip())
-    assert deployed.pipeline.feed_named("vendors").config.postgresql == database
+    assert deployed.pipeline.feed_named("vendors").config.feed.database == database
     return deployed.with_databases(postgresql)
 
 
@@ -270,6 +272,30 @@ def test_a_large_file_of_vendors_is_stored_in_parts(feeds: Deployment) -> None:
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (40_001, 40_000, 1)
     expected = expected_rows(content, version.etag, feed=FEEDS["vendors"], bad_lines={40_002})
     assert rows_of(feeds, version) == expected
+
+
+@pytest.mark.usefixtures("feeds")
+def test_two_pipelines_in_one_stack_have_their_own_rows(aws: LocalAws) -> None:
+    outputs = aws.run_dir / "two.json"
+    app = ["--app", f"{sys.executable} -m tests.e2e.two_pipelines", "--output", str(aws.run_dir / "cdk.two")]
+    options = ["--require-approval", "never", "--outputs-file", str(outputs)]
+    run(["cdk", "--no-notices", *app, "deploy", *options], log=aws.run_dir / "two.log")
+    names = json.loads(outputs.read_text())["Shop"]
+    pipelines = ("First", "Second")
+    for each in pipelines:
+        content = f"id,pipeline\n1,{each}\n".encode()
+        boto3.client("s3").put_object(Bucket=names[f"{each}UploadBucketName"], Key="orders/a.csv", Body=content)
+
+    def items(pipeline: str, table: str) -> list[dict[str, Any]]:
+        return boto3.client("dynamodb").scan(TableName=names[f"{pipeline}{table}"], ConsistentRead=True)["Items"]
+
+    def settled() -> bool:
+        return all(found["status"]["S"] == "COMPLETE" for each in pipelines for found in items(each, "FilesTableName"))
+
+    wait_until(lambda: all(items(each, "FilesTableName") for each in pipelines) and settled(), "both files settle")
+    for each in pipelines:
+        [row] = items(each, "RowsTableNameOrders")
+        assert json.loads(row["data"]["S"]) == {"id": "1", "pipeline": each}
 
 
 @pytest.mark.usefixtures("feeds")

@@ -1,10 +1,17 @@
 """The two functions, and what their roles may do."""
 
+import importlib
+import tomllib
 from collections import defaultdict
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from csv_ingest import RELEASE
+from csv_ingest.configuration import LOGGING_VARIABLES, IngestConfig, SweepConfig
+from csv_ingest.feed import Feed
+from local.processes import PROJECT
 from tests.infrastructure.conftest import (
     BUCKET,
     EACH_FUNCTION,
@@ -35,6 +42,24 @@ class TestFunctions:
         # Until 2029-06-30: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
         assert properties["Runtime"] == "python3.13"
         assert properties["Architectures"] == ["arm64"]
+
+    def test_are_told_what_their_code_reads(self, properties: Any, function: str) -> None:
+        variables = readable(properties["Environment"]["Variables"])
+        of: type[IngestConfig | SweepConfig] = IngestConfig if function == INGEST else SweepConfig
+        config = of.from_environment(variables)
+        read = {"RELEASE", *(each.name.upper() for each in fields(config)), *LOGGING_VARIABLES}
+        assert variables.keys() == read
+        assert getattr(config, "feed", Feed()) == Feed()
+
+    def test_have_a_handler(self, properties: Any, function: str) -> None:
+        module, _, name = properties["Handler"].rpartition(".")
+        assert module == {INGEST: "csv_ingest.handler", SWEEP: "csv_ingest.sweep"}[function]
+        assert callable(getattr(importlib.import_module(module), name))
+
+    def test_are_of_the_release_that_every_place_names(self, stack: Synthesized, properties: Any) -> None:
+        project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+        release = properties["Environment"]["Variables"]["RELEASE"]
+        assert {release, stack.template["Outputs"]["Release"]["Value"], project["version"]} == {RELEASE}
 
     def test_have_time_and_memory_for_their_work(self, properties: Any, function: str) -> None:
         assert (properties["Timeout"], properties["MemorySize"]) == ({INGEST: 30, SWEEP: 900}[function], 512)

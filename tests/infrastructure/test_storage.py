@@ -6,6 +6,8 @@ import pytest
 
 from tests.infrastructure.conftest import (
     BUCKET,
+    FUNCTION,
+    INGEST,
     QUEUE,
     ROLE,
     TABLE,
@@ -114,12 +116,15 @@ class TestFileIndex:
         [index] = limited["GlobalSecondaryIndexes"]
         assert index["OnDemandThroughput"] == limited["OnDemandThroughput"] == {"MaxWriteRequestUnits": 2_000}
 
-    def test_changes_nothing_but_table_and_dashboard(self, stack: Synthesized, indexed: Synthesized) -> None:
-        """The function's role gets nothing new."""
+    def test_changes_nothing_but_table_dashboard_and_feed(self, stack: Synthesized, indexed: Synthesized) -> None:
+        """The function's role gets nothing new; its variable `FEED` has the setting."""
         without, with_ = stack.template["Resources"], indexed.template["Resources"]
         assert without.keys() == with_.keys()
         changed = {with_[name]["Type"] for name in with_ if with_[name] != without[name]}
-        assert changed == {TABLE, "AWS::CloudWatch::Dashboard"}
+        assert changed == {TABLE, "AWS::CloudWatch::Dashboard", FUNCTION}
+        for each in (without, with_):
+            each[stack.id_of(FUNCTION, INGEST)]["Properties"]["Environment"]["Variables"].pop("FEED")
+        assert with_[stack.id_of(FUNCTION, INGEST)] == without[stack.id_of(FUNCTION, INGEST)]
 
     def test_is_a_table_of_no_other_feed(self, synthesize: Synthesize) -> None:
         feeds = '{"orders": {"key_prefix": "orders/", "file_index": true}, "others": {"key_prefix": "others/"}}'

@@ -26,9 +26,10 @@ def _botocore_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tuning() -> Tuning:
-    """How files are divided. Modules that need small parts have a fixture of this name."""
-    return Tuning()
+def tuning(request: pytest.FixtureRequest) -> Tuning:
+    """How files are divided: as the test's parameter says, or its module's TUNING."""
+    tuned: Tuning = getattr(request, "param", getattr(request.module, "TUNING", Tuning()))
+    return tuned
 
 
 @pytest.fixture

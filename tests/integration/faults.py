@@ -64,6 +64,16 @@ class Calls:
                 client.meta.events.register("before-send", self._before_send)
                 client.meta.events.register("after-call", self._after_call)
 
+    @contextmanager
+    def fault(self, name: str, number: int) -> Iterator[None]:
+        """Have one of these happen in a block, to the n-th of its calls."""
+        self.names.clear()
+        setattr(self, name, number)
+        try:
+            yield
+        finally:
+            setattr(self, name, None)
+
     def _before_send(self, request: Any, **_: Any) -> None:
         target = request.headers.get("X-Amz-Target", b"s3.GetObject")
         number = self._count((target.decode() if isinstance(target, bytes) else target).rpartition(".")[2])

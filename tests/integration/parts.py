@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 from csv_ingest.events import Event, part_job
+from csv_ingest.tuning import Tuning
 from tests.integration.world import Invocations, World
 
 
@@ -36,6 +37,9 @@ def without_parts(world: World) -> tuple[dict[str, Any], dict[tuple[str, str], A
             item.pop(name, None)
     return rows, kept
 
+
+SMALL_PARTS = Tuning(block_bytes=64, part_lines=20, whole_parts=1)
+"""Files of hundreds of rows are split as others of hundreds of thousands."""
 
 CONTENT = "id,name\n" + "".join(f'{n},"line\n{n}"\n' if n % 7 == 0 else f"{n},a\n" for n in range(120)) + ",no id\n1\n"
 

@@ -1,13 +1,20 @@
 """A run of the sweep, with the real handler's parts and no schedule."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from csv_ingest.configuration import SweepConfig, SweptFeed
 from csv_ingest.deadline import Deadline
 from csv_ingest.intake import Taker
+from csv_ingest.modes import APPEND
 from csv_ingest.sweep import Swept, sweep
 from tests.integration.world import Invocations, World, feed_now
+
+
+def swept_feed(name: str, prefix: str, suffixes: Sequence[str] = (".csv", ".csv.gz")) -> SweptFeed:
+    """What the sweep is told of a feed that appends."""
+    function = "ingest" if name == "default" else f"ingest-{name}"
+    return SweptFeed(function, Taker(name, prefix, suffixes), APPEND)
 
 
 def run_sweep(
@@ -23,13 +30,12 @@ def run_sweep(
 
     One feed, of which the prefix is given, or several.
     """
-    default = SweptFeed("ingest", Taker("default", prefix, [".csv", ".csv.gz"]), feed_now().mode)
     return sweep(
         config=SweepConfig(
             upload_bucket=world.bucket,
             files_table=world.files_table,
             failure_queue=world.failure_queue,
-            feeds=feeds or {"default": default},
+            feeds=feeds or {"default": swept_feed("default", prefix)._replace(mode=feed_now().mode)},
         ),
         s3=world.s3,
         dynamodb=world.dynamodb,

@@ -4,6 +4,7 @@ import pytest
 
 from csv_ingest.counts import RowCounts
 from csv_ingest.errors import OutOfTime
+from csv_ingest.modes import APPEND
 from ops.pipeline import Pipeline
 from tests.integration.commands import fail, invoke, reported, run
 from tests.integration.world import World, set_feed, version_of
@@ -74,7 +75,7 @@ def test_a_new_upload_is_a_new_case(world: World, content: str) -> None:
     assert listed()
 
 
-def test_another_outcome_is_a_new_case(world: World, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_outcome_is_a_new_case(world: World, pipeline: Pipeline) -> None:
     event = world.upload("a.csv", BAD_ROW.replace("x", "é").encode("cp1252"))
     world.deliver(event)
     known("a.csv")
@@ -83,7 +84,7 @@ def test_another_outcome_is_a_new_case(world: World, pipeline: Pipeline, monkeyp
     assert world.file("a.csv")["status"] == "COMPLETE"
     assert listed("a.csv")
     known("a.csv")
-    pipeline.files.repairs.correct_counts("a.csv", version_of(event).etag, RowCounts(2, 0, 2), merges=False)
+    pipeline.files.repairs.correct_counts("a.csv", version_of(event).etag, RowCounts(2, 0, 2), APPEND)
     assert listed("a.csv")
 
 

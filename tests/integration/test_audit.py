@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.configuration import IngestConfig
 from csv_ingest.errors import TableAltered
 from csv_ingest.events import Event, object_version
 from ops.audit import audit
@@ -177,11 +176,9 @@ def test_a_row_changed_during_ingestion_stops_the_file(
     """Nobody can say whose values are right until a person has looked: the file is neither complete nor rejected."""
     world = world.tuned(in_flight=1)  # the first rows are stored first
     event = world.upload("a.csv", FILE)
-    calls = Calls(world.dynamodb, world.statements)
-    calls.die_after = 7 if world.in_dynamodb else 8  # which asks for the columns of its table first
-    with pytest.raises(Killed):
+    number = 7 if world.in_dynamodb else 8  # which asks for the columns of its table first
+    with pytest.raises(Killed), Calls(world.dynamodb, world.statements).fault("die_after", number):
         world.deliver(event)
-    calls.die_after = None
     change(world, pk_of(event, "7"))
     with pytest.raises(TableAltered, match=r"other values for line 8 than the file.*audit --repair"):
         world.deliver(event)
@@ -195,7 +192,7 @@ def test_a_row_changed_during_ingestion_stops_the_file(
 
 
 def test_a_repair_reads_a_file_under_its_recorded_format(
-    world: World, pipeline: Pipeline, invocations: Invocations, monkeypatch: pytest.MonkeyPatch
+    world: World, pipeline: Pipeline, invocations: Invocations
 ) -> None:
     set_feed(encoding="cp1252")
     event = world.upload("a.csv", FILE.encode("cp1252"))
@@ -222,11 +219,8 @@ def test_a_repair_writes_only_what_is_wrong(world: World, pipeline: Pipeline, in
 
 def test_a_repair_keeps_the_checkpoint_of_unfinished_files(world: World, pipeline: Pipeline) -> None:
     world = world.tuned(checkpoint_rows=25)
-    calls = Calls(world.dynamodb)
-    calls.die_after = 10
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), Calls(world.dynamodb).fault("die_after", 10):
         world.deliver(world.upload("a.csv", FILE))
-    calls.die_after = None
     before = world.tables()
     assert 0 < world.file("a.csv")["rows_read"] < FILE.count("\n")
     repair(pipeline, audit(pipeline).findings)
@@ -300,12 +294,13 @@ def test_a_repair_can_be_killed_and_overtaken_anywhere(
     assert world.tables() == before
     for number, fault in itertools.product(range(1, total + 1), ("die_before", "die_after")):
         findings = break_all()
-        calls.names.clear()
-        setattr(calls, fault, number)
         overtake = partial(world.deliver, event)
-        with suppress(Killed), between_calls(number, overtake, pipeline.s3, pipeline.dynamodb, world.statements):
+        with (
+            suppress(Killed),
+            between_calls(number, overtake, pipeline.s3, pipeline.dynamodb, world.statements),
+            calls.fault(fault, number),
+        ):
             repair(pipeline, findings)
-        setattr(calls, fault, None)
         repair(pipeline, audit(pipeline).findings)
         assert world.tables() == before, f"{fault} {number}"
         assert audit(pipeline).findings == []
@@ -336,7 +331,7 @@ def test_a_file_is_compared_as_it_was_read(world: World, pipeline: Pipeline) -> 
     assert isinstance(world.default_rows, PostgresqlRows)
     world.default_rows.server.run(f'ALTER TABLE "{world.rows_table}" ALTER COLUMN n TYPE numeric')
     world.declare({"n": "decimal"})
-    pipeline.feeds[0].__dict__["config"] = IngestConfig.from_environment()
+    world.deploy(pipeline)
     assert audit(pipeline).findings == []
 
 

@@ -12,7 +12,7 @@ from local.processes import free_port
 from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run
-from tests.integration.world import World, forget_clients, fresh_world, set_feed
+from tests.integration.world import World, fresh_world
 
 pytestmark = pytest.mark.usefixtures("commanded")
 
@@ -103,12 +103,8 @@ class TestFeeds:
     """The file is read with the settings of the feed."""
 
     @pytest.fixture(autouse=True)
-    def _typed(self, pipeline: Pipeline, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        set_feed(columns='{"price": "decimal required"}')
-        set_feed(delimiter=";")
-        set_feed(max_file_mb="1")
-        forget_clients()
-        pipeline.feeds[0].__dict__["config"] = world.pipeline().feeds[0].config
+    def _typed(self, pipeline: Pipeline, world: World) -> None:
+        world.deploy(pipeline, columns={"price": "decimal required"}, delimiter=";", max_file_mb=1)
 
     def test_a_bad_value_is_named_without_it(self, tmp_path: Path) -> None:
         output = run("check", written(tmp_path, "id;price\n1;secret\n2;\n1;5.50\n1;5.5\n"), code=1)

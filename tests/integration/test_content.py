@@ -9,7 +9,6 @@ from functools import partial
 
 import pytest
 
-from csv_ingest.configuration import IngestConfig
 from csv_ingest.events import Event
 from ops.audit import audit
 from ops.pipeline import Pipeline
@@ -23,10 +22,9 @@ from tests.integration.world import Invocations, World, set_feed, version_of
 
 
 @pytest.fixture
-def collision(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+def collision(world: World) -> World:
     """Settings under which any bytes are a header, and its lines are the ids."""
-    set_feed(encoding="iso8859-1")
-    set_feed(id_column="@line")
+    set_feed(encoding="iso8859-1", id_column="@line")
     assert hashlib.md5(FIRST).digest() == hashlib.md5(SECOND).digest()  # noqa: S324 - S3 uses it
     return world
 
@@ -103,11 +101,8 @@ def test_a_rejected_version_says_nothing_of_the_others(
 def test_a_rejected_version_is_not_swept_up_again(collision: World, invocations: Invocations) -> None:
     """The version that was begun has expired: the file stays unsettled, and nothing can be done for it."""
     first = collision.upload("a.csv", FIRST + ROWS)
-    calls = Calls(collision.s3, collision.dynamodb)
-    calls.die_after = 8
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), Calls(collision.s3, collision.dynamodb).fault("die_after", 8):
         collision.deliver(first)
-    calls.die_after = None
     collision.deliver(collision.upload("a.csv", SECOND + ROWS))
     collision.s3.delete_object(Bucket=collision.bucket, Key="a.csv", VersionId=version_id(first))
     swept = run_sweep(collision, invocations, age=timedelta(hours=-6))
@@ -205,7 +200,7 @@ def test_versions_rejected_at_once_each_have_a_record(
 @pytest.mark.parametrize("keys", [("b.csv", "a.csv"), ("a.csv", "a.csv"), ("a.csv.gz", "b.csv.gz")])
 @pytest.mark.parametrize("whole", [True, False])
 def test_the_same_content_is_read_as_it_was(
-    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch, keys: tuple[str, str], whole: bool
+    world: World, queue: Invocations, keys: tuple[str, str], whole: bool
 ) -> None:
     text = b"id,name\n5,a\n4,b\n3,c\n"
     world = world.tuned(whole_parts=4 if whole else 0)
@@ -223,16 +218,13 @@ def test_the_same_content_is_read_as_it_was(
     assert findings(world.pipeline()) == []
 
 
-def test_an_audit_reads_content_as_it_was_read(
-    world: World, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_audit_reads_content_as_it_was_read(world: World, pipeline: Pipeline) -> None:
     """The settings changed, and the event of the second key was lost: a repair must not touch the rows of the first."""
     content = "id,name\n3,x\n2,y\n"
     set_feed(id_column="@line")
     world.deliver(world.upload("b.csv", content))
     before = world.tables()[0]
-    set_feed(id_column="id")
-    pipeline.feeds[0].__dict__["config"] = IngestConfig.from_environment()
+    world.deploy(pipeline, id_column="id")
     world.upload("a.csv", content)
     assert findings(pipeline) == [("unsettled", "a.csv")]
     repair(pipeline, audit(pipeline).findings)
@@ -240,9 +232,7 @@ def test_an_audit_reads_content_as_it_was_read(
 
 
 @pytest.mark.parametrize("call", range(1, 9))
-def test_deliveries_under_two_settings_agree_on_one_reading(
-    world: World, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, call: int
-) -> None:
+def test_deliveries_under_two_settings_agree_on_one_reading(world: World, pipeline: Pipeline, call: int) -> None:
     """A deployment between two keys with the same content: at each call of the first, the second is delivered."""
     content = "id,name\n" + "".join(f"{99 - n},{n}\n" for n in range(60))
     first, second = world.upload("a.csv", content), world.upload("b.csv", content)

@@ -1,31 +1,14 @@
 """Deliveries that are killed, refused or overtaken at any of their calls leave no trace."""
 
 from contextlib import suppress
-from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from csv_ingest.errors import ItemsNotRead, RowsNotWritten
-from tests.integration.faults import (
-    Calls,
-    Killed,
-    between_calls,
-)
-from tests.integration.world import BOTH_DESTINATIONS, World
+from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.world import BOTH_DESTINATIONS, World, set_feed
 
 BROKEN_UP = "id,name\n" + "".join(f"{n % 97},{n // 97}\n" for n in range(115)) + ",no id\n1\n2\n7,0\n98,x\n"
 """120 rows: good ones, ids used again with the same and with other values, and rejects of each other kind."""
-
-
-def deliver_until_it_succeeds(world: World, event: dict[str, Any], calls: Calls) -> None:
-    """Lambda's view of a fault: the process is gone or has raised, the event is delivered again."""
-    try:
-        world.deliver(event)
-    except (Killed, ClientError, RowsNotWritten, ItemsNotRead):
-        calls.die_before = calls.die_after = calls.fail_at = None
-        world.deliver(event)
-    calls.lose_answer_of = None
 
 
 UNREADABLE = "id,name\n1,1\n\0"
@@ -39,9 +22,9 @@ EACH_CASE = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def _feed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def _feed(world: World) -> None:
     """One of several, with a typed column."""
-    monkeypatch.setenv("FEED", "orders")
+    set_feed(name="orders")
     world.declare({"name": "integer"})
 
 
@@ -58,9 +41,7 @@ def test_a_fault_at_any_call_leaves_no_trace(world: World, content: str, fault: 
     expected = world.tables()
     for number in range(1, total + 1):
         world.empty()
-        calls.names.clear()
-        setattr(calls, fault, number)
-        deliver_until_it_succeeds(world, event, calls)
+        world.deliver_despite(calls, fault, number, event)
         assert len(calls.names) > total, "the fault did not happen"
         assert world.tables() == expected, f"{fault} {number}"
         told = [failure["requestContext"]["condition"] for failure in world.failures()]

@@ -1,7 +1,5 @@
 """Reload and forget: killed, overtaken and repeated anywhere, they end in the tables that they promise."""
 
-import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +17,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from csv_ingest import clients
-from csv_ingest.configuration import Database, IngestConfig
 from csv_ingest.errors import BeingErased, OutOfTime, OwnerNeeded
 from csv_ingest.events import Event, upload_event
 from csv_ingest.tuning import Tuning
@@ -32,23 +29,24 @@ from tests.integration.commands import invoke, run
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.rows import PostgresqlRows
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import BOTH_DESTINATIONS, MERGING, Invocations, World, version_of
+from tests.integration.world import (
+    BOTH_DESTINATIONS,
+    MERGING,
+    Invocations,
+    World,
+    database_settings,
+    feed_now,
+    version_of,
+)
 
 FILE = "id,name\n" + "".join(f"{n},{n % 9}\n" for n in range(12)) + ",no id\n7,again\n"
 """Read by `id`, two rows are rejected; read by `name`, another one, and the rows whose name was there before."""
 
 WHOLE = Tuning(batch_rows=25)
-IN_PARTS = Tuning(block_bytes=16, part_lines=8, whole_parts=1, batch_rows=25)
-
+TUNING = IN_PARTS = Tuning(block_bytes=16, part_lines=8, whole_parts=1, batch_rows=25)
 
 EVERYWHERE = pytest.mark.parametrize("world", ["dynamodb", "postgresql", "merge", "postgresql merge"], indirect=True)
 EITHER_WAY = [(WHOLE, "die_after"), (IN_PARTS, "die_before")]
-
-
-@pytest.fixture
-def tuning(request: pytest.FixtureRequest) -> Tuning:
-    tuned: Tuning = getattr(request, "param", IN_PARTS)
-    return tuned
 
 
 class Operator:
@@ -113,15 +111,7 @@ class Operator:
 
     def read_by(self, id_column: str) -> None:
         """Have the settings say by which column files are read."""
-        self.set(id_column=id_column)
-
-    def set(self, **variables: str) -> None:
-        """Deploy other settings."""
-        os.environ.update(variables)
-        for feed in self.pipeline.feeds:
-            feed.__dict__["config"] = IngestConfig.from_environment()
-            for cached in ("destination", "owner"):
-                feed.__dict__.pop(cached, None)
+        self.world.deploy(self.pipeline, id_column=id_column)
 
 
 @pytest.fixture(autouse=True)
@@ -158,10 +148,8 @@ def test_a_reload_is_resumed_though_the_object_is_new(world: World, operator: Op
     """Its deliveries would fail for ever, and nobody could name the version."""
     old = world.upload("a.csv", FILE)
     operator.deliver(old)
-    operator.calls.die_before = 8
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), operator.calls.fault("die_before", 8):
         operator.reload("a.csv")
-    operator.calls.die_before = None
     new = world.upload("a.csv", "id,name\n1,new\n")
     operator.deliver(new)
     assert operator.pipeline.files.erasures.command(version_of(old).etag, "default") == "reload"
@@ -175,10 +163,8 @@ def test_a_reload_is_resumed_though_the_object_is_new(world: World, operator: Op
 def test_a_reload_is_resumed_though_the_object_is_deleted(world: World, operator: Operator) -> None:
     operator.deliver(world.upload("a.csv", FILE))
     before = world.tables()
-    operator.calls.die_before = 8
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), operator.calls.fault("die_before", 8):
         operator.reload("a.csv")
-    operator.calls.die_before = None
     world.s3.delete_object(Bucket=world.bucket, Key="a.csv")
     operator.uploads.at_once = operator.deliver
     assert "COMPLETE" in run("reload", "a.csv", "--yes", code=1)
@@ -227,10 +213,8 @@ def test_a_reload_killed_at_any_call_is_resumed(world: World, operator: Operator
         operator.read_by("id")
         operator.deliver(event)
         operator.read_by("name")
-        setattr(operator.calls, fault, number)
-        with suppress(Killed):
+        with suppress(Killed), operator.calls.fault(fault, number):
             operator.reload("a.csv")
-        operator.calls.die_before = operator.calls.die_after = None
         operator.deliver(event)  # Lambda may deliver an event again at any time
         operator.retry()
         with suppress(NotErasable):
@@ -311,10 +295,8 @@ def test_an_unfinished_reload_is_seen_by_everybody(world: World, operator: Opera
     number = 0
     while not operator.pipeline.files.record(operator.pipeline.latest("a.csv")).erasing:
         number += 1
-        operator.calls.die_before = number
-        with suppress(Killed):
+        with suppress(Killed), operator.calls.fault("die_before", number):
             operator.reload("a.csv")
-        operator.calls.die_before = None
     swept = run_sweep(world, operator.uploads, age=timedelta(hours=-6))
     assert (swept.unsettled, swept.delivered) == (1, 0)
     assert "next: python -m ops reload a.csv" in run("status", "a.csv", code=1)
@@ -386,10 +368,8 @@ def test_a_forget_killed_at_any_call_is_resumed(world: World, operator: Operator
     for number in operator.numbers_of_calls():
         for _ in range(2):
             operator.deliver(world.upload("a.csv", FILE))
-        setattr(operator.calls, fault, number)
-        with suppress(Killed):
+        with suppress(Killed), operator.calls.fault(fault, number):
             operator.forget("a.csv")
-        operator.calls.die_before = operator.calls.die_after = None
         operator.forget("a.csv")
         assert world.tables() == ({}, {}), f"{fault} {number}"
         assert list(operator.pipeline.uploads("a.csv")) == []
@@ -454,11 +434,8 @@ def test_what_cannot_be_reloaded_is_said(world: World) -> None:
     event = world.upload("a.csv", FILE)
     calls = Calls(*world.engines)
     for number in count(4):
-        calls.names.clear()
-        calls.die_before = number
-        with suppress(Killed):
+        with suppress(Killed), calls.fault("die_before", number):
             world.deliver(event)
-        calls.die_before = None
         if "rows_read" in world.file("a.csv"):
             break
     reason = "a.csv has the same content, and is not complete: wait until it is"
@@ -562,15 +539,15 @@ def test_a_file_reloaded_and_forgotten_at_once_is_gone(world: World, operator: O
 
 
 @pytest.mark.usefixtures("commanded")
-def test_rows_in_a_table_of_before_are_not_forgotten(world: World, operator: Operator) -> None:
+def test_rows_in_a_table_of_before_are_not_forgotten(
+    world: World, operator: Operator, postgresql: LocalPostgresql
+) -> None:
     """A command that looks into the table of today would find none, and say that nothing is left."""
     operator.deliver(world.upload("a.csv", FILE))
     before = world.tables()
-    another = Database("example.org", 5432, "orders", "csv_ingest", "", "")
-    operator.set(DATABASE=json.dumps(another._asdict()))
+    world.deploy(operator.pipeline, **database_settings(postgresql, world.rows_table.replace("-", "_")))
     way_back = f"set destination=dynamodb, rows_table={world.rows_table} and the write mode back to forget it"
     assert way_back in invoke("forget", "a.csv", code=1).stderr
-    operator.set(DATABASE="{}")
     assert world.tables() == before
 
 
@@ -584,14 +561,14 @@ def test_uploads_of_both_write_modes_are_forgotten_in_turn(
     """What is of the other mode stays, and is told."""
     operator.deliver(world.upload("a.csv", FILE))
     world.s3.delete_object(Bucket=world.bucket, Key="a.csv")
-    operator.set(write_mode="merge")
+    world.deploy(operator.pipeline, write_mode="merge")
     operator.deliver(world.upload("a.csv", again))
     assert len(world.tables()[0]) > 12
     for mode in (first, "merge" if first == "append" else "append"):
-        operator.set(write_mode=mode)
+        world.deploy(operator.pipeline, write_mode=mode)
         done = invoke("forget", "a.csv", "--yes", code=1 if mode == first else 0)
         assert done.stdout.startswith("Deleted: 1 version," if mode == first else "Deleted: 2 versions,")
-        assert ("Not deleted: the rows of the file went to" in done.stderr) == (mode == first)
+        assert ("Not deleted: its rows went to" in done.stderr) == (mode == first)
     assert world.tables() == ({}, {})
     assert "Versions" not in world.s3.list_object_versions(Bucket=world.bucket)
 
@@ -666,11 +643,8 @@ def test_deliveries_during_a_reload_are_no_attempts(world: World, operator: Oper
     event = world.upload("a.csv", FILE)
     operator.deliver(event)
     for number in count(1):
-        operator.calls.names.clear()
-        operator.calls.die_before = number
-        with suppress(Killed):
+        with suppress(Killed), operator.calls.fault("die_before", number):
             operator.reload("a.csv")
-        operator.calls.die_before = None
         if not operator.pipeline.files.record(operator.pipeline.latest("a.csv")).status:
             break
     for _ in range(13):
@@ -805,7 +779,7 @@ def test_a_repair_leaves_a_file_alone_that_is_forgotten(world: World, operator: 
     world.default_rows.delete("1")
     findings = audit(operator.pipeline).findings
     version = operator.pipeline.latest("a.csv")
-    operator.pipeline.files.erasures.mark_version(version, "forget")
+    operator.pipeline.files.erasures.mark_version(version, feed_now().mode, "forget")
     before = world.tables()
     assert repair(operator.pipeline, findings).left == findings
     assert world.tables() == before

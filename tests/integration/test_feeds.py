@@ -1,7 +1,7 @@
 """Several feeds in one deployment: each has its own table, format and function, and nothing of one touches another."""
 
-import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from csv_ingest import clients
-from csv_ingest.configuration import SweptFeed
 from csv_ingest.errors import OtherTable, OutOfTime, RowsNotWritten
 from csv_ingest.events import Event
+from csv_ingest.feed import Feed
 from csv_ingest.tuning import Tuning
 from local.postgresql import LocalPostgresql
 from local.server import LocalAws
@@ -21,20 +21,29 @@ from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, between_calls, throttle_statements
 from tests.integration.parts import deliver_all
 from tests.integration.rows import by_value
-from tests.integration.sweeping import run_sweep
-from tests.integration.world import Feed, Invocations, World, fresh_world, set_feed, version_of
+from tests.integration.sweeping import run_sweep, swept_feed
+from tests.integration.world import (
+    Invocations,
+    OtherFeed,
+    World,
+    feed_now,
+    fresh_world,
+    set_feed,
+    version_of,
+    with_settings,
+)
 
 LONG = "id,name\n" + "".join(f"{n},{n}\n" for n in range(70))
 
 
 @pytest.fixture
-def vendors(world: World) -> Feed:
+def vendors(world: World) -> OtherFeed:
     return world.add_feed(
-        "vendors", "vendors/", delimiter=";", encoding="cp1252", columns=json.dumps({"Preis": "decimal as price"})
+        "vendors", "vendors/", delimiter=";", encoding="cp1252", columns={"Preis": "decimal as price"}
     )
 
 
-def test_each_feed_reads_its_files_its_own_way(world: World, vendors: Feed) -> None:
+def test_each_feed_reads_its_files_its_own_way(world: World, vendors: OtherFeed) -> None:
     world.deliver(world.upload("orders/a.csv", "id,name\n1,Müller\n"))
     world.deliver(world.upload("vendors/a.csv", "id;Preis\nä;1.50\n".encode("cp1252")))
     assert world.rows() == {"1": '{"id":"1","name":"Müller"}'}
@@ -44,7 +53,7 @@ def test_each_feed_reads_its_files_its_own_way(world: World, vendors: Feed) -> N
     assert "feed" not in world.file("orders/a.csv")
 
 
-def test_the_same_content_is_stored_in_each_feed(world: World, vendors: Feed) -> None:
+def test_the_same_content_is_stored_in_each_feed(world: World, vendors: OtherFeed) -> None:
     """One ETag, two feeds: two readings, in two tables."""
     content = "id;Preis\n1;2\n"
     world.deliver(world.upload("vendors/a.csv", content))
@@ -56,9 +65,8 @@ def test_the_same_content_is_stored_in_each_feed(world: World, vendors: Feed) ->
     assert len(vendors.rows.items()) == 1
 
 
-def test_an_etag_can_be_another_content_in_another_feed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    set_feed(encoding="iso8859-1")
-    set_feed(id_column="@line")
+def test_an_etag_can_be_another_content_in_another_feed(world: World) -> None:
+    set_feed(encoding="iso8859-1", id_column="@line")
     other = world.add_feed("other", "other/")
     world.deliver(world.upload("a.csv", FIRST + ROWS))
     world.deliver(world.upload("other/a.csv", SECOND + ROWS))
@@ -92,26 +100,26 @@ class TestOtherDestination:
     @pytest.fixture
     def begun(self, world: World) -> Event:
         event = world.upload("a.csv", LONG)
-        calls = Calls(*world.engines)
-        calls.die_before = 12
-        with pytest.raises(Killed):
+        with pytest.raises(Killed), Calls(*world.engines).fault("die_before", 12):
             world.deliver(event)
-        calls.die_before = None
         assert 0 < world.file("a.csv")["rows_read"] < 70
         return event
 
     @pytest.mark.parametrize(
         ("variable", "value", "place"),
         [
-            ("DATABASE", "{}", "the DynamoDB table .*_rows"),
-            ("ROWS_TABLE", "another", "postgres/another"),
-            ("WRITE_MODE", "merge", r"postgres/\w+_rows \(merge\)"),
+            ("FEED", Feed, "the DynamoDB table .*_rows"),
+            ("ROWS_TABLE", lambda: "another", "postgres/another"),
+            ("FEED", lambda: with_settings(feed_now(), {"write_mode": "merge"}), r"postgres/\w+_rows \(merge\)"),
         ],
     )
-    def test_a_begun_file_is_an_error(self, world: World, begun: Event, variable: str, value: str, place: str) -> None:
+    def test_a_begun_file_is_an_error(
+        self, world: World, begun: Event, variable: str, value: Callable[[], str | Feed], place: str
+    ) -> None:
         """Or its rows would be divided over two tables, and nobody would know."""
         with pytest.MonkeyPatch.context() as changed:
-            changed.setenv(variable, value)
+            to = value()
+            changed.setenv(variable, to.to_json() if isinstance(to, Feed) else to)
             with pytest.raises(
                 OtherTable,
                 match=f"_rows, and those of the feed go to {place} now: set the destination and the write mode back",
@@ -143,11 +151,8 @@ class TestMovedPrefix:
     @pytest.fixture
     def begun(self, world: World) -> dict[str, Any]:
         event = world.upload("moved/a.csv", LONG)
-        calls = Calls(world.s3, world.dynamodb)
-        calls.die_before = 12
-        with pytest.raises(Killed):
+        with pytest.raises(Killed), Calls(world.s3, world.dynamodb).fault("die_before", 12):
             world.tuned(checkpoint_rows=25).deliver(event)
-        calls.die_before = None
         assert 0 < world.file("moved/a.csv")["rows_read"] < 70
         return event
 
@@ -175,11 +180,8 @@ class TestMovedPrefix:
         """The first feed dies before it records more than its plan."""
         world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
         event = world.upload("moved/a.csv", LONG)
-        calls = Calls(world.s3, world.dynamodb)
-        calls.die_before = call
-        with pytest.raises(Killed):
+        with pytest.raises(Killed), Calls(world.s3, world.dynamodb).fault("die_before", call):
             world.deliver(event)
-        calls.die_before = None
         moved = world.add_feed("moved", "moved/", columns='{"name": "integer"}')
         with suppress(OtherTable):
             world.deliver(event)
@@ -207,11 +209,8 @@ class TestMovedPrefix:
         total = len(calls.names)
         for number in range(1, total + 1):
             world.empty()
-            calls.names.clear()
-            calls.die_before = number
-            with pytest.raises(Killed):
+            with pytest.raises(Killed), calls.fault("die_before", number):
                 world.deliver(event)
-            calls.die_before = None
             world.feeds.clear()
             try:
                 world.deliver(event)
@@ -225,13 +224,13 @@ class TestMovedPrefix:
     # The second delivery, inside the first, takes the first one's metrics with it.
     @pytest.mark.filterwarnings("ignore:No application metrics to publish")
     def test_a_feed_that_is_overtaken_stores_nothing(self, world: World) -> None:
-        table = world.rows_table
+        table, default = world.rows_table, os.environ["FEED"]
         moved = world.add_feed("moved", "moved/")
         event = world.upload("moved/a.csv", LONG)
 
         def deliver_by_default() -> None:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("FEED", "default")
+                patch.setenv("FEED", default)
                 patch.setenv("ROWS_TABLE", table)
                 world.feeds.clear()
                 with suppress(OtherTable, Killed):
@@ -242,9 +241,8 @@ class TestMovedPrefix:
 
         def overtake() -> None:
             """Plan the file, and die before its rows are counted."""
-            calls.die_before = len(calls.names) + 8
-            deliver_by_default()
-            calls.die_before = None
+            with calls.fault("die_before", 8):
+                deliver_by_default()
 
         world.deliver(event)
         winners = set()
@@ -264,7 +262,7 @@ class TestThrottledFeed:
     """The table of one feed takes nothing, for good."""
 
     @pytest.fixture(autouse=True)
-    def _throttle(self, world: World, vendors: Feed) -> None:
+    def _throttle(self, world: World, vendors: OtherFeed) -> None:
         def is_of_vendors(statement: Mapping[str, Any]) -> bool:
             return vendors.rows_table in statement["Statement"]
 
@@ -286,8 +284,8 @@ class TestThrottledFeed:
 
 
 FEEDS = {
-    "default": SweptFeed("ingest", "orders/", [".csv"]),
-    "vendors": SweptFeed("ingest-vendors", "vendors/", [".csv"]),
+    "default": swept_feed("default", "orders/", [".csv"]),
+    "vendors": swept_feed("vendors", "vendors/", [".csv"]),
 }
 
 
@@ -322,7 +320,7 @@ def test_a_feed_with_many_lost_events_delays_no_other(world: World, invocations:
     assert invocations.keys()[0] == "orders/lost.csv"
 
 
-def test_parts_go_to_the_feed_of_their_file(world: World, queue: Invocations, vendors: Feed) -> None:
+def test_parts_go_to_the_feed_of_their_file(world: World, queue: Invocations, vendors: OtherFeed) -> None:
     world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
     world.deliver(world.upload("vendors/a.csv", "id;Preis\n" + "".join(f"{n};{n}\n" for n in range(70))))
     assert len(queue.events) > 1

@@ -6,18 +6,13 @@ import itertools
 import pytest
 
 from csv_ingest.errors import OutOfTime
-from csv_ingest.tuning import Tuning
 from tests.integration.faults import accept_every_statement
-from tests.integration.parts import CONTENT
+from tests.integration.parts import CONTENT, SMALL_PARTS
 from tests.integration.world import Invocations, World, set_feed
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
-
-@pytest.fixture
-def tuning() -> Tuning:
-    """Files of hundreds of rows are split as others of hundreds of thousands."""
-    return Tuning(block_bytes=64, part_lines=20, whole_parts=1)
+TUNING = SMALL_PARTS
 
 
 def test_a_file_with_too_many_parts_is_rejected(world: World) -> None:
@@ -38,7 +33,7 @@ TOO_LARGE = {
 
 
 @pytest.mark.parametrize("key", TOO_LARGE)
-def test_a_file_too_large_is_rejected_with_the_remedy(world: World, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+def test_a_file_too_large_is_rejected_with_the_remedy(world: World, key: str) -> None:
     world = world.tuned(block_bytes=64 * 1024)
     set_feed(max_file_mb="2")
     content, reason = TOO_LARGE[key]
@@ -66,13 +61,13 @@ def test_blank_lines_use_up_the_time_too(world: World) -> None:
     assert next(seconds) > 0
 
 
-def test_blank_lines_use_up_the_unpacked_size_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blank_lines_use_up_the_unpacked_size_too(world: World) -> None:
     set_feed(max_file_mb="2")
     world.deliver(world.upload("a.csv.gz", NEWLINES))
     assert "more than the 200,000 bytes, uncompressed" in world.file("a.csv.gz")["reason"]
 
 
-def test_blank_lines_count_as_records_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blank_lines_count_as_records_do(world: World) -> None:
     """Before the unpacked size is used up, which would take longer than a delivery has."""
     set_feed(max_file_mb="20")
     world.deliver(world.upload("a.csv.gz", gzip.compress(b"id\n" + b"\n" * 1_900_000)))
@@ -88,9 +83,7 @@ def test_a_gzip_file_of_nothing_uses_up_the_time(world: World) -> None:
 
 
 @pytest.mark.parametrize(("records", "status"), [(20_000, "COMPLETE"), (20_001, "REJECTED")])
-def test_records_of_an_unsplit_file_count_from_its_beginning(
-    world: World, monkeypatch: pytest.MonkeyPatch, records: int, status: str
-) -> None:
+def test_records_of_an_unsplit_file_count_from_its_beginning(world: World, records: int, status: str) -> None:
     """Only its last lines, a megabyte of them, end like those of old Macs, and make the file ambiguous."""
     world = world.tuned(block_bytes=128 * 1024)
     accept_every_statement(world.dynamodb)

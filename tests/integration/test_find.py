@@ -162,6 +162,6 @@ class TestFeeds:
             UpdateExpression="REMOVE place",
         )
         assert "Not looked at: 1 upload" in invoke("find", "A", "--feed", "vendors", code=1).stderr
-        assert "its rows went to DynamoDB, and those of the feed vendors go to postgres/" in (
+        assert "its rows went to DynamoDB, and those of the feed go to postgres/" in (
             invoke("rows", "vendors/a.csv", code=1).stderr
         )

@@ -26,8 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from csv_ingest import clients, csvfile, source
-from csv_ingest.configuration import IngestConfig, SweptFeed
-from csv_ingest.destinations.dynamodb import KEY
+from csv_ingest.destinations.dynamodb_items import KEY
 from csv_ingest.errors import (
     BeingErased,
     ItemsNotRead,
@@ -39,6 +38,7 @@ from csv_ingest.errors import (
     TableAltered,
 )
 from csv_ingest.events import Event
+from csv_ingest.modes import MERGE
 from csv_ingest.rows import Row
 from csv_ingest.tuning import Tuning
 from csv_ingest.uploads import ObjectVersion
@@ -53,7 +53,7 @@ from ops.repair import repair
 from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, between_calls, throttle_statements
 from tests.integration.rows import DynamoDbRows, Rows
-from tests.integration.sweeping import run_sweep
+from tests.integration.sweeping import run_sweep, swept_feed
 from tests.integration.world import Invocations, World, create_table, fresh_world
 
 HISTORIES = int(os.environ.get("HISTORIES", "30"))
@@ -80,8 +80,8 @@ SETTINGS = [
 """Of the default feed: id column, encoding, declared columns."""
 
 FEEDS = {
-    "default": SweptFeed("ingest", "orders/", [".csv", ".csv.gz"]),
-    "typed": SweptFeed("ingest-typed", "typed/", [".csv", ".csv.gz"]),
+    "default": swept_feed("default", "orders/"),
+    "typed": swept_feed("typed", "typed/"),
 }
 
 KEYS = ["orders/a.csv", "orders/b c+.csv", "orders/z.csv.gz", "typed/a.csv", "typed/z.csv.gz"]
@@ -189,7 +189,7 @@ class Lambda:
     def operate(self, command: str, die_before: int | None) -> None:
         self.operator_calls.names.clear()
         self.operator_calls.die_before = die_before
-        self.deploy()
+        self.world.deploy(self.pipeline)
         with suppress(Killed):
             if command == "repair":
                 repair(self.pipeline, audit(self.pipeline).findings)
@@ -198,14 +198,6 @@ class Lambda:
         self.operator_calls.die_before = None
         self.waiting += [(event, 1) for event in self.operator.events]
         self.operator.events.clear()
-
-    def deploy(self) -> None:
-        """Have the operators' commands see the settings of today."""
-        for feed in self.pipeline.feeds:
-            with self.world.configured(feed.triggers[0][0]):
-                feed.__dict__["config"] = IngestConfig.from_environment()
-            for cached in ("destination", "owner"):
-                feed.__dict__.pop(cached, None)
 
     def table(self, share: int) -> None:
         former = self.world.default_rows
@@ -218,9 +210,9 @@ class Lambda:
         for pk in sorted(rows)[: len(rows) * share // 100]:
             table.put(rows[pk])
         former.drop()
-        os.environ.update(ROWS_TABLE=name, EXISTING_TABLE=["", "true"][share % 2])
+        os.environ["ROWS_TABLE"] = name
         object.__setattr__(self.world, "default_rows", table)  # the world of the test, too
-        self.deploy()
+        self.world.deploy(self.pipeline, rows_table=[None, name][share % 2])
 
     def at_once(self, command: str, key: str, number: int, forgotten: str) -> None:
         def forget_other() -> None:
@@ -296,8 +288,8 @@ class Lambda:
 
     def sweep(self) -> None:
         invocations = Invocations()
-        merges = dict(zip(FEEDS, (feed.config.merges for feed in self.pipeline.feeds), strict=True))
-        feeds = {name: feed._replace(merges=merges[name]) for name, feed in FEEDS.items()}
+        deployed = zip(FEEDS.items(), self.pipeline.feeds, strict=True)
+        feeds = {name: feed._replace(mode=each.mode) for (name, feed), each in deployed}
         run_sweep(self.world, invocations, age=timedelta(hours=-6), feeds=feeds)
         self.waiting += [(event, 1) for event in invocations.events]
 
@@ -396,7 +388,7 @@ def test_every_row_is_accounted_for_after_any_history(
         assert audit(lambda_.pipeline).findings == []
         check_records(world, [upload.version for upload in lambda_.pipeline.uploads()])
         for table, feed in zip(world.rows_tables, lambda_.pipeline.feeds, strict=True):
-            if feed.config.merges:
+            if feed.mode is MERGE:
                 assert table_as_lines(table) == newest_lines(world, lambda_.pipeline, feed)
 
 
@@ -415,7 +407,7 @@ def check_records(world: World, versions: Sequence[ObjectVersion]) -> None:
             continue  # begun by a late event of a version that was forgotten; the others have records of their own
         assert record["status"]["S"] == "COMPLETE"
         feed = record.get("feed", {"S": "default"})["S"]
-        assert key.startswith(FEEDS[feed].prefix)
+        assert key.startswith(FEEDS[feed].taker.prefix)
         complete[feed].add(etag)
         read, *others = (
             int(record.get(f"rows_{name}", {"N": "0"})["N"]) for name in ("read", "stored", "rejected", "superseded")

@@ -20,10 +20,7 @@ from csv_ingest.destinations.dynamodb import MAX_ITEM, MAX_KEY
 from local.deployment import TableRow
 from local.examples import EXAMPLES, expected_rows, orders
 from ops.pipeline import wait_until
-from tests.integration.faults import (
-    Calls,
-    accept_every_statement,
-)
+from tests.integration.faults import Calls, accept_every_statement
 from tests.integration.world import World, set_feed, version_of
 
 
@@ -220,7 +217,7 @@ def test_memory_does_not_grow_with_the_file(world: World) -> None:
     assert peaks[1] < peaks[0] + 200_000, "the large file has 1,000,000 bytes more"
 
 
-def test_a_first_load_that_merges_costs_no_more_requests(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_load_that_merges_costs_no_more_requests(world: World) -> None:
     """But for one to the ledger. What was there needs more: one request to read 25 rows, and one to replace them."""
     content = "id,name\n" + "".join(f"{n},x\n" for n in range(1_000))
     calls = Calls(world.dynamodb)

@@ -12,34 +12,35 @@ from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb_table import DynamoDbTable
 from csv_ingest.file_format import FileFormat
 from csv_ingest.ledger import FileLedger, FileRecord, FilesTable
+from csv_ingest.modes import APPEND
 from csv_ingest.plan import PartJob, PartStart, Phase, Plan
-from csv_ingest.target import Owner
+from csv_ingest.target import Owner, Target
 from csv_ingest.uploads import ObjectVersion
 from tests.integration.faults import throttle_requests
 from tests.integration.world import World
 
-HERE = Owner.of_dynamodb("default", "rows", merges=False)
+HERE = Owner("default", Target("rows"))
 COMMAS, SEMICOLONS = FileFormat("id", ",", "utf-8"), FileFormat("no", ";", "cp1252")
 
 
 @pytest.fixture
 def ledger(world: World) -> FileLedger:
-    version = ObjectVersion(world.bucket, "a.csv", "v1", "e1", 10)
-    return FileLedger(
-        DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10)),
-        version,
-        "default",
-        merges=False,
-    )
+    return ledger_of(world, "v1")
+
+
+def ledger_of(world: World, version_id: str) -> FileLedger:
+    """What the ledger has of a version of one object; all versions have the same ETag."""
+    table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
+    return FileLedger.read(table, ObjectVersion(world.bucket, "a.csv", version_id, "e1", 10), "default", APPEND)
 
 
 def read(ledger: FileLedger) -> tuple[str | None, RowCounts | None, FileFormat | None]:
-    record = ledger.read()
+    record = ledger.again().record
     return record.status, record.counts, record.format
 
 
 def test_an_unknown_file_has_an_empty_record(ledger: FileLedger) -> None:
-    assert ledger.read() == FileRecord()
+    assert ledger.again().record == FileRecord()
 
 
 def test_the_first_delivery_decides_how_a_file_is_read(ledger: FileLedger) -> None:
@@ -58,9 +59,9 @@ def test_a_late_checkpoint_does_not_take_work_back(ledger: FileLedger) -> None:
     ledger.record_readable(Plan(COMMAS, [], []), HERE)
     ledger.checkpoint(RowCounts(100, 100, 0))
     ledger.checkpoint(RowCounts(50, 50, 0))
-    assert ledger.read().counts == RowCounts(100, 100, 0)
+    assert ledger.again().record.counts == RowCounts(100, 100, 0)
     ledger.checkpoint(RowCounts(150, 149, 1))
-    assert ledger.read().counts == RowCounts(150, 149, 1)
+    assert ledger.again().record.counts == RowCounts(150, 149, 1)
 
 
 def test_a_complete_file_stays_as_it_is(ledger: FileLedger, world: World) -> None:
@@ -71,25 +72,23 @@ def test_a_complete_file_stays_as_it_is(ledger: FileLedger, world: World) -> Non
     ledger.begin(attempt=1)
     ledger.record_readable(Plan(SEMICOLONS, [], []), HERE)
     ledger.checkpoint(RowCounts(200, 200, 0))
-    ledger.reject_file("too late")
+    ledger.reject("too late")
     ledger.complete(RowCounts())
     assert world.tables() == before
     assert read(ledger) == ("COMPLETE", RowCounts(100, 99, 1), COMMAS)
 
 
-def test_a_readable_file_is_not_rejected_by_another_delivery(
-    ledger: FileLedger,
-) -> None:
+def test_a_readable_file_is_not_rejected_by_another_delivery(ledger: FileLedger) -> None:
     ledger.begin(attempt=1)
     ledger.record_readable(Plan(COMMAS, [], []), HERE)
-    ledger.reject_file("not cp1252")
+    ledger.reject("not cp1252")
     assert read(ledger) == ("PROCESSING", RowCounts(), COMMAS)
 
 
 def test_a_rejected_file_begins_again_without_its_reason(ledger: FileLedger, world: World) -> None:
     ledger.begin(attempt=1)
-    ledger.reject_file("not utf-8")
-    assert ledger.read().status == "REJECTED"
+    ledger.reject("not utf-8")
+    assert ledger.again().record.status == "REJECTED"
     ledger.begin(attempt=1)
     assert world.file("a.csv") == {
         "object_key": "a.csv",
@@ -105,22 +104,19 @@ def test_a_planned_file_is_not_begun_for_another_version(ledger: FileLedger, wor
     """Between its look at the record and this, another delivery planned the file: the contents have to be compared."""
     ledger.begin(attempt=1)
     ledger.record_readable(Plan(COMMAS, [], []), HERE)
-    other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
-    table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
     before = world.tables()
-    assert not FileLedger(table, other, "default", merges=False).begin(attempt=2)
+    assert not ledger_of(world, "v2").begin(attempt=2)
     assert world.tables() == before
     assert ledger.begin(attempt=2)
 
 
 def test_a_rejection_is_of_its_own_version_alone(ledger: FileLedger, world: World) -> None:
     """Both versions have one ETag. The rejected one must not keep the other one from being delivered again."""
-    other = ObjectVersion(world.bucket, "a.csv", "v2", "e1", 10)
-    table = DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
     ledger.begin(attempt=1)
-    FileLedger(table, other, "default", merges=False).begin(attempt=1)
-    ledger.reject_file("not utf-8")
-    assert (ledger.read().status, ledger.read().version_id) == ("PROCESSING", "v2")
+    ledger_of(world, "v2").begin(attempt=1)
+    ledger.reject("not utf-8")
+    record = ledger.again().record
+    assert (record.status, record.version_id) == ("PROCESSING", "v2")
 
 
 def test_a_file_found_readable_is_no_longer_rejected(ledger: FileLedger, world: World) -> None:
@@ -131,7 +127,7 @@ def test_a_file_found_readable_is_no_longer_rejected(ledger: FileLedger, world: 
     ):
         world.empty()
         ledger.begin(attempt=1)
-        ledger.reject_file("not cp1252")
+        ledger.reject("not cp1252")
         record()
         assert read(ledger) == ("PROCESSING", RowCounts(), COMMAS)
         assert "reason" not in world.file("a.csv")
@@ -144,12 +140,12 @@ def test_a_note_ends_with_the_outcome_it_is_about(ledger: FileLedger, world: Wor
         partial(ledger.record_readable, Plan(COMMAS, [], []), HERE),
         partial(ledger.parts.record_plan, PLAN, HERE),
         partial(ledger.complete, RowCounts(1, 0, 1)),
-        partial(ledger.reject_file, "not cp1252"),
+        partial(ledger.reject, "not cp1252"),
     ):
         world.empty()
         ledger.begin(attempt=1)
-        ledger.reject_file("not utf-8")
-        seen = ledger.read()
+        ledger.reject("not utf-8")
+        seen = ledger.again().record
         assert files.acknowledge(seen, "me", "known").acknowledgement
         change()
         assert not [name for name in world.file("a.csv") if name.startswith("acknowledged_")]
@@ -159,7 +155,7 @@ def test_a_note_ends_with_the_outcome_it_is_about(ledger: FileLedger, world: Wor
 def test_a_conflicting_update_is_repeated(world: World, ledger: FileLedger) -> None:
     throttle_requests(world.dynamodb, "UpdateItem", "TransactionConflictException", 2)
     ledger.begin(attempt=1)
-    assert ledger.read().status == "PROCESSING"
+    assert ledger.again().record.status == "PROCESSING"
 
 
 PLAN = Plan(COMMAS, ["id"], [PartStart(0, 1), PartStart(5, 3)])
@@ -189,7 +185,7 @@ def test_parts_that_finish_together_are_both_counted(world: World, ledger: FileL
     ledger.parts.finish(PartJob(0), RowCounts(2, 2, 0))
     ledger.parts.finish(PartJob(1), RowCounts(3, 2, 1))
     ledger.parts.finish(PartJob(1), RowCounts(3, 2, 1))
-    record = ledger.read()
+    record = ledger.again().record
     assert read(ledger)[1:] == (RowCounts(5, 4, 1), COMMAS)
     assert (record.part_count, record.parts_done) == (2, 2)
     assert ledger.parts.unfinished(Phase.STORE, 2) == []
@@ -201,5 +197,5 @@ def test_a_part_of_a_complete_file_is_not_counted(ledger: FileLedger) -> None:
     ledger.complete(RowCounts(5, 5, 0))
     with pytest.raises(ClientError, match="TransactionCanceled"):
         ledger.parts.finish(PartJob(0), RowCounts(2, 2, 0))
-    assert ledger.read().counts == RowCounts(5, 5, 0)
+    assert ledger.again().record.counts == RowCounts(5, 5, 0)
     assert ledger.parts.unfinished(Phase.STORE, 2) == [PartJob(0), PartJob(1)]

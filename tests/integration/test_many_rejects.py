@@ -14,7 +14,7 @@ from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
 from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, set_feed
 
-WHOLE = Tuning(max_rejects=10, batch_rows=25, checkpoint_rows=25)
+TUNING = WHOLE = Tuning(max_rejects=10, batch_rows=25, checkpoint_rows=25)
 IN_PARTS = Tuning(max_rejects=10, batch_rows=25, block_bytes=64, part_lines=20, whole_parts=1)
 
 GOOD = "".join(f"{n},a\n" for n in range(60))
@@ -25,20 +25,12 @@ MIXED = "id,name\n" + GOOD + BAD + "".join(f"{n},other\n" for n in range(30))
 EXPECTED = [*range(62, 122), *range(122, 152)]
 
 
-@pytest.fixture
-def tuning(request: pytest.FixtureRequest) -> Tuning:
-    tuned: Tuning = getattr(request, "param", WHOLE)
-    return tuned
-
-
 @pytest.fixture(autouse=True)
 def _all_have_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.erasing.CLOCKS", 0)
 
 
-def test_too_many_reject_the_file_before_a_row_is_stored(
-    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_reject_the_file_before_a_row_is_stored(world: World, queue: Invocations) -> None:
     set_feed(max_rejected="50%")
     event = world.upload("a.csv", "id,name\n1,a\n" + BAD * 2)
     world.deliver(event)
@@ -55,7 +47,7 @@ def test_too_many_reject_the_file_before_a_row_is_stored(
     assert world.file("a.csv")["rows_rejected"] == 120
 
 
-def test_the_setting_does_not_reach_accepted_content(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_setting_does_not_reach_accepted_content(world: World) -> None:
     world.deliver(world.upload("a.csv", "id,name\n1,a\n,b\n"))
     set_feed(max_rejected="0")
     world.deliver(world.upload("b.csv", "id,name\n1,a\n,b\n"))
@@ -110,10 +102,7 @@ def test_a_killed_delivery_records_no_more_of_them(world: World) -> None:
     calls = Calls(*world.engines)
     for number in range(6, 24, 3):
         world.empty()
-        calls.names.clear()
-        calls.die_before = number
-        with pytest.raises(Killed):
+        with pytest.raises(Killed), calls.fault("die_before", number):
             world.deliver(event)
-        calls.die_before = None
         world.deliver(event)
         assert world.tables() == expected, f"killed at call {number}"

@@ -1,7 +1,6 @@
 """A feed that merges: one row an id, that of the newest upload, whatever the order of the deliveries."""
 
 import json
-import os
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,11 +14,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from csv_ingest import clients
-from csv_ingest.configuration import IngestConfig
 from csv_ingest.counts import RowCounts
 from csv_ingest.errors import ItemsNotRead, MalformedEvent, RowsNotWritten, TableAltered
 from csv_ingest.events import Event, upload_event
 from csv_ingest.ledger import FileRecord
+from csv_ingest.modes import MERGE
 from csv_ingest.tuning import Tuning
 from ops.audit import audit
 from ops.differences import explained
@@ -39,12 +38,6 @@ NEW = "id,name\n2,B\n3,c\n4,D\n2,again\n"
 MERGED = {"1": ("a", 2), "2": ("B", 2), "3": ("c", 3), "4": ("D", 4)}
 
 IN_PARTS = Tuning(block_bytes=16, part_lines=3, whole_parts=1, batch_rows=25)
-
-
-@pytest.fixture
-def tuning(request: pytest.FixtureRequest) -> Tuning:
-    tuned: Tuning = getattr(request, "param", Tuning())
-    return tuned
 
 
 in_parts = pytest.mark.parametrize("tuning", [IN_PARTS], indirect=True)
@@ -72,11 +65,8 @@ def kill_before_the_end(world: World, event: Event) -> None:
     world.deliver(event)
     total = len(calls.names)
     world.empty()
-    calls.names.clear()
-    calls.die_before = total
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), calls.fault("die_before", total):
         world.deliver(event)
-    calls.die_before = None
 
 
 def timed(event: Event, time: str | None, sequencer: str = "") -> Event:
@@ -105,7 +95,7 @@ def test_the_row_of_the_newest_upload_stays(world: World, keys: tuple[str, str],
 def test_each_row_says_of_which_upload_it_is(world: World) -> None:
     event = world.upload("a.csv", OLD)
     world.deliver(event)
-    version, uploaded = version_of(event), record_of(world, event).uploaded
+    version, uploaded = version_of(event), record_of(world, event).upload_order
     assert uploaded.startswith("2026-01-01T00:00:00.000Z~")
     assert uploaded.endswith(f"~{version.version_id}")
     items = world.tables()[0].values()
@@ -120,7 +110,7 @@ def test_the_same_bytes_again_are_a_new_upload(world: World, order: tuple[int, .
         world.deliver(events[index])
     assert stored(world) == {"1": ("a", 2), "2": ("b", 3), "3": ("c", 4), "4": ("D", 4)}
     uploaded = {item["uploaded"]["S"] for item in world.tables()[0].values()}
-    assert uploaded == {record_of(world, event).uploaded for event in events[1:]}
+    assert uploaded == {record_of(world, event).upload_order for event in events[1:]}
     before = world.tables()
     for event in events:
         world.deliver(event)
@@ -242,11 +232,8 @@ def test_a_fault_at_any_call_leaves_no_trace(world: World, fault: str) -> None:
     for number in range(1, total + 1):
         world.empty()
         world.deliver(before)
-        calls.names.clear()
-        setattr(calls, fault, number)
-        with suppress(Killed, ClientError, ItemsNotRead, RowsNotWritten):
+        with suppress(Killed, ClientError, ItemsNotRead, RowsNotWritten), calls.fault(fault, number):
             world.deliver(event)
-        calls.die_before = calls.die_after = calls.fail_at = calls.lose_answer_of = None
         world.deliver(event)
         assert world.tables() == expected, f"{fault} {number}"
 
@@ -326,7 +313,7 @@ def test_two_lines_over_an_older_row_are_told_apart(world: World, queue: Invocat
 def test_a_row_replaced_while_it_changes_keeps_nothing(world: World, pipeline: Pipeline, queue: Invocations) -> None:
     """The older upload puts an earlier line there, with another column, after the newer one has read the row."""
     world.default_rows.declare("price", "text")
-    read_by(pipeline, {"price": "text"})
+    world.deploy(pipeline, columns={"price": "text"})
     old = world.upload("a.csv", "id,name,price\n1,first,5\n2,x,1\n3,x,1\n4,x,1\n5,x,1\n6,x,1\n1,last,\n")
     new = world.upload("b.csv", "id,name,price\n1,NEW,\n")
     for number in range(6, 13):
@@ -344,12 +331,6 @@ def test_a_row_replaced_while_it_changes_keeps_nothing(world: World, pipeline: P
         assert audit(pipeline).findings == []
 
 
-def read_by(pipeline: Pipeline, columns: dict[str, str]) -> None:
-    """Have other columns be declared from now on."""
-    os.environ["COLUMNS"] = json.dumps(columns)
-    pipeline.feeds[0].__dict__["config"] = IngestConfig.from_environment()
-
-
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_a_replaced_row_has_nothing_of_the_older_one(world: World, pipeline: Pipeline, order: tuple[int, int]) -> None:
     """Not even a column that is declared no more, or what somebody has added."""
@@ -358,12 +339,12 @@ def test_a_replaced_row_has_nothing_of_the_older_one(world: World, pipeline: Pip
     contents = "id,name,price\n1,a,5\n2,b,\n", "id,name,price\n1,A,6\n2,B,7\n"
     columns = {"name": "text"}, {"price": "text"}
     events = [world.upload("a.csv", content) for content in contents]
-    read_by(pipeline, columns[1])
+    world.deploy(pipeline, columns=columns[1])
     world.deliver(events[1])
     expected = world.tables()[0]
     world.empty()
     for index in order:
-        read_by(pipeline, columns[index])
+        world.deploy(pipeline, columns=columns[index])
         world.deliver(events[index])
         if index == 0 == order[0]:
             world.default_rows.put(world.tables()[0]["1"] | {"added": {"S": "by somebody"}})
@@ -400,7 +381,7 @@ def test_an_upload_is_read_by_its_first_settings(world: World, pipeline: Pipelin
     world.default_rows.declare("name", "text")
     events = [world.upload("a.csv", OLD), world.upload("a.csv", OLD), world.upload("b.csv", OLD)]
     for event, columns in zip(events, ({}, {"name": "text"}, {}), strict=True):
-        read_by(pipeline, columns)
+        world.deploy(pipeline, columns=columns)
         world.deliver(event)
     assert all("name" not in item for item in world.tables()[0].values())
     assert {record_of(world, event).status for event in events} == {"COMPLETE"}
@@ -516,7 +497,7 @@ def test_a_line_rejected_and_then_superseded_stays_rejected(world: World, pipeli
     assert counts_of(world, older) == RowCounts(3, 1, 1, 1)
     assert len(world.rejects("a.csv")) == 1
     assert audit(pipeline).findings == []
-    pipeline.files.repairs.correct_counts("a.csv", version_of(older).etag, RowCounts(3, 1, 0, 2), merges=True)
+    pipeline.files.repairs.correct_counts("a.csv", version_of(older).etag, RowCounts(3, 1, 0, 2), MERGE)
     [finding] = audit(pipeline).findings  # as an earlier release counted it
     assert finding.kind == "sums"
     repair(pipeline, [finding])
@@ -540,7 +521,7 @@ def test_parts_take_their_time_from_the_plan(world: World, queue: Invocations) -
     clients.s3().meta.events.register("before-call.s3.HeadObject", lambda **_: seen.append(1))
     deliver_all(world, queue)
     assert not seen
-    assert {item["uploaded"]["S"] for item in world.tables()[0].values()} == {record_of(world, event).uploaded}
+    assert {item["uploaded"]["S"] for item in world.tables()[0].values()} == {record_of(world, event).upload_order}
 
 
 @pytest.mark.usefixtures("commanded")
@@ -611,7 +592,7 @@ class TestCommands:
         version = version_of(events[1])
         assert (row["data"]["name"], row["line"], row["etag"]) == ("B", 2, version.etag)
         assert (upload["object_key"], upload["version_id"]) == ("b.csv", version.version_id)
-        assert row["uploaded"] == record_of(world, events[1]).uploaded
+        assert row["uploaded"] == record_of(world, events[1]).upload_order
         assert f"  uploaded {row['uploaded']}" in run("find", "2", code=0)
         world.default_rows.put(world.tables()[0]["2"] | {"uploaded": {"S": "2027"}})
         assert "of no upload that the ledger knows" in run("find", "2", code=0)

@@ -13,21 +13,16 @@ from hypothesis import strategies as st
 from csv_ingest.errors import MalformedEvent
 from csv_ingest.events import Event, object_version, upload_event
 from csv_ingest.plan import PartJob, Phase
-from csv_ingest.tuning import Tuning
 from local.deployment import TableRow
 from local.examples import expected_rows
 from ops.audit import audit
 from tests.integration.faults import Calls, between_calls
-from tests.integration.parts import CONTENT, DUPLICATE_IDS, deliver_all, number_of, without_parts
+from tests.integration.parts import CONTENT, DUPLICATE_IDS, SMALL_PARTS, deliver_all, number_of, without_parts
 from tests.integration.world import BOTH_DESTINATIONS, Invocations, World
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
-
-@pytest.fixture
-def tuning() -> Tuning:
-    """Files of hundreds of rows are split as others of hundreds of thousands."""
-    return Tuning(block_bytes=64, part_lines=20, whole_parts=1)
+TUNING = SMALL_PARTS
 
 
 def test_a_large_file_is_ingested_in_parts(world: World, queue: Invocations) -> None:

@@ -10,21 +10,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from csv_ingest import clients
-from csv_ingest.errors import ItemsNotRead, OutOfTime, RowsNotWritten, TableAltered
-from csv_ingest.tuning import Tuning
+from csv_ingest.errors import OutOfTime, TableAltered
 from ops.audit import audit
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed
-from tests.integration.parts import CONTENT, DUPLICATE_IDS, deliver_all, number_of
+from tests.integration.parts import CONTENT, DUPLICATE_IDS, SMALL_PARTS, deliver_all, number_of
 from tests.integration.world import Invocations, World, set_feed, version_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
-
-@pytest.fixture
-def tuning() -> Tuning:
-    """Files of hundreds of rows are split as others of hundreds of thousands."""
-    return Tuning(block_bytes=64, part_lines=20, whole_parts=1)
+TUNING = SMALL_PARTS
 
 
 FEW = {
@@ -56,14 +51,7 @@ def test_a_fault_at_any_call_leaves_no_trace(world: World, queue: Invocations, c
         waiting, longest = [event], 0
         while waiting:
             current = waiting.pop(0)
-            calls.names.clear()
-            setattr(calls, fault, hit)
-            try:
-                world.deliver(current)
-            except (Killed, ClientError, RowsNotWritten, ItemsNotRead):
-                setattr(calls, fault, None)
-                world.deliver(current)
-            setattr(calls, fault, None)
+            world.deliver_despite(calls, fault, hit, current)
             longest = max(longest, len(calls.names))
             waiting += queue.events
             queue.events.clear()
@@ -109,17 +97,13 @@ def test_a_redelivered_file_dispatches_only_unfinished_parts(world: World, queue
     assert world.file("a.csv")["status"] == "COMPLETE"
 
 
-def test_a_deployment_does_not_change_a_recorded_plan(
-    world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_deployment_does_not_change_a_recorded_plan(world: World, queue: Invocations) -> None:
     """Killed after the plan, before the record says so: the next one, with other parts and settings, keeps to it."""
     event = world.upload("a.csv", "id,name\n" + "".join(f"{n},é\n" for n in range(120)))
     calls = Calls(world.dynamodb)
-    calls.die_before = 6
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), calls.fault("die_before", 6):
         world.deliver(event)
     assert calls.names[-2:] == ["BatchExecuteStatement", "GetItem"]
-    calls.die_before = None
     set_feed(encoding="cp1252")
     world.tuned(part_lines=33).deliver(event)
     assert len(queue.events) == 6

@@ -18,12 +18,14 @@ import boto3
 import pytest
 
 from csv_ingest import clients
-from csv_ingest.configuration import Database, IngestConfig
+from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
-from csv_ingest.destinations.base import RowStore
 from csv_ingest.destinations.opening import open_destination
 from csv_ingest.errors import ItemsNotRead, OutOfTime, RowsNotWritten
+from csv_ingest.feed import Database
+from csv_ingest.modes import APPEND
 from csv_ingest.postgresql_connection import PostgresqlConnection
+from csv_ingest.row_store import RowStore
 from csv_ingest.rows import Row
 from csv_ingest.tuning import Tuning
 from csv_ingest.uploads import Origin
@@ -35,7 +37,7 @@ from ops.audit import audit
 from ops.pipeline import wait_until
 from tests.integration.faults import Calls, between_calls
 from tests.integration.relay import relay_to
-from tests.integration.world import PASSWORD, World, fresh_world, metrics_in, version_of
+from tests.integration.world import PASSWORD, World, feed_now, fresh_world, metrics_in, set_feed, version_of
 
 FILE = "id,name\n" + "".join(f"{n},secret value {n}\n" for n in range(300))
 IN_SMALL_REQUESTS = Tuning(batch_rows=10, checkpoint_rows=50)
@@ -55,14 +57,9 @@ def world(aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noq
 
 
 def database() -> Database:
-    found = IngestConfig.from_environment().postgresql
+    found = feed_now().database
     assert found
     return found
-
-
-def change_database(**changes: Any) -> None:
-    """Configure the function with another database than its own."""
-    os.environ["DATABASE"] = json.dumps({**database()._asdict(), **changes})
 
 
 def assert_whole(world: World, event: Any) -> None:
@@ -97,7 +94,7 @@ def test_a_connection_cut_at_any_byte_loses_no_row(world: World, postgresql: Loc
     event = world.upload("a.csv", FILE)
     world = world.tuned(batch_rows=30, checkpoint_rows=100)
     with relay_to(postgresql.port) as relay:
-        change_database(port=relay.port)
+        set_feed(database_port=relay.port)
         world.deliver(event)
         total = relay.bytes
         for place in range(0, total * 9 // 10, total // 15):
@@ -116,7 +113,7 @@ def test_deliveries_at_once_do_not_wait_for_each_other(world: World) -> None:
     def store(seed: int) -> int:
         shuffled = random.Random(seed).sample(rows, len(rows))  # noqa: S311
         with closing(open_destination(config, world.dynamodb, deadline=Deadline.never())) as destination:
-            rows_of = RowStore(destination, origin=Origin("e"), on_duplicate_id=lambda: None)
+            rows_of = RowStore(destination, APPEND, origin=Origin("e"), on_duplicate_id=lambda: None)
             return sum(rows_of.store_unordered(shuffled[n : n + 500]).already_present for n in range(0, 3_000, 500))
 
     with ThreadPoolExecutor(4) as pool:
@@ -141,7 +138,7 @@ def test_a_redelivery_of_a_complete_file_does_not_connect(world: World) -> None:
     event = world.upload("a.csv", FILE)
     world.deliver(event)
     calls = Calls(*world.engines)
-    change_database(port=9)
+    set_feed(database_port=9)
     world.deliver(event)
     assert calls.names == ["GetItem"]
 
@@ -251,17 +248,17 @@ def slow(world: World, postgresql: LocalPostgresql) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "nothing"}, "3D000.*database_name"),
-        ({"ca": ""}, "certificate of 127.0.0.1 is not trusted"),
-        ({"host": "localhost.localdomain"}, "connection to localhost.localdomain:.* failed|not trusted"),
-        ({"host": "db..example.com"}, "connection to db..example.com:.* failed: gaierror"),
-        ({"port": 9}, "connection to 127.0.0.1:9 failed: ConnectionRefusedError"),
+        ({"database_name": "nothing"}, "3D000.*database_name"),
+        ({"database_ca": None}, "certificate of 127.0.0.1 is not trusted"),
+        ({"database_host": "localhost.localdomain"}, "connection to localhost.localdomain:.* failed|not trusted"),
+        ({"database_host": "db.example.invalid"}, "connection to db.example.invalid:.* failed: gaierror"),
+        ({"database_port": 9}, "connection to 127.0.0.1:9 failed: ConnectionRefusedError"),
     ],
     ids=["database", "authority", "host", "no host", "port"],
 )
 def test_a_login_that_fails_says_what_to_look_at(world: World, changes: dict[str, Any], message: str) -> None:
     event = world.upload("a.csv", FILE)
-    change_database(**changes)
+    set_feed(**changes)
     with pytest.raises(ItemsNotRead, match=message):
         world.deliver(event, seconds_left=1.9)
     assert world.file("a.csv")["last_error"]
@@ -329,6 +326,14 @@ def test_a_server_without_tls_gets_no_password(world: World, postgresql: LocalPo
     plain = database()._replace(port=int(port))
     connection = PostgresqlConnection(plain, deadline=Deadline(partial(next, countdown(1))))
     with pytest.raises(ItemsNotRead, match=rf"connection to 127.0.0.1:{port} failed: ConnectionError"):
+        connection.read("SELECT 1")
+
+
+def test_a_host_that_is_no_name_is_not_found(world: World) -> None:  # noqa: ARG001
+    connection = PostgresqlConnection(
+        database()._replace(host="db..example.com"), deadline=Deadline(partial(next, countdown(1)))
+    )
+    with pytest.raises(ItemsNotRead, match=r"connection to db\.\.example\.com:.* failed: gaierror"):
         connection.read("SELECT 1")
 
 

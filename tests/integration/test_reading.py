@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.destinations.postgresql import quoted
+from csv_ingest.destinations.postgresql_table import quoted
 from local.postgresql import LocalPostgresql
 from local.processes import PROJECT
 from ops.pipeline import Pipeline

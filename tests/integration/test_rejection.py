@@ -7,11 +7,7 @@ from contextlib import suppress
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.integration.faults import (
-    Calls,
-    Killed,
-    between_calls,
-)
+from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.world import World, set_feed, version_of
 
 BROKEN = {
@@ -45,22 +41,18 @@ def test_a_rejection_is_announced_before_it_is_recorded(world: World) -> None:
     world.deliver(event)
     for number in range(1, len(calls.names) + 1):
         world.empty()
-        calls.names.clear()
-        calls.die_after = number
-        with pytest.raises(Killed):
+        with pytest.raises(Killed), calls.fault("die_after", number):
             world.deliver(event)
-        calls.die_after = None
         statuses = [record.get("status") for record in world.tables()[1].values()]
         if {"S": "REJECTED"} in statuses:
             assert world.failures()
 
 
-def test_a_rejected_file_is_ingested_under_corrected_settings(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rejected_file_is_ingested_under_corrected_settings(world: World) -> None:
     event = world.upload("a.csv", "id;name\n1;Müller\n2;x\n".encode("cp1252"))
     world.deliver(event)
     assert world.file("a.csv")["status"] == "REJECTED"
-    set_feed(encoding="cp1252")
-    set_feed(delimiter=";")
+    set_feed(encoding="cp1252", delimiter=";")
     world.deliver(event)
     record = world.file("a.csv")
     assert (record["status"], record["rows_stored"]) == ("COMPLETE", 2)
@@ -68,34 +60,26 @@ def test_a_rejected_file_is_ingested_under_corrected_settings(world: World, monk
     assert json.loads(world.rows()["1"]) == {"id": "1", "name": "Müller"}
 
 
-def test_changed_settings_do_not_affect_a_file_in_progress(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_settings_do_not_affect_a_file_in_progress(world: World) -> None:
     event = world.upload("a.csv", "id,name\n" + "".join(f"{n},é\n" for n in range(200)))
-    calls = Calls(world.dynamodb)
-    calls.die_after = 8
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), Calls(world.dynamodb).fault("die_after", 8):
         world.deliver(event)
-    calls.die_after = None
     assert 0 < len(world.rows()) < 200
-    set_feed(encoding="cp1252")
-    set_feed(id_column="name")
+    set_feed(encoding="cp1252", id_column="name")
     world.deliver(event)
     assert {json.loads(data)["name"] for data in world.rows().values()} == {"é"}
     assert world.file("a.csv")["rows_stored"] == len(world.rows()) == 200
 
 
-def test_overlapping_deliveries_with_different_settings_read_one_way(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_overlapping_deliveries_with_different_settings_read_one_way(world: World) -> None:
     """A deployment in the middle: the first has found the file readable as UTF-8 and has yet to say so."""
     event = world.upload("a.csv", "id,name\n" + "".join(f"{n},é\n" for n in range(200)))
     calls = Calls(world.s3, world.dynamodb)
 
     def overtake() -> None:
         set_feed(encoding="cp1252")
-        calls.die_after = len(calls.names) + 9
-        with suppress(Killed):
+        with suppress(Killed), calls.fault("die_after", 9):
             world.deliver(event)
-        calls.die_after = None
         assert 0 < len(world.rows()) < 200
 
     with between_calls(5, overtake, world.s3, world.dynamodb):

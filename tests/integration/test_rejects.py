@@ -6,7 +6,7 @@ import pytest
 
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run, shown_on_a_terminal
-from tests.integration.world import World, forget_clients, set_feed
+from tests.integration.world import World
 
 pytestmark = pytest.mark.usefixtures("commanded")
 
@@ -27,17 +27,12 @@ def test_the_rows_can_be_uploaded_again_after_correction(world: World, pipeline:
     world.deliver(world.upload("again.csv", corrected))
     assert world.file("again.csv")["rows_stored"] == 2
     assert set(world.rows()) == {"1", "2", "3"}
-    assert pipeline.feeds[0].config.encoding == "utf-8"
+    assert pipeline.feeds[0].config.feed.format.encoding == "utf-8"
 
 
 @pytest.mark.parametrize(("encoding", "delimiter"), [("cp1252", ";"), ("utf-16", "\t")])
-def test_rows_are_in_the_encoding_that_is_read(
-    world: World, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, encoding: str, delimiter: str
-) -> None:
-    set_feed(encoding=encoding)
-    set_feed(delimiter=delimiter)
-    pipeline.feeds[0].__dict__["config"] = world.pipeline().feeds[0].config
-    forget_clients()
+def test_rows_are_in_the_encoding_that_is_read(world: World, pipeline: Pipeline, encoding: str, delimiter: str) -> None:
+    world.deploy(pipeline, encoding=encoding, delimiter=delimiter)
     world.deliver(world.upload("a.csv", f"id{delimiter}name\n{delimiter}é\n".encode(encoding)))
     done = invoke("rejects", "a.csv", "--csv", code=0)
     assert done.stdout_bytes.decode(encoding) == f"id{delimiter}name\r\n{delimiter}é\r\n"
@@ -45,8 +40,7 @@ def test_rows_are_in_the_encoding_that_is_read(
 
 def test_characters_outside_the_encoding_are_an_error(world: World, pipeline: Pipeline) -> None:
     world.deliver(world.upload("a.csv", "id,name\n,日本\n"))
-    told = pipeline.feeds[0].config.__class__(**{**vars(pipeline.feeds[0].config), "encoding": "cp1252"})
-    pipeline.feeds[0].__dict__["config"] = told
+    world.deploy(pipeline, encoding="cp1252")
     assert "a character that is not in cp1252" in invoke("rejects", "a.csv", "--csv", code=1).stderr
 
 

@@ -12,24 +12,19 @@ import pytest
 
 from csv_ingest import RELEASE
 from csv_ingest.configuration import IngestConfig, NotConfigured, SweepConfig
-from csv_ingest.file_format import FileFormat
+from csv_ingest.intake import Taker
+from csv_ingest.modes import APPEND, MERGE
 from tests.integration.commands import invoke
-from tests.integration.world import World
+from tests.integration.world import BOTH_DESTINATIONS, World, feed_now, set_feed
 
-FIRST = frozenset(
-    ["UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE", "ID_COLUMN", "DELIMITER", "ENCODING", "MAX_FILE_MB"]
-)
-OF_FEEDS = FIRST | {"FEED", "COLUMNS", "DECIMAL_SEPARATOR"}
-
-BEFORE = {
-    "before feeds": FIRST,
-    "before PostgreSQL": OF_FEEDS,
-    "before merge": OF_FEEDS | {"DATABASE"},
-    "before 1.1.0": OF_FEEDS | {"DATABASE", "WRITE_MODE"},
+BEFORE_1_1 = {
+    *("UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE", "DATABASE", "FEED", "WRITE_MODE", "MAX_FILE_MB"),
+    *("ID_COLUMN", "DELIMITER", "ENCODING", "DECIMAL_SEPARATOR", "COLUMNS"),
 }
-"""The variables that the ingest function had before a feature or a release."""
+VARIABLES = {"": BEFORE_1_1, "1.1.0": BEFORE_1_1 | {"MAX_REJECTED", "EXISTING_TABLE", "RELEASE"}}
+"""The variables that the ingest function had in a release, and in those before 1.1.0."""
 
-earlier = pytest.mark.parametrize("variables", BEFORE.values(), ids=BEFORE)
+earlier = pytest.mark.parametrize("release", VARIABLES, ids=["before 1.1.0", "1.1.0"])
 
 Deploy = Callable[[Mapping[str, str], str], None]
 
@@ -76,38 +71,92 @@ def deploy(world: World) -> Iterator[Deploy]:
     cloudformation.delete_stack(StackName=stack)
 
 
-def environment(variables: frozenset[str] = BEFORE["before 1.1.0"]) -> dict[str, str]:
-    """Of the world's function, as far as it had these variables."""
-    return {name: os.environ[name] for name in variables}
+def environment() -> dict[str, str]:
+    """Of the world's function."""
+    return {name: os.environ[name] for name in ("UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE", "FEED")}
+
+
+def environment_in(release: str) -> dict[str, str]:
+    """The same, as a release wrote it."""
+    feed = feed_now()
+    values = environment() | {
+        "FEED": feed.name,
+        "ID_COLUMN": feed.format.id_column,
+        "DELIMITER": feed.format.delimiter,
+        "ENCODING": feed.format.encoding,
+        "DECIMAL_SEPARATOR": feed.format.decimal_separator,
+        "COLUMNS": json.dumps({column.name: column.declaration for column in feed.format.columns}),
+        "WRITE_MODE": feed.write_mode,
+        "MAX_REJECTED": feed.max_rejected or "none",
+        "MAX_FILE_MB": str(feed.max_file_mb),
+        "EXISTING_TABLE": "true" if feed.rows_table else "",
+        "DATABASE": json.dumps(feed.database._asdict() if feed.database else {}),
+        "RELEASE": release,
+    }
+    return {name: values[name] for name in VARIABLES[release]}
 
 
 @earlier
-def test_missing_variables_mean_what_functions_did(world: World, variables: frozenset[str]) -> None:  # noqa: ARG001 - for its environment
-    config = IngestConfig.from_environment(environment(variables))
-    assert config.format == FileFormat("id", ",", "utf-8", ".", ())
-    assert (config.feed, config.postgresql, config.merges) == ("default", None, False)
-    assert (config.max_rejected, config.existing_table) == ("none", "")
+@BOTH_DESTINATIONS
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {
+            "name": "vendors",
+            "id_column": "nr",
+            "delimiter": "tab",
+            "encoding": "cp1252",
+            "decimal_separator": "comma",
+            "columns": {"Preis": "decimal required as price"},
+            "write_mode": "merge",
+            "max_file_mb": 10,
+        },
+    ],
+)
+def test_earlier_environments_mean_the_same_feed(world: World, settings: dict[str, Any], release: str) -> None:
+    set_feed(**settings, max_rejected="7%", rows_table=world.rows_table if world.in_dynamodb else None)
+    read, feed = IngestConfig.from_environment(environment_in(release)).feed, feed_now()
+    assert (read.name, read.format, read.write_mode) == (feed.name, feed.format, feed.write_mode)
+    assert (read.max_file_mb, read.database) == (feed.max_file_mb, feed.database)
+    added = (feed.max_rejected, feed.rows_table) if release else (None, None)
+    assert (read.max_rejected, read.rows_table) == added
 
 
 @earlier
+@BOTH_DESTINATIONS
 def test_new_code_works_before_its_environment_comes(
-    world: World, variables: frozenset[str], monkeypatch: pytest.MonkeyPatch
+    world: World, release: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in {*IngestConfig.variables()} - variables:
-        monkeypatch.delenv(name, raising=False)
+    for name, value in environment_in(release).items():
+        monkeypatch.setenv(name, value)
     world.deliver(world.upload("a.csv", "id,name\n1,a\n"))
+    monkeypatch.undo()
     assert world.file("a.csv")["status"] == "COMPLETE"
+    assert world.rows() == {"1": '{"id":"1","name":"a"}'}
+
+
+def test_the_sweep_reads_earlier_environments(world: World) -> None:  # noqa: ARG001 - for its environment
+    about: list[Any] = [{"merges": False}, {"merges": True}, {}, {"mode": "merge"}]
+    feeds = {
+        f"n{number}": {"function": "f", "prefix": "p/", "suffixes": [".csv"], **each}
+        for number, each in enumerate(about)
+    }
+    read = SweepConfig.from_environment(environment() | {"FEEDS": json.dumps(feeds)}).feeds
+    assert [feed.mode for feed in read.values()] == [APPEND, MERGE, APPEND, MERGE]
+    assert read["n1"].taker == Taker("n1", "p/", [".csv"])
 
 
 @earlier
-def test_commands_work_on_an_earlier_deployment(deploy: Deploy, world: World, variables: frozenset[str]) -> None:
-    deploy(environment(variables), "")
+def test_commands_work_on_an_earlier_deployment(deploy: Deploy, world: World, release: str) -> None:
+    deploy(environment_in(release), release)
     world.deliver(world.upload("a.csv", "id,name\n1,a\n"))
     done = invoke("--stack", world.bucket, "audit", code=0)
     assert done.stdout == "1 file, 1 row, 0 findings\n"
+    of = f"release {release}" if release else "a release before 1.1.0"
     assert done.stderr.startswith(
-        f"The deployment is of a release before 1.1.0, this is {RELEASE}: deploy this one (docs/upgrading.md), or use "
-        "the checkout of that release\n"
+        f"The deployment is of {of}, this is {RELEASE}: deploy this one (docs/upgrading.md), or use the checkout of "
+        "that release\n"
     )
 
 
@@ -134,10 +183,18 @@ def test_the_brake_works_on_a_newer_deployment(deploy: Deploy, world: World) -> 
 
 
 def test_a_missing_variable_is_named_in_one_sentence(deploy: Deploy, world: World) -> None:
-    deploy(environment(FIRST - {"ID_COLUMN"}), RELEASE)
+    without = environment_in("1.1.0")
+    del without["ID_COLUMN"]
+    deploy(without, RELEASE)
     expected = "the function's environment lacks ID_COLUMN: deploy the stack again"
     assert invoke("--stack", world.bucket, "audit", code=1).output.endswith(f"Error: {expected}\n")
     with pytest.raises(NotConfigured, match=expected):
-        IngestConfig.from_environment(environment(FIRST - {"ID_COLUMN"}))
+        IngestConfig.from_environment(without)
     with pytest.raises(NotConfigured, match="lacks FEEDS"):
         SweepConfig.from_environment(environment())
+
+
+def test_a_setting_of_a_later_release_is_named_in_one_sentence(world: World) -> None:  # noqa: ARG001 - for its environment
+    later = json.dumps(json.loads(os.environ["FEED"]) | {"colour": "red"})
+    with pytest.raises(NotConfigured, match="is of another release: colour: unknown to this release: deploy again"):
+        IngestConfig.from_environment(environment() | {"FEED": later})

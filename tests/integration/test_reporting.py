@@ -15,17 +15,15 @@ from botocore.parsers import ResponseParserError
 from moto import mock_aws
 from pg8000.exceptions import DatabaseError
 
-from csv_ingest.configuration import IngestConfig
 from csv_ingest.csvfile.lines import MAX_RECORD
 from csv_ingest.errors import DeliveryFailed, ItemsNotRead, MalformedEvent, OutOfTime, RowsNotWritten
 from csv_ingest.events import upload_event
+from csv_ingest.feed import Feed
 from csv_ingest.handler import handler
 from csv_ingest.reporting import logger
 from csv_ingest.uploads import ObjectVersion
 from local.examples import sample_event
-from tests.integration.faults import (
-    throttle_statements,
-)
+from tests.integration.faults import throttle_statements
 from tests.integration.world import (
     BOTH_DESTINATIONS,
     PASSWORD,
@@ -189,9 +187,10 @@ def test_the_metrics_say_what_a_delivery_did(world: World, printed: Callable[[],
 def aws_without_anything(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An account in which an S3 bucket exists and nothing else, in moto: any other call would fail."""
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for name in IngestConfig.variables():
+    for name in ("ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE"):
         monkeypatch.setenv(name, "-")
     monkeypatch.setenv("UPLOAD_BUCKET", "uploads")
+    monkeypatch.setenv("FEED", Feed().to_json())
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():

@@ -24,7 +24,7 @@ COLUMNS = {"price": "decimal"}
 def stored(world: World, pipeline: Pipeline) -> str:
     """A file with three rows in the table, a duplicate, a row without an id, and a row that is there twice."""
     world.declare(COLUMNS)
-    pipeline.feeds[0].__dict__["config"] = world.pipeline().feeds[0].config
+    world.deploy(pipeline)
     event = world.upload("a.csv", FILE)
     world.deliver(event)
     assert (world.file("a.csv")["rows_stored"], len(world.rows())) == (4, 3)

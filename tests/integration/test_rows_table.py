@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.destinations.dynamodb import KEY
+from csv_ingest.destinations.dynamodb_items import KEY
 from csv_ingest.destinations.existing_table import table_id
 from csv_ingest.errors import OtherTable, RowsNotWritten
 from csv_ingest.events import Event
@@ -16,7 +16,7 @@ from ops.repair import repair
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
 from tests.integration.rows import DynamoDbRows
-from tests.integration.world import Invocations, World, create_table
+from tests.integration.world import Invocations, World, create_table, set_feed
 
 LONG = "id,name\n" + "".join(f"{n},{n}\n" for n in range(70))
 
@@ -32,17 +32,14 @@ def restored(world: World, monkeypatch: pytest.MonkeyPatch, *, without: int = 0,
     for pk in sorted(rows)[without:]:
         table.put(rows[pk])
     monkeypatch.setenv("ROWS_TABLE", name)
-    monkeypatch.setenv("EXISTING_TABLE", "true" if existing else "")
+    set_feed(rows_table=name if existing else None)
     return table
 
 
 def killed_after_a_checkpoint(world: World) -> Event:
     event = world.upload("a.csv", LONG)
-    calls = Calls(*world.engines)
-    calls.die_before = 11
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), Calls(*world.engines).fault("die_before", 11):
         world.tuned(checkpoint_rows=25, in_flight=1).deliver(event)
-    calls.die_before = None
     assert 0 < world.file("a.csv")["rows_read"] < 70
     return event
 
@@ -98,11 +95,8 @@ def test_a_file_begun_at_any_call_is_completed(
     """Also if there is a plan of it, and no more: no row is stored before the file's record names the table."""
     world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
     event = world.upload("a.csv", LONG)
-    calls = Calls(*world.engines)
-    calls.die_before = call
-    with suppress(Killed):
+    with suppress(Killed), Calls(*world.engines).fault("die_before", call):
         world.deliver(event)
-    calls.die_before = None
     table = restored(world, monkeypatch)
     with suppress(OtherTable):
         world.deliver(event)
@@ -157,7 +151,7 @@ def test_a_file_whose_rows_are_elsewhere_is_not_forgotten(world: World, monkeypa
     forgetting = forgetting_of(world.pipeline(), "a.csv")
     [reason] = forgetting.elsewhere
     assert (forgetting.objects, forgetting.erasures) == ([], [])
-    assert reason.startswith(f"the rows of the file went to the DynamoDB table {former}, and those of the feed")
+    assert reason.startswith(f"its rows went to the DynamoDB table {former}, and those of the feed")
 
 
 KEYS: list[tuple[dict[str, str], str]] = [
@@ -182,6 +176,6 @@ def test_a_table_with_another_key_takes_no_row(
             TableName=name, AttributeDefinitions=definitions, KeySchema=schema, BillingMode="PAY_PER_REQUEST"
         )
     monkeypatch.setenv("ROWS_TABLE", name)
-    monkeypatch.setenv("EXISTING_TABLE", "true")
+    set_feed(rows_table=name)
     with pytest.raises(RowsNotWritten, match=reason):
         world.deliver(world.upload("a.csv", LONG))

@@ -9,12 +9,13 @@ from typing import Any
 import boto3
 import pytest
 
+from csv_ingest.feed import Feed
 from local.postgresql import LocalPostgresql
 from local.processes import free_port
 from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run
-from tests.integration.world import PASSWORD, World, fresh_world
+from tests.integration.world import PASSWORD, World, fresh_world, with_settings
 
 pytestmark = pytest.mark.usefixtures("commanded")
 
@@ -39,10 +40,14 @@ def owner(world: World, postgresql: LocalPostgresql) -> Owner:
 
 
 def configure(pipeline: Pipeline, **changes: Any) -> None:
-    """Have another database of the vendors."""
+    """Have other settings of the vendors."""
     feed = pipeline.feed_named("vendors")
-    database = json.loads(feed.config.database) | changes
-    feed.__dict__["config"] = replace(feed.config, database=json.dumps(database))
+    feed.__dict__["config"] = replace(feed.config, feed=with_settings(feed.config.feed, changes))
+
+
+def secret_of(pipeline: Pipeline) -> str:
+    """The secret with which the vendors log in."""
+    return pipeline.feed_named("vendors").config.feed.database_secret or ""
 
 
 def only_problem() -> str:
@@ -73,8 +78,7 @@ def test_a_table_made_by_the_statements_is_right(world: World, owner: Owner) -> 
 
 
 def test_a_merging_feed_has_the_id_as_key(pipeline: Pipeline, world: World, owner: Owner) -> None:
-    feed = pipeline.feed_named("vendors")
-    feed.__dict__["config"] = replace(feed.config, write_mode="merge")
+    configure(pipeline, write_mode="merge")
     assert only_problem() == (
         f"{world.feeds[0].rows_table} has no column uploaded: is it the table of something else? "
         "name another table in database_table"
@@ -101,7 +105,7 @@ def test_the_printed_sql_says_where_it_belongs(postgresql: LocalPostgresql) -> N
 
 
 def test_the_sql_of_iam_needs_no_password(pipeline: Pipeline) -> None:
-    configure(pipeline, secret="")
+    configure(pipeline, database_secret=None, database_resource_id="db-0123456789")
     done = invoke("schema", code=0)
     assert 'GRANT rds_iam TO "csv_ingest";' in done.stdout
     assert "password" not in done.output
@@ -118,7 +122,7 @@ def test_a_feed_with_dynamodb_has_no_schema(pipeline: Pipeline) -> None:
         done = invoke("schema", "--feed", "default", *arguments, code=2)
         assert "the feed default has DynamoDB as destination, which needs no schema" in done.stderr
     feed = pipeline.feed_named("vendors")
-    feed.__dict__["config"] = replace(feed.config, database="{}")
+    feed.__dict__["config"] = replace(feed.config, feed=Feed(name="vendors"))
     assert "all feeds have DynamoDB as destination" in invoke("schema", code=2).stderr
 
 
@@ -188,7 +192,7 @@ def test_a_table_of_something_else_is_one_problem(owner: Owner) -> None:
 def test_a_table_in_a_schema_needs_its_use(world: World, pipeline: Pipeline, postgresql: LocalPostgresql) -> None:
     name = f"s{world.bucket}"
     role = f'"{name}.e-r"'
-    configure(pipeline, user=role.strip('"'))
+    configure(pipeline, database_user=role.strip('"'))
     feed = pipeline.feed_named("vendors")
     feed.__dict__["config"] = replace(feed.config, rows_table=f"{name}.vendors")
     try:
@@ -254,7 +258,7 @@ def test_a_reader_is_named(owner: Owner) -> None:
 
 def test_another_encoding_is_named(pipeline: Pipeline, postgresql: LocalPostgresql) -> None:
     postgresql.run("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
-    configure(pipeline, name="latin")
+    configure(pipeline, database_name="latin")
     [found] = reported("schema", "--check", code=1)
     assert found["problems"][0].startswith("the database has the encoding LATIN1, and not every text fits")
     postgresql.run("DROP DATABASE latin WITH (FORCE)")
@@ -262,7 +266,7 @@ def test_another_encoding_is_named(pipeline: Pipeline, postgresql: LocalPostgres
 
 def test_the_role_that_logs_in_is_checked(pipeline: Pipeline, postgresql: LocalPostgresql) -> None:
     """The second of two users that a rotation alternates has the privileges of the first, and settings of its own."""
-    secret = json.loads(pipeline.feed_named("vendors").config.database)["secret"]
+    secret = secret_of(pipeline)
     rotated = json.dumps({"username": "csv_ingest_clone", "password": "of the clone"})
     boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=rotated)
     postgresql.run("CREATE ROLE csv_ingest_clone LOGIN PASSWORD 'of the clone'")
@@ -291,7 +295,7 @@ class TestLogin:
         return lambda: invoke(*arguments, code=1).stderr.partition("Error: ")[2]
 
     def test_a_wrong_password_is_named(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
-        secret = json.loads(pipeline.feed_named("vendors").config.database)["secret"]
+        secret = secret_of(pipeline)
         boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString='{"password": "another"}')
         assert error() == (
             "PostgreSQL answered 28P01: the login as csv_ingest was refused: see `cannot log in` in docs/runbook.md\n"
@@ -301,29 +305,29 @@ class TestLogin:
     def test_a_secret_without_a_password_is_named(
         self, pipeline: Pipeline, error: Callable[[], str], content: str
     ) -> None:
-        secret = json.loads(pipeline.feed_named("vendors").config.database)["secret"]
+        secret = secret_of(pipeline)
         boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=content)
         assert error() == f"the secret {secret} is no JSON object with a password\n"
 
     def test_a_password_that_scram_refuses_is_named(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
-        secret = json.loads(pipeline.feed_named("vendors").config.database)["secret"]
+        secret = secret_of(pipeline)
         boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString='{"password": "hunter2\\u0007"}')
         assert error().startswith("the login failed: is the password that of the user, and of printable characters?")
 
     def test_a_secret_that_is_gone_is_named(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
-        gone = "arn:aws:secretsmanager:us-east-1:000000000000:secret:gone"
-        configure(pipeline, secret=gone)
+        gone = "arn:aws:secretsmanager:us-east-1:000000000000:secret:gone-a1b2c3"
+        configure(pipeline, database_secret=gone)
         assert "when calling the GetSecretValue operation" in error()
 
     def test_a_missing_network_names_the_tunnel(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
-        configure(pipeline, host="vendors.invalid", port=5432)
+        configure(pipeline, database_host="vendors.invalid", database_port=5432)
         assert error() == (
             "the connection to vendors.invalid:5432 failed: gaierror: from outside of its network, open a tunnel, "
             "and set PGHOSTADDR and PGPORT to the near end\n"
         )
 
     def test_a_server_that_is_down_is_named(self, pipeline: Pipeline, error: Callable[[], str]) -> None:
-        configure(pipeline, port=(port := free_port()))
+        configure(pipeline, database_port=(port := free_port()))
         assert error().startswith(
             f"the connection to 127.0.0.1:{port} failed: ConnectionRefusedError: no server listens"
         )
@@ -342,7 +346,7 @@ class TestLogin:
     def test_the_certificate_of_another_host_is_refused(
         self, pipeline: Pipeline, error: Callable[[], str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        configure(pipeline, host="vendors.example")
+        configure(pipeline, database_host="vendors.example")
         monkeypatch.setenv("PGHOSTADDR", "127.0.0.1")
         assert error().startswith("the certificate of vendors.example is not trusted: Hostname mismatch")
 
@@ -358,7 +362,7 @@ def test_an_audit_without_a_table_says_what_to_do(world: World, owner: Owner) ->
 def test_a_tunnel_leads_to_the_database(
     pipeline: Pipeline, postgresql: LocalPostgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configure(pipeline, host="localhost", port=1)
+    configure(pipeline, database_host="localhost", database_port=1)
     monkeypatch.setenv("PGHOSTADDR", "127.0.0.1")
     monkeypatch.setenv("PGPORT", str(postgresql.port))
     run("schema", "--check", code=0)

@@ -50,11 +50,8 @@ def test_rows_of_unfinished_parts_are_counted(world: World) -> None:
     queue = Invocations(clients.lambda_())
     world = world.tuned(block_bytes=64, part_lines=400, whole_parts=1, checkpoint_rows=25)
     world.deliver(world.upload("a.csv", "id\n" + "".join(f"{n}\n" for n in range(1_000))))
-    calls = Calls(world.dynamodb)
-    calls.die_before = 12
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), Calls(world.dynamodb).fault("die_before", 12):
         world.deliver(queue.events[0])
-    calls.die_before = None
     [record] = reported("status", "a.csv", code=1)
     done, _, rows = record["progress"].partition(", ")
     assert done == "0 of 3 parts done"

@@ -59,11 +59,8 @@ def test_a_planned_file_is_left_to_a_person(world: World, invocations: Invocatio
     """REJECTED would say that no row is stored. The sweep goes on counting the file, and its alarm stays on."""
     world = world.tuned(in_flight=1)
     event = world.upload("in/a.csv", "id\n" + "".join(f"{n}\n" for n in range(200)))
-    calls = Calls(world.dynamodb)
-    calls.die_after = 8
-    with suppress(Killed):
+    with suppress(Killed), Calls(world.dynamodb).fault("die_after", 8):
         world.deliver(event)
-    calls.die_after = None
     [pk, *_] = world.tables()[0]
     world.dynamodb.update_item(
         TableName=world.rows_table,

@@ -7,12 +7,7 @@ from typing import Any
 import pytest
 
 from csv_ingest.errors import OutOfTime, RowsNotWritten
-from tests.integration.faults import (
-    Calls,
-    leave_unprocessed,
-    throttle_requests,
-    throttle_statements,
-)
+from tests.integration.faults import Calls, leave_unprocessed, throttle_requests, throttle_statements
 from tests.integration.world import World
 
 

@@ -13,6 +13,7 @@ from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb_table import DynamoDbTable
 from csv_ingest.events import upload_event
 from csv_ingest.ledger import FileLedger
+from csv_ingest.modes import APPEND
 from csv_ingest.uploads import ObjectVersion
 from ops import uploading, waiting
 from ops.pipeline import Pipeline
@@ -177,7 +178,7 @@ def test_a_failed_delivery_is_told_while_waiting(world: World, pipeline: Pipelin
 
     def deliver(_: str = "") -> None:
         if reasons:
-            delivery = FileLedger(table, version, "default", merges=False)
+            delivery = FileLedger.read(table, version, "default", APPEND)
             delivery.begin(attempt=1)
             delivery.record_error(reasons.pop(0))
         else:

@@ -20,6 +20,7 @@ from csv_ingest import RELEASE, clients, ledger
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.destinations.dynamodb import INDEX
 from csv_ingest.destinations.dynamodb_items import KEY
+from csv_ingest.errors import ItemsNotRead, RowsNotWritten
 from csv_ingest.events import Event, object_version, upload_event
 from csv_ingest.feed import FORMAT_SETTINGS, Feed
 from csv_ingest.file_format import Column
@@ -28,7 +29,7 @@ from csv_ingest.tuning import Tuning
 from csv_ingest.uploads import NO_VERSION, ObjectVersion
 from local.postgresql import LocalPostgresql
 from ops.pipeline import Pipeline
-from tests.integration.faults import Statements, behave_like_aws
+from tests.integration.faults import Calls, Killed, Statements, behave_like_aws
 from tests.integration.rows import DynamoDbRows, PostgresqlRows, Rows, delete_all
 
 if TYPE_CHECKING:
@@ -200,6 +201,14 @@ class World:
         with self.configured(version_of(event).key if self.feeds else ""):
             handler(event, invocation(seconds_left=seconds_left), tuning=tuning or self.tuning)
 
+    def deliver_despite(self, calls: Calls, fault: str, number: int, event: Event) -> None:
+        """Lambda's view of a fault: the process is gone or has raised, the event is delivered again."""
+        try:
+            with calls.fault(fault, number):
+                self.deliver(event)
+        except (Killed, ClientError, RowsNotWritten, ItemsNotRead):
+            self.deliver(event)
+
     def add_feed(self, name: str, prefix: str, **settings: Any) -> OtherFeed:
         """Another feed: its deliveries have a rows table of their own, and other settings."""
         table = f"{self.bucket}-rows-{name}"
@@ -352,6 +361,15 @@ class World:
             deployed.__dict__.update(told)
         return pipeline
 
+    def deploy(self, pipeline: Pipeline, **settings: Any) -> None:
+        """Deploy the default feed with other settings, which the operator's commands see as well."""
+        set_feed(**settings)
+        for deployed in pipeline.feeds:
+            with self.configured(deployed.triggers[0][0]):
+                deployed.__dict__["config"] = IngestConfig.from_environment()
+            for cached in ("destination", "owner"):
+                deployed.__dict__.pop(cached, None)
+
     def _scan(self, table: str) -> list[dict[str, Any]]:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
@@ -359,13 +377,7 @@ class World:
 
 def forget_clients() -> None:
     """Have the function make new clients: a client keeps the hooks of the test before."""
-    for cached in (
-        clients.s3,
-        clients.dynamodb,
-        clients.sqs,
-        clients.lambda_,
-        clients.secretsmanager,
-    ):
+    for cached in (clients.s3, clients.dynamodb, clients.sqs, clients.lambda_, clients.secretsmanager):
         cached.cache_clear()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from csv_ingest.counts import RowCounts
 from csv_ingest.file_format import Column, FileFormat
-from csv_ingest.ledger import FileRecord, items
+from csv_ingest.ledger import FileRecord, items, keys, names
 from csv_ingest.plan import PartJob, PartStart, Phase, Plan
 from csv_ingest.rows import RejectedRow
 from csv_ingest.target import Owner
@@ -24,7 +24,7 @@ SEMICOLONS = FileFormat("no", ";", "cp1252")
     ids=["a list, as until now", "an object"],
 )
 def test_both_recorded_shapes_of_a_format_are_read(recorded: str) -> None:
-    counts: dict[str, Any] = {name: {"N": "0"} for name in items.SUMS}
+    counts: dict[str, Any] = {name: {"N": "0"} for name in names.SUMS}
     record = FileRecord.of({"format": {"S": recorded}, **counts})
     assert (record.format, record.counts) == (SEMICOLONS, RowCounts())
     plan = items.plan_of({"format": {"S": recorded}, "columns": {"S": '["no"]'}, "parts": {"S": "[[0, 1], [5, 3]]"}})
@@ -32,12 +32,12 @@ def test_both_recorded_shapes_of_a_format_are_read(recorded: str) -> None:
 
 
 def test_a_format_is_recorded_as_an_object() -> None:
-    assert json.loads(items.format_as_text(SEMICOLONS)) == {"id_column": "no", "delimiter": ";", "encoding": "cp1252"}
+    assert SEMICOLONS.to_json() == {"id_column": "no", "delimiter": ";", "encoding": "cp1252"}
 
 
 def test_a_format_with_an_unknown_field_is_an_error() -> None:
     with pytest.raises(TypeError, match="quote"):
-        items.format_of('{"id_column": "no", "delimiter": ";", "encoding": "cp1252", "quote": "|"}')
+        FileFormat.from_text('{"id_column": "no", "delimiter": ";", "encoding": "cp1252", "quote": "|"}')
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_a_format_with_an_unknown_field_is_an_error() -> None:
     ],
 )
 def test_a_format_is_read_as_it_was_recorded(format_: FileFormat) -> None:
-    assert items.format_of(items.format_as_text(format_)) == format_
+    assert FileFormat.from_text(json.dumps(format_.to_json())) == format_
 
 
 def test_a_plan_is_read_as_it_was_recorded() -> None:
-    plan = Plan(SEMICOLONS, ["no", "größe"], [PartStart(0, 1), PartStart(5, 3)], uploaded="2026~1~v")
-    item = items.item_of_plan(items.Entries(VERSION), plan, Owner())
+    plan = Plan(SEMICOLONS, ["no", "größe"], [PartStart(0, 1), PartStart(5, 3)], upload_order="2026~1~v")
+    item = items.item_of_plan(keys.Entries(VERSION), plan, Owner())
     assert (item["object_key"], item["entry"]) == ({"S": "a.csv"}, {"S": "e1#plan"})
     assert items.plan_of(item) == plan
 
@@ -67,9 +67,9 @@ def test_a_rejected_row_is_read_as_it_was_recorded() -> None:
 
 @pytest.mark.parametrize(("phase", "entry"), [(Phase.STORE, "e1#part#000042"), (Phase.CHECK, "e1#check#000042")])
 def test_a_part_has_an_entry_for_each_phase(phase: Phase, entry: str) -> None:
-    key = items.key_of_part(items.Entries(VERSION), PartJob(42, phase))
+    key = keys.key_of_part(keys.Entries(VERSION), PartJob(42, phase))
     assert key["entry"] == {"S": entry}
-    assert items.number_of_part(key) == 42
+    assert keys.number_of_part(key) == 42
 
 
 @pytest.mark.parametrize("note", [{"BOOL": True}, {"NULL": True}, {"M": {}}, {"N": "1.5"}], ids=str)

@@ -10,10 +10,11 @@ import pytest
 
 from csv_ingest import postgresql_login
 from csv_ingest.deadline import Deadline
-from csv_ingest.destinations import postgresql
+from csv_ingest.destinations import postgresql_values
 from csv_ingest.destinations.postgresql import MAX_KEY, PostgresqlDestination
 from csv_ingest.feed import Database
 from csv_ingest.file_format import Column
+from csv_ingest.modes import APPEND
 from csv_ingest.postgresql_connection import PostgresqlConnection
 from csv_ingest.postgresql_login import iam_token
 from csv_ingest.postgresql_session import AUTHORITIES
@@ -28,9 +29,8 @@ COLUMNS = [Column("Menge", "integer", False, "quantity"), Column("Preis", "decim
 @pytest.fixture
 def destination() -> PostgresqlDestination:
     """One that makes no connection."""
-    return PostgresqlDestination(
-        PostgresqlConnection(DATABASE, deadline=Deadline.never()), "vendors", COLUMNS, merges=False
-    )
+    connection = PostgresqlConnection(DATABASE, deadline=Deadline.never())
+    return PostgresqlDestination(connection, "vendors", COLUMNS, APPEND)
 
 
 def test_the_token_is_the_one_that_boto3_makes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,9 +82,9 @@ def test_the_longest_id_is_stored(destination: PostgresqlDestination, excess: in
 @pytest.mark.parametrize("text", ["9" * 5_000, "0." + "0" * 5_000 + "1", "NaN", "-Infinity"])
 def test_a_number_of_no_file_is_a_text(text: str) -> None:
     """Somebody else has put it there: no row of a file equals it."""
-    assert postgresql._number(text) == text
+    assert postgresql_values._number(text) == text
 
 
 @pytest.mark.parametrize("text", ["9" * 38 + "0" * 88, "0." + "0" * 92 + "9" * 38, "-1.50"])
 def test_every_number_of_a_file_is_read_back(text: str) -> None:
-    assert postgresql._number(text) == Decimal(text)
+    assert postgresql_values._number(text) == Decimal(text)

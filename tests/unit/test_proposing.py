@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csv_ingest.csvfile import cells
-from csv_ingest.destinations import postgresql
-from csv_ingest.destinations.dynamodb import RESERVED
+from csv_ingest.destinations import postgresql_table
+from csv_ingest.destinations.dynamodb_items import RESERVED
 from csv_ingest.file_format import Column, FileFormat
 from ops.proposing import NAME, TYPES, declarations
 
@@ -77,7 +77,7 @@ def test_names_in_the_destination_are_possible_and_different() -> None:
 
 def test_names_of_the_destination_itself_are_not_proposed() -> None:
     names = ["nr", "id", "xmin"]
-    assert declarations(names, [["1"] * 3], FileFormat("nr", ",", "utf-8"), reserved=postgresql.RESERVED) == {
+    assert declarations(names, [["1"] * 3], FileFormat("nr", ",", "utf-8"), reserved=postgresql_table.RESERVED) == {
         "id": "integer as id_2",
         "xmin": "integer as xmin_2",
     }
@@ -98,4 +98,4 @@ def test_every_cell_fits_what_is_proposed(names: list[str], columns: list[list[s
         assert NAME.fullmatch(column.stored_as)
         for record in records:
             if cell := record[names.index(column.name)].strip(" "):
-                cells.converter(column.type, decimal_separator=".")(cell)
+                cells.converter(column.type, FORMAT)(cell)

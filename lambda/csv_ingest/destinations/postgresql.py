@@ -18,7 +18,8 @@ from csv_ingest.destinations.postgresql_values import READERS, keys_to_json, rea
 from csv_ingest.errors import OwnerNeeded, RowsNotWritten
 from csv_ingest.file_format import Column
 from csv_ingest.modes import WriteMode
-from csv_ingest.postgresql_connection import CHECK, PostgresqlConnection
+from csv_ingest.postgresql_connection import PostgresqlConnection
+from csv_ingest.postgresql_errors import CHECK
 from csv_ingest.rows import ForeignItem, Integer, Row, RowKey, StoredRow
 from csv_ingest.uploads import Origin
 

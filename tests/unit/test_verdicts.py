@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csv_ingest.destinations.duplicates import Verdict, compare, resolve
+from csv_ingest.modes import APPEND, MERGE
+from csv_ingest.modes.verdicts import Verdict
 from csv_ingest.rows import RejectedRow, Row, RowKey, StoredRow
 
 
@@ -47,18 +48,19 @@ def test_the_first_line_of_an_id_wins(
     unordered: Verdict | RejectedRow,
     checked: Verdict | RejectedRow,
 ) -> None:
-    assert resolve(row(), "e1", stored(line, values), earlier_lines_stored=True) == ordered
-    assert resolve(row(), "e1", stored(line, values), earlier_lines_stored=False) == unordered
-    assert compare(row(), "e1", stored(line, values)) == checked
+    for mode in (APPEND, MERGE):
+        assert mode.resolve(row(), "e1", stored(line, values), earlier_lines_stored=True) == ordered
+        assert mode.resolve(row(), "e1", stored(line, values), earlier_lines_stored=False) == unordered
+        assert mode.compare(row(), "e1", stored(line, values)) == checked
 
 
 @pytest.mark.parametrize("line", [4, 6, 9])
 @pytest.mark.parametrize("is_ordered", [True, False])
 def test_the_row_of_the_newer_upload_wins(line: int, is_ordered: bool) -> None:
-    assert resolve(row(), "e0", stored(line, SAME), earlier_lines_stored=is_ordered) is Verdict.SUPERSEDED
-    assert compare(row(), "e0", stored(line, SAME)) is Verdict.SUPERSEDED
-    assert resolve(row(), "e2", stored(line, SAME), earlier_lines_stored=is_ordered) is Verdict.NEWER
-    assert compare(row(), "e2", stored(line, SAME)) is Verdict.ALTERED, "this upload had stored its rows"
+    assert MERGE.resolve(row(), "e0", stored(line, SAME), earlier_lines_stored=is_ordered) is Verdict.SUPERSEDED
+    assert MERGE.compare(row(), "e0", stored(line, SAME)) is Verdict.SUPERSEDED
+    assert MERGE.resolve(row(), "e2", stored(line, SAME), earlier_lines_stored=is_ordered) is Verdict.NEWER
+    assert MERGE.compare(row(), "e2", stored(line, SAME)) is Verdict.ALTERED, "this upload had stored its rows"
 
 
 @given(st.permutations([(line, name) for line, name in enumerate("aabbca", start=2)]))
@@ -67,8 +69,8 @@ def test_any_order_ends_with_the_first_line(order: list[tuple[int, str]]) -> Non
     first, *others = rows
     kept = stored(first.line, first.data)
     for each in others:
-        if resolve(each, "e1", kept, earlier_lines_stored=False) is Verdict.REPLACE:
+        if APPEND.resolve(each, "e1", kept, earlier_lines_stored=False) is Verdict.REPLACE:
             kept = stored(each.line, each.data)
     assert (kept.line, kept.data) == (2, data(id="7", name="a"))
-    rejected = {each.line for each in rows if isinstance(compare(each, "e1", kept), RejectedRow)}
+    rejected = {each.line for each in rows if isinstance(APPEND.compare(each, "e1", kept), RejectedRow)}
     assert rejected == {4, 5, 6}

@@ -1,0 +1,186 @@
+"""Feed and FileFormat: what they refuse, their JSON, and how they come from the functions' environments."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csv_ingest.configuration import IngestConfig, NotConfigured, SweepConfig, SweptFeed
+from csv_ingest.feed import Feed
+from csv_ingest.file_format import LINE_AS_ID, TYPES, Column, FileFormat
+from csv_ingest.intake import Intake, Taker
+from csv_ingest.modes import MERGE
+from csv_ingest.settings import InvalidSetting
+
+POSTGRESQL: dict[str, Any] = {
+    "destination": "postgresql",
+    "database_host": "vendors.cluster-abcdefghijkl.eu-central-1.rds.amazonaws.com",
+    "database_name": "erp",
+    "database_user": "csv_ingest",
+    "database_table": "erp.vendors",
+    "database_resource_id": "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "subnets": ("subnet-0a1b2c3d4e5f60718", "subnet-0a1b2c3d4e5f60719"),
+    "security_groups": ("sg-0a1b2c3d4e5f60718",),
+}
+SHARED = {"upload_bucket": "b", "files_table": "t", "failure_queue": "q"}
+
+declarations = st.dictionaries(
+    st.text(min_size=1, max_size=9),
+    st.sampled_from([f"{type_}{more}" for type_ in TYPES for more in ("", " required")]),
+)
+formats = st.builds(
+    FileFormat,
+    id_column=st.just(LINE_AS_ID) | st.from_regex(r"[^@\n].{0,20}", fullmatch=True),
+    delimiter=st.sampled_from(["comma", "semicolon", "tab", "pipe", ",", ";", "\t", "|", "~", "\\"]),
+    encoding=st.sampled_from(["utf-8", "latin-1", "cp1252"]),
+    decimal_separator=st.sampled_from(["point", "comma", ".", ","]),
+    columns=declarations.map(lambda found: {f"{name} ": f"{type_} as c{number}"
+                                            for number, (name, type_) in enumerate(found.items())}),
+)  # fmt: skip
+feeds = st.builds(
+    Feed,
+    name=st.from_regex(r"[a-z][a-z0-9-]{0,19}", fullmatch=True),
+    key_prefix=st.from_regex(r"[A-Za-z0-9/_.-]{0,200}", fullmatch=True),
+    key_suffixes=st.sampled_from([".csv", [".csv", ".TXT"], (".csv", ".CSV", ".csv.gz")]),
+    format=formats,
+    max_rejected=st.none() | st.sampled_from(["0", "20", "50%", 7]),
+    timeout_seconds=st.integers(10, 900),
+    reserved_concurrency=st.none() | st.integers(1, 10_000),
+    max_write_units=st.none() | st.integers(1, 10_000_000),
+    file_index=st.booleans(),
+) | formats.filter(lambda found: found.id_column != LINE_AS_ID).map(
+    lambda found: Feed(format=found, write_mode="merge", **POSTGRESQL)
+)
+
+
+@given(feeds)
+def test_a_feed_comes_back_from_its_json(feed: Feed) -> None:
+    assert Feed.from_json(feed.to_json()) == feed
+
+
+@given(formats)
+def test_a_format_comes_back_from_its_json(found: FileFormat) -> None:
+    assert FileFormat.from_text(json.dumps(found.to_json())) == found
+
+
+@given(feeds)
+def test_what_a_feed_holds_it_also_takes(feed: Feed) -> None:
+    assert replace(feed, format=replace(feed.format)) == feed
+
+
+def test_another_release_of_a_feed_is_refused() -> None:
+    with pytest.raises(InvalidSetting, match=r"^later: unknown to this release$"):
+        Feed.from_json('{"format":{},"later":1}')
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (lambda: Feed(name="Orders!"), "setting name='Orders!': allowed is a lower-case letter, then "),
+        (lambda: Feed(timeout_seconds=3_000_000), "setting timeout_seconds=3000000: allowed is a whole number from 1"),
+        (lambda: Feed(memory_mb=True), "setting memory_mb=True: allowed is .* \\(in cdk.json text, or a whole number"),
+        (lambda: FileFormat(delimiter="::"), "setting delimiter='::': allowed is comma, "),
+        (lambda: Feed(rows_table="Rows", file_index=True), "file_index: it is for the deployment's own table"),
+        (lambda: Feed(database_host="db.example.com"), "database_host: only a PostgreSQL feed uses it"),
+        (lambda: Feed(destination="postgresql"), "database_host, database_name, .*: not set, and a PostgreSQL feed "),
+        (lambda: Feed(write_mode="merge", format=FileFormat(id_column=LINE_AS_ID)), "id_column=@line: in a feed that "),
+    ],
+)  # fmt: skip
+def test_a_wrong_feed_is_never_made(made: Any, expected: str) -> None:
+    with pytest.raises(ValueError, match=f"^{expected}"):
+        made()
+
+
+@pytest.mark.parametrize("database", [{}, POSTGRESQL], ids=["dynamodb", "postgresql"])
+def test_no_column_takes_the_place_of_the_upload(database: dict[str, Any]) -> None:
+    columns = {"columns": {"Tag": "date as uploaded"}}
+    Feed.of_settings("default", database | columns)
+    with pytest.raises(InvalidSetting, match="columns: column 'Tag' cannot be stored as 'uploaded'"):
+        Feed.of_settings("default", database | columns | {"write_mode": "merge"})
+
+
+@pytest.mark.parametrize(
+    ("declaration", "expected"),
+    [
+        ("decimal", Column("Preis", "decimal", False, "Preis")),
+        (" integer  required ", Column("Preis", "integer", True, "Preis")),
+        ("text as price", Column("Preis", "text", False, "price")),
+        ("date required as day_1", Column("Preis", "date", True, "day_1")),
+    ],
+)
+def test_a_column_is_what_its_declaration_says(declaration: str, expected: Column) -> None:
+    assert FileFormat(columns={"Preis": declaration}).columns == (expected,)  # type: ignore[arg-type]
+
+
+def test_settings_for_all_feeds_come_after_those_of_a_feed() -> None:
+    for_all = POSTGRESQL | {"delimiter": ";", "encoding": "cp1252", "max_write_units": 5}
+    own = {"delimiter": "tab", "destination": "dynamodb"}
+    feed = Feed.of_settings("orders", own, for_all)
+    assert feed == Feed(name="orders", format=FileFormat(delimiter="\t", encoding="cp1252"), max_write_units=5)
+    with pytest.raises(InvalidSetting, match=r"^database_port: only a PostgreSQL feed uses it"):
+        Feed.of_settings("orders", own | {"database_port": 1}, for_all)
+
+
+class TestEnvironments:
+    @given(feeds)
+    def test_of_a_feeds_function_has_the_feed(self, feed: Feed) -> None:
+        config = IngestConfig(**SHARED, rows_table="r", feed=feed)
+        assert replace(IngestConfig.from_environment(config.to_environment()), release="") == config
+
+    def test_of_a_release_before_feeds_were_values_is_read(self) -> None:
+        former = {
+            "UPLOAD_BUCKET": "b",
+            "ROWS_TABLE": "vendors",
+            "FILES_TABLE": "t",
+            "FAILURE_QUEUE": "q",
+            "ID_COLUMN": "no",
+            "DELIMITER": ";",
+            "ENCODING": "cp1252",
+            "MAX_FILE_MB": "7",
+            "FEED": "vendors",
+            "COLUMNS": '{"price":"decimal as p"}',
+            "DECIMAL_SEPARATOR": ",",
+            "MAX_REJECTED": "none",
+            "DATABASE": "{}",
+            "WRITE_MODE": "merge",
+            "EXISTING_TABLE": "true",
+            "RELEASE": "1.1.0",
+        }
+        columns: Any = {"price": "decimal as p"}
+        format_ = FileFormat(id_column="no", delimiter=";", encoding="cp1252", decimal_separator=",", columns=columns)
+        expected = Feed(name="vendors", format=format_, max_file_mb=7, max_rejected=None, write_mode="merge")
+        assert IngestConfig.from_environment(former).feed == replace(expected, rows_table="vendors")
+        database = {"host": "db.example.com", "port": 5433, "name": "erp", "user": "u", "secret": "", "ca": ""}
+        former |= {"DATABASE": json.dumps(database), "EXISTING_TABLE": ""}
+        feed = IngestConfig.from_environment(former).feed
+        assert feed.database is not None
+        assert (feed.database._asdict(), feed.database_table) == (database, "vendors")
+        del former["DELIMITER"]
+        with pytest.raises(NotConfigured, match="lacks DELIMITER: deploy the stack again"):
+            IngestConfig.from_environment(former)
+
+    def test_of_the_sweep_has_what_it_sweeps(self) -> None:
+        orders = Feed(name="orders", key_prefix="orders/", key_suffixes=(".csv",), write_mode="merge")
+        swept = {"default": SweptFeed.of(Feed(), "f"), "orders": SweptFeed.of(orders, "g")}
+        ignored = ["reports/", "Größe "]
+        config = SweepConfig(**SHARED, feeds=swept, ignored_prefixes=ignored, existing_bucket=True)
+        read = SweepConfig.from_environment(config.to_environment())
+        takers = [Taker("default", "", [".csv", ".CSV", ".csv.gz"]), Taker("orders", "orders/", [".csv"])]
+        assert read.intake == Intake(takers=takers, ignored_prefixes=ignored, existing_bucket=True)
+        assert {name: (each.function, each.mode) for name, each in read.feeds.items()} == {
+            name: (each.function, each.mode) for name, each in swept.items()
+        }
+
+    def test_of_an_older_release_sweeps_nothing_of_others(self) -> None:
+        """For seconds of a deployment the sweep's code is newer."""
+        feeds = '{"stock": {"function": "f", "prefix": "stock/", "suffixes": [".csv"], "merges": true}}'
+        older = {"UPLOAD_BUCKET": "b", "FILES_TABLE": "t", "FAILURE_QUEUE": "q", "FEEDS": feeds}
+        read = SweepConfig.from_environment(older)
+        assert (read.intake.ignored_prefixes, read.intake.existing_bucket) == ([], True)
+        assert read.feeds["stock"].mode is MERGE
+        del older["FILES_TABLE"]
+        with pytest.raises(NotConfigured, match="FILES_TABLE"):
+            SweepConfig.from_environment(older)
