@@ -3,15 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
-from csv_ingest.ledger import FileRecord
-from csv_ingest.uploads import ObjectVersion, Upload
-from ops import audit_rows
-from ops.audit_files import FilesAudit
-from ops.expectations import Expectations
-from ops.feed import DeployedFeed
-from ops.findings import Audited, Discrepancy
-from ops.pipeline import NoFeed, Pipeline
-from ops.wording import counted
+from csv_ingest import ledger, uploads
+from ops import audit_files, audit_rows, expectations, findings, wording
+from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 
 
 def audit(
@@ -20,7 +14,7 @@ def audit(
     prefix: str = "",
     feed: DeployedFeed | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> Audited:
+) -> findings.Audited:
     """Compare every upload below a prefix, of one feed or of all, with its destination and the ledger, row by row.
 
     Memory does not grow with the files: what is expected goes to temporary databases on disk. The destination of each
@@ -30,25 +24,25 @@ def audit(
     with ExitStack() as databases:
         runs = {}
         for each in [feed] if feed else pipeline.feeds:
-            expected = databases.enter_context(Expectations.on_disk(each.mode))
-            runs[each.name] = FilesAudit(pipeline, each, expected)
+            expected = databases.enter_context(expectations.Expectations.on_disk(each.mode))
+            runs[each.name] = audit_files.FilesAudit(pipeline, each, expected)
         found = [each for each in _read(pipeline, runs, prefix, progress) if each.key.startswith(prefix)]
-        result = Audited(0, 0, 0, found)
+        result = findings.Audited(0, 0, 0, found)
         for run in runs.values():
             result = result.plus(audit_rows.compare(run, prefix, progress))
     return result
 
 
 def _read(
-    pipeline: Pipeline, runs: Mapping[str, FilesAudit], prefix: str, progress: Callable[[str], None]
-) -> Iterator[Discrepancy]:
+    pipeline: Pipeline, runs: Mapping[str, audit_files.FilesAudit], prefix: str, progress: Callable[[str], None]
+) -> Iterator[findings.Discrepancy]:
     """Read the uploads, each in the run of the feed that has its rows; finds those whose rows are in no table."""
     feeds = [run.feed for run in runs.values() if run.feed.concerns(prefix)]
     # The list of the bucket is short beside what is read: a thousand files per request.
     total = sum(1 for feed in feeds for _ in feed.uploads(_scope(feed, prefix)))
     for number, (upload, record) in enumerate(_to_be_read(pipeline, feeds, prefix), 1):
         version = upload.version
-        progress(f"reading {number:,} of {counted(max(number, total), 'file')}: {version.key}")
+        progress(f"reading {number:,} of {wording.counted(max(number, total), 'file')}: {version.key}")
         try:
             owner = pipeline.owner_of(version.key, record)
         except NoFeed:
@@ -62,7 +56,9 @@ def _read(
             run.read_upload(upload, record)
 
 
-def _to_be_read(pipeline: Pipeline, feeds: Sequence[DeployedFeed], prefix: str) -> Iterator[tuple[Upload, FileRecord]]:
+def _to_be_read(
+    pipeline: Pipeline, feeds: Sequence[DeployedFeed], prefix: str
+) -> Iterator[tuple[uploads.Upload, ledger.FileRecord]]:
     for feed in feeds:
         yield from pipeline.records(_scope(feed, prefix), feed)
 
@@ -72,5 +68,7 @@ def _scope(feed: DeployedFeed, prefix: str) -> str:
     return "" if feed.mode.supersedes else prefix
 
 
-def _unaccounted(version: ObjectVersion, why: str) -> Discrepancy:
-    return Discrepancy("unaccounted", version.key, f"etag {version.etag}: {why}", version.etag, version=version)
+def _unaccounted(version: uploads.ObjectVersion, why: str) -> findings.Discrepancy:
+    return findings.Discrepancy(
+        "unaccounted", version.key, f"etag {version.etag}: {why}", version.etag, version=version
+    )

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from csv_ingest.counts import RowCounts
-from csv_ingest.modes import WriteMode
-from csv_ingest.modes.verdicts import is_duplicate
+from csv_ingest.modes import WriteMode, verdicts
 from csv_ingest.rows import RejectedRow, Row
 from ops.findings import RecordReject, RemoveReject
 
@@ -39,16 +38,16 @@ class Rejects:
         """Compare what the file has on a line with what the ledger has."""
         if expected:
             self.all += 1
-            self.duplicates += is_duplicate(expected)
+            self.duplicates += verdicts.is_duplicate(expected)
             if not recorded:
                 self._note_unrecorded(expected)
         elif recorded:
             self.different.append((f"line {recorded.line:,}: recorded as rejected", RemoveReject(recorded.line)))
 
     def _note_unrecorded(self, expected: RejectedRow) -> None:
-        if is_duplicate(expected):
+        if verdicts.is_duplicate(expected):
             self.unrecorded.append(expected)
-        if self.mode.supersedes and is_duplicate(expected):
+        if self.mode.supersedes and verdicts.is_duplicate(expected):
             return  # it can have been counted as superseded
         if self.recorded.unrecorded:
             self.lacking += 1

@@ -4,13 +4,10 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 
 from csv_ingest.rows import ForeignItem, StoredRow
-from ops.audit_files import FilesAudit
-from ops.expectations import Expected
-from ops.findings import Audited, Discrepancy, RestoreRow
-from ops.wording import counted
+from ops import audit_files, expectations, findings, wording
 
 
-def compare(run: FilesAudit, prefix: str, progress: Callable[[str], None]) -> Audited:
+def compare(run: audit_files.FilesAudit, prefix: str, progress: Callable[[str], None]) -> findings.Audited:
     """Compare the destination of a feed with its files, which were read; with all that was found, below a prefix."""
     files = sum(key.startswith(prefix) for key, _ in run.seen)
     rows = not_compared = 0
@@ -20,11 +17,11 @@ def compare(run: FilesAudit, prefix: str, progress: Callable[[str], None]) -> Au
         not_compared = _count_orphans(run)
         run.found += [_of_row(run, "missing", row) for row in run.expected.missing()]
     found = [finding for finding in run.found if finding.key.startswith(prefix)]
-    return Audited(files, rows, not_compared, found)
+    return findings.Audited(files, rows, not_compared, found)
 
 
 def _compare_stored(
-    run: FilesAudit, stored: Iterable[StoredRow | ForeignItem], prefix: str, progress: Callable[[str], None]
+    run: audit_files.FilesAudit, stored: Iterable[StoredRow | ForeignItem], prefix: str, progress: Callable[[str], None]
 ) -> int:
     """Compare everything in the destination with what is expected; returns how many rows were expected."""
     rows = compared = 0
@@ -37,26 +34,26 @@ def _compare_stored(
                 run.found.append(_of_row(run, "different", expected))
         elif object_key := run.expected.object_key(found.key.upload):
             etag, pk = run.versions[object_key, found.key.upload].etag, run.feed.mode.row_key(found.key)
-            run.found.append(Discrepancy("unexpected", object_key, pk, etag, pk))
+            run.found.append(findings.Discrepancy("unexpected", object_key, pk, etag, pk))
         elif not prefix:
             run.expected.add_stray(found.key)
         if scanned % 1_000 == 1:
-            progress(f"comparing {compared:,} of {counted(total, 'row')}, {scanned:,} read in the table")
+            progress(f"comparing {compared:,} of {wording.counted(total, 'row')}, {scanned:,} read in the table")
     return rows
 
 
-def _count_orphans(run: FilesAudit) -> int:
+def _count_orphans(run: audit_files.FilesAudit) -> int:
     """Find the rows of no upload; returns how many others there are of uploads that only the ledger knows."""
     if not run.expected.has_strays():
         return 0
     uploads = run.pipeline.files.uploads(run.feed.name)
     orphans = sum(run.expected.forget_strays(record.origin.upload) for record in uploads)
     where = "" if len(run.pipeline.feeds) == 1 else f" in the table of the feed {run.feed.name}"
-    run.found += [Discrepancy("unexpected", "", f"{pk}{where}", "", pk) for pk in run.expected.strays()]
+    run.found += [findings.Discrepancy("unexpected", "", f"{pk}{where}", "", pk) for pk in run.expected.strays()]
     return orphans
 
 
-def _of_row(run: FilesAudit, kind: str, row: Expected) -> Discrepancy:
+def _of_row(run: audit_files.FilesAudit, kind: str, row: expectations.Expected) -> findings.Discrepancy:
     version, pk = run.versions[row.object_key, row.key.upload], run.feed.mode.row_key(row.key)
-    detail, remedy = f"line {row.line:,}: {pk}", RestoreRow(row.line)
-    return Discrepancy(kind, row.object_key, detail, row.etag, pk, remedy, version)
+    detail, remedy = f"line {row.line:,}: {pk}", findings.RestoreRow(row.line)
+    return findings.Discrepancy(kind, row.object_key, detail, row.etag, pk, remedy, version)

@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ops.feed import DeployedFeed
-from ops.pipeline import Pipeline
+from ops.pipeline import DeployedFeed, Pipeline
 
 
 class Backfilled(NamedTuple):

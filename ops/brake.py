@@ -6,8 +6,7 @@ from typing import Any
 
 import boto3
 
-from ops.feed import DeployedFeed
-from ops.pipeline import Pipeline
+from ops.pipeline import DeployedFeed, Pipeline
 
 PAUSED = "the pipeline is paused"
 """Why something does not go on, if there is one feed."""

@@ -12,14 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from csv_ingest import errors
-from csv_ingest.ledger import FORGET, FileRecord
-from csv_ingest.rows import Row
-from csv_ingest.uploads import ObjectVersion, Origin
-from ops.feed import DeployedFeed
-from ops.pipeline import ObjectGone, Pipeline
+from csv_ingest import errors, ledger, rows, uploads
+from ops import wording
+from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 from ops.schema import STATEMENT_TIMEOUT
-from ops.wording import counted
 
 CLOCKS = 5
 """Seconds by which the clock here and that of a delivery may differ."""
@@ -37,12 +33,12 @@ class Erasure:
 
     pipeline: Pipeline
     feed: DeployedFeed
-    version: ObjectVersion
+    version: uploads.ObjectVersion
     """One that has the ETag. Where each version is an upload, the only one that this is about."""
     command: str
-    records: list[FileRecord] = field(default_factory=list)
+    records: list[ledger.FileRecord] = field(default_factory=list)
     """Of all keys whose rows these are, as they were when `look` was called."""
-    skipped: list[FileRecord] = field(default_factory=list)
+    skipped: list[ledger.FileRecord] = field(default_factory=list)
     """Of the keys of the feed with this ETag whose rows went to another table."""
 
     @property
@@ -70,7 +66,7 @@ class Erasure:
     @property
     def other_owners(self) -> list[str]:
         """The other object keys whose rows these are. A file that is being forgotten owns no row any more."""
-        keys = [each.object_key for each in self.records if each.erasing != FORGET]
+        keys = [each.object_key for each in self.records if each.erasing != ledger.FORGET]
         return [key for key in keys if key != self.version.key]
 
     def mark(self, key: str) -> datetime:
@@ -117,7 +113,7 @@ class Erasure:
             while some := list(dict.fromkeys(islice(ids, destination.max_insert))):
                 self.require_begun()
                 deleted += destination.delete(origin, some)
-                progress(f"{counted(deleted, 'row')} deleted")
+                progress(f"{wording.counted(deleted, 'row')} deleted")
         return deleted
 
     def _ids_of_file(self) -> Iterator[str] | None:
@@ -128,20 +124,20 @@ class Erasure:
                 return self._ids_in(version, record)
         return None
 
-    def _is_there(self, version: ObjectVersion) -> bool:
+    def _is_there(self, version: uploads.ObjectVersion) -> bool:
         try:
             with self.pipeline.open(version):
                 return True
         except ObjectGone:
             return False
 
-    def _ids_in(self, version: ObjectVersion, record: FileRecord) -> Iterator[str]:
+    def _ids_in(self, version: uploads.ObjectVersion, record: ledger.FileRecord) -> Iterator[str]:
         for row in self.pipeline.read_rows(version, record):
             # Whoever asks DynamoDB for a key that it refused to store gets an error.
-            if isinstance(row, Row) and not self.feed.destination.refusal(record.origin, row):
+            if isinstance(row, rows.Row) and not self.feed.destination.refusal(record.origin, row):
                 yield row.id
 
-    def _ids_of_table(self, origin: Origin) -> Iterator[str]:
+    def _ids_of_table(self, origin: uploads.Origin) -> Iterator[str]:
         """The ids of the rows, by reading the whole table."""
         for found in self.feed.destination.scan():
             if found.key.upload == origin.upload and found.key.id is not None:

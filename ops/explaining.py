@@ -7,8 +7,7 @@ from functools import partial
 
 from ops import brake, failures, presence, status
 from ops.failure import Failure
-from ops.feed import DeployedFeed
-from ops.pipeline import Pipeline
+from ops.pipeline import DeployedFeed, Pipeline
 
 AT_ONCE = 10
 """How many keys are looked up at the same time."""

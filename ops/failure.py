@@ -7,10 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus
 
-from csv_ingest import events
-from csv_ingest.errors import MalformedEvent
-from csv_ingest.plan import PartJob
-from csv_ingest.uploads import ObjectVersion
+from csv_ingest import errors, events, plan, uploads
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -30,9 +27,9 @@ class Subject(NamedTuple):
     """What an event is about."""
 
     key: str
-    part: PartJob | None
+    part: plan.PartJob | None
     """None if it is about the whole object."""
-    version: ObjectVersion | None
+    version: uploads.ObjectVersion | None
     """None if the event does not name one."""
 
     def __str__(self) -> str:
@@ -64,7 +61,7 @@ class Failure:
         return list(map(str, self.subjects))
 
     @property
-    def versions(self) -> list[ObjectVersion]:
+    def versions(self) -> list[uploads.ObjectVersion]:
         """The object versions that the event names."""
         return [subject.version for subject in self.subjects if subject.version]
 
@@ -87,13 +84,13 @@ def failure_of(message: "MessageTypeDef") -> Failure:
             subjects=[_subject(each) for each in event.get("Records", [])],
             function=_name_of_function(context["functionArn"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MalformedEvent) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, errors.MalformedEvent) as error:
         return Failure(id_, receipt, sent_at, "unreadable", f"not a failure record: {error!r}")
 
 
 def _subject(record: dict[str, Any]) -> Subject:
     version = None
-    with suppress(MalformedEvent):
+    with suppress(errors.MalformedEvent):
         version = events.object_version(record)
     return Subject(unquote_plus(record["s3"]["object"]["key"]), events.part_job(record), version)
 

@@ -7,15 +7,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from csv_ingest import listing
-from csv_ingest.configuration import IngestConfig
-from csv_ingest.deadline import Deadline
+from csv_ingest import configuration, deadline, dynamodb_table, errors, feed, listing, modes, target
 from csv_ingest.destinations import base, dynamodb, opening
-from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.errors import PipelineError
-from csv_ingest.feed import Feed
-from csv_ingest.modes import WriteMode
-from csv_ingest.target import Owner
 from csv_ingest.uploads import Upload
 from ops.clients import Clients
 
@@ -26,7 +19,7 @@ if TYPE_CHECKING:
 MAX_PORT = 65_535
 
 
-class NoPort(PipelineError):
+class NoPort(errors.PipelineError):
     """The near end of a tunnel has no port that is one."""
 
 
@@ -50,15 +43,15 @@ class DeployedFeed:
         return self._deployed.get("Environment", {}).get("Variables", {})
 
     @cached_property
-    def config(self) -> IngestConfig:
+    def config(self) -> configuration.IngestConfig:
         """The configuration of the deployed function: files are read here exactly as they are there.
 
         Raises NotConfigured.
         """
-        return IngestConfig.from_environment(self.environment)
+        return configuration.IngestConfig.from_environment(self.environment)
 
     @property
-    def settings(self) -> Feed:
+    def settings(self) -> feed.Feed:
         return self.config.feed
 
     @property
@@ -66,11 +59,11 @@ class DeployedFeed:
         return self.settings.name
 
     @property
-    def mode(self) -> WriteMode:
+    def mode(self) -> modes.WriteMode:
         return self.settings.mode
 
     @cached_property
-    def owner(self) -> Owner:
+    def owner(self) -> target.Owner:
         """The feed, and where its rows go to today. Raises as `opening.owner_of`."""
         return opening.owner_of(self.config, self.clients.dynamodb)
 
@@ -90,7 +83,7 @@ class DeployedFeed:
         return opening.open_destination(
             self.config,
             self.clients.dynamodb,
-            deadline=Deadline.never(),
+            deadline=deadline.Deadline.never(),
             address=self.database_address,
             on_failed_connection=lambda: None,  # the metric is the function's
         )
@@ -98,7 +91,7 @@ class DeployedFeed:
     @property
     def has_file_index(self) -> bool:
         """Whether its table in DynamoDB has the index of `file_index`."""
-        table = DynamoDbTable(self.clients.dynamodb, self.rows_table, deadline=Deadline.never())
+        table = dynamodb_table.DynamoDbTable(self.clients.dynamodb, self.rows_table, deadline=deadline.Deadline.never())
         return not self.settings.is_postgresql and table.has_index(dynamodb.INDEX)
 
     @property

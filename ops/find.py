@@ -8,8 +8,7 @@ from itertools import islice
 from csv_ingest.destinations.base import Destination
 from csv_ingest.ledger import FileRecord
 from csv_ingest.rows import RowKey, StoredRow
-from ops.feed import DeployedFeed
-from ops.pipeline import Pipeline
+from ops.pipeline import DeployedFeed, Pipeline
 from ops.wording import counted
 
 

@@ -4,13 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from csv_ingest import listing
-from csv_ingest.errors import OtherTable, OwnerNeeded
-from csv_ingest.ledger import FORGET, FileRecord
-from csv_ingest.uploads import ObjectVersion, Upload
-from ops.erasing import Erasure, NotErasable, Progress
+from csv_ingest import errors, ledger, listing, uploads
+from ops import erasing, wording
 from ops.pipeline import NoFeed, Pipeline
-from ops.wording import counted
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -35,7 +31,7 @@ class Forgetting:
 
     pipeline: Pipeline
     key: str
-    erasures: list[Erasure]
+    erasures: list[erasing.Erasure]
     objects: "list[ObjectIdentifierTypeDef]"
     """Its versions and its delete markers, but for those that have to stay."""
     skipped: list[str]
@@ -52,18 +48,18 @@ def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
     versions, markers = listing.list_versions(pipeline.clients.s3, pipeline.upload_bucket, key)
     recorded = list(pipeline.files.records(versions))
     for record in pipeline.files.records_of_key(key):
-        version = ObjectVersion(pipeline.upload_bucket, key, record.version_id or "", record.etag, 0)
-        recorded.append((Upload(version, datetime.now(UTC)), record))
-    erasures: dict[tuple[str, str], Erasure] = {}
+        version = uploads.ObjectVersion(pipeline.upload_bucket, key, record.version_id or "", record.etag, 0)
+        recorded.append((uploads.Upload(version, datetime.now(UTC)), record))
+    erasures: dict[tuple[str, str], erasing.Erasure] = {}
     skipped: dict[str, str] = {}
     for (version, _), record in recorded:
         try:
             feed = pipeline.owner_of(key, record)
             record.require_owner(feed.owner)
-        except (NoFeed, OtherTable) as reason:
+        except (NoFeed, errors.OtherTable) as reason:
             skipped[_entry(version, record)] = str(reason)
         else:
-            erasure = Erasure(pipeline, feed, version, FORGET)
+            erasure = erasing.Erasure(pipeline, feed, version, ledger.FORGET)
             erasures.setdefault((feed.name, erasure.content), erasure)
     stay = {version for (version, _), record in recorded if _entry(version, record) in skipped}
     possible = [erasure for erasure in erasures.values() if erasure.version not in stay]
@@ -77,12 +73,12 @@ def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
     return Forgetting(pipeline, key, possible, objects, list(dict.fromkeys(skipped.values())))
 
 
-def _entry(version: ObjectVersion, record: FileRecord) -> str:
+def _entry(version: uploads.ObjectVersion, record: ledger.FileRecord) -> str:
     """Under which entry a version is recorded, or could be."""
     return record.upload if record.entry else version.etag
 
 
-def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Forgotten:
+def forget(forgetting: Forgetting, *, progress: erasing.Progress = lambda _: None) -> Forgotten:
     """Delete the versions of an object that can be, their rows, rejected rows and records; on return none is left.
 
     Rows that another key's upload has as well stay. Raises OwnerNeeded, with all statements.
@@ -102,11 +98,11 @@ def forget(forgetting: Forgetting, *, progress: Progress = lambda _: None) -> Fo
         forgetting.pipeline.files.erasures.erase_upload(forgetting.key, upload)
     left = forgetting_of(forgetting.pipeline, forgetting.key)
     if left.objects or left.erasures:
-        raise NotErasable("something of it came back meanwhile: run the command again")
+        raise erasing.NotErasable("something of it came back meanwhile: run the command again")
     return done
 
 
-def _leave(erasure: Erasure) -> None:
+def _leave(erasure: erasing.Erasure) -> None:
     """End the erasure of a content: the last file that has these rows leaves nothing."""
     erasure.pipeline.files.erasures.leave(erasure.content, erasure.feed.name, erasure.version.key)
     if erasure.other_owners:
@@ -117,7 +113,7 @@ def _leave(erasure: Erasure) -> None:
         erasure.end()
 
 
-def _delete_rows(forgetting: Forgetting, progress: Progress) -> int:
+def _delete_rows(forgetting: Forgetting, progress: erasing.Progress) -> int:
     """Delete the rows that no other file has; returns how many there were. Raises OwnerNeeded, with all statements."""
     deleted = 0
     needed: list[str] = []
@@ -126,23 +122,23 @@ def _delete_rows(forgetting: Forgetting, progress: Progress) -> int:
         if not erasure.other_owners and not are_erased:
             try:
                 deleted += erasure.delete_rows(progress)
-            except OwnerNeeded as statement:
+            except errors.OwnerNeeded as statement:
                 needed.append(str(statement))
             else:
                 forgetting.pipeline.files.erasures.mark_rows_erased(forgetting.key, erasure.upload)
     if needed:
-        raise OwnerNeeded("; ".join(needed))
+        raise errors.OwnerNeeded("; ".join(needed))
     for erasure in forgetting.erasures:
         erasure.require_begun()
     return deleted
 
 
-def _delete_objects(forgetting: Forgetting, progress: Progress) -> None:
+def _delete_objects(forgetting: Forgetting, progress: erasing.Progress) -> None:
     objects, bucket = forgetting.objects, forgetting.pipeline.upload_bucket
     for start in range(0, len(objects), MAX_OBJECTS):
         some = objects[start : start + MAX_OBJECTS]
         answer = forgetting.pipeline.clients.s3.delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})
         if refused := answer.get("Errors"):
             codes = ", ".join(sorted({error.get("Code", "") for error in refused}))
-            raise NotErasable(f"S3 deleted not all versions: {codes}: run the command again")
-        progress(f"{counted(start + len(some), 'version')} deleted")
+            raise erasing.NotErasable(f"S3 deleted not all versions: {codes}: run the command again")
+        progress(f"{wording.counted(start + len(some), 'version')} deleted")

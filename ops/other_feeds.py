@@ -4,10 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from csv_ingest import csvfile, file_format, ledger
-from csv_ingest.errors import UnreadableFile
-from ops.feed import DeployedFeed
-from ops.pipeline import ObjectGone, Pipeline
+from csv_ingest import csvfile, errors, file_format, ledger
+from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 from ops.status import UploadStatus
 
 Open = Callable[[], AbstractContextManager[csvfile.ByteStream]]
@@ -46,6 +44,6 @@ def _reads(format_: file_format.FileFormat, open_: Open) -> bool:
     try:
         with open_() as stream:
             _, names = csvfile.read_header(stream, format_)
-    except (UnreadableFile, ObjectGone):
+    except (errors.UnreadableFile, ObjectGone):
         return False
     return bool(names)

@@ -11,15 +11,24 @@ from itertools import takewhile
 import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-from csv_ingest import csvfile, events, intake, ledger, queues, source
-from csv_ingest.deadline import Deadline
-from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.errors import PipelineError
-from csv_ingest.file_format import FileFormat
-from csv_ingest.rows import RejectedRow, Row
+from csv_ingest import (
+    csvfile,
+    deadline,
+    dynamodb_table,
+    errors,
+    events,
+    file_format,
+    intake,
+    ledger,
+    queues,
+    rows,
+    source,
+)
 from csv_ingest.uploads import ObjectVersion, Upload
 from ops.clients import Clients
 from ops.feed import DeployedFeed
+
+__all__ = ["DeployedFeed", "NoFeed", "NotDeployed", "ObjectGone", "Pipeline"]
 
 NOT_THERE = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 """Codes of S3's answers about what is not in the bucket."""
@@ -28,15 +37,15 @@ FUNCTION, TABLE = "IngestFunctionName", "RowsTableName"
 """The names of the outputs about a feed, but for the suffix that they end with."""
 
 
-class NotDeployed(PipelineError):
+class NotDeployed(errors.PipelineError):
     """There is no such stack where the credentials lead, or it is not a stack of this project."""
 
 
-class NoFeed(PipelineError):
+class NoFeed(errors.PipelineError):
     """A key, or a name, is of none of the feeds."""
 
 
-class ObjectGone(PipelineError):
+class ObjectGone(errors.PipelineError):
     """A version of an object is not in the bucket any more."""
 
     by_etag = False
@@ -91,7 +100,9 @@ class Pipeline:
     @cached_property
     def files(self) -> ledger.FilesTable:
         """The ledger."""
-        return ledger.FilesTable(DynamoDbTable(self.clients.dynamodb, self.files_table, deadline=Deadline.never()))
+        return ledger.FilesTable(
+            dynamodb_table.DynamoDbTable(self.clients.dynamodb, self.files_table, deadline=deadline.Deadline.never())
+        )
 
     @property
     def functions(self) -> frozenset[str]:
@@ -172,13 +183,13 @@ class Pipeline:
                 raise ObjectGone(gone) from error
             raise
 
-    def read_rows(self, version: ObjectVersion, record: ledger.FileRecord) -> Generator[Row | RejectedRow]:
+    def read_rows(self, version: ObjectVersion, record: ledger.FileRecord) -> Generator[rows.Row | rows.RejectedRow]:
         """Yield the rows of an upload, as it is or will be read. Raises UnreadableFile, and ObjectGone."""
         format_ = self.format_of(version, record)
         with self.open(version) as stream:
             yield from csvfile.read_rows(stream, format_)
 
-    def format_of(self, version: ObjectVersion, record: ledger.FileRecord) -> FileFormat:
+    def format_of(self, version: ObjectVersion, record: ledger.FileRecord) -> file_format.FileFormat:
         """How an upload is or will be read: as recorded, for the upload or for its ETag, before today's settings."""
         if record.format:
             return record.format

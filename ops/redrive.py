@@ -1,16 +1,15 @@
 """The events of the failure queue, delivered again."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
-from csv_ingest import queues
+from csv_ingest import queues, uploads
 from ops import brake, failures
 from ops.failure import Failure
-from ops.feed import DeployedFeed
-from ops.pipeline import NoFeed, Pipeline
+from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 
 
 class Undeliverable(Exception):
@@ -63,6 +62,12 @@ def redrive_all(
         for failure in kept:
             failures.put_back(pipeline, failure)
     return done
+
+
+def delivered(done: Sequence[Redriven]) -> list[uploads.ObjectVersion]:
+    """The object versions that were delivered, each once."""
+    found = [each.failure for each in done if each.action == "delivered"]
+    return list(dict.fromkeys(version for failure in found for version in failure.versions))
 
 
 def _settle(

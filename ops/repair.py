@@ -4,13 +4,11 @@ from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from csv_ingest import ledger, uploads
 from csv_ingest.destinations.base import OnlyIf
-from csv_ingest.ledger import COMPLETE, FileRecord
 from csv_ingest.rows import Row
-from csv_ingest.uploads import ObjectVersion, Origin
 from ops import erasing, findings
-from ops.feed import DeployedFeed
-from ops.pipeline import ObjectGone, Pipeline
+from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 
 
 @dataclass
@@ -21,7 +19,7 @@ class Repaired:
     """Rows that were written to the destination."""
     records: int = 0
     """Records of the ledger that were written or deleted."""
-    delivered: list[ObjectVersion] = field(default_factory=list)
+    delivered: list[uploads.ObjectVersion] = field(default_factory=list)
     """Uploads whose event was put into Lambda's queue."""
     left: list[findings.Discrepancy] = field(default_factory=list)
     """Findings for which nothing was done: a person has to look."""
@@ -38,7 +36,7 @@ def repair(
     `paused` feeds are left alone.
     """
     done = Repaired()
-    chosen: dict[ObjectVersion, list[findings.Discrepancy]] = {}
+    chosen: dict[uploads.ObjectVersion, list[findings.Discrepancy]] = {}
     for finding in found:
         if finding.version is not None and can_be_mended(pipeline, finding, paused):
             chosen.setdefault(finding.version, []).append(finding)
@@ -51,7 +49,7 @@ def repair(
 
 
 def _repair_upload(
-    pipeline: Pipeline, version: ObjectVersion, found: Iterable[findings.Discrepancy], done: Repaired
+    pipeline: Pipeline, version: uploads.ObjectVersion, found: Iterable[findings.Discrepancy], done: Repaired
 ) -> bool:
     """Mend what was found of an upload; whether that is possible yet."""
     record = pipeline.files.record(version)
@@ -76,7 +74,11 @@ def can_be_mended(pipeline: Pipeline, finding: findings.Discrepancy, paused: Col
 
 
 def _mend(
-    pipeline: Pipeline, version: ObjectVersion, record: FileRecord, remedy: findings.Remedy, done: Repaired
+    pipeline: Pipeline,
+    version: uploads.ObjectVersion,
+    record: ledger.FileRecord,
+    remedy: findings.Remedy,
+    done: Repaired,
 ) -> None:
     # Of the remedies, those for the ledger are for complete files, which have a record, unless it was deleted since.
     upload = record.upload if record.entry else version.etag
@@ -102,7 +104,7 @@ def _mend(
         done.records += 1
 
 
-def _restart(pipeline: Pipeline, version: ObjectVersion, record: FileRecord) -> None:
+def _restart(pipeline: Pipeline, version: uploads.ObjectVersion, record: ledger.FileRecord) -> None:
     """Have a begun file read again from its beginning, in today's table. What its ETag stands for stays recorded."""
     feed = pipeline.owner_of(version.key, record)
     # Deliveries under the former settings would record progress in the former table.
@@ -112,16 +114,18 @@ def _restart(pipeline: Pipeline, version: ObjectVersion, record: FileRecord) -> 
     pipeline.redeliver(version)
 
 
-def _restore_rows(pipeline: Pipeline, version: ObjectVersion, record: FileRecord, lines: set[int]) -> int:
+def _restore_rows(
+    pipeline: Pipeline, version: uploads.ObjectVersion, record: ledger.FileRecord, lines: set[int]
+) -> int:
     """Write the rows of some lines, each the first with its id, over what the destination has; returns how many.
 
     A row of a newer upload stays: it came since the audit.
     """
     feed = pipeline.owner_of(version.key, record)
-    if record.status != COMPLETE:
+    if record.status != ledger.COMPLETE:
         # A row of a later line may be stored, which a part would note before it replaces the row.
         pipeline.files.repairs.mark_duplicate_ids(feed.mode.content_key(version), feed.name)
-    origin, restored = Origin(version.etag, record.upload_order), 0
+    origin, restored = uploads.Origin(version.etag, record.upload_order), 0
     with closing(feed.destination) as destination:
         for row in pipeline.read_rows(version, record):
             if isinstance(row, Row) and row.line in lines:

@@ -8,8 +8,7 @@ from typing import NamedTuple
 from csv_ingest.ledger import FileRecord
 from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow
 from ops.expectations import Expectations
-from ops.feed import DeployedFeed
-from ops.pipeline import NoFeed, ObjectGone, Pipeline
+from ops.pipeline import DeployedFeed, NoFeed, ObjectGone, Pipeline
 
 
 class Missing(NamedTuple):
@@ -29,6 +28,9 @@ class Superseded(NamedTuple):
     """By which upload, as the stored row says it."""
 
 
+Shown = StoredRow | Missing | Superseded
+
+
 def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> DeployedFeed:
     """The feed whose destination has the rows of an upload; raises NoFeed if they are in no table of today's feeds."""
     feed = pipeline.owner_of(key, record)
@@ -38,7 +40,7 @@ def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> Deployed
     return feed
 
 
-def rows_of(pipeline: Pipeline, feed: DeployedFeed, record: FileRecord) -> Generator[StoredRow | Missing | Superseded]:
+def rows_of(pipeline: Pipeline, feed: DeployedFeed, record: FileRecord) -> Generator[Shown]:
     """Yield the rows of an upload by line, as they are stored; in their places, the rows that are not there.
 
     If the destination finds as many rows by their ETag as the ledger has counted, those are the rows. Otherwise the ids
@@ -67,7 +69,7 @@ def _counted(record: FileRecord) -> int:
     return record.counts.stored if record.counts else 0
 
 
-def _by_file(pipeline: Pipeline, feed: DeployedFeed, record: FileRecord) -> Iterator[StoredRow | Missing | Superseded]:
+def _by_file(pipeline: Pipeline, feed: DeployedFeed, record: FileRecord) -> Iterator[Shown]:
     """Yield what the destination has under the ids that are in the file, in the order of its lines."""
     rows, upload = _rows_to_store(pipeline, feed, record), record.origin.upload
     while some := list(islice(rows, feed.destination.max_fetch)):

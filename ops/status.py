@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from csv_ingest.ledger import COMPLETE, REJECTED, FileRecord
-from csv_ingest.modes import WriteMode
-from csv_ingest.uploads import Upload
+from csv_ingest import ledger, modes, uploads
 from ops.failure import REJECTION, Failure
-from ops.feed import DeployedFeed
-from ops.pipeline import Pipeline
+from ops.pipeline import DeployedFeed, Pipeline
 from ops.wording import counted
 
 
@@ -24,7 +21,7 @@ class UploadStatus:
     """Bytes; None if neither bucket nor ledger knows."""
     since: datetime | None
     """When it was settled; before that, when it was last delivered; before that, when it was uploaded."""
-    record: FileRecord
+    record: ledger.FileRecord
     is_replaced: bool = False
     """Whether a newer version of the object was delivered: `rejects` and `rows` are about that one."""
     progress: str = ""
@@ -55,14 +52,14 @@ class UploadStatus:
     @property
     def is_poison(self) -> bool:
         """Whether it can never be read as it is, with the settings as they are: another delivery is in vain."""
-        return self.record.status == REJECTED or bool(self.failure and self.failure.condition == REJECTION)
+        return self.record.status == ledger.REJECTED or bool(self.failure and self.failure.condition == REJECTION)
 
     @property
     def is_settled(self) -> bool:
         return self.record.is_settled
 
 
-def status_of(upload: Upload, record: FileRecord, *, is_replaced: bool = False) -> UploadStatus:
+def status_of(upload: uploads.Upload, record: ledger.FileRecord, *, is_replaced: bool = False) -> UploadStatus:
     """The status of an upload that the bucket lists."""
     version = upload.version
     return UploadStatus(
@@ -103,7 +100,7 @@ def of_key(pipeline: Pipeline, key: str) -> list[UploadStatus]:
     return _latest_first([*listed, *gone])
 
 
-def _statuses(found: Iterable[tuple[Upload, FileRecord]]) -> Iterator[UploadStatus]:
+def _statuses(found: Iterable[tuple[uploads.Upload, ledger.FileRecord]]) -> Iterator[UploadStatus]:
     """The statuses of uploads that come by key, the newest version first."""
     for _, versions in groupby(found, key=lambda pair: pair[0].version.key):
         is_replaced = False
@@ -112,14 +109,16 @@ def _statuses(found: Iterable[tuple[Upload, FileRecord]]) -> Iterator[UploadStat
             is_replaced = is_replaced or record.status is not None
 
 
-def name_of(upload: Upload, record: FileRecord, mode: WriteMode) -> tuple[str, str]:
+def name_of(upload: uploads.Upload, record: ledger.FileRecord, mode: modes.WriteMode) -> tuple[str, str]:
     """The same for versions that are one upload: they share a record, or have none but the same key and ETag."""
     version = upload.version
     unrecorded = version.version_id if mode.each_version else f"{version.etag}, no record"
     return version.key, record.entry or unrecorded
 
 
-def distinct(pipeline: Pipeline, found: Iterable[tuple[Upload, FileRecord]]) -> Iterator[tuple[Upload, FileRecord]]:
+def distinct(
+    pipeline: Pipeline, found: Iterable[tuple[uploads.Upload, ledger.FileRecord]]
+) -> Iterator[tuple[uploads.Upload, ledger.FileRecord]]:
     """The uploads of the bucket with their records, each upload once, whatever the number of its versions."""
     seen: set[tuple[str, str]] = set()
     for upload, record in found:
@@ -129,9 +128,9 @@ def distinct(pipeline: Pipeline, found: Iterable[tuple[Upload, FileRecord]]) -> 
             yield upload, record
 
 
-def progress_in_parts(pipeline: Pipeline, record: FileRecord) -> str:
+def progress_in_parts(pipeline: Pipeline, record: ledger.FileRecord) -> str:
     """How far a file is that is ingested in parts; empty for other files and complete ones."""
-    if not record.part_count or record.status == COMPLETE:
+    if not record.part_count or record.status == ledger.COMPLETE:
         return ""
     rows = f"{counted(pipeline.files.rows_read_in_parts(record), 'row')} so far"
     parts = counted(record.part_count, "part")

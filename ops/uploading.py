@@ -9,8 +9,7 @@ from typing import NamedTuple
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest.errors import PipelineError
-from csv_ingest.uploads import ObjectVersion
+from csv_ingest import errors, uploads
 from ops.pipeline import Pipeline
 from ops.wording import counted
 
@@ -22,7 +21,7 @@ class NotIngested(ValueError):
     """An object under this key would not be ingested, or would replace another one of the same command."""
 
 
-class NotUploaded(PipelineError):
+class NotUploaded(errors.PipelineError):
     """A file could not be uploaded. The message names it, and says why."""
 
 
@@ -66,7 +65,9 @@ def plan(pipeline: Pipeline, paths: Iterable[Path], folder: str) -> Plan:
     return Plan([Planned(file, key) for key, file in files.items()], passed_over)
 
 
-def upload(pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str], None]) -> list[ObjectVersion]:
+def upload(
+    pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str], None]
+) -> list[uploads.ObjectVersion]:
     """Upload files, ten at a time, each in parts if it is large; returns their versions, in the order of the files.
 
     `progress` is told how far it is. If a file cannot be uploaded, none is begun any more: raises NotUploaded once
@@ -74,18 +75,18 @@ def upload(pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str
     """
     sent = _Sent(len(files), sum(planned.file.stat().st_size for planned in files), progress)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        uploads = [pool.submit(_upload, pipeline, planned, sent) for planned in files]
+        running = [pool.submit(_upload, pipeline, planned, sent) for planned in files]
         try:
-            wait(uploads, return_when=FIRST_EXCEPTION)
+            wait(running, return_when=FIRST_EXCEPTION)
         except KeyboardInterrupt:
             sent.stop()
             raise
         finally:
             pool.shutdown(cancel_futures=True)
-    return [upload.result() for upload in uploads]  # those that were not begun come after the one that failed
+    return [upload.result() for upload in running]  # those that were not begun come after the one that failed
 
 
-def _upload(pipeline: Pipeline, planned: Planned, sent: "_Sent") -> ObjectVersion:
+def _upload(pipeline: Pipeline, planned: Planned, sent: "_Sent") -> uploads.ObjectVersion:
     try:
         pipeline.clients.s3.upload_file(str(planned.file), pipeline.upload_bucket, planned.key, Callback=sent.add_bytes)
         version = pipeline.latest(planned.key)

@@ -4,11 +4,9 @@ import sys
 
 import click
 
-from ops import acknowledging, display
+from ops import acknowledging, display, presence, wording
 from ops.commands import options, uploads
 from ops.pipeline import Pipeline
-from ops.presence import absence
-from ops.wording import counted
 
 
 @click.command(
@@ -33,8 +31,8 @@ def acknowledge_command(find: options.Find, *, key: str, reason: str, json_: boo
     if done.uploads or json_:
         uploads.print_uploads(done.uploads, json_=json_)
     if done.uploads:
-        deleted = f"{counted(done.messages, 'message')} deleted from the failure queue"
-        display.say(f"{counted(len(done.uploads), 'upload')} acknowledged, {deleted}.", err=True)
+        deleted = f"{wording.counted(done.messages, 'message')} deleted from the failure queue"
+        display.say(f"{wording.counted(len(done.uploads), 'upload')} acknowledged, {deleted}.", err=True)
     if done.unsettled:
         raise click.ClickException(f"{key}: {_how_to_settle(pipeline, key)}")
     if not done.uploads:
@@ -43,7 +41,7 @@ def acknowledge_command(find: options.Find, *, key: str, reason: str, json_: boo
 
 
 def _how_to_settle(pipeline: Pipeline, key: str) -> str:
-    gone = absence(pipeline, key)
+    gone = presence.absence(pipeline, key)
     forget = f"if nobody needs it: {display.command('forget', key=key)}"
     if gone:
         return f"{gone}. It is not settled, and cannot be acknowledged; {forget}"
@@ -52,7 +50,7 @@ def _how_to_settle(pipeline: Pipeline, key: str) -> str:
 
 
 def _why_nothing(pipeline: Pipeline, key: str, *, is_known: bool) -> str:
-    gone = absence(pipeline, key)
+    gone = presence.absence(pipeline, key)
     if not is_known:
         return gone or "no delivery of it so far"
     nothing = "it is complete, and no row was rejected: there is nothing to acknowledge"

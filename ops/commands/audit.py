@@ -5,12 +5,10 @@ from collections.abc import Collection, Sequence
 
 import click
 
-from ops import audit, brake, differences, display, failures, repair, waiting
+from ops import audit, brake, differences, display, failures, repair, waiting, wording
 from ops.commands import findings, objects, options
-from ops.feed import DeployedFeed
 from ops.findings import Audited, Discrepancy, Redeliver, Restart, RestoreRow
-from ops.pipeline import Pipeline
-from ops.wording import counted
+from ops.pipeline import DeployedFeed, Pipeline
 
 
 @click.command(
@@ -78,12 +76,12 @@ def _say_what_is_repaired(pipeline: Pipeline, found: Sequence[Discrepancy]) -> b
     rows = sum(isinstance(each.remedy, RestoreRow) for each in mended)
     files = sum(isinstance(each.remedy, Redeliver | Restart) for each in mended)
     done = [
-        f"{counted(rows, 'row')} written",
-        f"{counted(len(mended) - rows - files, 'record')} corrected",
-        f"{counted(files, 'file')} delivered again",
+        f"{wording.counted(rows, 'row')} written",
+        f"{wording.counted(len(mended) - rows - files, 'record')} corrected",
+        f"{wording.counted(files, 'file')} delivered again",
     ]
     left = len(found) - len(mended)
-    rest = f"{counted(left, 'finding')} {'is' if left == 1 else 'are'} left for a person"
+    rest = f"{wording.counted(left, 'finding')} {'is' if left == 1 else 'are'} left for a person"
     display.say(f"to be done: {', '.join(done)}; {rest}", err=True)
     return bool(mended)
 

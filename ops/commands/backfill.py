@@ -4,8 +4,7 @@ import sys
 
 import click
 
-from ops import display
-from ops.backfill import Backfilled, backfill
+from ops import backfill, display
 from ops.commands import objects, options
 
 
@@ -25,7 +24,7 @@ def backfill_command(
     what is settled by then is passed over, at one read per upload. Exit code 1 if there is no such object.
     """
 
-    def text(done: Backfilled) -> str:
+    def text(done: backfill.Backfilled) -> str:
         return f"{done.delivered:,} delivered, {done.settled_before:,} settled before"
 
     pipeline = find()
@@ -33,10 +32,10 @@ def backfill_command(
     concerned = [each for each in ([only] if only else pipeline.feeds) if each.concerns(prefix)]
     options.refuse_if_paused(pipeline, concerned)
     with display.working("backfill") as show:
-        done = backfill(
+        done = backfill.backfill(
             pipeline, prefix=prefix, feed=only, rate=rate, again=again, progress=lambda so_far: show(text(so_far))
         )
-    nothing = done == Backfilled()
+    nothing = done == backfill.Backfilled()
     if json_:
         display.print_json(done._asdict())
     if nothing:

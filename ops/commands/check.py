@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from ops import checking, display, other_feeds, proposing
+from ops import checking, display, other_feeds, proposing, wording
 from ops.commands import options
-from ops.feed import DeployedFeed
-from ops.wording import counted
+from ops.pipeline import DeployedFeed
 
 SHOWN_REJECTS = 20
 
@@ -60,7 +59,9 @@ def _propose(feed: DeployedFeed, file: Path) -> None:
     display.say("This is a proposal for the setting `columns`. Look at it first:", err=True)
     display.say("a file shows what is in it, not what will come.", err=True)
     if (size := len(json.dumps(proposed).encode())) > MAX_DECLARATION:
-        display.say(f"It has {counted(size, 'byte')}, of {MAX_DECLARATION:,} possible: leave columns out.", err=True)
+        display.say(
+            f"It has {wording.counted(size, 'byte')}, of {MAX_DECLARATION:,} possible: leave columns out.", err=True
+        )
 
 
 def _as_json(checked: checking.Checked) -> dict[str, object]:
@@ -89,8 +90,8 @@ def _print(checked: checking.Checked) -> None:
         display.say(f"line {reject.line:,}: {reject.reason}")
     if (more := checked.rejected - len(checked.rejects)) > 0:
         display.say(f"and {more:,} more: --json lists all")
-    pieces = f"in {counted(checked.parts, 'part')}" if checked.parts else "in one piece"
-    rows = counted(checked.rows, "row")
+    pieces = f"in {wording.counted(checked.parts, 'part')}" if checked.parts else "in one piece"
+    rows = wording.counted(checked.rows, "row")
     display.say(f"{rows}, read {pieces}: {checked.stored:,} stored, {checked.rejected:,} rejected")
     cost = f"{checked.dollars:,.6f} dollars in us-east-1"
-    display.say(f"about {counted(checked.write_units, 'write unit')} of DynamoDB, {cost}, if the file is new")
+    display.say(f"about {wording.counted(checked.write_units, 'write unit')} of DynamoDB, {cost}, if the file is new")

@@ -4,11 +4,9 @@ import sys
 
 import click
 
-from ops import display, failures
+from ops import display, failures, wording
 from ops.commands import options
-from ops.commands.erasing import named
 from ops.forgetting import Forgetting, forget, forgetting_of
-from ops.wording import counted
 
 
 @click.command(name="forget", epilog="Example: python -m ops forget incoming/orders.csv")
@@ -23,17 +21,17 @@ def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
     `audit --repair` writes those of older files in their places. Interrupted, it is resumed by the same command.
     """
     pipeline = find()
-    with named(key), display.working("looking"):
+    with options.about(key), display.working("looking"):
         forgetting = forgetting_of(pipeline, key)
     if not forgetting.objects and not forgetting.erasures:
         raise click.ClickException(f"{key}: {'; '.join(forgetting.skipped) or 'there is nothing of it'}")
     _say_what_is_forgotten(forgetting)
     options.ask(yes=yes)
-    with named(key), display.working(f"forgetting {key}") as show:
+    with options.about(key), display.working(f"forgetting {key}") as show:
         done = forget(forgetting, progress=show)
-    rows = f", {counted(done.rows, 'row')}" if done.rows else ""  # in PostgreSQL, the owner has deleted them
+    rows = f", {wording.counted(done.rows, 'row')}" if done.rows else ""  # in PostgreSQL, the owner has deleted them
     left = "nothing of them" if forgetting.skipped else f"nothing of {key}"
-    display.say(f"Deleted: {counted(done.versions, 'version')}{rows}. Looked again: {left} is left.")
+    display.say(f"Deleted: {wording.counted(done.versions, 'version')}{rows}. Looked again: {left} is left.")
     if repairs := _repairs(forgetting):
         display.say(f"It may have replaced rows of older uploads. To bring them back: {repairs}", err=True)
     if failures.count(pipeline).visible:
@@ -45,7 +43,7 @@ def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
 
 
 def _say_what_is_forgotten(forgetting: Forgetting) -> None:
-    repairs, versions = _repairs(forgetting), counted(len(forgetting.objects), "version")
+    repairs, versions = _repairs(forgetting), wording.counted(len(forgetting.objects), "version")
     display.say(f"{forgetting.key}: to be deleted: {versions}, rows, rejected rows, records.", err=True)
     for other in forgetting.others:
         display.say(f"{other} has the same bytes and the same rows: these rows stay.", err=True)

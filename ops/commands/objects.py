@@ -5,11 +5,10 @@ from typing import Any
 
 from rich import filesize
 
-from ops import display
+from ops import display, wording
 from ops.commands.uploads import HEADER
 from ops.ignored import IgnoredObject, example_below
 from ops.pipeline import Pipeline
-from ops.wording import counted
 
 IGNORED = "IGNORED"
 """What is shown in the place of an upload's status. The ledger has no such status."""
@@ -42,7 +41,7 @@ def print_ignored(objects: Sequence[IgnoredObject], *, with_header: bool) -> Non
 
 def say_how_many(objects: int, limit: int) -> None:
     more = f"; {objects - limit:,} more: --limit {objects}" if objects > limit else ""
-    display.say(f"No feed takes {counted(objects, 'object')}{more}", err=True)
+    display.say(f"No feed takes {wording.counted(objects, 'object')}{more}", err=True)
 
 
 def say_what_is_ignored(pipeline: Pipeline, prefix: str) -> None:

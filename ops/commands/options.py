@@ -1,17 +1,17 @@
 """The options of several commands, the feeds and uploads that they name, and the brake that commands respect."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Protocol
 
 import click
 
-from csv_ingest.ledger import FileRecord
-from ops import brake, display, presence
-from ops.feed import DeployedFeed
-from ops.pipeline import NoFeed, Pipeline
+from csv_ingest import errors, ledger
+from ops import brake, display, erasing, presence
+from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 
 
 class Find(Protocol):
@@ -96,8 +96,19 @@ def one_feed(pipeline: Pipeline, name: str | None) -> DeployedFeed:
     return feeds[0]
 
 
-def latest_record(pipeline: Pipeline, key: str) -> FileRecord:
-    """The record of the newest upload under a key that was delivered; ends the command if there is none.
+def record_with_rows(pipeline: Pipeline, key: str) -> ledger.FileRecord:
+    """The record of the newest upload under a key that was delivered.
+
+    Ends the command if there is none, or if the upload was rejected.
+    """
+    record = _latest_record(pipeline, key)
+    if record.status == ledger.REJECTED:
+        raise click.ClickException(f"{key}: no row of it was stored: {record.reason}")
+    return record
+
+
+def _latest_record(pipeline: Pipeline, key: str) -> ledger.FileRecord:
+    """The record of the newest upload that was delivered; ends the command if there is none.
 
     Newest in the bucket, whatever the order of the deliveries; of uploads that are in the bucket no more, as the ledger
     has it. If a newer version was not delivered so far, or the object is in the bucket no more, says so.
@@ -112,6 +123,20 @@ def latest_record(pipeline: Pipeline, key: str) -> FileRecord:
                 display.say(f"{key}: {gone}.", err=True)
             return record
     raise click.ClickException(f"{key}: {presence.why_unknown(pipeline, key)}")
+
+
+@contextmanager
+def about(key: str) -> Iterator[None]:
+    """End the command with the key and the reason, if the block cannot take back what was ingested of it."""
+    try:
+        yield
+    except (erasing.NotErasable, errors.OtherTable, errors.TableAltered) as reason:
+        raise click.ClickException(f"{key}: {reason}") from reason
+    except errors.OwnerNeeded as statement:
+        raise click.ClickException(
+            f"{key}: only the owner of the table can delete its rows: as the owner, run `{statement}`, then this "
+            "command again: meanwhile, no delivery stores a row of it"
+        ) from statement
 
 
 def refuse_if_paused(pipeline: Pipeline, feeds: Iterable[DeployedFeed]) -> None:

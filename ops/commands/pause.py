@@ -4,8 +4,7 @@ import click
 
 from ops import brake, display
 from ops.commands import options
-from ops.feed import DeployedFeed
-from ops.pipeline import Pipeline
+from ops.pipeline import DeployedFeed, Pipeline
 
 
 @click.command(name="pause", epilog="Example: python -m ops pause --feed orders")

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from csv_ingest.ledger import REJECTED, FileRecord
+from csv_ingest.ledger import FileRecord
 from ops import display, rejects
 from ops.commands import options
 from ops.pipeline import ObjectGone, Pipeline
@@ -28,9 +28,7 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
     if (csv_ and json_) or (spreadsheet and not csv_):
         raise click.UsageError("--csv and --json exclude each other, and --spreadsheet needs --csv")
     pipeline = find()
-    record = options.latest_record(pipeline, key)
-    if record.status == REJECTED:
-        raise click.ClickException(f"{key}: no row of it was stored: {record.reason}")
+    record = options.record_with_rows(pipeline, key)
     if csv_:
         _write_csv(pipeline, key, record, spreadsheet=spreadsheet)
         return

@@ -5,13 +5,10 @@ import sys
 import click
 
 from csv_ingest.file_format import FileFormat
-from csv_ingest.uploads import ObjectVersion
-from ops import display, failures, reloading
+from ops import display, failures, reloading, wording
 from ops.commands import options, uploads
-from ops.commands.erasing import named
 from ops.erasing import Erasure
 from ops.pipeline import Pipeline
-from ops.wording import counted
 
 
 @click.command(name="reload", epilog="Example: python -m ops reload incoming/orders.csv")
@@ -29,26 +26,24 @@ def reload_command(find: options.Find, *, key: str, yes: bool, timeout: int, jso
     row. In a feed that merges, upload the file again instead.
     """
     pipeline = find()
-    with named(key):
+    with options.about(key):
         chosen = reloading.versions_to_reload(pipeline, key)
     options.refuse_if_paused(pipeline, [pipeline.feed_of(key)])
-    with named(key):
+    with options.about(key):
         erasures = [reloading.erasure_for_reload(pipeline, version) for version in chosen]
     for erasure in erasures:
         _say_what_is_reloaded(pipeline, key, erasure)
     options.ask(yes=yes)
     begun = failures.clock(pipeline)
-    versions: list[ObjectVersion] = []
-    with named(key), display.working(f"reloading {key}") as show:
-        for erasure in erasures:
-            versions += reloading.reload(erasure, progress=show)
+    with options.about(key), display.working(f"reloading {key}") as show:
+        versions = [version for each in erasures for version in reloading.reload(each, progress=show)]
     are_good = uploads.wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_)
     sys.exit(0 if versions and are_good else 1)
 
 
 def _say_what_is_reloaded(pipeline: Pipeline, key: str, erasure: Erasure) -> None:
     record = pipeline.files.record(erasure.version)
-    rows = counted(record.counts.stored, "row") if record.counts else "no row"
+    rows = wording.counted(record.counts.stored, "row") if record.counts else "no row"
     lines = [f"{key}: the table of the feed {erasure.feed.name} has {rows} of it."]
     if record.format:
         lines.append(f"  it was read as: {_as_text(record.format)}")

@@ -5,12 +5,9 @@ from collections.abc import Sequence
 
 import click
 
-from ops import display
+from ops import display, schema, schema_check
 from ops.commands import options
-from ops.feed import DeployedFeed
-from ops.pipeline import Pipeline
-from ops.schema import statements
-from ops.schema_check import CheckedSchema, check_schema
+from ops.pipeline import DeployedFeed, Pipeline
 
 
 @click.command(name="schema", epilog="Example: python -m ops schema --feed vendors --check")
@@ -29,7 +26,7 @@ def schema_command(find: options.Find, *, feed: str | None, check_: bool, json_:
     if check_:
         _check(feeds, json_=json_)
     elif json_:
-        display.print_json([_about(each) | {"statements": statements(each.config)} for each in feeds])
+        display.print_json([_about(each) | {"statements": schema.statements(each.config)} for each in feeds])
     else:
         _print(feeds)
 
@@ -50,7 +47,7 @@ def _print(feeds: Sequence[DeployedFeed]) -> None:
     for feed in feeds:
         if database := feed.settings.database:
             display.say(f"-- The feed {feed.name}: in the database {database.name} of {database.host}")
-            for statement in statements(feed.config):
+            for statement in schema.statements(feed.config):
                 for line in f"{statement};".split("\n"):
                     display.say(line)
             if database.secret:
@@ -65,7 +62,7 @@ def _print(feeds: Sequence[DeployedFeed]) -> None:
 
 def _check(feeds: Sequence[DeployedFeed], *, json_: bool) -> None:
     with display.working("looking at the tables"):
-        checked = [(feed, check_schema(feed.config, feed.database_address)) for feed in feeds]
+        checked = [(feed, schema_check.check_schema(feed.config, feed.database_address)) for feed in feeds]
     if json_:
         display.print_json([_about(feed) | vars(found) for feed, found in checked])
     else:
@@ -74,7 +71,7 @@ def _check(feeds: Sequence[DeployedFeed], *, json_: bool) -> None:
     sys.exit(1 if any(found.problems for _, found in checked) else 0)
 
 
-def _print_checked(feed: DeployedFeed, found: CheckedSchema) -> None:
+def _print_checked(feed: DeployedFeed, found: schema_check.CheckedSchema) -> None:
     for problem in found.problems:
         display.say(f"{feed.name}: {problem}")
     for warning in found.warnings:

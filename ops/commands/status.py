@@ -7,11 +7,9 @@ from typing import Any
 
 import click
 
-from ops import display, explaining, ignored, other_feeds, presence, status
+from ops import display, explaining, ignored, other_feeds, presence, status, wording
 from ops.commands import objects, options, uploads
-from ops.feed import DeployedFeed
-from ops.pipeline import Pipeline
-from ops.wording import counted
+from ops.pipeline import DeployedFeed, Pipeline
 
 SHOWN_REJECTS = 20
 
@@ -44,10 +42,10 @@ def status_command(
 def _list(pipeline: Pipeline, feed: DeployedFeed | None, since: datetime | None, limit: int, *, json_: bool) -> None:
     """List what is not good and changed since a time; ends the command."""
     with display.working("reading the bucket and the ledger"):
-        found = [each for each in status.not_good(pipeline, feed) if not since or not each.since or each.since >= since]
+        found = [each for each in status.not_good(pipeline, feed) if _is_since(since, each.since)]
         open_ = [each for each in found if each.is_open]
         shown = explaining.explained(pipeline, open_[:limit])
-        not_taken = [each for each in ignored.ignored_objects(pipeline, feed) if not since or each.modified >= since]
+        not_taken = [each for each in ignored.ignored_objects(pipeline, feed) if _is_since(since, each.modified)]
     acknowledged = len(found) - len(open_)
     options.say_if_paused(pipeline, [feed] if feed else pipeline.feeds)
     if open_ or not_taken or json_:
@@ -56,12 +54,19 @@ def _list(pipeline: Pipeline, feed: DeployedFeed | None, since: datetime | None,
         display.say(_nothing_listed(since, acknowledged))
     if not json_:
         objects.print_ignored(not_taken[:limit], with_header=not shown)
-    if acknowledged and (open_ or not_taken):
-        display.say(f"Not listed: {counted(acknowledged, 'upload')} that somebody has acknowledged.", err=True)
+    if not open_ and not not_taken:
+        sys.exit(0)
+    if acknowledged:
+        display.say(f"Not listed: {wording.counted(acknowledged, 'upload')} that somebody has acknowledged.", err=True)
     _say_how_many_more(len(open_), limit)
     if not_taken:
         objects.say_how_many(len(not_taken), limit)
-    sys.exit(1 if open_ or not_taken else 0)
+    sys.exit(1)
+
+
+def _is_since(since: datetime | None, time: datetime | None) -> bool:
+    """Whether something is to be listed: without a time, it is."""
+    return not since or not time or time >= since
 
 
 def _show(pipeline: Pipeline, key: str, limit: int, *, json_: bool) -> None:
@@ -99,7 +104,7 @@ def _say_how_many_more(found: int, limit: int) -> None:
 
 def _nothing_listed(since: datetime | None, acknowledged: int) -> str:
     which = f"Every upload that changed since {display.when(since)}" if since else "Every upload"
-    known = f", except for what was acknowledged: {counted(acknowledged, 'upload')}" if acknowledged else ""
+    known = f", except for what was acknowledged: {wording.counted(acknowledged, 'upload')}" if acknowledged else ""
     return f"{which} is complete, and no row was rejected{known}."
 
 

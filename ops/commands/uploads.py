@@ -7,8 +7,7 @@ from typing import Any
 
 from rich import filesize
 
-from csv_ingest.ledger import REJECTED, FileRecord
-from csv_ingest.uploads import ObjectVersion
+from csv_ingest import ledger, uploads
 from ops import display, waiting
 from ops.failure import NO_REASON, Failure
 from ops.pipeline import Pipeline
@@ -31,7 +30,7 @@ def print_uploads(statuses: Iterable[UploadStatus], *, json_: bool, also: Iterab
 
 def wait_and_print(
     pipeline: Pipeline,
-    versions: Sequence[ObjectVersion],
+    versions: Sequence[uploads.ObjectVersion],
     *,
     begun: datetime,
     seconds: float,
@@ -74,7 +73,7 @@ def print_upload(status: UploadStatus) -> None:
 
 
 def _colour(status: UploadStatus) -> str | None:
-    if status.record.status == REJECTED:
+    if status.record.status == ledger.REJECTED:
         return "red"
     if not status.is_settled:
         return None
@@ -96,7 +95,7 @@ def _explanations(status: UploadStatus) -> Iterable[str]:
         yield f"acknowledged {display.when(known.at)} by {known.by}: {known.reason}"
 
 
-def _failures(record: FileRecord, failure: Failure | None) -> Iterator[str]:
+def _failures(record: ledger.FileRecord, failure: Failure | None) -> Iterator[str]:
     """The message in the failure queue, and the last delivery that failed; each reason once."""
     reasons = [record.reason]
     if failure:
