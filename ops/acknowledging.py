@@ -6,7 +6,6 @@ from functools import partial
 
 import boto3
 
-from csv_ingest.uploads import ObjectVersion
 from ops import explaining, redrive, status
 from ops.failure import Failure
 from ops.pipeline import Pipeline
@@ -59,13 +58,8 @@ def _is_known(pipeline: Pipeline, key: str, fresh: Collection[str | None], failu
     `fresh` are the entries that were acknowledged just now. The same bytes under the same key are the same upload,
     unless the feed merges: if they were uploaded again since, and that failed, somebody has to look.
     """
-
-    def is_known(version: ObjectVersion) -> bool:
-        if version.key != key:
-            return False
-        record = pipeline.files.record(version)
-        note = record.acknowledgement
-        return note is not None and (record.entry in fresh or failure.sent_at <= note.at)
-
     names_all = len(failure.versions) == len(failure.subjects) > 0
-    return names_all and all(map(is_known, failure.versions))
+    if not names_all or any(version.key != key for version in failure.versions):
+        return False
+    notes = ((each.entry, each.acknowledgement) for each in map(pipeline.files.record, failure.versions))
+    return all(note and (entry in fresh or failure.sent_at <= note.at) for entry, note in notes)

@@ -91,10 +91,6 @@ class Erasure:
         if not self.pipeline.files.erasures.is_under_way(self.content, self.feed.name, self.command, self.version.key):
             raise NotErasable("another `forget` or `reload` of the same bytes ended this one: run the command again")
 
-    def wait(self, since: datetime, progress: Progress) -> None:
-        """Wait until nothing is stored any more by the deliveries that had begun at a time."""
-        wait_for_deliveries(self.feed, since, progress)
-
     def cancel(self) -> None:
         """Let deliveries store these rows again, unless a file with these rows is being forgotten."""
         self.pipeline.files.erasures.cancel(self.content, self.feed.name)

@@ -1,6 +1,7 @@
 """What an audit finds, and what mends it."""
 
 from collections.abc import Sequence
+from operator import add
 from typing import NamedTuple
 
 from csv_ingest.counts import RowCounts
@@ -92,9 +93,4 @@ class Audited(NamedTuple):
 
     def plus(self, other: "Audited") -> "Audited":
         """What two audits saw, of different feeds."""
-        return Audited(
-            self.files + other.files,
-            self.rows + other.rows,
-            self.not_compared + other.not_compared,
-            self.findings + other.findings,
-        )
+        return Audited(*map(add, self, other))

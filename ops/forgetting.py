@@ -86,7 +86,7 @@ def forget(forgetting: Forgetting, *, progress: erasing.Progress = lambda _: Non
     done = Forgotten(versions=len(forgetting.objects))
     begun = [max(erasure.mark(forgetting.key), erasure.begin()) for erasure in forgetting.erasures]
     for since, erasure in zip(begun, forgetting.erasures, strict=True):
-        erasure.wait(since, progress)
+        erasing.wait_for_deliveries(erasure.feed, since, progress)
         erasure.look()
     done.rows = _delete_rows(forgetting, progress)
     _delete_objects(forgetting, progress)

@@ -1,28 +1,20 @@
 """Objects that no feed takes, as the bucket has them now, with the reason."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from typing import NamedTuple
 
 from csv_ingest import deadline, ignored, listing, uploads
 from csv_ingest.intake import NotTaken
 from ops.pipeline import DeployedFeed, Pipeline
 
 
-@dataclass(frozen=True, kw_only=True)
-class IgnoredObject:
+class IgnoredObject(NamedTuple):
     """The current version of an object, and why no feed takes it."""
 
-    upload: uploads.Upload
+    version: uploads.ObjectVersion
+    modified: datetime
     why: NotTaken
-
-    @property
-    def key(self) -> str:
-        return self.upload.version.key
-
-    @property
-    def modified(self) -> datetime:
-        return self.upload.modified
 
 
 def ignored_objects(pipeline: Pipeline, feed: DeployedFeed | None = None) -> list[IgnoredObject]:
@@ -57,4 +49,4 @@ def example_below(pipeline: Pipeline, prefix: str) -> IgnoredObject | None:
 
 
 def _explained(pipeline: Pipeline, upload: uploads.Upload) -> IgnoredObject:
-    return IgnoredObject(upload=upload, why=pipeline.intake.why_not(upload.version.key))
+    return IgnoredObject(*upload, pipeline.intake.why_not(upload.version.key))

@@ -59,7 +59,7 @@ def reload(erasure: erasing.Erasure, *, progress: erasing.Progress = lambda _: N
     Deliveries that come meanwhile fail, and are retried. Raises OwnerNeeded, or NotErasable if nothing was done yet.
     """
     erasures = erasure.pipeline.files.erasures
-    erasure.wait(erasure.begin(), progress)
+    erasing.wait_for_deliveries(erasure.feed, erasure.begin(), progress)
     erasure.look()
     try:
         _refuse_busy(erasure)
@@ -69,7 +69,7 @@ def reload(erasure: erasing.Erasure, *, progress: erasing.Progress = lambda _: N
     recorded = [record for record in erasure.records if record.status == ledger.COMPLETE]
     for record in recorded:  # another delivery of what was settled a moment ago can still run
         if record.settled_at:
-            erasure.wait(record.settled_at, progress)
+            erasing.wait_for_deliveries(erasure.feed, record.settled_at, progress)
     erasure.require_begun()
     for record in recorded:
         erasures.mark(record.object_key, erasure.etag, ledger.RELOAD)

@@ -43,27 +43,10 @@ def repair(
         else:
             done.left.append(finding)
     for version, of_version in chosen.items():
-        if not _repair_upload(pipeline, version, of_version, done):
+        remedies = [finding.remedy for finding in of_version if finding.remedy is not None]
+        if not _Repair(pipeline, version, done, pipeline.files.record(version)).run(remedies):
             done.left += of_version
     return done
-
-
-def _repair_upload(
-    pipeline: Pipeline, version: uploads.ObjectVersion, found: Iterable[findings.Discrepancy], done: Repaired
-) -> bool:
-    """Mend what was found of an upload; whether that is possible yet."""
-    record = pipeline.files.record(version)
-    remedies = [finding.remedy for finding in found if finding.remedy is not None]
-    if record.erasing and not all(isinstance(remedy, findings.Move) for remedy in remedies):  # since the audit
-        return False
-    if lines := {remedy.line for remedy in remedies if isinstance(remedy, findings.RestoreRow)}:
-        try:
-            done.rows += _restore_rows(pipeline, version, record, lines)
-        except ObjectGone:
-            return False
-    for remedy in remedies:
-        _mend(pipeline, version, record, remedy, done)
-    return True
 
 
 def can_be_mended(pipeline: Pipeline, finding: findings.Discrepancy, paused: Collection[DeployedFeed]) -> bool:
@@ -73,61 +56,76 @@ def can_be_mended(pipeline: Pipeline, finding: findings.Discrepancy, paused: Col
     return finding.remedy is not None
 
 
-def _mend(
-    pipeline: Pipeline,
-    version: uploads.ObjectVersion,
-    record: ledger.FileRecord,
-    remedy: findings.Remedy,
-    done: Repaired,
-) -> None:
-    # Of the remedies, those for the ledger are for complete files, which have a record, unless it was deleted since.
-    upload = record.upload if record.entry else version.etag
-    repairs = pipeline.files.repairs
-    match remedy:
-        case findings.RestoreRow():
-            return  # all rows of a file are restored in one reading
-        case findings.Redeliver():
-            pipeline.redeliver(version)
-        case findings.Restart():
-            _restart(pipeline, version, record)
-        case findings.RecordReject(row):
-            repairs.record_reject(version.key, upload, row)
-        case findings.RemoveReject(line):
-            repairs.remove_reject(version.key, upload, line)
-        case findings.CorrectCounts(counts):
-            repairs.correct_counts(version.key, upload, counts, record.mode)
-        case findings.Move():
-            repairs.move(version.key, upload, pipeline.owner_of(version.key, record).owner)
-    if isinstance(remedy, findings.Redeliver | findings.Restart):
-        done.delivered.append(version)
-    else:
-        done.records += 1
+@dataclass
+class _Repair:
+    """The repair of one upload."""
 
+    pipeline: Pipeline
+    version: uploads.ObjectVersion
+    done: Repaired
+    record: ledger.FileRecord
 
-def _restart(pipeline: Pipeline, version: uploads.ObjectVersion, record: ledger.FileRecord) -> None:
-    """Have a begun file read again from its beginning, in today's table. What its ETag stands for stays recorded."""
-    feed = pipeline.owner_of(version.key, record)
-    # Deliveries under the former settings would record progress in the former table.
-    erasing.wait_for_deliveries(feed, feed.changed_at)
-    pipeline.files.erasures.erase_entries(version.key, record.upload)
-    pipeline.files.erasures.erase_record(version.key, record.upload)
-    pipeline.redeliver(version)
+    def run(self, remedies: Collection[findings.Remedy]) -> bool:
+        """Apply all remedies; whether that is possible yet."""
+        if self.record.erasing and not all(isinstance(each, findings.Move) for each in remedies):  # since the audit
+            return False
+        if lines := {each.line for each in remedies if isinstance(each, findings.RestoreRow)}:
+            try:
+                self.done.rows += self._restore_rows(lines)
+            except ObjectGone:
+                return False
+        for remedy in remedies:
+            self._mend(remedy)
+        return True
 
+    @property
+    def _feed(self) -> DeployedFeed:
+        return self.pipeline.owner_of(self.version.key, self.record)
 
-def _restore_rows(
-    pipeline: Pipeline, version: uploads.ObjectVersion, record: ledger.FileRecord, lines: set[int]
-) -> int:
-    """Write the rows of some lines, each the first with its id, over what the destination has; returns how many.
+    def _mend(self, remedy: findings.Remedy) -> None:
+        # Remedies for the ledger are for complete files, which have a record, unless it was deleted since.
+        key, upload = self.version.key, self.record.upload if self.record.entry else self.version.etag
+        repairs = self.pipeline.files.repairs
+        match remedy:
+            case findings.RestoreRow():
+                return  # all rows of a file are restored in one reading
+            case findings.Redeliver():
+                self.pipeline.redeliver(self.version)
+            case findings.Restart():
+                self._restart()
+            case findings.RecordReject(row):
+                repairs.record_reject(key, upload, row)
+            case findings.RemoveReject(line):
+                repairs.remove_reject(key, upload, line)
+            case findings.CorrectCounts(counts):
+                repairs.correct_counts(key, upload, counts, self.record.mode)
+            case findings.Move():
+                repairs.move(key, upload, self._feed.owner)
+        if isinstance(remedy, findings.Redeliver | findings.Restart):
+            self.done.delivered.append(self.version)
+        else:
+            self.done.records += 1
 
-    A row of a newer upload stays: it came since the audit.
-    """
-    feed = pipeline.owner_of(version.key, record)
-    if record.status != ledger.COMPLETE:
-        # A row of a later line may be stored, which a part would note before it replaces the row.
-        pipeline.files.repairs.mark_duplicate_ids(feed.mode.content_key(version), feed.name)
-    origin, restored = uploads.Origin(version.etag, record.upload_order), 0
-    with closing(feed.destination) as destination:
-        for row in pipeline.read_rows(version, record):
-            if isinstance(row, Row) and row.line in lines:
-                restored += not destination.write(origin, [row], only_if=OnlyIf.NOT_NEWER)
-    return restored
+    def _restart(self) -> None:
+        """Have a begun file read again from its beginning, in today's table. Its content stays recorded."""
+        # Deliveries under the former settings would record progress in the former table.
+        erasing.wait_for_deliveries(self._feed, self._feed.changed_at)
+        self.pipeline.files.erasures.erase_entries(self.version.key, self.record.upload)
+        self.pipeline.files.erasures.erase_record(self.version.key, self.record.upload)
+        self.pipeline.redeliver(self.version)
+
+    def _restore_rows(self, lines: Collection[int]) -> int:
+        """Write the rows of some lines, each the first with its id, over what the destination has; returns how many.
+
+        A row of a newer upload stays: it came since the audit.
+        """
+        feed = self._feed
+        if self.record.status != ledger.COMPLETE:
+            # A row of a later line may be stored, which a part would note before it replaces the row.
+            self.pipeline.files.repairs.mark_duplicate_ids(feed.mode.content_key(self.version), feed.name)
+        origin, restored = uploads.Origin(self.version.etag, self.record.upload_order), 0
+        with closing(feed.destination) as destination:
+            for row in self.pipeline.read_rows(self.version, self.record):
+                if isinstance(row, Row) and row.line in lines:
+                    restored += not destination.write(origin, [row], only_if=OnlyIf.NOT_NEWER)
+        return restored

@@ -16,7 +16,7 @@ IGNORED = "IGNORED"
 
 def as_json(ignored: IgnoredObject) -> dict[str, Any]:
     """An element of the list that `status --json` prints: with the names that uploads have."""
-    version = ignored.upload.version
+    version = ignored.version
     return {
         "object_key": version.key,
         "entry": version.etag,
@@ -31,8 +31,8 @@ def print_ignored(objects: Sequence[IgnoredObject], *, with_header: bool) -> Non
     for number, each in enumerate(objects):
         if with_header and not number:
             display.say(HEADER)
-        size = filesize.decimal(each.upload.version.size)
-        display.say(each.key)
+        size = filesize.decimal(each.version.size)
+        display.say(each.version.key)
         display.say(f"  {IGNORED:<10}  {display.when(each.modified):<19}  {size:>9}")
         display.say(f"  {each.why.reason}")
         if each.why.remedy:
@@ -47,4 +47,4 @@ def say_how_many(objects: int, limit: int) -> None:
 def say_what_is_ignored(pipeline: Pipeline, prefix: str) -> None:
     """Say, where no upload has a prefix, whether an object has it."""
     if found := example_below(pipeline, prefix):
-        display.say(f"No feed takes {found.key}: {found.why.reason}", err=True)
+        display.say(f"No feed takes {found.version.key}: {found.why.reason}", err=True)

@@ -45,10 +45,9 @@ def redrive_command(
     message stays in the queue, as with --dry-run each does; with --wait, unless every upload is complete without a
     rejected row. A message that is Rejected is delivered in vain until its file or the settings are corrected.
     """
-    delivers = not dry_run and not discard
-    _require_sense(discard=discard, prefix=prefix, wait_=wait_, delivers=delivers)
+    _require_sense(discard=discard, prefix=prefix, wait_=wait_, dry_run=dry_run)
     pipeline = find()
-    stopped = _paused(pipeline) if delivers else []
+    stopped = [] if dry_run or discard else _paused(pipeline)
     begun = failures.clock(pipeline)
     with display.working("reading the failure queue"):
         wanted = partial(_is_chosen, prefix=prefix, only=only)
@@ -70,10 +69,10 @@ def redrive_command(
     sys.exit(int(not is_good))
 
 
-def _require_sense(*, discard: bool, prefix: str, wait_: bool, delivers: bool) -> None:
+def _require_sense(*, discard: bool, prefix: str, wait_: bool, dry_run: bool) -> None:
     if discard and not prefix:
         raise click.UsageError("--discard needs --prefix: name what nobody will want any more")
-    if wait_ and not delivers:
+    if wait_ and (dry_run or discard):
         raise click.UsageError("--wait has nothing to wait for: nothing is delivered")
 
 
