@@ -13,14 +13,14 @@ from ops.pipeline import Pipeline
 
 @dataclass
 class Acknowledged:
-    """What was found of an object key, and done."""
+    """The uploads of an object key, and the result of acknowledging them."""
 
     uploads: list[status.UploadStatus] = field(default_factory=list)
-    """Those that are acknowledged, by this command or an earlier one."""
+    """Acknowledged by this command or an earlier one."""
     unsettled: list[status.UploadStatus] = field(default_factory=list)
-    """Those that are neither complete nor rejected: nobody can know yet what becomes of them."""
+    """Neither complete nor rejected: nobody can know yet what becomes of them."""
     good: list[status.UploadStatus] = field(default_factory=list)
-    """Those of which there is nothing to acknowledge."""
+    """Complete uploads without rejected rows: there is nothing to acknowledge."""
     messages: int = 0
     """How many messages about the acknowledged uploads were deleted from the failure queue."""
 

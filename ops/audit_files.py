@@ -43,7 +43,7 @@ class FilesAudit:
             self._read_file(version, origin, record)
 
     def _is_moved(self, record: ledger.FileRecord) -> bool:
-        """Whether the rows of an upload went to another table than those of the feed go to today."""
+        """Whether the rows of an upload are in another table than the one that the feed has today."""
         return record.is_planned and not record.owner.target.is_same(self.feed.owner.target)
 
     def _find_moved(self, version: uploads.ObjectVersion, record: ledger.FileRecord) -> None:

@@ -9,7 +9,7 @@ from csv_ingest.rows import RejectedRow, Row
 from ops.findings import RecordReject, RemoveReject
 
 Different = tuple[str, RecordReject | RemoveReject]
-"""What is different, for people, and what mends it."""
+"""A difference between file and ledger, for people, and its remedy."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Rejects:
     duplicates: int = 0
     """Those whose id an earlier line has, with other values."""
     unrecorded: list[RejectedRow] = field(default_factory=list)
-    """Those of the duplicates that the ledger does not have."""
+    """Duplicates that the ledger does not have."""
     lacking: int = 0
     """How many the ledger does not have, of a file that has too many for that."""
     different: list[Different] = field(default_factory=list)
@@ -61,14 +61,14 @@ class Rejects:
         return list(map(_not_recorded, self.unrecorded)) if may_be and is_short else []
 
     def counts(self) -> RowCounts:
-        """What the ledger has to count of the file: what it has counted, if that can be.
+        """The right counts of the file: those of the ledger, if they can be right.
 
         A duplicate that is recorded as rejected is not superseded.
         """
         superseded = min(self.recorded.superseded, self.read - self.all + self.duplicates)
         fewest = self.all - min(self.duplicates, superseded, len(self.unrecorded))
         rejected = min(max(self.recorded.rejected, fewest), self.all)
-        # What is rejected after all was counted as superseded.
+        # Rows that are rejected after all were counted as superseded.
         superseded = min(superseded - max(rejected - self.recorded.rejected, 0), self.read - rejected)
         superseded = max(superseded, 0)
         unrecorded = max(self.recorded.unrecorded, self.lacking)

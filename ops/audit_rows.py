@@ -1,4 +1,4 @@
-"""What a destination holds, against what the files of its feed lead one to expect."""
+"""The rows of a destination, compared with the rows of its files."""
 
 from collections.abc import Callable, Iterable
 from contextlib import closing

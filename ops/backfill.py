@@ -8,7 +8,7 @@ from ops.pipeline import DeployedFeed, Pipeline
 
 
 class Backfilled(NamedTuple):
-    """What a backfill did so far, in uploads."""
+    """How many uploads a backfill has delivered or passed over so far."""
 
     delivered: int = 0
     settled_before: int = 0

@@ -1,4 +1,4 @@
-"""What would become of a local file, if it were uploaded: it is read as the feed would read it, and nothing is sent."""
+"""The outcome that a local file would have if it were uploaded: it is read as its feed would read it; nothing is sent."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -27,14 +27,14 @@ UPLOAD_ORDER = "2026-11-26T12:34:56.789Z" + "~" + "0" * 24 + "~" + "0" * 32
 
 @dataclass
 class Checked:
-    """What would become of a file."""
+    """The outcome that a file would have."""
 
     is_ingested: bool
     """Whether a file with such a name would be ingested at all."""
     reason: str = ""
     """Why the file would be REJECTED; empty if it would not be."""
     remark: str = ""
-    """What a person may do about it, beside what the reason says."""
+    """Advice beside the reason."""
     rows: int = 0
     """Rows that are read; those that are not rejected would be stored."""
     rejected: int = 0

@@ -1,4 +1,4 @@
-"""What a row that is `different` has otherwise than its file.
+"""The differences between a row of the table and the row of its file.
 
 The audit keeps digests of the rows of the files. So the files that have such rows are read once more, and these rows of
 the table are fetched by their keys.
@@ -67,7 +67,7 @@ def _of_lines(
 
 
 def differences(row: Row, origin: Origin, stored: StoredRow | ForeignItem) -> list[findings.Difference]:
-    """What the table has otherwise than a row of a file; nothing only if it is the same row.
+    """The differences between a row of a file and its row in the table; none only if they are the same.
 
     As in an audit, 5.50 is 5.5, and columns that others have added beside the declared ones make no difference.
     """

@@ -1,7 +1,7 @@
-"""What `reload` and `forget` have in common: rows that are taken back, while no delivery stores them again.
+"""`reload` and `forget` take rows back, while no delivery stores them again: what both commands share.
 
-Rows belong to an ETag: those of a file are also those of every other key of the feed with the same bytes. So what is
-erased is an ETag; where each version is an upload of its own, it is one version. Either command can be killed anywhere,
+Rows belong to an ETag: every key of the feed with the same bytes has the same rows. So an ETag is erased; where each
+version is an upload of its own, one version. Either command can be killed anywhere,
 and is then to be run again: what it has begun is marked in the ledger, which the sweep's alarm and `status` show.
 """
 
@@ -24,12 +24,12 @@ Progress = Callable[[str], None]
 
 
 class NotErasable(Exception):
-    """What was ingested cannot be taken back now; the message says why, and what to do."""
+    """Rows cannot be taken back now; the message says why, and what to do."""
 
 
 @dataclass
 class Erasure:
-    """What was ingested of one ETag in one feed, or of one version, to be taken back."""
+    """The rows and records of one ETag in one feed, or of one version, to be taken back."""
 
     pipeline: Pipeline
     feed: DeployedFeed
@@ -47,7 +47,7 @@ class Erasure:
 
     @property
     def upload(self) -> str:
-        """What the ledger's entries of it begin with, whatever the object key."""
+        """The beginning of its entries in the ledger, under each object key."""
         return self.pipeline.files.upload_of(self.version) if self.feed.mode.each_version else self.etag
 
     @property

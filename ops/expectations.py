@@ -1,4 +1,4 @@
-"""What an audit expects of the rows table, in a temporary database on disk: memory does not grow with the files."""
+"""The rows that an audit expects, in a temporary database on disk: memory does not grow with the files."""
 
 import hashlib
 import json
@@ -77,7 +77,7 @@ class Expectations:
             yield cls(database, mode)
 
     def add_upload(self, object_key: str, origin: uploads.Origin, format_: file_format.FileFormat) -> None:
-        """Note whose rows those of an origin are, and which columns are declared of them."""
+        """Note the object key of an origin, and the columns that are declared of its rows."""
         names = json.dumps([column.stored_as for column in format_.columns])
         about = (origin.upload, origin.etag, object_key, names)
         self._database.execute("INSERT OR IGNORE INTO upload VALUES (?, ?, ?, ?)", about)

@@ -16,7 +16,7 @@ AT_ONCE = 10
 def explained(pipeline: Pipeline, statuses: Iterable[status.UploadStatus]) -> list[status.UploadStatus]:
     """The statuses, each with whether its object is in the bucket.
 
-    Those of unsettled uploads with their progress, their message in the failure queue, and the end of a pause.
+    Unsettled uploads also have their progress, their message in the failure queue, and the end of a pause.
     """
     found = list(statuses)
     keys = dict.fromkeys(each.key for each in found)

@@ -20,11 +20,11 @@ CONDITIONS = (REJECTION, "RetriesExhausted", "EventAgeExceeded", "ZeroReservedCo
 came during a pause."""
 
 NO_REASON = "throttled, paused or killed before it could tell"
-"""What is said of a failure without a reason: Lambda gives none if the function did not run, or not to its end."""
+"""The reason that is shown where Lambda gives none: the function did not run, or not to its end."""
 
 
 class Subject(NamedTuple):
-    """What an event is about."""
+    """The object, or the part of it, that an event is about."""
 
     key: str
     part: plan.PartJob | None
@@ -67,7 +67,7 @@ class Failure:
 
 
 def failure_of(message: "MessageTypeDef") -> Failure:
-    """Read a message, whatever is in it."""
+    """Read a message; any content gives a failure."""
     sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
     id_, receipt = message["MessageId"], message["ReceiptHandle"]
     try:

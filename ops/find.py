@@ -27,14 +27,14 @@ class FoundRow:
 
 @dataclass
 class Looked:
-    """What a look for rows has seen."""
+    """The rows that were found, and how many uploads were looked at."""
 
     found: list[FoundRow] = field(default_factory=list)
     """By id, in the order in which the ids were given; of each id, the row of the newest upload last."""
     uploads: int = 0
     """How many uploads were looked at."""
     skipped: int = 0
-    """How many were not, because their rows went to another table: the feed had another destination."""
+    """How many uploads were not looked at: their rows are in another table, since the feed had another destination."""
 
 
 def find(

@@ -1,4 +1,4 @@
-"""What an audit finds, and what mends it."""
+"""The findings of an audit, and their remedies."""
 
 from collections.abc import Sequence
 from operator import add
@@ -46,11 +46,11 @@ class Restart(NamedTuple):
 
 
 Remedy = RestoreRow | RecordReject | RemoveReject | CorrectCounts | Redeliver | Move | Restart
-"""What mends a discrepancy."""
+"""The remedy for a discrepancy."""
 
 
 class Difference(NamedTuple):
-    """One thing that a row of the table has otherwise than the row of the file."""
+    """One value that differs between the row of the table and the row of the file."""
 
     column: str
     """`line`, `etag`, `uploaded`, a declared column by its name in the table, or `data.NAME` for another column.
@@ -63,7 +63,7 @@ class Difference(NamedTuple):
 
 
 class Discrepancy(NamedTuple):
-    """One thing that is not as it should be."""
+    """One finding: a row or a file that is not as it should be."""
 
     kind: str
     """`missing`, `different` or `unexpected` for a row; `unsettled`, `unaccounted` or `sums` for a file."""
@@ -83,7 +83,7 @@ class Discrepancy(NamedTuple):
 
 
 class Audited(NamedTuple):
-    """What an audit saw. All is good if there are no discrepancies."""
+    """The result of an audit. All is good if there are no discrepancies."""
 
     files: int
     rows: int
@@ -92,5 +92,5 @@ class Audited(NamedTuple):
     findings: list[Discrepancy]
 
     def plus(self, other: "Audited") -> "Audited":
-        """What two audits saw, of different feeds."""
+        """The result of two audits, of different feeds."""
         return Audited(*map(add, self, other))

@@ -17,12 +17,12 @@ MAX_OBJECTS = 1_000
 
 @dataclass
 class Forgotten:
-    """What was forgotten."""
+    """Counts of deleted versions and rows."""
 
     versions: int = 0
     """Of the object, delete markers included."""
     rows: int = 0
-    """That this run deleted."""
+    """Deleted by this run."""
 
 
 @dataclass
@@ -33,9 +33,9 @@ class Forgetting:
     key: str
     erasures: list[erasing.Erasure]
     objects: "list[ObjectIdentifierTypeDef]"
-    """Its versions and its delete markers, but for those that have to stay."""
+    """Its versions and its delete markers, without versions that have to stay."""
     skipped: list[str]
-    """Why others have to stay: their rows are where today's feeds store none."""
+    """Why other versions have to stay: their rows are in tables of no feed of today."""
 
     @property
     def others(self) -> list[str]:
@@ -44,7 +44,7 @@ class Forgetting:
 
 
 def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
-    """What there is to forget of an object key, for a person to look at first; may be nothing."""
+    """Everything of an object key that can be forgotten, for a person to look at first; may be nothing."""
     versions, markers = listing.list_versions(pipeline.clients.s3, pipeline.upload_bucket, key)
     recorded = list(pipeline.files.records(versions))
     for record in pipeline.files.records_of_key(key):

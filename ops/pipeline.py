@@ -135,7 +135,7 @@ class Pipeline:
 
     @cached_property
     def intake(self) -> intake.Intake:
-        """What the feeds take of the bucket."""
+        """Which keys the feeds take."""
         settings = (feed.settings for feed in self.feeds)
         return intake.Intake(
             takers=[intake.Taker(each.name, each.key_prefix, each.key_suffixes) for each in settings],

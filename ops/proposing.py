@@ -14,7 +14,7 @@ TYPES = ("boolean", "integer", "decimal", "date", "timestamp")
 """In the order in which they are preferred. Text need not be declared."""
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-"""What a column can be called in the destination."""
+"""A name that a column can have in the destination."""
 
 MAX_INTEGER = 2**63 - 1
 """A larger number is proposed as a decimal: not every destination has larger integers."""
@@ -94,7 +94,7 @@ def _is_of_type(type_: str, convert: csvfile.cells.Convert, cell: str) -> bool:
 
 
 def _possible_names(name: str) -> Iterator[str]:
-    """What a column can be called in the destination, the best name first."""
+    """Names that a column can have in the destination, the best name first."""
     if NAME.fullmatch(name):
         yield name
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()

@@ -17,7 +17,7 @@ class Undeliverable(Exception):
 
 
 class Redriven(NamedTuple):
-    """What was done with one message."""
+    """One message, and what was done with it."""
 
     failure: Failure
     action: str
@@ -41,7 +41,7 @@ def redrive_all(
     """Deliver the events of the failure queue again, or delete them; returns what was done with each message.
 
     Only those that are `wanted`, at most `rate` per second, and none of a `paused` feed.
-    What was not delivered or deleted stays in the queue, and is visible to others again on return; if an error ends
+    Other messages stay in the queue, and are visible to others again on return; if an error ends
     this early, within five minutes.
     """
     done: list[Redriven] = []

@@ -14,7 +14,7 @@ class OtherRelease(PipelineError):
 
 
 def warning(deployed: str, *, refuse: bool) -> str:
-    """What to say about a deployment of another release; empty if there is nothing to say.
+    """A sentence about a deployment of another release; empty if it makes no difference.
 
     Releases that differ in the third number alone store and configure the same. If `refuse`, raises OtherRelease for
     a newer deployment, whose records these commands could misread, and for one that does not say what they need.

@@ -25,7 +25,7 @@ def versions_to_reload(pipeline: Pipeline, key: str) -> list[uploads.ObjectVersi
 
 
 def erasure_for_reload(pipeline: Pipeline, version: uploads.ObjectVersion) -> erasing.Erasure:
-    """What a reload of an upload takes back, for a person to look at first. Raises NotErasable."""
+    """The erasure that a reload of an upload begins with, for a person to look at first. Raises NotErasable."""
     record = pipeline.files.record(version)
     erasure = erasing.Erasure(pipeline, pipeline.owner_of(version.key, record), version, ledger.RELOAD)
     if erasure.feed.mode.supersedes:

@@ -13,7 +13,7 @@ from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 
 @dataclass
 class Repaired:
-    """What a repair did."""
+    """The result of a repair."""
 
     rows: int = 0
     """Rows that were written to the destination."""
@@ -30,8 +30,8 @@ def repair(
 ) -> Repaired:
     """Make the tables what the files say, where an audit found them otherwise.
 
-    What is written follows from the content of a file and its recorded format alone, and a delivery would write the
-    same. So deliveries can go on meanwhile, and a repair can be interrupted anywhere and be repeated. Rows that belong
+    A repair writes what a delivery would write: both follow from the content of a file and its recorded format alone.
+    So deliveries can go on meanwhile, and a repair can be interrupted anywhere and be repeated. Rows that belong
     to no file are left alone: nobody but their author knows what they are. Unsettled uploads of the
     `paused` feeds are left alone.
     """

@@ -61,7 +61,7 @@ _HINDRANCES = """SELECT 'constraint', quote_ident(conname) FROM pg_constraint
 
 @dataclass
 class CheckedSchema:
-    """What is not as it should be, a sentence each, which says what to do."""
+    """The problems of a table and its role, one sentence each, which says what to do."""
 
     problems: list[str]
     """Rows would be refused, changed or lost."""

@@ -1,4 +1,4 @@
-"""What became of uploads."""
+"""The uploads of a bucket or a key, and their outcomes."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ops.wording import counted
 
 @dataclass(frozen=True, kw_only=True)
 class UploadStatus:
-    """What is known of one upload: the same bytes under the same key are one, or each version is, by the write mode."""
+    """One upload and its outcome. By the write mode, an upload is the same bytes under a key, or one version."""
 
     key: str
     etag: str
@@ -29,7 +29,7 @@ class UploadStatus:
     failure: Failure | None = None
     """The latest message of an unsettled upload in the failure queue."""
     remark: str = ""
-    """What a command that waited for the upload has to add."""
+    """Added by a command that waited for the upload."""
     next_command: tuple[str, ...] = ()
     """The words of the command that ends a pause of its feed; empty if the feed is not paused."""
     absence: str = ""
@@ -119,7 +119,7 @@ def name_of(upload: uploads.Upload, record: ledger.FileRecord, mode: modes.Write
 def distinct(
     pipeline: Pipeline, found: Iterable[tuple[uploads.Upload, ledger.FileRecord]]
 ) -> Iterator[tuple[uploads.Upload, ledger.FileRecord]]:
-    """The uploads of the bucket with their records, each upload once, whatever the number of its versions."""
+    """The uploads of the bucket with their records; an upload with several versions comes once."""
     seen: set[tuple[str, str]] = set()
     for upload, record in found:
         name = name_of(upload, record, pipeline.feed_of(upload.version.key).mode)

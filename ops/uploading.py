@@ -33,7 +33,7 @@ class Planned(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What is uploaded, and which files of the folders are not."""
+    """The files to upload, and those of the folders that would not be ingested."""
 
     files: list[Planned]
     passed_over: list[Path]

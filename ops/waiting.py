@@ -70,7 +70,7 @@ class _Wait:
 
     def look_at_ledger(self) -> None:
         for upload, record in self._records():
-            # What became of another version with the same ETag does not count: its content may be another one.
+            # The outcome of another version with the same ETag does not count: its content may be another one.
             if not record.is_settled or record.version_id != upload.version.version_id:
                 self._tell_failure(upload, record)
                 continue

@@ -34,11 +34,11 @@ __all__ = ["main"]
 
 
 NOT_REACHED = (ClientError, BotoCoreError, Boto3Error)
-"""What AWS answered, or that it did not answer."""
+"""AWS answered with an error, or did not answer."""
 
 
 UNUSABLE = (PipelineError, UnreadableFile, PermissionError, UnicodeEncodeError)
-"""What a command cannot work with. UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8."""
+"""A command cannot work with them. UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8."""
 
 
 class _Group(click.Group):

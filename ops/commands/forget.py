@@ -54,6 +54,6 @@ def _say_what_is_forgotten(forgetting: Forgetting) -> None:
 
 
 def _repairs(forgetting: Forgetting) -> str:
-    """What writes the rows that were replaced; empty if no feed merges."""
+    """The commands that write replaced rows again; empty if no feed merges."""
     feeds = {erasure.feed.name for erasure in forgetting.erasures if erasure.feed.mode.supersedes}
     return "; ".join(display.command("audit", "--repair", "--feed", name) for name in sorted(feeds))

@@ -11,7 +11,7 @@ from ops.ignored import IgnoredObject, example_below
 from ops.pipeline import Pipeline
 
 IGNORED = "IGNORED"
-"""What is shown in the place of an upload's status. The ledger has no such status."""
+"""Shown in the place of an upload's status. The ledger has no such status."""
 
 
 def as_json(ignored: IgnoredObject) -> dict[str, Any]:

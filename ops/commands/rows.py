@@ -54,7 +54,7 @@ def rows_command(find: options.Find, *, key: str, limit: int | None, json_: bool
 
 @dataclass
 class _Seen:
-    """What was met so far."""
+    """The rows that were met so far."""
 
     counts: Counter[type] = field(default_factory=Counter)
     """Of stored, missing and superseded rows, by their types."""
@@ -107,7 +107,7 @@ def _sum(seen: _Seen, record: FileRecord, *, more: bool) -> str:
 
 
 def _without_object(seen: _Seen, gone: ObjectGone, record: FileRecord, feed: DeployedFeed) -> str:
-    """What is known without the file, and how to know more."""
+    """The counts that are known without the file, and how to know more."""
     if gone.by_etag:
         recorded = record.counts.stored if record.counts else 0
         found = wording.counted(seen.counts[StoredRow], "row")

@@ -109,7 +109,7 @@ def _failures(record: ledger.FileRecord, failure: Failure | None) -> Iterator[st
 
 
 def _next(status: UploadStatus) -> Iterable[str]:
-    """What can be done about an upload; nothing if nothing has to be."""
+    """The ways to make an upload good; none if it needs nothing."""
     return (f"{word}: {way}" for word, way in zip(chain(["next"], repeat("or")), _ways(status), strict=False))
 
 
