@@ -137,7 +137,7 @@ class TestPostgresql:
     @pytest.fixture
     def world(self, aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it is the server
         with fresh_world() as made:
-            made.add_postgresql_feed(postgresql, "vendors", "vendors/", id_column="nr", columns='{"n": "integer"}')
+            made.add_postgresql_feed(postgresql, "vendors", "vendors/", id_column="nr", columns={"n": "integer"})
             yield made
 
     @pytest.fixture(autouse=True)

@@ -182,7 +182,7 @@ class TestMovedPrefix:
         event = world.upload("moved/a.csv", LONG)
         with pytest.raises(Killed), Calls(world.s3, world.dynamodb).fault("die_before", call):
             world.deliver(event)
-        moved = world.add_feed("moved", "moved/", columns='{"name": "integer"}')
+        moved = world.add_feed("moved", "moved/", columns={"name": "integer"})
         with suppress(OtherTable):
             world.deliver(event)
         deliver_all(world, queue)

@@ -35,7 +35,7 @@ TOO_LARGE = {
 @pytest.mark.parametrize("key", TOO_LARGE)
 def test_a_file_too_large_is_rejected_with_the_remedy(world: World, key: str) -> None:
     world = world.tuned(block_bytes=64 * 1024)
-    set_feed(max_file_mb="2")
+    set_feed(max_file_mb=2)
     content, reason = TOO_LARGE[key]
     event = world.upload(key, content)
     world.deliver(event)
@@ -43,7 +43,7 @@ def test_a_file_too_large_is_rejected_with_the_remedy(world: World, key: str) ->
     assert record["status"] == "REJECTED"
     assert reason in record["reason"]
     assert "raise max_file_mb, and timeout_seconds with it" in record["reason"]
-    set_feed(max_file_mb="20")
+    set_feed(max_file_mb=20)
     with pytest.raises(OutOfTime):
         world.deliver(event, seconds_left=1)
     assert world.file(key)["status"] == "PROCESSING", "under the new setting it is read"
@@ -62,14 +62,14 @@ def test_blank_lines_use_up_the_time_too(world: World) -> None:
 
 
 def test_blank_lines_use_up_the_unpacked_size_too(world: World) -> None:
-    set_feed(max_file_mb="2")
+    set_feed(max_file_mb=2)
     world.deliver(world.upload("a.csv.gz", NEWLINES))
     assert "more than the 200,000 bytes, uncompressed" in world.file("a.csv.gz")["reason"]
 
 
 def test_blank_lines_count_as_records_do(world: World) -> None:
     """Before the unpacked size is used up, which would take longer than a delivery has."""
-    set_feed(max_file_mb="20")
+    set_feed(max_file_mb=20)
     world.deliver(world.upload("a.csv.gz", gzip.compress(b"id\n" + b"\n" * 1_900_000)))
     assert "20,000 records or 40,000 lines that max_file_mb allows" in world.file("a.csv.gz")["reason"]
 
@@ -87,7 +87,7 @@ def test_records_of_an_unsplit_file_count_from_its_beginning(world: World, recor
     """Only its last lines, a megabyte of them, end like those of old Macs, and make the file ambiguous."""
     world = world.tuned(block_bytes=128 * 1024)
     accept_every_statement(world.dynamodb)
-    set_feed(max_file_mb="20")
+    set_feed(max_file_mb=20)
     last = "".join(f"mac{n}{'x' * 10_000}\r" for n in range(110))
     world.deliver(world.upload("a.csv", "id\n" + "".join(f"{n}\n" for n in range(records - 110)) + last))
     assert world.file("a.csv")["status"] == status

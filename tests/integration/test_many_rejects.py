@@ -42,7 +42,7 @@ def test_too_many_reject_the_file_before_a_row_is_stored(world: World, queue: In
     assert (world.rows(), world.rejects("a.csv"), queue.events) == ({}, [], [])
     [failure] = world.failures()
     assert failure["responsePayload"]["errorMessage"] == record["reason"]
-    set_feed(max_rejected="none")
+    set_feed(max_rejected=None)
     world.deliver(event)
     assert world.file("a.csv")["rows_rejected"] == 120
 

@@ -22,7 +22,7 @@ ADVICE = "the feed vendors would read this header: upload it below vendors/"
 def world(aws: LocalAws) -> Iterator[World]:  # noqa: ARG001 - it is the server
     """The feed of orders, one with other columns, and one whose files need no column."""
     with fresh_world() as made:
-        made.add_feed("vendors", "vendors/", id_column="nr", delimiter=";", columns='{"Preis": "text"}')
+        made.add_feed("vendors", "vendors/", id_column="nr", delimiter=";", columns={"Preis": "text"})
         made.add_feed("lines", "lines/", id_column="@line", columns="{}")
         yield made
 
