@@ -1,4 +1,4 @@
-"""The outcome that a local file would have if it were uploaded: it is read as its feed would read it; nothing is sent."""
+"""The outcome that a local file would have: it is read as its feed would read it, and nothing is uploaded."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
