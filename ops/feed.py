@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from csv_ingest import configuration, deadline, dynamodb_table, errors, feed, listing, modes, target
-from csv_ingest.destinations import base, dynamodb, opening
+from csv_ingest.destinations import base, opening
+from csv_ingest.table_keys import ROWS_INDEX
 from csv_ingest.uploads import Upload
 from ops.clients import Clients
 
@@ -92,7 +93,7 @@ class DeployedFeed:
     def has_file_index(self) -> bool:
         """Whether its table in DynamoDB has the index of `file_index`."""
         table = dynamodb_table.DynamoDbTable(self.clients.dynamodb, self.rows_table, deadline=deadline.Deadline.never())
-        return not self.settings.is_postgresql and table.has_index(dynamodb.INDEX)
+        return not self.settings.is_postgresql and table.has_index(ROWS_INDEX)
 
     @property
     def database_address(self) -> tuple[str, int] | None:

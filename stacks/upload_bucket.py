@@ -61,11 +61,9 @@ class _NotifiedOnce:
         self._name = bucket_name
 
     def validate(self) -> list[str]:
+        name_of = self._stack.resolve
         notified = [each.node.scope for each in self._stack.node.find_all() if each.node.id == "Notifications"]
-        same = [
-            bucket.node.path
-            for bucket in notified
-            if isinstance(bucket, s3.BucketBase) and self._stack.resolve(bucket.bucket_name) == self._name
-        ]
+        buckets = [each for each in notified if isinstance(each, s3.BucketBase)]
+        same = [each.node.path for each in buckets if name_of(each.bucket_name) == name_of(self._name)]
         problem = f"{' and '.join(same)} are one bucket, whose notifications would replace each other: import it once"
         return [problem] if len(same) > 1 else []

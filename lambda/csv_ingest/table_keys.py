@@ -1,4 +1,4 @@
-"""The keys of the tables in DynamoDB. Standard library only."""
+"""The keys of the tables in DynamoDB, all of them texts. Standard library only."""
 
 ROWS_KEY = ("pk",)
 FILES_KEY = ("object_key", "entry")

@@ -1,5 +1,6 @@
 """Templates as `cdk synth` makes them, without bundling the function, and what the tests ask of them."""
 
+import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -9,8 +10,11 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
+from gates.plugin import guard
 from stacks.context import settings_from_context
 from stacks.ingest_stack import IngestStack
+from tests.permissions import Permission, allowed
+from tests.templates import readable, statements_of
 
 BUCKET = "AWS::S3::Bucket"
 TABLE = "AWS::DynamoDB::Table"
@@ -90,6 +94,49 @@ def stack(synthesize: Synthesize) -> Synthesized:
 def postgresql(synthesize: Synthesize) -> Synthesized:
     """The stack whose one feed is a PostgreSQL feed, with every other setting at its default."""
     return synthesize(**POSTGRESQL)
+
+
+def permissions_of(stack: Synthesized, role: str) -> set[Permission]:
+    """What the one role whose logical id contains a text is allowed."""
+    found = statements_of(role, readable(stack.template["Resources"]))
+    return set(allowed(each for each in found if each["Effect"] == "Allow"))
+
+
+def ingest_permissions(stack: Synthesized, feed: str = "", *, prefix: str = "", of: str = "") -> set[Permission]:
+    """What the function of a feed needs, and nothing else: below its prefix, and of its own.
+
+    `feed` is the suffix of the names of its resources, and `of` the id of its construct. In DynamoDB, it has a table.
+    """
+    bucket, files, failures, function, log_group, *rows = (
+        str(readable(arn(stack.id_of(kind, f"{of}{name}"))))
+        for kind, name in (
+            (BUCKET, "StorageUploads"),
+            (TABLE, "StorageFiles"),
+            (QUEUE, "IngestionFailures"),
+            (FUNCTION, f"IngestionIngest{feed}Function"),
+            (LOG_GROUP, f"IngestionIngest{feed}Log"),
+            *([(TABLE, f"StorageRows{feed}")] if any(f"StorageRows{feed}" in id_ for id_ in stack.all(TABLE)) else []),
+        )
+    )
+    needed = {
+        # No name can list the objects of the bucket.
+        f"{bucket}/{prefix}*": {"s3:GetObjectVersion"},
+        files: {"dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:Query", "dynamodb:UpdateItem"},
+        function: {"lambda:InvokeFunction"},
+        failures: {"sqs:SendMessage"},
+        log_group: {"logs:CreateLogStream", "logs:PutLogEvents"},
+        **{table: {"dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:UpdateItem"} for table in rows},
+    }
+    return {Permission(action, name) for name, actions in needed.items() for action in actions}
+
+
+def violations(app: App) -> list[Any]:
+    """What the checks of the project and the packs of cdk-nag find in an app; none of it is acknowledged."""
+    guard(app)
+    app.synth()
+    plugins = json.loads((Path(app.outdir) / "validation-report.json").read_text())["pluginReports"]
+    assert plugins
+    return [violation for each in plugins for violation in each["violations"]]
 
 
 def arn(id_: str) -> dict[str, Any]:

@@ -26,9 +26,10 @@ from tests.infrastructure.conftest import (
     TOPIC,
     Synthesized,
     arn,
+    ingest_permissions,
+    permissions_of,
 )
-from tests.permissions import Permission, allowed
-from tests.templates import readable, statements_of
+from tests.templates import readable
 
 FEEDS: dict[str, dict[str, Any]] = {
     "orders": {
@@ -118,27 +119,9 @@ class TestEachFeed:
 
     @each_feed
     def test_may_use_only_its_own(self, two: Synthesized, feed: str) -> None:
-        bucket, rows, files, failures, log_group = (
-            str(readable(arn(two.id_of(kind, name))))
-            for kind, name in (
-                (BUCKET, ""),
-                (TABLE, f"Rows{SUFFIXES[feed]}"),
-                (TABLE, "Files"),
-                (QUEUE, ""),
-                (LOG_GROUP, f"Ingest{SUFFIXES[feed]}"),
-            )
-        )
-        expected = {
-            f"{bucket}/{FEEDS[feed]['key_prefix']}*": {"s3:GetObjectVersion"},
-            rows: {"dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:UpdateItem"},
-            files: {"dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:Query", "dynamodb:UpdateItem"},
-            str(readable(arn(function_of(two, feed)))): {"lambda:InvokeFunction"},
-            failures: {"sqs:SendMessage"},
-            log_group: {"logs:CreateLogStream", "logs:PutLogEvents"},
-        }
-        role = f"IngestionIngest{SUFFIXES[feed]}Role"
-        found = set(allowed(statements_of(role, readable(two.template["Resources"]))))
-        assert found == {Permission(action, name) for name, actions in expected.items() for action in actions}
+        suffix = SUFFIXES[feed]
+        expected = ingest_permissions(two, suffix, prefix=FEEDS[feed]["key_prefix"])
+        assert permissions_of(two, f"IngestionIngest{suffix}Role") == expected
 
     def test_is_notified_of_uploads_below_its_prefix(self, two: Synthesized) -> None:
         configuration = two.only(BUCKET_NOTIFICATIONS)["Properties"]["NotificationConfiguration"]
@@ -209,11 +192,7 @@ class TestShared:
         }
 
     def test_sweep_may_invoke_every_feeds_function(self, two: Synthesized) -> None:
-        invoked = {
-            each.resource
-            for each in allowed(statements_of("SweepRole", readable(two.template["Resources"])))
-            if each.action == "lambda:InvokeFunction"
-        }
+        invoked = {each.resource for each in permissions_of(two, "SweepRole") if each.action == "lambda:InvokeFunction"}
         assert invoked == {readable(arn(function_of(two, feed))) for feed in FEEDS}
 
     def test_sweep_has_the_memory_of_the_largest(self, two: Synthesized) -> None:

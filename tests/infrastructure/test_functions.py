@@ -2,7 +2,6 @@
 
 import importlib
 import tomllib
-from collections import defaultdict
 from dataclasses import fields
 from typing import Any
 
@@ -26,9 +25,12 @@ from tests.infrastructure.conftest import (
     Synthesize,
     Synthesized,
     arn,
+    ingest_permissions,
     inline_statements,
+    permissions_of,
     statements,
 )
+from tests.permissions import Permission
 from tests.templates import as_list, readable
 
 
@@ -118,41 +120,21 @@ class TestRoles:
             "Principal": {"Service": "lambda.amazonaws.com"},
         }
 
-    def test_name_each_action_and_each_resource(
-        self, stack: Synthesized, function: str, allowed: list[dict[str, Any]]
-    ) -> None:
-        bucket, rows, files, ingest, failures, log_group = (
-            readable(arn(stack.id_of(kind, name)))
-            for kind, name in (
-                (BUCKET, ""),
-                (TABLE, "Rows"),
-                (TABLE, "Files"),
-                (FUNCTION, INGEST),
-                (QUEUE, ""),
-                (LOG_GROUP, function),
-            )
+    def test_name_each_action_and_each_resource(self, stack: Synthesized, function: str) -> None:
+        bucket, files, ingest, failures, log_group = (
+            str(readable(arn(stack.id_of(kind, name))))
+            for kind, name in ((BUCKET, ""), (TABLE, "Files"), (FUNCTION, INGEST), (QUEUE, ""), (LOG_GROUP, SWEEP))
         )
-        needed = {
-            INGEST: {
-                # No name can list the objects of the bucket.
-                f"{bucket}/*": ["s3:GetObjectVersion"],
-                rows: ["dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:UpdateItem"],
-                files: ["dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:Query", "dynamodb:UpdateItem"],
-                ingest: ["lambda:InvokeFunction"],
-            },
-            SWEEP: {
-                bucket: ["s3:ListBucketVersions"],
-                files: ["dynamodb:BatchGetItem", "dynamodb:DescribeTable"],
-                ingest: ["lambda:InvokeFunction"],
-                failures: ["sqs:GetQueueAttributes"],
-            },
+        needed_by_sweep = {
+            bucket: ["s3:ListBucketVersions"],
+            files: ["dynamodb:BatchGetItem", "dynamodb:DescribeTable"],
+            ingest: ["lambda:InvokeFunction"],
+            failures: ["sqs:GetQueueAttributes", "sqs:SendMessage"],
+            log_group: ["logs:CreateLogStream", "logs:PutLogEvents"],
         }
-        found: dict[str, list[str]] = defaultdict(list)
-        for statement in allowed:
-            found[readable(statement["Resource"])] += as_list(statement["Action"])
-        expected = needed[function] | {log_group: ["logs:CreateLogStream", "logs:PutLogEvents"]}
-        expected[failures] = [*expected.get(failures, []), "sqs:SendMessage"]
-        assert {resource: sorted(actions) for resource, actions in found.items()} == expected
+        of_sweep = {Permission(action, name) for name, actions in needed_by_sweep.items() for action in actions}
+        expected = ingest_permissions(stack) if function == INGEST else of_sweep
+        assert permissions_of(stack, f"{function}Role") == expected
 
     def test_have_no_wildcard_action_or_resource(self, allowed: list[dict[str, Any]]) -> None:
         for statement in allowed:

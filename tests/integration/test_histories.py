@@ -26,7 +26,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from csv_ingest import clients, csvfile, source
-from csv_ingest.destinations.dynamodb_items import KEY
 from csv_ingest.errors import (
     BeingErased,
     ItemsNotRead,
@@ -40,6 +39,7 @@ from csv_ingest.errors import (
 from csv_ingest.events import Event
 from csv_ingest.modes import MERGE
 from csv_ingest.rows import Row
+from csv_ingest.table_keys import ROWS_KEY
 from csv_ingest.tuning import Tuning
 from csv_ingest.uploads import ObjectVersion
 from local.postgresql import LocalPostgresql
@@ -206,7 +206,7 @@ class Lambda:
         if not isinstance(former, DynamoDbRows):
             return
         name = f"{self.world.bucket}-rows-{uuid.uuid4().hex}"
-        create_table(self.world.dynamodb, name, KEY)
+        create_table(self.world.dynamodb, name, ROWS_KEY)
         table = DynamoDbRows(self.world.dynamodb, name)
         rows = former.items()
         for pk in sorted(rows)[: len(rows) * share // 100]:

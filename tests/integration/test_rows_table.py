@@ -5,13 +5,20 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.destinations.dynamodb_items import KEY
 from csv_ingest.destinations.existing_table import table_id
 from csv_ingest.errors import OtherTable, RowsNotWritten
 from csv_ingest.events import Event
+<<<<<<< HEAD
 from ops.audit import audit
 from ops.findings import Audited, Move, Restart
 from ops.forgetting import forgetting_of
+=======
+from csv_ingest.table_keys import ROWS_KEY
+from ops.audit import audit
+from ops.findings import Audited
+from ops.forgetting import forgetting_of
+from ops.findings import Move, Restart
+>>>>>>> house
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
@@ -27,7 +34,7 @@ def restored(world: World, monkeypatch: pytest.MonkeyPatch, *, without: int = 0,
     """Another table with the rows of the feed's table, but for some, which the feed has from now on."""
     rows = world.default_rows.items()
     name = f"{world.rows_table}-restored"
-    create_table(world.dynamodb, name, KEY)
+    create_table(world.dynamodb, name, ROWS_KEY)
     table = DynamoDbRows(world.dynamodb, name)
     for pk in sorted(rows)[without:]:
         table.put(rows[pk])
@@ -125,7 +132,7 @@ def test_a_table_made_again_under_its_name_is_another(
     table = restored(world, monkeypatch)
     event = killed_after_a_checkpoint(world)
     table.drop()
-    create_table(world.dynamodb, table.table, KEY)
+    create_table(world.dynamodb, table.table, ROWS_KEY)
     table_id.cache_clear()  # another process
     with pytest.raises(OtherTable, match="with the id"):
         world.deliver(event)

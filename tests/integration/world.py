@@ -16,15 +16,14 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from csv_ingest import RELEASE, clients, ledger
+from csv_ingest import RELEASE, clients
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.destinations.dynamodb import INDEX
-from csv_ingest.destinations.dynamodb_items import KEY
 from csv_ingest.errors import ItemsNotRead, RowsNotWritten
 from csv_ingest.events import Event, object_version, upload_event
 from csv_ingest.feed import FORMAT_SETTINGS, Feed
 from csv_ingest.file_format import Column
 from csv_ingest.handler import handler
+from csv_ingest.table_keys import FILES_KEY, ROWS_INDEX, ROWS_KEY
 from csv_ingest.tuning import Tuning
 from csv_ingest.uploads import NO_VERSION, ObjectVersion
 from local.postgresql import LocalPostgresql
@@ -214,7 +213,7 @@ class World:
     def add_feed(self, name: str, prefix: str, **settings: Any) -> OtherFeed:
         """Another feed: its deliveries have a rows table of their own, and other settings."""
         table = f"{self.bucket}-rows-{name}"
-        create_table(self.dynamodb, table, KEY)
+        create_table(self.dynamodb, table, ROWS_KEY)
         feed = self._like_default(name, prefix, settings)
         return self._add(OtherFeed(name, prefix, DynamoDbRows(self.dynamodb, table), table, feed))
 
@@ -420,7 +419,7 @@ def fresh_world(
         forget_clients()
         dynamodb_client = clients.dynamodb()
         if not postgresql:
-            create_table(dynamodb_client, environment["ROWS_TABLE"], KEY, file_index=file_index)
+            create_table(dynamodb_client, environment["ROWS_TABLE"], ROWS_KEY, file_index=file_index)
         world = World(
             bucket=name,
             default_rows=_postgresql_rows(postgresql, rows_table, feed)
@@ -437,7 +436,7 @@ def fresh_world(
         _have_s3_tell(world.times, world.s3)
         world.s3.create_bucket(Bucket=world.bucket)
         world.keep_versions("Enabled")
-        create_table(world.dynamodb, world.files_table, ledger.KEY)
+        create_table(world.dynamodb, world.files_table, FILES_KEY)
         behave_like_aws(world.dynamodb)
         yield world
         world.dynamodb.delete_table(TableName=world.files_table)
@@ -501,7 +500,7 @@ def create_table(dynamodb: "DynamoDBClient", table: str, keys: Sequence[str], *,
     if file_index:
         kinds |= {"etag": "S", "line": "N"}
         index = {"KeySchema": _key_schema(("etag", "line")), "Projection": {"ProjectionType": "KEYS_ONLY"}}
-        more = {"GlobalSecondaryIndexes": [{"IndexName": INDEX, **index}]}
+        more = {"GlobalSecondaryIndexes": [{"IndexName": ROWS_INDEX, **index}]}
     definitions: Any = [{"AttributeName": name, "AttributeType": kind} for name, kind in kinds.items()]
     dynamodb.create_table(
         TableName=table,

@@ -11,13 +11,11 @@ from csv_ingest.dynamodb_table import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, I
 from csv_ingest.errors import TableAltered
 from csv_ingest.modes import WriteMode
 from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow
+from csv_ingest.table_keys import ROWS_INDEX
 from csv_ingest.uploads import Origin
 
 if TYPE_CHECKING:
     pass
-
-INDEX = "etag-line"
-"""The index of the keys by ETag and line, which the table of a feed with `file_index` has. No delivery uses it."""
 
 MAX_KEY, MAX_ITEM = 2_048, 400 * 1024
 """Bytes. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
@@ -102,7 +100,7 @@ class DynamoDbDestination:
 
         What was written a moment ago may be missing: the index follows the table.
         """
-        return sum(1 for _ in self._keys_of(origin)) if self._table.has_index(INDEX) else None
+        return sum(1 for _ in self._keys_of(origin)) if self._table.has_index(ROWS_INDEX) else None
 
     def rows_of(self, origin: Origin) -> Iterator[StoredRow]:
         """Yield the rows that the index has of an upload, by line, each as the table has it now."""
@@ -112,7 +110,7 @@ class DynamoDbDestination:
             yield from sorted((row for row in rows if row.key.upload == origin.upload), key=attrgetter("line"))
 
     def _keys_of(self, origin: Origin) -> Iterator[RowKey]:
-        for item in self._table.query("etag = :etag", {"etag": {"S": origin.etag}}, index=INDEX):
+        for item in self._table.query("etag = :etag", {"etag": {"S": origin.etag}}, index=ROWS_INDEX):
             key = self._mode.parse_row_key(item["pk"]["S"], origin.upload)
             # What others have written can have the ETag beside another key.
             if key.upload == origin.upload:

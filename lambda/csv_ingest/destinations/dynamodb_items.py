@@ -11,9 +11,6 @@ from csv_ingest.uploads import Origin
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-KEY = ("pk",)
-"""The name of the rows table's partition key, which is text."""
-
 RESERVED = ("pk", "etag", "line", "data")
 """The attributes of every row. No declared column has such a name."""
 

@@ -3,8 +3,8 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
-from csv_ingest.destinations.dynamodb_items import KEY
 from csv_ingest.errors import RowsNotWritten
+from csv_ingest.table_keys import ROWS_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,9 +25,9 @@ def table_id(dynamodb: "DynamoDBClient", name: str) -> str:
         ) from None
     types = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
     found = tuple(each["AttributeName"] for each in table["KeySchema"])
-    if found != KEY or types[KEY[0]] != "S":
+    if found != ROWS_KEY or types[ROWS_KEY[0]] != "S":
         raise RowsNotWritten(
-            f"the key of the table {name} is ({', '.join(found)}), and has to be ({', '.join(KEY)}), a text: "
+            f"the key of the table {name} is ({', '.join(found)}), and has to be ({', '.join(ROWS_KEY)}), a text: "
             "rows_table has to name a rows table, or a restored one"
         )
     return table["TableId"]

@@ -9,6 +9,7 @@ from csv_ingest.errors import BeingErased
 from csv_ingest.ledger import items, keys, names
 from csv_ingest.ledger.records import FileRecord
 from csv_ingest.modes import WriteMode
+from csv_ingest.table_keys import FILES_KEY
 from csv_ingest.uploads import ObjectVersion
 
 
@@ -115,7 +116,7 @@ class Erasures:
         self._table.delete(keys.key_of_entry(object_key, upload))
 
     def _delete_all(self, found: Iterable[Item]) -> None:
-        found_keys: Iterator[Item] = ({name: item[name] for name in keys.KEY} for item in found)
+        found_keys: Iterator[Item] = ({name: item[name] for name in FILES_KEY} for item in found)
         while some := list(islice(found_keys, MAX_STATEMENTS)):
             self._table.delete_many(some)
 

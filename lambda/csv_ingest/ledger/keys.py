@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 
-KEY = ("object_key", "entry")
-"""The names of the table's partition key and sort key. Both are text."""
-
 MARK = "#"
 """Follows the upload in the sort key of every item but the record of an upload. An ETag contains none."""
 
