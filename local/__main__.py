@@ -68,7 +68,7 @@ def up(arguments: Sequence[str]) -> None:
             with working("cdk bootstrap, cdk deploy"):
                 pipeline = deploy(aws, arguments).pipeline
             server = None
-            if any(feed.config.feed.database for feed in pipeline.feeds):
+            if any(feed.settings.database for feed in pipeline.feeds):
                 server = running.enter_context(local_postgresql())
                 pipeline = use_local_databases(pipeline, server)
             running.enter_context(environment_file(aws, ENVIRONMENT))
@@ -86,7 +86,7 @@ def _print_what_to_do(
     console: Console, pipeline: Pipeline, server: LocalPostgresql | None, arguments: Sequence[str]
 ) -> None:
     stack = "" if pipeline.stack == DEFAULT_STACK else f" --stack {pipeline.stack}"
-    prefix, _ = pipeline.feeds[0].triggers[0]
+    prefix = pipeline.feeds[0].settings.key_prefix
     to = f" --to {prefix}" if prefix else ""
     args = f" ARGS={shlex.quote(shlex.join(arguments))}" if arguments else ""
     console.print("In another shell, in this folder:\n")
@@ -99,7 +99,7 @@ def _print_what_to_do(
     console.print(f"aws s3 cp examples/orders.csv s3://{pipeline.upload_bucket}/{prefix}")
     console.print(f"aws dynamodb scan --table-name {pipeline.files_table}")
     for feed in pipeline.feeds:
-        if server and (database := feed.config.feed.database):
+        if server and (database := feed.settings.database):
             where = f"postgresql://{server.user}:{server.password}@{HOST}:{server.port}/{database.name}"
             console.print(f"psql '{where}?sslmode=require'   # the table {feed.rows_table}")
         else:

@@ -26,11 +26,11 @@ def use_local_databases(pipeline: Pipeline, server: LocalPostgresql) -> Pipeline
     Of what was deployed, only the functions' variable FEED is changed. Returns the pipeline as it is then.
     """
     for feed in pipeline.feeds:
-        if wanted := feed.config.feed.database:
+        if wanted := feed.settings.database:
             secret = _secret_of(wanted)
             user, password = login_of(wanted._replace(secret=secret))
             here = replace(
-                feed.config.feed,
+                feed.settings,
                 database_host=HOST,
                 database_port=server.port,
                 database_user=user,
@@ -40,9 +40,9 @@ def use_local_databases(pipeline: Pipeline, server: LocalPostgresql) -> Pipeline
             )
             config = replace(feed.config, feed=here)
             _create_table(config, server, database=wanted.name, password=password)
-            deployed = pipeline.lambda_.get_function_configuration(FunctionName=feed.function)
+            deployed = pipeline.clients.lambda_.get_function_configuration(FunctionName=feed.function)
             variables = {**deployed["Environment"]["Variables"], "FEED": here.to_json()}
-            pipeline.lambda_.update_function_configuration(
+            pipeline.clients.lambda_.update_function_configuration(
                 FunctionName=feed.function, Environment={"Variables": variables}
             )
     return Pipeline.find(pipeline.stack)

@@ -25,7 +25,7 @@ from local.deployment import Deployment, TableRow, deploy
 from local.examples import EXAMPLES, FEEDS, expected_rows, orders, sample_event
 from local.postgresql import HOST, local_postgresql
 from local.server import local_aws
-from ops.pipeline import wait_until
+from local.waiting import wait_until, wait_until_settled
 from ops.progress import working
 from ops.wording import counted
 
@@ -82,7 +82,7 @@ def demo(console: Console) -> bool:
         corrected = []
         for each in CORRECTED:
             version = upload(deployment, [each], console)[each.key]
-            deployment.pipeline.wait_until_settled(version, seconds=SECONDS)
+            wait_until_settled(deployment.pipeline, version, seconds=SECONDS)
             corrected.append((each, version))
         with working("waiting for the function"):
             outcomes = _outcomes(deployment, [*((each, uploads[each.key]) for each in [*GOOD, BROKEN]), *corrected])
@@ -119,7 +119,7 @@ def upload(deployment: Deployment, examples: list[Example], console: Console) ->
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("uploading", total=sum(len(example.content) for example in examples))
         for example in examples:
-            pipeline.s3.upload_fileobj(
+            pipeline.clients.s3.upload_fileobj(
                 io.BytesIO(example.content),
                 pipeline.upload_bucket,
                 example.key,
@@ -138,7 +138,7 @@ def _outcomes(deployment: Deployment, uploads: Iterable[tuple[Example, ObjectVer
     for column in ("read", "stored", "rejected"):
         table.add_column(column, justify="right")
     for example, version in uploads:
-        record = deployment.pipeline.wait_until_settled(version, seconds=SECONDS)
+        record = wait_until_settled(deployment.pipeline, version, seconds=SECONDS)
         counts = (f"{number:,}" for number in record.counts[:3]) if record.counts else ("",) * 3
         table.add_row(example.key, example.lesson, record.status, *counts)
         if (record.status == REJECTED) != (example is BROKEN):

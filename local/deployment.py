@@ -14,8 +14,9 @@ from local.databases import use_local_databases
 from local.postgresql import LocalPostgresql
 from local.processes import run
 from local.server import LocalAws
-from ops.feed import Feed
-from ops.pipeline import Pipeline, wait_until
+from local.waiting import wait_until
+from ops.feed import DeployedFeed
+from ops.pipeline import Pipeline
 
 _DESERIALIZER = TypeDeserializer()
 
@@ -52,11 +53,11 @@ class Deployment:
 
     def items(self) -> dict[str, dict[str, Any]]:
         """Everything in the rows tables of all feeds with DynamoDB, by key, in DynamoDB's JSON."""
-        scans = self.pipeline.dynamodb.get_paginator("scan")
+        scans = self.pipeline.clients.dynamodb.get_paginator("scan")
         return {
             item["pk"]["S"]: dict(item)
             for feed in self.pipeline.feeds
-            if not feed.config.feed.database
+            if not feed.settings.database
             for page in scans.paginate(TableName=feed.rows_table, ConsistentRead=True)
             for item in page["Items"]
         }
@@ -65,19 +66,19 @@ class Deployment:
         """Everything in the rows tables of all feeds, by key."""
         rows = {key: TableRow.of(item) for key, item in self.items().items()}
         for feed in self.pipeline.feeds:
-            if feed.config.feed.database:
+            if feed.settings.database:
                 rows |= self._rows_in_postgresql(feed)
         return rows
 
-    def select(self, sql: str, feed: Feed, **parameters: str) -> list[list[Any]]:
+    def select(self, sql: str, feed: DeployedFeed, **parameters: str) -> list[list[Any]]:
         """What the server of a PostgreSQL feed answers its administrator, each `:name` a parameter."""
-        assert self.postgresql and feed.config.feed.database  # noqa: S101, PT018
-        with replace(self.postgresql, database=feed.config.feed.database.name).connect() as connection:
+        assert self.postgresql and feed.settings.database  # noqa: S101, PT018
+        with replace(self.postgresql, database=feed.settings.database.name).connect() as connection:
             rows: list[list[Any]] = connection.run(sql, **parameters)
         return rows
 
-    def _rows_in_postgresql(self, feed: Feed) -> dict[str, TableRow]:
-        names = [column.stored_as for column in feed.config.feed.format.columns]
+    def _rows_in_postgresql(self, feed: DeployedFeed) -> dict[str, TableRow]:
+        names = [column.stored_as for column in feed.settings.format.columns]
         more = "".join(f", {quoted(name)}" for name in names)
         rows = {}
         for etag, id_, line, data, *values in self.select(
@@ -92,12 +93,12 @@ class Deployment:
     def invoke(self, event: Mapping[str, Any]) -> str | None:
         """Invoke the function of the first feed with an event and wait for its end: None, or how it failed."""
         function = self.pipeline.feeds[0].function
-        answer = self.pipeline.lambda_.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        answer = self.pipeline.clients.lambda_.invoke(FunctionName=function, Payload=json.dumps(event).encode())
         return answer.get("FunctionError")
 
     def failures(self) -> list[dict[str, Any]]:
         """What is in the failure queue; it stays there."""
-        answer = self.pipeline.sqs.receive_message(
+        answer = self.pipeline.clients.sqs.receive_message(
             QueueUrl=self.pipeline.failure_queue, MaxNumberOfMessages=10, VisibilityTimeout=0
         )
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
@@ -119,7 +120,7 @@ class Deployment:
 
     def log_lines(self, function: str) -> Iterator[str]:
         """Everything that a function has logged."""
-        configuration = self.pipeline.lambda_.get_function_configuration(FunctionName=function)
+        configuration = self.pipeline.clients.lambda_.get_function_configuration(FunctionName=function)
         pages = (
             boto3.client("logs")
             .get_paginator("filter_log_events")

@@ -2,26 +2,25 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import boto3
 
-from csv_ingest.uploads import ObjectVersion
+from ops import explaining, redrive, status
 from ops.failure import Failure
 from ops.pipeline import Pipeline
-from ops.redrive import redrive_all
-from ops.status import UploadStatus, explained, of_key
 
 
 @dataclass
 class Acknowledged:
-    """What was found of an object key, and done."""
+    """The uploads of an object key, and the result of acknowledging them."""
 
-    uploads: list[UploadStatus] = field(default_factory=list)
-    """Those that are acknowledged, by this command or an earlier one."""
-    unsettled: list[UploadStatus] = field(default_factory=list)
-    """Those that are neither complete nor rejected: nobody can know yet what becomes of them."""
-    good: list[UploadStatus] = field(default_factory=list)
-    """Those of which there is nothing to acknowledge."""
+    uploads: list[status.UploadStatus] = field(default_factory=list)
+    """Acknowledged by this command or an earlier one."""
+    unsettled: list[status.UploadStatus] = field(default_factory=list)
+    """Neither complete nor rejected: nobody can know yet what becomes of them."""
+    good: list[status.UploadStatus] = field(default_factory=list)
+    """Complete uploads without rejected rows: there is nothing to acknowledge."""
     messages: int = 0
     """How many messages about the acknowledged uploads were deleted from the failure queue."""
 
@@ -32,44 +31,35 @@ def acknowledge(pipeline: Pipeline, key: str, reason: str) -> Acknowledged:
     Then delete the messages about these uploads from the failure queue that were sent before the note. Repeating it
     changes no note. A note ends with the outcome: a delivery that settles the upload anew removes it.
     """
-    done = Acknowledged()
-    fresh: set[str] = set()
-    for status in explained(pipeline, of_key(pipeline, key)):
-        if not status.is_settled:
-            done.unsettled.append(status)
-        elif status.is_good:
-            done.good.append(status)
-        elif status.record.acknowledgement:
-            done.uploads.append(status)
-        elif (noted := _noted(pipeline, status, reason)).record.acknowledgement:
-            done.uploads.append(noted)
-            fresh.add(str(noted.record.attributes["entry"]))
-        else:  # it was delivered again meanwhile
-            done.unsettled.append(noted)
+    found = explaining.explained(pipeline, status.of_key(pipeline, key))
+    open_ = [each for each in found if each.is_settled and each.is_open]
+    caller = boto3.client("sts").get_caller_identity()["Arn"] if open_ else ""
+    done, fresh = Acknowledged(), set[str | None]()
+    for each in found:
+        if each.is_good:
+            done.good.append(each)
+            continue
+        record = each.record
+        if each in open_:
+            record = pipeline.files.acknowledge(record, caller, reason)
+            fresh.add(record.entry)
+        # Without a note, it is not settled, or was delivered again meanwhile.
+        (done.uploads if record.acknowledgement else done.unsettled).append(replace(each, record=record))
     if done.uploads:
-        deleted = redrive_all(pipeline, wanted=lambda failure: _is_known(pipeline, key, fresh, failure), discard=True)
+        wanted = partial(_is_known, pipeline, key, fresh)
+        deleted = redrive.redrive_all(pipeline, wanted=wanted, discard=True)
         done.messages = sum(each.is_good for each in deleted)
     return done
 
 
-def _noted(pipeline: Pipeline, status: UploadStatus, reason: str) -> UploadStatus:
-    caller = boto3.client("sts").get_caller_identity()["Arn"]
-    return replace(status, record=pipeline.files.acknowledge(status.record, caller, reason))
-
-
-def _is_known(pipeline: Pipeline, key: str, fresh: Collection[str], failure: Failure) -> bool:
+def _is_known(pipeline: Pipeline, key: str, fresh: Collection[str | None], failure: Failure) -> bool:
     """Whether a message is about acknowledged uploads of a key only, and was there when they were acknowledged.
 
     `fresh` are the entries that were acknowledged just now. The same bytes under the same key are the same upload,
     unless the feed merges: if they were uploaded again since, and that failed, somebody has to look.
     """
-
-    def is_known(version: ObjectVersion) -> bool:
-        if version.key != key:
-            return False
-        record = pipeline.files.record(version)
-        note = record.acknowledgement
-        return note is not None and (record.attributes["entry"] in fresh or failure.sent_at <= note.at)
-
     names_all = len(failure.versions) == len(failure.subjects) > 0
-    return names_all and all(map(is_known, failure.versions))
+    if not names_all or any(version.key != key for version in failure.versions):
+        return False
+    notes = ((each.entry, each.acknowledgement) for each in map(pipeline.files.record, failure.versions))
+    return all(note and (entry in fresh or failure.sent_at <= note.at) for entry, note in notes)

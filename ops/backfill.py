@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ops.feed import Feed
-from ops.pipeline import Pipeline
+from ops.pipeline import DeployedFeed, Pipeline
 
 
 class Backfilled(NamedTuple):
-    """What a backfill did so far, in uploads."""
+    """How many uploads a backfill has delivered or passed over so far."""
 
     delivered: int = 0
     settled_before: int = 0
@@ -19,16 +18,16 @@ def backfill(
     pipeline: Pipeline,
     *,
     prefix: str,
-    feed: Feed | None = None,
+    feed: DeployedFeed | None = None,
     rate: float,
     again: bool = False,
     progress: Callable[[Backfilled], None] = lambda _: None,
 ) -> Backfilled:
-    """Deliver each upload below a prefix, of one feed or of all, at most `rate` a second.
+    """Deliver each upload below a prefix, of one feed or of all, at most `rate` per second.
 
     Uploads that are settled are only delivered `again`.
 
-    Interrupted, it is resumed by the same call: what is settled by then is passed over, at one read each.
+    Interrupted, it is resumed by the same call: what is settled by then is passed over, at one read per upload.
     """
     done = Backfilled()
     for upload, record in pipeline.records(prefix, feed):

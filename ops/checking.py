@@ -1,25 +1,16 @@
-"""What would become of a local file, if it were uploaded: it is read as the feed would read it, and nothing is sent."""
+"""The outcome that a local file would have: it is read as its feed would read it, and nothing is uploaded."""
 
-import gzip
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
 
-from csv_ingest import csvfile, planning
-from csv_ingest.acceptance import Acceptance, MaxRejected
-from csv_ingest.csvfile.streams import ByteStream
+from csv_ingest import acceptance, csvfile, errors, file_format, planning, source, tuning, uploads
 from csv_ingest.destinations.dynamodb_items import item_size
-from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_format import FileFormat
 from csv_ingest.rows import RejectedRow, Row
-from csv_ingest.tuning import Tuning
-from csv_ingest.uploads import ObjectVersion, Origin
 from ops.expectations import Expectations
-from ops.feed import Feed
+from ops.pipeline import DeployedFeed
 
 DOLLARS = 0.625 / 1_000_000
 """For a write unit, in us-east-1: docs/costs.md."""
@@ -36,14 +27,14 @@ UPLOAD_ORDER = "2026-11-26T12:34:56.789Z" + "~" + "0" * 24 + "~" + "0" * 32
 
 @dataclass
 class Checked:
-    """What would become of a file."""
+    """The outcome that a file would have."""
 
     is_ingested: bool
     """Whether a file with such a name would be ingested at all."""
     reason: str = ""
     """Why the file would be REJECTED; empty if it would not be."""
     remark: str = ""
-    """What a person may do about it, beside what the reason says."""
+    """Advice beside the reason."""
     rows: int = 0
     """Rows that are read; those that are not rejected would be stored."""
     rejected: int = 0
@@ -69,33 +60,38 @@ class Checked:
 
 
 def check(
-    feed: Feed, file: Path, *, shown: int | None = None, progress: Callable[[str], None] = lambda _: None
+    feed: DeployedFeed, file: Path, *, shown: int | None = None, progress: Callable[[str], None] = lambda _: None
 ) -> Checked:
     """Read a local file as a feed would. Of the rejected rows, returns the first `shown`, or all.
 
     Memory does not grow with the file, but with the rows that are returned: ids are compared in a database on disk.
     """
     reading = _Reading(file, progress)
-    checked = Checked(any(file.name.endswith(suffix) for _, suffix in feed.triggers))
-    version = ObjectVersion("", file.name, "", ETAG, file.stat().st_size)
-    settings = feed.config.feed
+    settings = feed.settings
+    checked = Checked(file.name.endswith(settings.key_suffixes))
+    version = uploads.ObjectVersion("", file.name, "", ETAG, file.stat().st_size)
     refusal = partial(feed.destination.refusal, _origin(feed))
-    acceptance = Acceptance(settings.max_file_bytes, MaxRejected.parse(settings.max_rejected), refusal)
+    max_rejected = acceptance.MaxRejected.parse(settings.max_rejected)
+    accepted = acceptance.Acceptance(settings.max_file_bytes, max_rejected, refusal)
     try:
-        planned = planning.plan_file(version, settings.format, reading.open, acceptance=acceptance, tuning=Tuning())
+        planned = planning.plan_file(
+            version, settings.format, reading.open, acceptance=accepted, tuning=tuning.Tuning()
+        )
         checked.parts = len(planned.plan.parts)
         _check_rows(feed, version, reading, checked, shown)
-    except UnreadableFile as error:
+    except errors.UnreadableFile as error:
         checked.reason = str(error)
     return checked
 
 
-def _origin(feed: Feed) -> Origin:
-    return feed.mode.origin(ETAG, UPLOAD_ORDER) or Origin(ETAG)
+def _origin(feed: DeployedFeed) -> uploads.Origin:
+    return feed.mode.origin(ETAG, UPLOAD_ORDER) or uploads.Origin(ETAG)
 
 
-def _check_rows(feed: Feed, version: ObjectVersion, reading: "_Reading", checked: Checked, shown: int | None) -> None:
-    origin, settings = _origin(feed), feed.config.feed
+def _check_rows(
+    feed: DeployedFeed, version: uploads.ObjectVersion, reading: "_Reading", checked: Checked, shown: int | None
+) -> None:
+    origin, settings = _origin(feed), feed.settings
     are_in_dynamodb, of_index = not settings.is_postgresql, int(feed.has_file_index)
     with Expectations.on_disk(feed.mode) as expected, reading.open(0) as stream:
         for row in csvfile.read_rows(stream, settings.format):
@@ -106,18 +102,20 @@ def _check_rows(feed: Feed, version: ObjectVersion, reading: "_Reading", checked
                     checked.rejects.append(reject)
             elif are_in_dynamodb and isinstance(row, Row):
                 checked.write_units += -(-item_size(feed.mode, origin, row) // 1024) + of_index
-    of_parts = checked.parts * PART_UNITS or checked.rows // Tuning().checkpoint_rows
+    of_parts = checked.parts * PART_UNITS or checked.rows // tuning.Tuning().checkpoint_rows
     checked.write_units += FILE_UNITS + of_parts + checked.rejected
 
 
-def header_of(format_: FileFormat, file: Path) -> list[str]:
+def header_of(format_: file_format.FileFormat, file: Path) -> list[str]:
     """The names in the header of a local file; raises UnreadableFile."""
     with open_file(file) as stream:
         _, names = csvfile.read_header(stream, replace(format_, columns=()))
     return names
 
 
-def names_and_cells(format_: FileFormat, file: Path, progress: Callable[[str], None]) -> Iterator[list[str]]:
+def names_and_cells(
+    format_: file_format.FileFormat, file: Path, progress: Callable[[str], None]
+) -> Iterator[list[str]]:
     """The header of a local file, and its records that have as many cells; raises UnreadableFile."""
     reading = _Reading(file, progress)
     with reading.open(0) as stream:
@@ -128,7 +126,7 @@ def names_and_cells(format_: FileFormat, file: Path, progress: Callable[[str], N
                 yield cells
 
 
-def open_file(file: Path) -> AbstractContextManager[ByteStream]:
+def open_file(file: Path) -> AbstractContextManager[csvfile.ByteStream]:
     """The content of a local file from its beginning, as the function would read it."""
     return _Reading(file, lambda _: None).open(0)
 
@@ -140,16 +138,12 @@ class _Reading:
         self._file, self._progress = file, progress
 
     @contextmanager
-    def open(self, start: int) -> Iterator[ByteStream]:
+    def open(self, start: int) -> Iterator[csvfile.ByteStream]:
         """The bytes from a place on; a .gz file is unpacked. Raises UnreadableFile if that is not whole."""
         with self._file.open("rb") as stream:
             stream.seek(start)
-            is_packed = self._file.name.lower().endswith(".gz")
-            try:
-                content = cast("ByteStream", gzip.GzipFile(fileobj=stream)) if is_packed else stream
+            with source.unpacked(stream, self._file.name) as content:
                 yield csvfile.CountingStream(content, start=start, on_read=self._tell)
-            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-                raise UnreadableFile(f"not a whole gzip file: {error}") from error
 
     def _tell(self, position: int, _piece: bytes) -> None:
         self._progress(f"{position / 1e6:,.1f} MB")

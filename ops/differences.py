@@ -1,4 +1,4 @@
-"""What a row that is `different` has otherwise than its file.
+"""The differences between a row of the table and the row of its file.
 
 The audit keeps digests of the rows of the files. So the files that have such rows are read once more, and these rows of
 the table are fetched by their keys.
@@ -11,92 +11,87 @@ from decimal import Decimal
 from itertools import islice, takewhile
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from csv_ingest import csvfile, source
 from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow, Value
 from csv_ingest.uploads import ObjectVersion, Origin
-from ops.findings import Difference, Discrepancy, RestoreRow
-from ops.pipeline import NOT_THERE, Pipeline
-from ops.wording import counted
+from ops import findings, wording
+from ops.pipeline import ObjectGone, Pipeline
 
 MOST = 1_000
 """Rows of which it is said what differs: their values are kept in memory, and a row can have a megabyte of them."""
 
 
 def explained(
-    pipeline: Pipeline, findings: Sequence[Discrepancy], *, progress: Callable[[str], None] = lambda _: None
-) -> list[Discrepancy]:
+    pipeline: Pipeline, found: Sequence[findings.Discrepancy], *, progress: Callable[[str], None] = lambda _: None
+) -> list[findings.Discrepancy]:
     """The findings in their order, the first 1,000 of the rows that are `different` with their differences.
 
     A row has none if by now it is as in the file, or is deleted, or if the file is.
     """
     lines: dict[ObjectVersion, set[int]] = {}
-    for version, line in islice(filter(None, map(_place, findings)), MOST):
+    for version, line in islice(filter(None, map(_line, found)), MOST):
         lines.setdefault(version, set()).add(line)
-    known: dict[tuple[ObjectVersion, int] | None, list[Difference]] = {}
+    known: dict[tuple[ObjectVersion, int] | None, list[findings.Difference]] = {}
     for number, version in enumerate(lines, 1):
-        progress(f"looking what differs, {number:,} of {counted(len(lines), 'file')}: {version.key}")
-        for line, found in _of_lines(pipeline, version, lines[version]):
-            known[version, line] = found
-    return [finding._replace(differences=known.get(_place(finding), ())) for finding in findings]
+        progress(f"looking what differs, {number:,} of {wording.counted(len(lines), 'file')}: {version.key}")
+        for line, different in _of_lines(pipeline, version, lines[version]):
+            known[version, line] = different
+    return [finding._replace(differences=known.get(_line(finding), ())) for finding in found]
 
 
-def _place(finding: Discrepancy) -> tuple[ObjectVersion, int] | None:
+def _line(finding: findings.Discrepancy) -> tuple[ObjectVersion, int] | None:
     """The file and the line of a row that is different; None for another finding."""
-    if finding.kind == "different" and finding.version and isinstance(finding.remedy, RestoreRow):
+    if finding.kind == "different" and finding.version and isinstance(finding.remedy, findings.RestoreRow):
         return finding.version, finding.remedy.line
     return None
 
 
 def _of_lines(
     pipeline: Pipeline, version: ObjectVersion, lines: Collection[int]
-) -> Iterator[tuple[int, list[Difference]]]:
+) -> Iterator[tuple[int, list[findings.Difference]]]:
     """The differences of some lines of a file; none of those that cannot be read any more."""
     record = pipeline.files.record(version)
     if record.erasing:  # since the audit
         return
-    feed, format_ = pipeline.owner_of(version.key, record), pipeline.format_of(version, record)
+    feed = pipeline.owner_of(version.key, record)
     origin, last = Origin(version.etag, record.upload_order), max(lines)
     try:
-        with closing(feed.destination) as destination, source.open_object(version, pipeline.s3) as stream:
-            until_last = takewhile(lambda row: row.line <= last, csvfile.read_rows(stream, format_))
+        with closing(feed.destination) as destination, closing(pipeline.read_rows(version, record)) as rows:
+            until_last = takewhile(lambda row: row.line <= last, rows)
             wanted = (row for row in until_last if isinstance(row, Row) and row.line in lines)
             while some := list(islice(wanted, destination.max_fetch)):
                 keys = [RowKey(origin.upload, row.id) for row in some]
                 stored = {each.key.id: each for each in destination.find(keys)}
                 yield from ((row.line, differences(row, origin, stored[row.id])) for row in some if row.id in stored)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in NOT_THERE:
-            raise
+    except ObjectGone:
+        return
 
 
-def differences(row: Row, origin: Origin, stored: StoredRow | ForeignItem) -> list[Difference]:
-    """What the table has otherwise than a row of a file; nothing only if it is the same row.
+def differences(row: Row, origin: Origin, stored: StoredRow | ForeignItem) -> list[findings.Difference]:
+    """The differences between a row of a file and its row in the table; none only if they are the same.
 
     As in an audit, 5.50 is 5.5, and columns that others have added beside the declared ones make no difference.
     """
     if isinstance(stored, ForeignItem):
-        return [Difference("item", "no row", "a row")]
+        return [findings.Difference("item", "no row", "a row")]
     pairs = [
-        Difference("line", Decimal(stored.line), Decimal(row.line)),
-        Difference("etag", stored.etag, origin.etag),
-        Difference("uploaded", stored.key.upload, origin.upload),
-        *(Difference(name, stored.values.get(name), value) for name, value in row.values.items()),
+        findings.Difference("line", Decimal(stored.line), Decimal(row.line)),
+        findings.Difference("etag", stored.etag, origin.etag),
+        findings.Difference("uploaded", stored.key.upload, origin.upload),
+        *(findings.Difference(name, stored.values.get(name), value) for name, value in row.values.items()),
     ]
     return [pair for pair in pairs if not _is_same(pair.table, pair.file)] + _in_data(stored.data, row.data)
 
 
-def _in_data(table: str, file: str) -> list[Difference]:
+def _in_data(table: str, file: str) -> list[findings.Difference]:
     """The columns that differ in `data`; if there are none, and the texts differ, the texts."""
     if table == file:
         return []
     try:
         stored, wanted = _columns(table), _columns(file)
     except (TypeError, ValueError, RecursionError):  # no JSON object, or one that only others can have written
-        return [Difference("data", table, file)]
-    pairs = [Difference(f"data.{name}", stored.get(name), wanted.get(name)) for name in wanted | stored]
-    return [pair for pair in pairs if not _is_same(pair.table, pair.file)] or [Difference("data", table, file)]
+        return [findings.Difference("data", table, file)]
+    pairs = [findings.Difference(f"data.{name}", stored.get(name), wanted.get(name)) for name in wanted | stored]
+    return [pair for pair in pairs if not _is_same(pair.table, pair.file)] or [findings.Difference("data", table, file)]
 
 
 def _columns(data: str) -> dict[str, Value | None]:

@@ -1,4 +1,4 @@
-"""What people and scripts see: every line passes through `escaped`."""
+"""The output for people and scripts: every line passes through `escaped`."""
 
 import json
 import os

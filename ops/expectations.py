@@ -1,4 +1,4 @@
-"""What an audit expects of the rows table, in a temporary database on disk: memory does not grow with the files."""
+"""The rows that an audit expects, in a temporary database on disk: memory does not grow with the files."""
 
 import hashlib
 import json
@@ -8,12 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
+from csv_ingest import file_format, modes, uploads
 from csv_ingest.destinations.base import Destination
-from csv_ingest.file_format import FileFormat
-from csv_ingest.modes import WriteMode
 from csv_ingest.modes.verdicts import duplicate
 from csv_ingest.rows import ForeignItem, RejectedRow, Row, RowKey, StoredRow, fingerprint
-from csv_ingest.uploads import Origin
 
 
 class Expected(NamedTuple):
@@ -56,13 +54,13 @@ class Expectations:
     one.
     """
 
-    def __init__(self, database: sqlite3.Connection, mode: WriteMode) -> None:
+    def __init__(self, database: sqlite3.Connection, mode: modes.WriteMode) -> None:
         self._database = database
         self._mode = mode
 
     @classmethod
     @contextmanager
-    def on_disk(cls, mode: WriteMode) -> Iterator["Expectations"]:
+    def on_disk(cls, mode: modes.WriteMode) -> Iterator["Expectations"]:
         """Expectations that are gone after the block."""
         with tempfile.NamedTemporaryFile(suffix=".sqlite") as file, closing(sqlite3.connect(file.name)) as database:
             database.executescript(
@@ -78,8 +76,8 @@ class Expectations:
             )
             yield cls(database, mode)
 
-    def add_upload(self, object_key: str, origin: Origin, format_: FileFormat) -> None:
-        """Note whose rows those of an origin are, and which columns are declared of them."""
+    def add_upload(self, object_key: str, origin: uploads.Origin, format_: file_format.FileFormat) -> None:
+        """Note the object key of an origin, and the columns that are declared of its rows."""
         names = json.dumps([column.stored_as for column in format_.columns])
         about = (origin.upload, origin.etag, object_key, names)
         self._database.execute("INSERT OR IGNORE INTO upload VALUES (?, ?, ?, ?)", about)
@@ -93,7 +91,7 @@ class Expectations:
         self,
         destination: Destination,
         object_key: str,
-        origin: Origin,
+        origin: uploads.Origin,
         row: Row | RejectedRow | None,
         *,
         required: bool,
@@ -111,7 +109,7 @@ class Expectations:
             return None
         return duplicate(row, first.line)
 
-    def add_row(self, object_key: str, origin: Origin, row: Row, *, required: bool) -> Expected:
+    def add_row(self, object_key: str, origin: uploads.Origin, row: Row, *, required: bool) -> Expected:
         """Expect a row, unless one of its upload and id is expected; returns what is expected of these."""
         key, digested = RowKey(origin.upload, row.id), digest(row, row.values)
         where = (self._mode.row_key(key), key.upload)

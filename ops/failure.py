@@ -7,11 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus
 
-from csv_ingest.errors import MalformedEvent
-from csv_ingest.events import object_version, part_job
-from csv_ingest.plan import PartJob
-from csv_ingest.uploads import ObjectVersion
-from ops.feed import name_of_function
+from csv_ingest import errors, events, plan, uploads
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -24,16 +20,16 @@ CONDITIONS = (REJECTION, "RetriesExhausted", "EventAgeExceeded", "ZeroReservedCo
 came during a pause."""
 
 NO_REASON = "throttled, paused or killed before it could tell"
-"""What is said of a failure without a reason: Lambda gives none if the function did not run, or not to its end."""
+"""The reason that is shown where Lambda gives none: the function did not run, or not to its end."""
 
 
 class Subject(NamedTuple):
-    """What an event is about."""
+    """The object, or the part of it, that an event is about."""
 
     key: str
-    part: PartJob | None
+    part: plan.PartJob | None
     """None if it is about the whole object."""
-    version: ObjectVersion | None
+    version: uploads.ObjectVersion | None
     """None if the event does not name one."""
 
     def __str__(self) -> str:
@@ -65,13 +61,13 @@ class Failure:
         return list(map(str, self.subjects))
 
     @property
-    def versions(self) -> list[ObjectVersion]:
+    def versions(self) -> list[uploads.ObjectVersion]:
         """The object versions that the event names."""
         return [subject.version for subject in self.subjects if subject.version]
 
 
 def failure_of(message: "MessageTypeDef") -> Failure:
-    """Read a message, whatever is in it."""
+    """Read a message; any content gives a failure."""
     sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
     id_, receipt = message["MessageId"], message["ReceiptHandle"]
     try:
@@ -86,14 +82,20 @@ def failure_of(message: "MessageTypeDef") -> Failure:
             reason=str(payload.get("errorMessage", "")),
             event=event,
             subjects=[_subject(each) for each in event.get("Records", [])],
-            function=name_of_function(context["functionArn"]),
+            function=_name_of_function(context["functionArn"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MalformedEvent) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, errors.MalformedEvent) as error:
         return Failure(id_, receipt, sent_at, "unreadable", f"not a failure record: {error!r}")
 
 
 def _subject(record: dict[str, Any]) -> Subject:
     version = None
-    with suppress(MalformedEvent):
-        version = object_version(record)
-    return Subject(unquote_plus(record["s3"]["object"]["key"]), part_job(record), version)
+    with suppress(errors.MalformedEvent):
+        version = events.object_version(record)
+    return Subject(unquote_plus(record["s3"]["object"]["key"]), events.part_job(record), version)
+
+
+def _name_of_function(arn: str) -> str:
+    """The name in a function's ARN, `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, which may end with a version."""
+    parts = arn.split(":")
+    return parts[6] if len(parts) > 6 else arn  # noqa: PLR2004 - where the name is

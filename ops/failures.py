@@ -6,8 +6,8 @@ from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from itertools import islice
-from typing import NamedTuple
 
+from csv_ingest import queues
 from ops.failure import Failure, failure_of
 from ops.pipeline import Pipeline
 
@@ -20,14 +20,6 @@ PEEK_MESSAGES = 100
 
 FRUITLESS = 10
 """After so many answers without a new message, every message was seen."""
-
-
-class Count(NamedTuple):
-    """How many messages a queue holds."""
-
-    visible: int
-    hidden: int
-    """In the hands of another command, or of one that died less than five minutes ago."""
 
 
 def failures(pipeline: Pipeline, *, hide_seconds: int = HIDE_SECONDS) -> Iterator[Failure]:
@@ -72,32 +64,29 @@ def peek(pipeline: Pipeline) -> list[Failure]:
     return found
 
 
-def count(pipeline: Pipeline) -> Count:
+def count(pipeline: Pipeline) -> queues.Count:
     """How many messages are in the queue, about. Asking hides none of them."""
-    answer = pipeline.sqs.get_queue_attributes(
-        QueueUrl=pipeline.failure_queue,
-        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-    )["Attributes"]
-    return Count(int(answer["ApproximateNumberOfMessages"]), int(answer["ApproximateNumberOfMessagesNotVisible"]))
+    return queues.count_messages(pipeline.clients.sqs, pipeline.failure_queue)
 
 
 def clock(pipeline: Pipeline) -> datetime:
     """Now, on the clock of SQS, which tells whole seconds."""
-    answer = pipeline.sqs.get_queue_attributes(QueueUrl=pipeline.failure_queue, AttributeNames=["QueueArn"])
+    answer = pipeline.clients.sqs.get_queue_attributes(QueueUrl=pipeline.failure_queue, AttributeNames=["QueueArn"])
     return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
 
 def put_back(pipeline: Pipeline, failure: Failure) -> None:
     """Make a message visible again, now rather than after its five minutes."""
     # It may be visible already, or in other hands; in both cases it is not lost.
-    with suppress(pipeline.sqs.exceptions.MessageNotInflight, pipeline.sqs.exceptions.ReceiptHandleIsInvalid):
-        pipeline.sqs.change_message_visibility(
+    sqs = pipeline.clients.sqs
+    with suppress(sqs.exceptions.MessageNotInflight, sqs.exceptions.ReceiptHandleIsInvalid):
+        sqs.change_message_visibility(
             QueueUrl=pipeline.failure_queue, ReceiptHandle=failure.receipt, VisibilityTimeout=0
         )
 
 
 def _receive(pipeline: Pipeline, hide_seconds: int) -> list[Failure]:
-    answer = pipeline.sqs.receive_message(
+    answer = pipeline.clients.sqs.receive_message(
         QueueUrl=pipeline.failure_queue,
         MaxNumberOfMessages=10,
         VisibilityTimeout=hide_seconds,

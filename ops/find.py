@@ -5,12 +5,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 
+from csv_ingest import ledger, rows
 from csv_ingest.destinations.base import Destination
-from csv_ingest.ledger import FileRecord
-from csv_ingest.rows import RowKey, StoredRow
-from ops.feed import Feed
-from ops.pipeline import Pipeline
-from ops.status import last_change
+from ops.pipeline import DeployedFeed, Pipeline
 from ops.wording import counted
 
 
@@ -18,8 +15,8 @@ from ops.wording import counted
 class FoundRow:
     """A row, and the uploads that it came from."""
 
-    row: StoredRow
-    uploads: list[FileRecord]
+    row: rows.StoredRow
+    uploads: list[ledger.FileRecord]
     """One for each object key, the newest last. At least one, unless the ledger has forgotten it."""
 
     @property
@@ -30,18 +27,18 @@ class FoundRow:
 
 @dataclass
 class Looked:
-    """What a look for rows has seen."""
+    """The rows that were found, and how many uploads were looked at."""
 
     found: list[FoundRow] = field(default_factory=list)
     """By id, in the order in which the ids were given; of each id, the row of the newest upload last."""
     uploads: int = 0
     """How many uploads were looked at."""
-    elsewhere: int = 0
-    """How many were not, because their rows went to another table: the feed had another destination."""
+    skipped: int = 0
+    """How many uploads were not looked at: their rows are in another table, since the feed had another destination."""
 
 
 def find(
-    pipeline: Pipeline, feed: Feed, ids: Iterable[str], *, progress: Callable[[str], None] = lambda _: None
+    pipeline: Pipeline, feed: DeployedFeed, ids: Iterable[str], *, progress: Callable[[str], None] = lambda _: None
 ) -> Looked:
     """Find every row of a feed that has one of the ids.
 
@@ -51,43 +48,42 @@ def find(
     """
     wanted = list(dict.fromkeys(ids))
     looked = Looked()
-    rows: dict[RowKey, FoundRow] = {}
+    met: dict[rows.RowKey, FoundRow] = {}
     records = _planned_here(pipeline, feed, looked)
     with closing(feed.destination) as destination:
         if feed.mode.supersedes:
-            _ask(destination, (RowKey("", id_) for id_ in wanted), rows)
+            _ask(destination, (rows.RowKey("", id_) for id_ in wanted), met)
         while some := list(islice(records, max(1, destination.max_fetch // len(wanted)))):
             if not feed.mode.supersedes:
-                keys = dict.fromkeys(RowKey(record.etag, id_) for record in some for id_ in wanted)
-                _ask(destination, keys, rows)
-            for row in rows.values():
+                keys = dict.fromkeys(rows.RowKey(record.etag, id_) for record in some for id_ in wanted)
+                _ask(destination, keys, met)
+            for row in met.values():
                 row.uploads.extend(record for record in some if record.origin.upload == row.row.key.upload)
             looked.uploads += len(some)
-            progress(f"{counted(looked.uploads, 'upload')}, {counted(len(rows), 'row')} found")
-    for row in rows.values():
+            progress(f"{counted(looked.uploads, 'upload')}, {counted(len(met), 'row')} found")
+    for row in met.values():
         row.uploads.sort(key=_time)
-    looked.found = sorted(rows.values(), key=lambda row: (wanted.index(str(row.row.key.id)), row.time))
+    looked.found = sorted(met.values(), key=lambda row: (wanted.index(str(row.row.key.id)), row.time))
     return looked
 
 
-def _ask(destination: Destination, keys: Iterable[RowKey], rows: dict[RowKey, FoundRow]) -> None:
+def _ask(destination: Destination, keys: Iterable[rows.RowKey], met: dict[rows.RowKey, FoundRow]) -> None:
     """Add what a destination has under some keys."""
     left = (key for key in keys if key.id)  # no row has an empty id, and DynamoDB refuses to look for one
     while asked := list(islice(left, destination.max_fetch)):
         for each in destination.find(asked):
-            if isinstance(each, StoredRow):
-                rows.setdefault(each.key, FoundRow(each, []))
+            if isinstance(each, rows.StoredRow):
+                met.setdefault(each.key, FoundRow(each, []))
 
 
-def _planned_here(pipeline: Pipeline, feed: Feed, looked: Looked) -> Iterator[FileRecord]:
+def _planned_here(pipeline: Pipeline, feed: DeployedFeed, looked: Looked) -> Iterator[ledger.FileRecord]:
     """The uploads that have rows in today's table of the feed; the others are counted."""
     for record in pipeline.files.uploads(feed.name):
         if record.is_planned and record.owner.target.is_same(feed.owner.target):
             yield record
         elif record.is_planned:
-            looked.elsewhere += 1
+            looked.skipped += 1
 
 
-def _time(record: FileRecord) -> float:
-    time = last_change(record)
-    return time.timestamp() if time else 0
+def _time(record: ledger.FileRecord) -> float:
+    return record.changed_at.timestamp() if record.changed_at else 0

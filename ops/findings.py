@@ -1,6 +1,7 @@
-"""What an audit finds, and what mends it."""
+"""The findings of an audit, and their remedies."""
 
 from collections.abc import Sequence
+from operator import add
 from typing import NamedTuple
 
 from csv_ingest.counts import RowCounts
@@ -45,11 +46,11 @@ class Restart(NamedTuple):
 
 
 Remedy = RestoreRow | RecordReject | RemoveReject | CorrectCounts | Redeliver | Move | Restart
-"""What mends a discrepancy."""
+"""The remedy for a discrepancy."""
 
 
 class Difference(NamedTuple):
-    """One thing that a row of the table has otherwise than the row of the file."""
+    """One value that differs between the row of the table and the row of the file."""
 
     column: str
     """`line`, `etag`, `uploaded`, a declared column by its name in the table, or `data.NAME` for another column.
@@ -62,7 +63,7 @@ class Difference(NamedTuple):
 
 
 class Discrepancy(NamedTuple):
-    """One thing that is not as it should be."""
+    """One finding: a row or a file that is not as it should be."""
 
     kind: str
     """`missing`, `different` or `unexpected` for a row; `unsettled`, `unaccounted` or `sums` for a file."""
@@ -79,3 +80,17 @@ class Discrepancy(NamedTuple):
     """The upload that the remedy is for."""
     differences: Sequence[Difference] = ()
     """Of a row that is `different`, once it was looked for them."""
+
+
+class Audited(NamedTuple):
+    """The result of an audit. All is good if there are no discrepancies."""
+
+    files: int
+    rows: int
+    not_compared: int
+    """Rows of uploads that the ledger knows and that are no longer in the bucket, or came there during the audit."""
+    findings: list[Discrepancy]
+
+    def plus(self, other: "Audited") -> "Audited":
+        """The result of two audits, of different feeds."""
+        return Audited(*map(add, self, other))

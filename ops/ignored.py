@@ -1,68 +1,52 @@
 """Objects that no feed takes, as the bucket has them now, with the reason."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from typing import NamedTuple
 
-from csv_ingest import ignored, listing
-from csv_ingest.deadline import Deadline
+from csv_ingest import deadline, ignored, listing, uploads
 from csv_ingest.intake import NotTaken
-from csv_ingest.uploads import Upload
-from ops.feed import Feed
-from ops.pipeline import Pipeline
+from ops.pipeline import DeployedFeed, Pipeline
 
 
-@dataclass(frozen=True, kw_only=True)
-class IgnoredObject:
+class IgnoredObject(NamedTuple):
     """The current version of an object, and why no feed takes it."""
 
-    upload: Upload
+    version: uploads.ObjectVersion
+    modified: datetime
     why: NotTaken
 
-    @property
-    def key(self) -> str:
-        return self.upload.version.key
 
-    @property
-    def modified(self) -> datetime:
-        return self.upload.modified
-
-
-def ignored_objects(pipeline: Pipeline, feed: Feed | None = None) -> list[IgnoredObject]:
+def ignored_objects(pipeline: Pipeline, feed: DeployedFeed | None = None) -> list[IgnoredObject]:
     """Every object that the sweep would count, or those below the prefix of one feed, the latest first."""
-    never = Deadline.never()
-    s3, bucket, intake = pipeline.s3, pipeline.upload_bucket, pipeline.intake
+    never = deadline.Deadline.never()
+    s3, bucket, intake = pipeline.clients.s3, pipeline.upload_bucket, pipeline.intake
     if feed:
-        prefixes = dict.fromkeys(prefix for prefix, _ in feed.triggers)
-        listings = [listing.list_current(s3, bucket, prefix=each, deadline=never) for each in prefixes]
+        listings = [listing.list_current(s3, bucket, prefix=feed.settings.key_prefix, deadline=never)]
     else:
         listings = [ignored.objects_to_look_at(s3, bucket, intake=intake, deadline=never)]
-    since = ignored.deployed_at(pipeline.dynamodb, pipeline.files_table)
+    since = ignored.deployed_at(pipeline.clients.dynamodb, pipeline.files_table)
     found = ignored.find(chain.from_iterable(listings), intake=intake, files=pipeline.files, since=since)
     return sorted((_explained(pipeline, each) for each in found), key=lambda each: each.modified, reverse=True)
 
 
 def of_key(pipeline: Pipeline, key: str) -> list[IgnoredObject]:
     """The object with a key, whenever it was uploaded, if no feed takes it and none of former settings did."""
-    if pipeline.is_ingested(key) or not (found := _current(pipeline, key)):
+    if pipeline.intake.takes(key):
         return []
-    return [_explained(pipeline, each) for each, record in pipeline.files.records([found]) if not record.is_settled]
+    current, _ = listing.find_current(pipeline.clients.s3, pipeline.upload_bucket, key)
+    found = pipeline.files.records([current] if current else [])
+    return [_explained(pipeline, each) for each, record in found if not record.is_settled]
 
 
 def example_below(pipeline: Pipeline, prefix: str) -> IgnoredObject | None:
     """An object whose key begins with a prefix and that no feed takes, whenever it was uploaded; None if none is."""
-    objects = listing.list_current(pipeline.s3, pipeline.upload_bucket, prefix=prefix, deadline=Deadline.never())
-    ignored_ = (each for each in objects if not pipeline.is_ingested(each.version.key) and each.version.size)
+    objects = listing.list_current(
+        pipeline.clients.s3, pipeline.upload_bucket, prefix=prefix, deadline=deadline.Deadline.never()
+    )
+    ignored_ = (each for each in objects if not pipeline.intake.takes(each.version.key) and each.version.size)
     return next((_explained(pipeline, each) for each in ignored_), None)
 
 
-def _current(pipeline: Pipeline, key: str) -> Upload | None:
-    """The current version of an object; None if there is no such object."""
-    # S3 lists a key before the longer ones that begin with it.
-    objects = listing.list_current(pipeline.s3, pipeline.upload_bucket, prefix=key, deadline=Deadline.never())
-    first = next(objects, None)
-    return first if first and first.version.key == key else None
-
-
-def _explained(pipeline: Pipeline, upload: Upload) -> IgnoredObject:
-    return IgnoredObject(upload=upload, why=pipeline.intake.why_not(upload.version.key))
+def _explained(pipeline: Pipeline, upload: uploads.Upload) -> IgnoredObject:
+    return IgnoredObject(*upload, pipeline.intake.why_not(upload.version.key))

@@ -4,61 +4,46 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from botocore.exceptions import ClientError
-
-from csv_ingest import csvfile
-from csv_ingest.csvfile.streams import ByteStream
-from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_format import LINE_AS_ID, FileFormat
-from csv_ingest.ledger import REJECTED
-from ops.feed import Feed
-from ops.pipeline import NOT_THERE, Pipeline
+from csv_ingest import csvfile, errors, file_format, ledger
+from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 from ops.status import UploadStatus
 
-Open = Callable[[], AbstractContextManager[ByteStream]]
+Open = Callable[[], AbstractContextManager[csvfile.ByteStream]]
 """Opens the file at its beginning."""
 
 
-def advice(pipeline: Pipeline, own: Feed | None, open_: Open) -> str:
+def advice(pipeline: Pipeline, own: DeployedFeed | None, open_: Open) -> str:
     """Where to upload a file whose header its own feed does not read, and others do; empty if there is no such feed.
 
     A feed that names no column is not named: it would read any file.
     """
-    if own and _reads(own.config.feed.format, open_):
+    if own and _reads(own.settings.format, open_):
         return ""
-    others = (feed for feed in pipeline.feeds if feed != own and _names_columns(feed.config.feed.format))
+    others = (feed.settings for feed in pipeline.feeds if feed != own and _names_columns(feed.settings.format))
     return "; ".join(
-        f"the feed {feed.name} would read this header: upload it below {_prefix(feed)}"
+        f"the feed {feed.name} would read this header: upload it below {feed.key_prefix}"
         for feed in others
-        if _reads(feed.config.feed.format, open_)
+        if _reads(feed.format, open_)
     )
 
 
 def remarked(pipeline: Pipeline, status: UploadStatus, open_: Open) -> UploadStatus:
     """The status of an upload; of a rejected one with the advice as its remark."""
-    if status.record.status != REJECTED:
+    if status.record.status != ledger.REJECTED:
         return status
-    own = next((feed for feed in pipeline.feeds if feed.is_ingested(status.key)), None)
+    own = next((feed for feed in pipeline.feeds if feed.takes(status.key)), None)
     return replace(status, remark=advice(pipeline, own, open_) or status.remark)
 
 
-def _names_columns(format_: FileFormat) -> bool:
-    return format_.id_column != LINE_AS_ID or bool(format_.columns)
+def _names_columns(format_: file_format.FileFormat) -> bool:
+    return format_.id_column != file_format.LINE_AS_ID or bool(format_.columns)
 
 
-def _prefix(feed: Feed) -> str:
-    return next((prefix for prefix, _ in feed.triggers), "")
-
-
-def _reads(format_: FileFormat, open_: Open) -> bool:
+def _reads(format_: file_format.FileFormat, open_: Open) -> bool:
     """Whether a file has a header, and it can be read in a format; false of an object that is gone."""
     try:
         with open_() as stream:
             _, names = csvfile.read_header(stream, format_)
-    except UnreadableFile:
-        return False
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in NOT_THERE:
-            raise
+    except (errors.UnreadableFile, ObjectGone):
         return False
     return bool(names)

@@ -18,7 +18,7 @@ KEPT = 60  # lines of a failed command
 WIDTH = 80  # columns of a terminal that does not know its width
 
 ERASE = "\r\x1b[K"
-"""What erases a terminal's line."""
+"""Erases a terminal's line."""
 
 
 @contextmanager

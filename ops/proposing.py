@@ -7,15 +7,14 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from csv_ingest.csvfile import cells
-from csv_ingest.file_format import FileFormat
+from csv_ingest import csvfile, file_format
 from ops.checking import names_and_cells
 
 TYPES = ("boolean", "integer", "decimal", "date", "timestamp")
 """In the order in which they are preferred. Text need not be declared."""
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-"""What a column can be called in the destination."""
+"""A name that a column can have in the destination."""
 
 MAX_INTEGER = 2**63 - 1
 """A larger number is proposed as a decimal: not every destination has larger integers."""
@@ -25,7 +24,11 @@ _CODE = re.compile(r"\+|-?0[0-9]")
 
 
 def propose(
-    format_: FileFormat, file: Path, *, reserved: Collection[str], progress: Callable[[str], None] = lambda _: None
+    format_: file_format.FileFormat,
+    file: Path,
+    *,
+    reserved: Collection[str],
+    progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, str]:
     """The declaration of each column of a local file whose cells all have a type other than text.
 
@@ -37,7 +40,11 @@ def propose(
 
 
 def declarations(
-    names: Sequence[str], records: Iterable[Sequence[str]], format_: FileFormat, *, reserved: Collection[str]
+    names: Sequence[str],
+    records: Iterable[Sequence[str]],
+    format_: file_format.FileFormat,
+    *,
+    reserved: Collection[str],
 ) -> dict[str, str]:
     """The declaration of each column, by its name, from the records below the header."""
     candidates = [_Candidates(format_) for _ in names]
@@ -57,8 +64,8 @@ def declarations(
 class _Candidates:
     """The types that a column can still have, after some of its cells."""
 
-    def __init__(self, format_: FileFormat) -> None:
-        self._converters = {type_: cells.converter(type_, format_) for type_ in TYPES}
+    def __init__(self, format_: file_format.FileFormat) -> None:
+        self._converters = {type_: csvfile.cells.converter(type_, format_) for type_ in TYPES}
         self._is_filled = False
 
     @property
@@ -76,7 +83,7 @@ class _Candidates:
                 del self._converters[type_]
 
 
-def _is_of_type(type_: str, convert: cells.Convert, cell: str) -> bool:
+def _is_of_type(type_: str, convert: csvfile.cells.Convert, cell: str) -> bool:
     if (type_ == "boolean" and cell in "01") or (type_ in ("integer", "decimal") and _CODE.match(cell)):
         return False
     try:
@@ -87,7 +94,7 @@ def _is_of_type(type_: str, convert: cells.Convert, cell: str) -> bool:
 
 
 def _possible_names(name: str) -> Iterator[str]:
-    """What a column can be called in the destination, the best name first."""
+    """Names that a column can have in the destination, the best name first."""
     if NAME.fullmatch(name):
         yield name
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()

@@ -1,16 +1,15 @@
 """The events of the failure queue, delivered again."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
-from ops import brake
+from csv_ingest import queues, uploads
+from ops import brake, failures
 from ops.failure import Failure
-from ops.failures import failures, put_back
-from ops.feed import Feed
-from ops.pipeline import NoFeed, Pipeline
+from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 
 
 class Undeliverable(Exception):
@@ -18,7 +17,7 @@ class Undeliverable(Exception):
 
 
 class Redriven(NamedTuple):
-    """What was done with one message."""
+    """One message, and what was done with it."""
 
     failure: Failure
     action: str
@@ -37,18 +36,18 @@ def redrive_all(
     dry_run: bool = False,
     discard: bool = False,
     rate: float = 10,
-    paused: Collection[Feed] = (),
+    paused: Collection[DeployedFeed] = (),
 ) -> list[Redriven]:
     """Deliver the events of the failure queue again, or delete them; returns what was done with each message.
 
-    Only those that are `wanted`, at most `rate` a second, and none of a `paused` feed.
-    What was not delivered or deleted stays in the queue, and is visible to others again on return; if an error ends
+    Only those that are `wanted`, at most `rate` per second, and none of a `paused` feed.
+    Other messages stay in the queue, and are visible to others again on return; if an error ends
     this early, within five minutes.
     """
     done: list[Redriven] = []
     kept: list[Failure] = []
     try:
-        for failure in failures(pipeline):
+        for failure in failures.failures(pipeline):
             if not wanted(failure):
                 kept.append(failure)
                 continue
@@ -61,11 +60,19 @@ def redrive_all(
                 time.sleep(1 / rate)
     finally:
         for failure in kept:
-            put_back(pipeline, failure)
+            failures.put_back(pipeline, failure)
     return done
 
 
-def _settle(pipeline: Pipeline, failure: Failure, *, dry_run: bool, discard: bool, paused: Collection[Feed]) -> str:
+def delivered(done: Sequence[Redriven]) -> list[uploads.ObjectVersion]:
+    """The object versions that were delivered, each once."""
+    found = [each.failure for each in done if each.action == "delivered"]
+    return list(dict.fromkeys(version for failure in found for version in failure.versions))
+
+
+def _settle(
+    pipeline: Pipeline, failure: Failure, *, dry_run: bool, discard: bool, paused: Collection[DeployedFeed]
+) -> str:
     """Deliver or delete one message; what was done. A message that cannot be delivered must not keep the others."""
     if failure.event is None:
         return "kept: only a failure record has an event to deliver"
@@ -78,7 +85,7 @@ def _settle(pipeline: Pipeline, failure: Failure, *, dry_run: bool, discard: boo
             return "kept"
         # In this order: interrupted in between, the event is delivered twice, which changes nothing. The other way
         # round, it could be lost.
-        pipeline.deliver(failure.event, function)
+        queues.dispatch(pipeline.clients.lambda_, function, failure.event)
         _delete(pipeline, failure)
     except Undeliverable as error:
         return f"kept: {error}"
@@ -87,7 +94,7 @@ def _settle(pipeline: Pipeline, failure: Failure, *, dry_run: bool, discard: boo
     return "delivered"
 
 
-def _function_for(pipeline: Pipeline, failure: Failure, paused: Collection[Feed]) -> str:
+def _function_for(pipeline: Pipeline, failure: Failure, paused: Collection[DeployedFeed]) -> str:
     """The function to which an event is delivered; raises Undeliverable.
 
     An upload is for the function that ingests its key today. Another event is for the function that failed on it, if
@@ -110,4 +117,4 @@ def _function_for(pipeline: Pipeline, failure: Failure, paused: Collection[Feed]
 
 
 def _delete(pipeline: Pipeline, failure: Failure) -> None:
-    pipeline.sqs.delete_message(QueueUrl=pipeline.failure_queue, ReceiptHandle=failure.receipt)
+    pipeline.clients.sqs.delete_message(QueueUrl=pipeline.failure_queue, ReceiptHandle=failure.receipt)

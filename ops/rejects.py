@@ -3,18 +3,15 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from csv_ingest import csvfile
-from csv_ingest.ledger import FileRecord
-from csv_ingest.rows import RejectedRow
+from csv_ingest import csvfile, ledger, rows
 from ops.expectations import Expectations
 from ops.pipeline import Pipeline
-from ops.presence import opened
 
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the full-width ones are meant
 """With these, a spreadsheet takes a cell for a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
-def rejected_rows(pipeline: Pipeline, record: FileRecord) -> Iterator[RejectedRow]:
+def rejected_rows(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator[rows.RejectedRow]:
     """Yield the rejected rows of an upload, by line: as the ledger has them or, if it lacks some, as the file does.
 
     Where rows are superseded, the file says of each line whose id an earlier line has that it is rejected, also if it
@@ -25,25 +22,24 @@ def rejected_rows(pipeline: Pipeline, record: FileRecord) -> Iterator[RejectedRo
     return pipeline.files.rejected_rows(record)
 
 
-def _rejected_in_file(pipeline: Pipeline, record: FileRecord) -> Iterator[RejectedRow]:
+def _rejected_in_file(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator[rows.RejectedRow]:
     version = record.object_version(pipeline.upload_bucket)
     feed = pipeline.owner_of(version.key, record)
-    with (
-        Expectations.on_disk(feed.mode) as expected,
-        opened(pipeline, version) as stream,
-    ):
-        for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
+    with Expectations.on_disk(feed.mode) as expected:
+        for row in pipeline.read_rows(version, record):
             if rejected := expected.expect(feed.destination, version.key, record.origin, row, required=True):
                 yield rejected
 
 
-def rows_to_send_back(pipeline: Pipeline, record: FileRecord) -> Iterator[tuple[RejectedRow | None, list[str]]]:
+def rows_to_send_back(
+    pipeline: Pipeline, record: ledger.FileRecord
+) -> Iterator[tuple[rows.RejectedRow | None, list[str]]]:
     """Yield the header's cells with None, then each rejected row by line, with its cells as they are in the file.
 
     The file is read as it was when it was ingested. Raises UnreadableFile if it is not what it was, and ObjectGone.
     """
     version = record.object_version(pipeline.upload_bucket)
-    with opened(pipeline, version) as stream:
+    with pipeline.open(version) as stream:
         records = csvfile.read_records(stream, pipeline.format_of(version, record))
         for _, names in islice(records, 1):
             yield None, names

@@ -4,132 +4,128 @@ from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from botocore.exceptions import ClientError
-
-from csv_ingest import csvfile, source
+from csv_ingest import ledger, uploads
 from csv_ingest.destinations.base import OnlyIf
-from csv_ingest.ledger import COMPLETE, FileRecord
 from csv_ingest.rows import Row
-from csv_ingest.uploads import ObjectVersion, Origin
-from ops.erasing import wait_for_deliveries
-from ops.feed import Feed
-from ops.findings import (
-    CorrectCounts,
-    Discrepancy,
-    Move,
-    RecordReject,
-    Redeliver,
-    Remedy,
-    RemoveReject,
-    Restart,
-    RestoreRow,
-)
-from ops.pipeline import NOT_THERE, Pipeline
+from ops import erasing, findings
+from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 
 
 @dataclass
 class Repaired:
-    """What a repair did."""
+    """The result of a repair."""
 
     rows: int = 0
     """Rows that were written to the destination."""
     records: int = 0
     """Records of the ledger that were written or deleted."""
-    delivered: list[ObjectVersion] = field(default_factory=list)
+    delivered: list[uploads.ObjectVersion] = field(default_factory=list)
     """Uploads whose event was put into Lambda's queue."""
-    left: list[Discrepancy] = field(default_factory=list)
+    left: list[findings.Discrepancy] = field(default_factory=list)
     """Findings for which nothing was done: a person has to look."""
 
 
-def repair(pipeline: Pipeline, findings: Iterable[Discrepancy], *, paused: Collection[Feed] = ()) -> Repaired:
+def repair(
+    pipeline: Pipeline, found: Iterable[findings.Discrepancy], *, paused: Collection[DeployedFeed] = ()
+) -> Repaired:
     """Make the tables what the files say, where an audit found them otherwise.
 
-    What is written follows from the content of a file and its recorded format alone, and a delivery would write the
-    same. So deliveries can go on meanwhile, and a repair can be interrupted anywhere and be repeated. Rows that belong
+    A repair writes what a delivery would write: both follow from the content of a file and its recorded format alone.
+    So deliveries can go on meanwhile, and a repair can be interrupted anywhere and be repeated. Rows that belong
     to no file are left alone: nobody but their author knows what they are. Unsettled uploads of the
     `paused` feeds are left alone.
     """
     done = Repaired()
-    chosen: dict[ObjectVersion, list[Discrepancy]] = {}
-    for finding in findings:
+    chosen: dict[uploads.ObjectVersion, list[findings.Discrepancy]] = {}
+    for finding in found:
         if finding.version is not None and can_be_mended(pipeline, finding, paused):
             chosen.setdefault(finding.version, []).append(finding)
         else:
             done.left.append(finding)
-    for version, found in chosen.items():
-        record = pipeline.files.record(version)
-        if record.erasing and not all(isinstance(finding.remedy, Move) for finding in found):  # since the audit
-            done.left += found
-            continue
-        wanted = [finding.remedy for finding in found if finding.remedy is not None]
-        lines = {remedy.line for remedy in wanted if isinstance(remedy, RestoreRow)}
-        try:
-            done.rows += _restore_rows(pipeline, version, record, lines) if lines else 0
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in NOT_THERE:
-                raise
-            done.left += found  # the object was deleted since
-            continue
-        for remedy in wanted:
-            _mend(pipeline, version, record, remedy, done)
+    for version, of_version in chosen.items():
+        remedies = [finding.remedy for finding in of_version if finding.remedy is not None]
+        if not _Repair(pipeline, version, done, pipeline.files.record(version)).run(remedies):
+            done.left += of_version
     return done
 
 
-def can_be_mended(pipeline: Pipeline, finding: Discrepancy, paused: Collection[Feed]) -> bool:
+def can_be_mended(pipeline: Pipeline, finding: findings.Discrepancy, paused: Collection[DeployedFeed]) -> bool:
     """Whether a repair does anything about a finding; to a feed that is paused, nothing is delivered."""
-    if isinstance(finding.remedy, Redeliver | Restart):
+    if isinstance(finding.remedy, findings.Redeliver | findings.Restart):
         return pipeline.feed_of(finding.key) not in paused
     return finding.remedy is not None
 
 
-def _mend(pipeline: Pipeline, version: ObjectVersion, record: FileRecord, remedy: Remedy, done: Repaired) -> None:
-    # Of the remedies, those for the ledger are for complete files, which have a record, unless it was deleted since.
-    upload = record.upload if record.attributes else version.etag
-    match remedy:
-        case RecordReject(row):
-            pipeline.files.repairs.record_reject(version.key, upload, row)
-            done.records += 1
-        case RemoveReject(line):
-            pipeline.files.repairs.remove_reject(version.key, upload, line)
-            done.records += 1
-        case CorrectCounts(counts):
-            pipeline.files.repairs.correct_counts(version.key, upload, counts, record.mode)
-            done.records += 1
-        case Redeliver():
-            pipeline.redeliver(version)
-            done.delivered.append(version)
-        case Move():
-            pipeline.files.repairs.move(version.key, upload, pipeline.owner_of(version.key, record).owner)
-            done.records += 1
-        case Restart():
-            _restart(pipeline, version, record)
-            done.delivered.append(version)
-        case RestoreRow():
-            pass  # all rows of a file are restored in one reading
+@dataclass
+class _Repair:
+    """The repair of one upload."""
 
+    pipeline: Pipeline
+    version: uploads.ObjectVersion
+    done: Repaired
+    record: ledger.FileRecord
 
-def _restart(pipeline: Pipeline, version: ObjectVersion, record: FileRecord) -> None:
-    """Have a begun file read again from its beginning, in today's table. What its ETag stands for stays recorded."""
-    feed = pipeline.owner_of(version.key, record)
-    # Deliveries under the former settings would record progress in the former table.
-    wait_for_deliveries(feed, feed.changed_at)
-    pipeline.files.erasures.erase_entries(version.key, record.upload)
-    pipeline.files.erasures.erase_record(version.key, record.upload)
-    pipeline.redeliver(version)
+    def run(self, remedies: Collection[findings.Remedy]) -> bool:
+        """Apply all remedies; whether that is possible yet."""
+        if self.record.erasing and not all(isinstance(each, findings.Move) for each in remedies):  # since the audit
+            return False
+        if lines := {each.line for each in remedies if isinstance(each, findings.RestoreRow)}:
+            try:
+                self.done.rows += self._restore_rows(lines)
+            except ObjectGone:
+                return False
+        for remedy in remedies:
+            self._mend(remedy)
+        return True
 
+    @property
+    def _feed(self) -> DeployedFeed:
+        return self.pipeline.owner_of(self.version.key, self.record)
 
-def _restore_rows(pipeline: Pipeline, version: ObjectVersion, record: FileRecord, lines: set[int]) -> int:
-    """Write the rows of some lines, each the first with its id, over what the destination has; returns how many.
+    def _mend(self, remedy: findings.Remedy) -> None:
+        # Remedies for the ledger are for complete files, which have a record, unless it was deleted since.
+        key, upload = self.version.key, self.record.upload if self.record.entry else self.version.etag
+        repairs = self.pipeline.files.repairs
+        match remedy:
+            case findings.RestoreRow():
+                return  # all rows of a file are restored in one reading
+            case findings.Redeliver():
+                self.pipeline.redeliver(self.version)
+            case findings.Restart():
+                self._restart()
+            case findings.RecordReject(row):
+                repairs.record_reject(key, upload, row)
+            case findings.RemoveReject(line):
+                repairs.remove_reject(key, upload, line)
+            case findings.CorrectCounts(counts):
+                repairs.correct_counts(key, upload, counts, self.record.mode)
+            case findings.Move():
+                repairs.move(key, upload, self._feed.owner)
+        if isinstance(remedy, findings.Redeliver | findings.Restart):
+            self.done.delivered.append(self.version)
+        else:
+            self.done.records += 1
 
-    A row of a newer upload stays: it came since the audit.
-    """
-    feed = pipeline.owner_of(version.key, record)
-    if record.status != COMPLETE:
-        # A row of a later line may be stored, which a part would note before it replaces the row.
-        pipeline.files.repairs.mark_duplicate_ids(feed.mode.content_key(version), feed.name)
-    origin, restored = Origin(version.etag, record.upload_order), 0
-    with closing(feed.destination) as destination, source.open_object(version, pipeline.s3) as stream:
-        for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
-            if isinstance(row, Row) and row.line in lines:
-                restored += not destination.write(origin, [row], only_if=OnlyIf.NOT_NEWER)
-    return restored
+    def _restart(self) -> None:
+        """Have a begun file read again from its beginning, in today's table. Its content stays recorded."""
+        # Deliveries under the former settings would record progress in the former table.
+        erasing.wait_for_deliveries(self._feed, self._feed.changed_at)
+        self.pipeline.files.erasures.erase_entries(self.version.key, self.record.upload)
+        self.pipeline.files.erasures.erase_record(self.version.key, self.record.upload)
+        self.pipeline.redeliver(self.version)
+
+    def _restore_rows(self, lines: Collection[int]) -> int:
+        """Write the rows of some lines, each the first with its id, over what the destination has; returns how many.
+
+        A row of a newer upload stays: it came since the audit.
+        """
+        feed = self._feed
+        if self.record.status != ledger.COMPLETE:
+            # A row of a later line may be stored, which a part would note before it replaces the row.
+            self.pipeline.files.repairs.mark_duplicate_ids(feed.mode.content_key(self.version), feed.name)
+        origin, restored = uploads.Origin(self.version.etag, self.record.upload_order), 0
+        with closing(feed.destination) as destination:
+            for row in self.pipeline.read_rows(self.version, self.record):
+                if isinstance(row, Row) and row.line in lines:
+                    restored += not destination.write(origin, [row], only_if=OnlyIf.NOT_NEWER)
+        return restored

@@ -5,13 +5,10 @@ from contextlib import closing
 from itertools import islice
 from typing import NamedTuple
 
-from csv_ingest import csvfile
-from csv_ingest.ledger import COMPLETE, FileRecord
+from csv_ingest.ledger import FileRecord
 from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow
 from ops.expectations import Expectations
-from ops.feed import Feed
-from ops.pipeline import NoFeed, Pipeline
-from ops.presence import ObjectGone, opened
+from ops.pipeline import DeployedFeed, NoFeed, ObjectGone, Pipeline
 
 
 class Missing(NamedTuple):
@@ -31,7 +28,10 @@ class Superseded(NamedTuple):
     """By which upload, as the stored row says it."""
 
 
-def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> Feed:
+Shown = StoredRow | Missing | Superseded
+
+
+def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> DeployedFeed:
     """The feed whose destination has the rows of an upload; raises NoFeed if they are in no table of today's feeds."""
     feed = pipeline.owner_of(key, record)
     before, today = record.owner.target, feed.owner.target
@@ -40,12 +40,7 @@ def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> Feed:
     return feed
 
 
-def is_complete(record: FileRecord) -> bool:
-    """Whether every row of an upload has to be stored: it is complete, and no command takes that back."""
-    return record.status == COMPLETE and record.is_settled
-
-
-def rows_of(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Generator[StoredRow | Missing | Superseded]:
+def rows_of(pipeline: Pipeline, feed: DeployedFeed, record: FileRecord) -> Generator[Shown]:
     """Yield the rows of an upload by line, as they are stored; in their places, the rows that are not there.
 
     If the destination finds as many rows by their ETag as the ledger has counted, those are the rows. Otherwise the ids
@@ -58,7 +53,7 @@ def rows_of(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Generator[Sto
     with closing(feed.destination) as destination:
         # Where rows are superseded, only the file has the ids whose rows are those of newer uploads by now.
         number = None if feed.mode.supersedes else destination.count(record.origin)
-        if number is not None and (not is_complete(record) or number >= _counted(record)):
+        if number is not None and (not record.is_complete or number >= _counted(record)):
             yield from destination.rows_of(record.origin)
             return
         try:
@@ -74,7 +69,7 @@ def _counted(record: FileRecord) -> int:
     return record.counts.stored if record.counts else 0
 
 
-def _by_file(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Iterator[StoredRow | Missing | Superseded]:
+def _by_file(pipeline: Pipeline, feed: DeployedFeed, record: FileRecord) -> Iterator[Shown]:
     """Yield what the destination has under the ids that are in the file, in the order of its lines."""
     rows, upload = _rows_to_store(pipeline, feed, record), record.origin.upload
     while some := list(islice(rows, feed.destination.max_fetch)):
@@ -85,7 +80,7 @@ def _by_file(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Iterator[Sto
                 yield stored
             elif isinstance(stored, StoredRow) and stored.key.upload > upload:
                 yield Superseded(row.line, row.id, stored.key.upload)
-            elif is_complete(record):
+            elif record.is_complete:
                 yield Missing(row.line, row.id, _why_missing(stored))
 
 
@@ -96,11 +91,11 @@ def _why_missing(stored: StoredRow | ForeignItem | None) -> str:
     return "an older upload's row is in its place" if is_older else "what is under its key is no row"
 
 
-def _rows_to_store(pipeline: Pipeline, feed: Feed, record: FileRecord) -> Iterator[Row]:
+def _rows_to_store(pipeline: Pipeline, feed: DeployedFeed, record: FileRecord) -> Iterator[Row]:
     """The rows of the file that have to be in the destination: of each id, the first line. Ids are kept on disk."""
     version = record.object_version(pipeline.upload_bucket)
-    with Expectations.on_disk(feed.mode) as expected, opened(pipeline, version) as stream:
-        for row in csvfile.read_rows(stream, pipeline.format_of(version, record)):
+    with Expectations.on_disk(feed.mode) as expected:
+        for row in pipeline.read_rows(version, record):
             if isinstance(row, Row) and not feed.destination.refusal(record.origin, row):
                 first = expected.add_row(version.key, record.origin, row, required=True)
                 if first.line == row.line:

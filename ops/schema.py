@@ -24,7 +24,7 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
         f"DO $$ BEGIN CREATE ROLE {user} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
         *([] if database.secret else [f"GRANT rds_iam TO {user}"]),
         *([f"ALTER ROLE {user} PASSWORD {literal(password)}"] if password else []),
-        # What was confirmed has to outlive a crash of the server, and no statement a delivery.
+        # Confirmed rows have to outlive a crash of the server, and no statement may outlive its delivery.
         f"ALTER ROLE {user} SET synchronous_commit = on",
         f"ALTER ROLE {user} SET statement_timeout = '{STATEMENT_TIMEOUT}s'",
         *([f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {user}"] if schema else []),

@@ -6,11 +6,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from csv_ingest.configuration import IngestConfig
+from csv_ingest import configuration, file_format, postgresql_connection
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.postgresql_table import quoted, quoted_name, wrong_columns
-from csv_ingest.file_format import Column
-from csv_ingest.postgresql_connection import PostgresqlConnection
 from ops.schema import STATEMENT_TIMEOUT, column_types, layout_of, primary_key
 
 SECONDS = 10
@@ -63,7 +61,7 @@ _HINDRANCES = """SELECT 'constraint', quote_ident(conname) FROM pg_constraint
 
 @dataclass
 class CheckedSchema:
-    """What is not as it should be, a sentence each, which says what to do."""
+    """The problems of a table and its role, one sentence each, which says what to do."""
 
     problems: list[str]
     """Rows would be refused, changed or lost."""
@@ -98,7 +96,7 @@ class _Column(NamedTuple):
     is_generated: bool
 
 
-def check_schema(config: IngestConfig, address: tuple[str, int] | None) -> CheckedSchema:
+def check_schema(config: configuration.IngestConfig, address: tuple[str, int] | None) -> CheckedSchema:
     """Log in as the function of a feed does, and look; writes nothing.
 
     `address` is where the database is reached, if not at its own host and port. Raises ItemsNotRead if the database
@@ -108,14 +106,18 @@ def check_schema(config: IngestConfig, address: tuple[str, int] | None) -> Check
         raise ValueError(f"the rows of the feed {config.feed.name} are in DynamoDB")
     end = time.monotonic() + SECONDS
     deadline = Deadline(lambda: end - time.monotonic())
-    with closing(PostgresqlConnection(database, deadline=deadline, address=address)) as connection:
+    with closing(
+        postgresql_connection.PostgresqlConnection(database, deadline=deadline, address=address)
+    ) as connection:
         return _Check(connection, config).run()
 
 
 class _Check:
     """One look at the table of a feed."""
 
-    def __init__(self, connection: PostgresqlConnection, config: IngestConfig) -> None:
+    def __init__(
+        self, connection: postgresql_connection.PostgresqlConnection, config: configuration.IngestConfig
+    ) -> None:
         self._connection = connection
         self._config = config
         self._declared = config.feed.format.columns
@@ -233,7 +235,7 @@ def _of_own_column(column: _Column, change: str, *, in_key: bool) -> Iterator[st
         )
 
 
-def _of_declared_column(column: _Column, declaration: Column, change: str) -> Iterator[str]:
+def _of_declared_column(column: _Column, declaration: file_format.Column, change: str) -> Iterator[str]:
     yield from _of_generated_column(column)
     if column.is_not_null and not declaration.required:
         yield (

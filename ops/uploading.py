@@ -9,8 +9,7 @@ from typing import NamedTuple
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest.errors import PipelineError
-from csv_ingest.uploads import ObjectVersion
+from csv_ingest import errors, uploads
 from ops.pipeline import Pipeline
 from ops.wording import counted
 
@@ -22,7 +21,7 @@ class NotIngested(ValueError):
     """An object under this key would not be ingested, or would replace another one of the same command."""
 
 
-class NotUploaded(PipelineError):
+class NotUploaded(errors.PipelineError):
     """A file could not be uploaded. The message names it, and says why."""
 
 
@@ -34,7 +33,7 @@ class Planned(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What is uploaded, and which files of the folders are not."""
+    """The files to upload, and those of the folders that would not be ingested."""
 
     files: list[Planned]
     passed_over: list[Path]
@@ -53,7 +52,7 @@ def plan(pipeline: Pipeline, paths: Iterable[Path], folder: str) -> Plan:
     passed_over: list[Path] = []
     for file, name, is_named in _files(paths):
         key = before + name
-        if not _is_text(key) or not pipeline.is_ingested(key):
+        if not _is_text(key) or not pipeline.intake.takes(key):
             if is_named:
                 raise NotIngested(f"{key} would not be ingested: only {pipeline.rule} is")
             passed_over.append(file)
@@ -66,7 +65,9 @@ def plan(pipeline: Pipeline, paths: Iterable[Path], folder: str) -> Plan:
     return Plan([Planned(file, key) for key, file in files.items()], passed_over)
 
 
-def upload(pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str], None]) -> list[ObjectVersion]:
+def upload(
+    pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str], None]
+) -> list[uploads.ObjectVersion]:
     """Upload files, ten at a time, each in parts if it is large; returns their versions, in the order of the files.
 
     `progress` is told how far it is. If a file cannot be uploaded, none is begun any more: raises NotUploaded once
@@ -74,20 +75,20 @@ def upload(pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str
     """
     sent = _Sent(len(files), sum(planned.file.stat().st_size for planned in files), progress)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        uploads = [pool.submit(_upload, pipeline, planned, sent) for planned in files]
+        running = [pool.submit(_upload, pipeline, planned, sent) for planned in files]
         try:
-            wait(uploads, return_when=FIRST_EXCEPTION)
+            wait(running, return_when=FIRST_EXCEPTION)
         except KeyboardInterrupt:
             sent.stop()
             raise
         finally:
             pool.shutdown(cancel_futures=True)
-    return [upload.result() for upload in uploads]  # those that were not begun come after the one that failed
+    return [upload.result() for upload in running]  # those that were not begun come after the one that failed
 
 
-def _upload(pipeline: Pipeline, planned: Planned, sent: "_Sent") -> ObjectVersion:
+def _upload(pipeline: Pipeline, planned: Planned, sent: "_Sent") -> uploads.ObjectVersion:
     try:
-        pipeline.s3.upload_file(str(planned.file), pipeline.upload_bucket, planned.key, Callback=sent.add_bytes)
+        pipeline.clients.s3.upload_file(str(planned.file), pipeline.upload_bucket, planned.key, Callback=sent.add_bytes)
         version = pipeline.latest(planned.key)
     except (ClientError, BotoCoreError, Boto3Error, OSError) as error:
         raise NotUploaded(f"{planned.file} was not uploaded: {error}") from error

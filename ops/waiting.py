@@ -5,14 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from csv_ingest.ledger import COMPLETE, FileRecord
-from csv_ingest.uploads import ObjectVersion, Upload
-from ops import failures
-from ops.brake import is_paused, resume_words, why
-from ops.feed import Feed
-from ops.pipeline import Pipeline
+from csv_ingest import ledger, uploads
+from ops import brake, failures, wording
+from ops.pipeline import DeployedFeed, Pipeline
 from ops.status import UploadStatus, progress_in_parts, status_of
-from ops.wording import counted
 
 LOOK_SECONDS = 5
 """Between two looks at the failure queue and the brake."""
@@ -26,7 +22,7 @@ TURN_SECONDS = 0.2
 
 def wait(
     pipeline: Pipeline,
-    versions: Sequence[ObjectVersion],
+    versions: Sequence[uploads.ObjectVersion],
     *,
     begun: datetime,
     seconds: float,
@@ -40,7 +36,7 @@ def wait(
     `failure` say so. `remark` also says that time was used up. Meanwhile, `progress` is told how far it is, and `tell`
     why a delivery failed, as soon as the ledger has it.
     """
-    run = _Wait(pipeline, begun, [Upload(version, datetime.now(UTC)) for version in versions], tell)
+    run = _Wait(pipeline, begun, [uploads.Upload(version, datetime.now(UTC)) for version in versions], tell)
     deadline = time.monotonic() + seconds
     next_look = time.monotonic() + look_seconds
     while True:
@@ -52,7 +48,7 @@ def wait(
             run.look_at_queue_and_brake()
             progress(run.progress())
         if time.monotonic() >= deadline:
-            run.give_up(f"not settled after {counted(round(seconds), 'second')}")
+            run.give_up(f"not settled after {wording.counted(round(seconds), 'second')}")
             break
         time.sleep(TURN_SECONDS)
     return [run.ended[version] for version in versions]
@@ -64,28 +60,28 @@ class _Wait:
 
     pipeline: Pipeline
     begun: datetime
-    waiting: list[Upload]
+    waiting: list[uploads.Upload]
     tell: Callable[[str], None]
-    failed: dict[Upload, list[tuple[datetime | None, str]]] = field(default_factory=dict)
+    failed: dict[uploads.Upload, list[tuple[datetime | None, str]]] = field(default_factory=dict)
     """Of each upload, which deliveries failed, by the time they began, and why."""
-    ended: dict[ObjectVersion, UploadStatus] = field(default_factory=dict)
+    ended: dict[uploads.ObjectVersion, UploadStatus] = field(default_factory=dict)
     messages: int = 0
     """In the failure queue at the last look."""
 
     def look_at_ledger(self) -> None:
         for upload, record in self._records():
-            # What became of another version with the same ETag does not count: its content may be another one.
+            # The outcome of another version with the same ETag does not count: its content may be another one.
             if not record.is_settled or record.version_id != upload.version.version_id:
                 self._tell_failure(upload, record)
                 continue
             status = status_of(upload, record)
-            if record.status == COMPLETE and "compared_at" in record.attributes:
+            if record.status == ledger.COMPLETE and record.is_compared:
                 self._end(upload, replace(status, remark="was complete already: the same content was ingested before"))
             # That it was rejected before does not count either: the settings may be others by now.
-            elif record.status == COMPLETE or (status.since and status.since >= self.begun):
+            elif record.status == ledger.COMPLETE or (status.since and status.since >= self.begun):
                 self._end(upload, status)
 
-    def _tell_failure(self, upload: Upload, record: FileRecord) -> None:
+    def _tell_failure(self, upload: uploads.Upload, record: ledger.FileRecord) -> None:
         """Tell why a delivery failed that has begun since this wait, and whether another one follows by itself."""
         is_since = record.started_at is not None and record.started_at >= self.begun
         if not record.last_error or not is_since or record.version_id != upload.version.version_id:
@@ -106,7 +102,7 @@ class _Wait:
             return ""
         version = self.waiting[0].version
         parts = progress_in_parts(self.pipeline, self.pipeline.files.record(version))
-        return f"{version.key}: {parts or 'not settled'}; {counted(len(self.waiting), 'file')} to go"
+        return f"{version.key}: {parts or 'not settled'}; {wording.counted(len(self.waiting), 'file')} to go"
 
     def look_at_queue_and_brake(self) -> None:
         # A look hides messages from others for a moment, so that it is taken only if there may be a new one.
@@ -114,7 +110,7 @@ class _Wait:
         if self.messages not in (0, before):
             self._end_those_that_failed()
         for feed in dict.fromkeys(self.pipeline.feed_of(upload.version.key) for upload in self.waiting):
-            if is_paused(feed):
+            if brake.is_paused(feed):
                 self._give_up_paused(feed)
 
     def give_up(self, remark: str) -> None:
@@ -122,8 +118,8 @@ class _Wait:
         for upload, record in self._records():
             self._end(upload, replace(status_of(upload, record), remark=remark))
 
-    def _give_up_paused(self, feed: Feed) -> None:
-        remark, words = why(self.pipeline, feed), resume_words(self.pipeline, feed)
+    def _give_up_paused(self, feed: DeployedFeed) -> None:
+        remark, words = brake.why(self.pipeline, feed), brake.resume_words(self.pipeline, feed)
         for upload, record in self._records():
             if self.pipeline.feed_of(upload.version.key) == feed:
                 self._end(upload, replace(status_of(upload, record), remark=remark, next_command=words))
@@ -139,10 +135,10 @@ class _Wait:
             if failure := failed.get((upload.version.key, upload.version.version_id)):
                 self._end(upload, replace(status_of(upload, record), failure=failure))
 
-    def _records(self) -> list[tuple[Upload, FileRecord]]:
+    def _records(self) -> list[tuple[uploads.Upload, ledger.FileRecord]]:
         """The uploads that this waits for, with what the ledger holds of their versions."""
         return list(self.pipeline.files.records(self.waiting))
 
-    def _end(self, upload: Upload, status: UploadStatus) -> None:
+    def _end(self, upload: uploads.Upload, status: UploadStatus) -> None:
         self.waiting = [each for each in self.waiting if each != upload]
         self.ended[upload.version] = status

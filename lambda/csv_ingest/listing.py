@@ -15,6 +15,26 @@ MAX_PAGES_OF_FOLDER = 10
 """Of a thousand names."""
 
 
+def find_current(s3: "S3Client", bucket: str, key: str) -> tuple[Upload | None, bool]:
+    """The current version of an object, if there is one; otherwise, whether its newest version is a delete marker.
+
+    S3 lists a key before the longer ones that begin with it, and of a key the version first that was stored last.
+    """
+    listed = s3.list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)
+    found = next((_upload_of(bucket, each) for each in listed.get("Versions", []) if each["Key"] == key), None)
+    return found, any(each["Key"] == key for each in listed.get("DeleteMarkers", []))
+
+
+def list_versions(s3: "S3Client", bucket: str, key: str) -> tuple[list[Upload], list[str]]:
+    """Every version of an object, and the version ids of its delete markers; one request per thousand."""
+    versions: list[Upload] = []
+    markers: list[str] = []
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
+        versions += [_upload_of(bucket, each) for each in page.get("Versions", []) if each["Key"] == key]
+        markers += [each["VersionId"] for each in page.get("DeleteMarkers", []) if each["Key"] == key]
+    return versions, markers
+
+
 def list_uploads(s3: "S3Client", bucket: str, *, prefix: str, suffixes: Sequence[str]) -> Iterator[Upload]:
     """Yield every version of every object whose key has the prefix and a suffix, by key; one request per thousand."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):

@@ -3,9 +3,9 @@
 import gzip
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from csv_ingest.csvfile import ByteRange, ByteStream, CountingStream, OnRead
 from csv_ingest.errors import UnreadableFile
@@ -41,18 +41,28 @@ def open_object(
         wanted["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
     answer = s3.get_object(**wanted)
     body = answer["Body"]
+    stream: ByteStream = body
+    if is_packed(version.key):
+        stream = CountingStream(body, on_read=on_read)
+    elif "Range" in wanted and "ContentRange" not in answer:
+        # A server need not heed a range (RFC 9110, 14.2). S3 does; MiniStack does not, for an object's version.
+        stream = ByteRange(body, start, version.size if end is None else end)
+    with closing(body), unpacked(stream, version.key) as content:
+        yield content
+
+
+@contextmanager
+def unpacked(stream: ByteStream, name: str) -> Iterator[ByteStream]:
+    """The content of a file with a name: that of a .gz is unpacked. Raises UnreadableFile if that is not whole."""
     try:
-        if version.key.lower().endswith(".gz"):
-            yield cast("ByteStream", gzip.GzipFile(fileobj=CountingStream(body, on_read=on_read)))
-        elif "Range" in wanted and "ContentRange" not in answer:
-            # A server need not heed a range (RFC 9110, 14.2). S3 does; MiniStack does not, for an object's version.
-            yield ByteRange(body, start, version.size if end is None else end)
-        else:
-            yield body
+        # GzipFile needs no more of a stream than to read it.
+        yield cast("ByteStream", gzip.GzipFile(fileobj=cast("BinaryIO", stream))) if is_packed(name) else stream
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UnreadableFile(f"not a whole gzip file: {error}") from error
-    finally:
-        body.close()
+
+
+def is_packed(name: str) -> bool:
+    return name.lower().endswith(".gz")
 
 
 def last_modified(version: ObjectVersion, s3: "S3Client") -> datetime:

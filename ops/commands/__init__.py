@@ -1,7 +1,7 @@
-"""The commands of `python -m ops`, one module a verb: `pause.py` also has `resume`.
+"""The commands of `python -m ops`, one module per verb: `pause.py` also has `resume`.
 
-Each one is: options in, a call of another module, its result shown, an exit code out. `messages.py`, `uploads.py`
-and `stored.py` show what several commands have to show.
+Each one is: options in, a call of another module, its result shown, an exit code out. `uploads.py`, `messages.py`,
+`objects.py`, `findings.py` and `stored.py` show what commands have to show.
 """
 
 import os
@@ -18,11 +18,12 @@ from ops.commands.acknowledge import acknowledge_command
 from ops.commands.audit import audit_command
 from ops.commands.backfill import backfill_command
 from ops.commands.check import check_command
-from ops.commands.erasing import forget_command, reload_command
 from ops.commands.find import find_command
+from ops.commands.forget import forget_command
 from ops.commands.pause import pause_command, resume_command
 from ops.commands.redrive import redrive_command
 from ops.commands.rejects import rejects_command
+from ops.commands.reload import reload_command
 from ops.commands.rows import rows_command
 from ops.commands.schema import schema_command
 from ops.commands.status import status_command
@@ -33,11 +34,11 @@ __all__ = ["main"]
 
 
 NOT_REACHED = (ClientError, BotoCoreError, Boto3Error)
-"""What AWS answered, or that it did not answer."""
+"""AWS answered with an error, or did not answer."""
 
 
 UNUSABLE = (PipelineError, UnreadableFile, PermissionError, UnicodeEncodeError)
-"""What a command cannot work with. UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8."""
+"""A command cannot work with them. UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8."""
 
 
 class _Group(click.Group):
@@ -77,7 +78,7 @@ def main(ctx: click.Context, stack: str) -> None:
 
     def find(*, of_any_release: bool = False) -> Pipeline:
         pipeline = Pipeline.find(stack)
-        if warning := releases.warning(pipeline.release, refuse_newer=not of_any_release):
+        if warning := releases.warning(pipeline.release, refuse=not of_any_release):
             display.say(warning, err=True)
         return pipeline
 

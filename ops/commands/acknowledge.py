@@ -4,13 +4,9 @@ import sys
 
 import click
 
-from ops import display
-from ops.acknowledging import acknowledge
-from ops.commands import options
-from ops.commands.uploads import print_uploads
+from ops import acknowledging, display, presence, wording
+from ops.commands import options, uploads
 from ops.pipeline import Pipeline
-from ops.presence import absence
-from ops.wording import counted
 
 
 @click.command(
@@ -31,12 +27,12 @@ def acknowledge_command(find: options.Find, *, key: str, reason: str, json_: boo
         raise click.UsageError("--reason has to say why nothing more has to be done")
     pipeline = find()
     with display.working("reading the ledger and the failure queue"):
-        done = acknowledge(pipeline, key, reason)
+        done = acknowledging.acknowledge(pipeline, key, reason)
     if done.uploads or json_:
-        print_uploads(done.uploads, json_=json_)
+        uploads.print_uploads(done.uploads, json_=json_)
     if done.uploads:
-        deleted = f"{counted(done.messages, 'message')} deleted from the failure queue"
-        display.say(f"{counted(len(done.uploads), 'upload')} acknowledged, {deleted}.", err=True)
+        deleted = f"{wording.counted(done.messages, 'message')} deleted from the failure queue"
+        display.say(f"{wording.counted(len(done.uploads), 'upload')} acknowledged, {deleted}.", err=True)
     if done.unsettled:
         raise click.ClickException(f"{key}: {_how_to_settle(pipeline, key)}")
     if not done.uploads:
@@ -45,7 +41,7 @@ def acknowledge_command(find: options.Find, *, key: str, reason: str, json_: boo
 
 
 def _how_to_settle(pipeline: Pipeline, key: str) -> str:
-    gone = absence(pipeline, key)
+    gone = presence.absence(pipeline, key)
     forget = f"if nobody needs it: {display.command('forget', key=key)}"
     if gone:
         return f"{gone}. It is not settled, and cannot be acknowledged; {forget}"
@@ -54,7 +50,7 @@ def _how_to_settle(pipeline: Pipeline, key: str) -> str:
 
 
 def _why_nothing(pipeline: Pipeline, key: str, *, is_known: bool) -> str:
-    gone = absence(pipeline, key)
+    gone = presence.absence(pipeline, key)
     if not is_known:
         return gone or "no delivery of it so far"
     nothing = "it is complete, and no row was rejected: there is nothing to acknowledge"

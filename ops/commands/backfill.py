@@ -4,10 +4,8 @@ import sys
 
 import click
 
-from ops import display
-from ops.backfill import Backfilled, backfill
-from ops.commands import options
-from ops.commands.ignored import say_what_is_ignored
+from ops import backfill, display
+from ops.commands import objects, options
 
 
 @click.command(name="backfill", epilog="Example: python -m ops backfill --prefix 2025/ --rate 5")
@@ -23,26 +21,26 @@ def backfill_command(
     """Deliver objects that the trigger did not.
 
     They were there before the trigger was, or shall be delivered again. Interrupted, it is resumed by the same command:
-    what is settled by then is passed over, at one read each. Exit code 1 if there is no such object.
+    what is settled by then is passed over, at one read per upload. Exit code 1 if there is no such object.
     """
 
-    def text(done: Backfilled) -> str:
+    def text(done: backfill.Backfilled) -> str:
         return f"{done.delivered:,} delivered, {done.settled_before:,} settled before"
 
     pipeline = find()
     only = options.feed_named(pipeline, feed)
-    concerned = [each for each in ([only] if only else pipeline.feeds) if each.is_concerned(prefix)]
+    concerned = [each for each in ([only] if only else pipeline.feeds) if each.concerns(prefix)]
     options.refuse_if_paused(pipeline, concerned)
     with display.working("backfill") as show:
-        done = backfill(
+        done = backfill.backfill(
             pipeline, prefix=prefix, feed=only, rate=rate, again=again, progress=lambda so_far: show(text(so_far))
         )
-    nothing = done == Backfilled()
+    nothing = done == backfill.Backfilled()
     if json_:
         display.print_json(done._asdict())
     if nothing:
         display.say(f"There is no upload whose key begins with '{prefix}': nothing was delivered.", err=True)
-        say_what_is_ignored(pipeline, prefix)
+        objects.say_what_is_ignored(pipeline, prefix)
     elif not json_:
         display.say(text(done))
     if done.delivered:

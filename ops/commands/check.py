@@ -6,12 +6,9 @@ from pathlib import Path
 
 import click
 
-from ops import display, other_feeds
-from ops.checking import Checked, check, header_of, open_file
+from ops import checking, display, other_feeds, proposing, wording
 from ops.commands import options
-from ops.feed import Feed
-from ops.proposing import propose
-from ops.wording import counted
+from ops.pipeline import DeployedFeed
 
 SHOWN_REJECTS = 20
 
@@ -39,11 +36,11 @@ def check_command(find: options.Find, *, file: Path, feed: str | None, columns: 
         _propose(chosen, file)
         return
     with display.working(f"reading {file.name}") as show:
-        checked = check(chosen, file, shown=None if json_ else SHOWN_REJECTS, progress=show)
+        checked = checking.check(chosen, file, shown=None if json_ else SHOWN_REJECTS, progress=show)
         if checked.reason:
-            checked.remark = other_feeds.advice(pipeline, chosen, lambda: open_file(file))
+            checked.remark = other_feeds.advice(pipeline, chosen, lambda: checking.open_file(file))
     if not checked.is_ingested:
-        endings = ", ".join(f"*{suffix}" for _, suffix in chosen.triggers)
+        endings = ", ".join(f"*{suffix}" for suffix in chosen.settings.key_suffixes)
         display.say(f"{file.name} would not be ingested under this name: only {endings} is", err=True)
     if json_:
         display.print_json(_as_json(checked))
@@ -52,20 +49,22 @@ def check_command(find: options.Find, *, file: Path, feed: str | None, columns: 
     sys.exit(0 if checked.is_good else 1)
 
 
-def _propose(feed: Feed, file: Path) -> None:
+def _propose(feed: DeployedFeed, file: Path) -> None:
     with display.working(f"reading {file.name}") as show:
-        proposed = propose(feed.config.feed.format, file, reserved=feed.destination.reserved, progress=show)
+        proposed = proposing.propose(feed.settings.format, file, reserved=feed.destination.reserved, progress=show)
     display.print_json(proposed)
-    with_text = [name for name in header_of(feed.config.feed.format, file) if name not in proposed]
+    with_text = [name for name in checking.header_of(feed.settings.format, file) if name not in proposed]
     if with_text:
         display.say(f"Left as text, since their cells have no type in common: {', '.join(with_text)}.", err=True)
     display.say("This is a proposal for the setting `columns`. Look at it first:", err=True)
     display.say("a file shows what is in it, not what will come.", err=True)
     if (size := len(json.dumps(proposed).encode())) > MAX_DECLARATION:
-        display.say(f"It has {counted(size, 'byte')}, of {MAX_DECLARATION:,} possible: leave columns out.", err=True)
+        display.say(
+            f"It has {wording.counted(size, 'byte')}, of {MAX_DECLARATION:,} possible: leave columns out.", err=True
+        )
 
 
-def _as_json(checked: Checked) -> dict[str, object]:
+def _as_json(checked: checking.Checked) -> dict[str, object]:
     return {
         "status": "REJECTED" if checked.reason else "COMPLETE",
         "reason": checked.reason,
@@ -81,7 +80,7 @@ def _as_json(checked: Checked) -> dict[str, object]:
     }
 
 
-def _print(checked: Checked) -> None:
+def _print(checked: checking.Checked) -> None:
     if checked.reason:
         display.say(f"It would be REJECTED, and no row be stored: {checked.reason}")
         if checked.remark:
@@ -91,8 +90,8 @@ def _print(checked: Checked) -> None:
         display.say(f"line {reject.line:,}: {reject.reason}")
     if (more := checked.rejected - len(checked.rejects)) > 0:
         display.say(f"and {more:,} more: --json lists all")
-    pieces = f"in {counted(checked.parts, 'part')}" if checked.parts else "in one piece"
-    rows = counted(checked.rows, "row")
+    pieces = f"in {wording.counted(checked.parts, 'part')}" if checked.parts else "in one piece"
+    rows = wording.counted(checked.rows, "row")
     display.say(f"{rows}, read {pieces}: {checked.stored:,} stored, {checked.rejected:,} rejected")
     cost = f"{checked.dollars:,.6f} dollars in us-east-1"
-    display.say(f"about {counted(checked.write_units, 'write unit')} of DynamoDB, {cost}, if the file is new")
+    display.say(f"about {wording.counted(checked.write_units, 'write unit')} of DynamoDB, {cost}, if the file is new")

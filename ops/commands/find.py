@@ -7,11 +7,8 @@ from typing import Any
 import click
 
 from csv_ingest.ledger import FileRecord
-from ops import display
+from ops import display, find, wording
 from ops.commands import options, stored
-from ops.find import FoundRow, Looked, find
-from ops.status import last_change
-from ops.wording import counted
 
 
 @click.command(name="find", epilog="Example: python -m ops find A-1000 --feed orders")
@@ -23,13 +20,13 @@ def find_command(pipeline_of: options.Find, *, ids: Sequence[str], feed: str | N
     """Find every row that has this ID, in all uploads of a feed.
 
     With the uploads that it came from, the newest last. There is no index of the ids: the ledger is read whole, and
-    each upload costs a read of each ID. In a feed that merges, there is one row of an ID at most, and one read. Exit
-    code 1 if there is no row of an ID. Write -- before an ID that begins with a hyphen.
+    each ID costs one read per upload. In a feed that merges, there is one row per ID at most, and one read. Exit code 1
+    if there is no row of an ID. Write -- before an ID that begins with a hyphen.
     """
     pipeline = pipeline_of()
     chosen = options.one_feed(pipeline, feed)
-    with display.working(f"looking for {counted(len(ids), 'id')} in the feed {chosen.name}") as show:
-        looked = find(pipeline, chosen, ids, progress=show)
+    with display.working(f"looking for {wording.counted(len(ids), 'id')} in the feed {chosen.name}") as show:
+        looked = find.find(pipeline, chosen, ids, progress=show)
     if json_:
         display.print_json([_as_json(each) for each in looked.found])
     else:
@@ -38,27 +35,27 @@ def find_command(pipeline_of: options.Find, *, ids: Sequence[str], feed: str | N
     absent = _absent(ids, looked)
     for id_ in absent:
         display.say(f"There is no row with the id {stored.quoted(id_)}.", err=True)
-    rows, uploads = counted(len(looked.found), "row"), counted(looked.uploads, "upload")
+    rows, uploads = wording.counted(len(looked.found), "row"), wording.counted(looked.uploads, "upload")
     display.say(f"{rows}; looked at {uploads} of the feed {chosen.name}", err=True)
-    if looked.elsewhere:
-        before = counted(looked.elsewhere, "upload")
+    if looked.skipped:
+        before = wording.counted(looked.skipped, "upload")
         display.say(f"Not looked at: {before} from before the destination or the write mode was changed", err=True)
     sys.exit(1 if absent else 0)
 
 
-def _absent(ids: Sequence[str], looked: Looked) -> list[str]:
+def _absent(ids: Sequence[str], looked: find.Looked) -> list[str]:
     found = {each.row.key.id for each in looked.found}
     return [id_ for id_ in dict.fromkeys(ids) if id_ not in found]
 
 
-def _as_json(found: FoundRow) -> dict[str, Any]:
+def _as_json(found: find.FoundRow) -> dict[str, Any]:
     return {**stored.as_json(found.row), "etag": found.row.etag, "uploads": list(map(_about, found.uploads))}
 
 
 def _about(record: FileRecord) -> dict[str, Any]:
-    since = last_change(record)
+    since = record.changed_at
     return {
-        "object_key": record.attributes["object_key"],
+        "object_key": record.object_key,
         "version_id": record.version_id,
         "status": record.status,
         **({"erasing": record.erasing} if record.erasing else {}),
@@ -66,14 +63,14 @@ def _about(record: FileRecord) -> dict[str, Any]:
     }
 
 
-def _print(found: FoundRow) -> None:
+def _print(found: find.FoundRow) -> None:
     display.say(stored.as_text(found.row))
     if not found.uploads:
         display.say("  of no upload that the ledger knows: `audit` says what is wrong")
     for record in found.uploads:
         state = f"{record.erasing} has begun, and deletes it;" if record.erasing else record.status
-        about = f"{state} since {display.when(last_change(record))} UTC, version {record.version_id}"
-        display.say(f"  line {found.row.line:,} of {record.attributes['object_key']}")
+        about = f"{state} since {display.when(record.changed_at)} UTC, version {record.version_id}"
+        display.say(f"  line {found.row.line:,} of {record.object_key}")
         display.say(f"  {about}")
         if record.upload_order:
             display.say(f"  uploaded {record.upload_order}")

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-from ops import display
-from ops.failure import NO_REASON, Failure
-from ops.redrive import Redriven
-from ops.wording import counted
+from ops import display, redrive, wording
+from ops.failure import CONDITIONS, NO_REASON, REJECTION, Failure
 
 
-def as_json(redriven: Redriven) -> dict[str, str]:
+def as_json(redriven: redrive.Redriven) -> dict[str, str]:
     failure = redriven.failure
     return {
         "keys": ", ".join(failure.keys),
@@ -20,7 +18,7 @@ def as_json(redriven: Redriven) -> dict[str, str]:
     }
 
 
-def print_messages(done: Sequence[Redriven], prefix: str, only: Sequence[str]) -> None:
+def print_messages(done: Sequence[redrive.Redriven], prefix: str, only: Sequence[str]) -> None:
     """Show what was done; messages of one upload that say the same are shown together."""
     if not done:
         about = f" about a key that begins with '{prefix}'" if prefix else ""
@@ -50,5 +48,36 @@ def _messages(group: list[Failure]) -> str:
     jobs = [subject.part for failure in group for subject in failure.subjects if subject.part]
     jobs.sort(key=lambda job: (job.number, job.is_check))
     parts = ", ".join(f"{job.number:,}{' (check)' if job.is_check else ''}" for job in jobs)
-    messages = counted(len(group), "message")
+    messages = wording.counted(len(group), "message")
     return f"{messages}, of part{'s' if len(jobs) > 1 else ''} {parts}" if parts else messages
+
+
+def print_next(done: Sequence[redrive.Redriven], prefix: str) -> None:
+    """Say, beside a list of messages that could be delivered, what can be done with them."""
+    found = [each.failure for each in done if each.failure.event is not None]
+    chosen = ["--prefix", prefix] if prefix else []
+    rejected = [each for each in found if each.condition == REJECTION]
+    others = {each.condition for each in found} - {REJECTION}
+    if rejected:
+        _print_next_of_rejected(rejected, chosen, prefix)
+    if others:
+        known = [each for each in CONDITIONS if each in others and rejected]
+        again = display.command("redrive", *chosen, *_only(known), "--wait")
+        display.say(f"To deliver {'the others' if rejected else 'them'} again: {again}", err=True)
+
+
+def _print_next_of_rejected(rejected: Sequence[Failure], chosen: Sequence[str], prefix: str) -> None:
+    vain = "delivered in vain until the file or the settings are corrected"
+    messages = wording.counted(len(rejected), "message")
+    display.say(f"{messages} with the condition {REJECTION}: {vain}.", err=True)
+    after = display.command("redrive", *chosen, *_only([REJECTION]), "--wait")
+    display.say(f"After the settings were corrected: {after}", err=True)
+    key = next((subject.key for each in rejected for subject in each.subjects), prefix)
+    acknowledge = display.command("acknowledge", "--reason", "...", key=key)
+    display.say(f"If nobody needs the file any more: {acknowledge}", err=True)
+    discard = display.command("redrive", "--discard", "--prefix", key)
+    display.say(f"To delete its messages alone: {discard}", err=True)
+
+
+def _only(conditions: Sequence[str]) -> list[str]:
+    return [word for each in conditions for word in ("--only", each)]

@@ -1,22 +1,23 @@
-"""What several commands have in common: their options, and that they do not work against the brake."""
+"""The options of several commands, the feeds and uploads that they name, and the brake that commands respect."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Protocol
 
 import click
 
-from ops import display
-from ops.brake import paused, resume_words, why
-from ops.feed import Feed
-from ops.pipeline import NoFeed, Pipeline
+from csv_ingest import errors, ledger
+from ops import brake, display, erasing, presence
+from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 
 
 class Find(Protocol):
     """Finds the pipeline. A command calls it after its options were checked.
 
-    Says if the deployment is of an older release. Raises NewerDeployment, unless the command works on any release.
+    Says if the deployment is of another release. Raises OtherRelease, unless the command works on any release.
     """
 
     def __call__(self, *, of_any_release: bool = False) -> Pipeline: ...
@@ -30,7 +31,7 @@ feed = click.option("--feed", metavar="NAME", help="Only this feed; without it, 
 
 # A message that is being redriven stays hidden for five minutes, and ten of them are received together.
 rate = click.option(
-    "--rate", default=10.0, show_default=True, type=click.FloatRange(min=0.1), help="Deliveries a second, at most."
+    "--rate", default=10.0, show_default=True, type=click.FloatRange(min=0.1), help="Deliveries per second, at most."
 )
 
 timeout = click.option(
@@ -73,7 +74,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 SINCE = _Since()
 
 
-def feed_named(pipeline: Pipeline, name: str | None) -> Feed | None:
+def feed_named(pipeline: Pipeline, name: str | None) -> DeployedFeed | None:
     """The feed that was named, or None if none was; ends the command, as called wrongly, if there is no such feed."""
     try:
         return None if name is None else pipeline.feed_named(name)
@@ -81,13 +82,13 @@ def feed_named(pipeline: Pipeline, name: str | None) -> Feed | None:
         raise click.UsageError(str(error)) from error
 
 
-def feeds_named(pipeline: Pipeline, name: str | None) -> Sequence[Feed]:
+def feeds_named(pipeline: Pipeline, name: str | None) -> Sequence[DeployedFeed]:
     """The feed that was named, as `feed_named`, or all feeds."""
     named = feed_named(pipeline, name)
     return [named] if named else pipeline.feeds
 
 
-def one_feed(pipeline: Pipeline, name: str | None) -> Feed:
+def one_feed(pipeline: Pipeline, name: str | None) -> DeployedFeed:
     """The feed that was named, as `feed_named`, or the only one; ends the command if none of several was named."""
     feeds = feeds_named(pipeline, name)
     if len(feeds) > 1:
@@ -95,16 +96,59 @@ def one_feed(pipeline: Pipeline, name: str | None) -> Feed:
     return feeds[0]
 
 
-def refuse_if_paused(pipeline: Pipeline, feeds: Iterable[Feed]) -> None:
+def record_with_rows(pipeline: Pipeline, key: str) -> ledger.FileRecord:
+    """The record of the newest upload under a key that was delivered.
+
+    Ends the command if there is none, or if the upload was rejected.
+    """
+    record = _latest_record(pipeline, key)
+    if record.status == ledger.REJECTED:
+        raise click.ClickException(f"{key}: no row of it was stored: {record.reason}")
+    return record
+
+
+def _latest_record(pipeline: Pipeline, key: str) -> ledger.FileRecord:
+    """The record of the newest upload that was delivered; ends the command if there is none.
+
+    Newest in the bucket, whatever the order of the deliveries; of uploads that are in the bucket no more, as the ledger
+    has it. If a newer version was not delivered so far, or the object is in the bucket no more, says so.
+    """
+    gone = presence.absence(pipeline, key)
+    in_bucket = (record for _, record in pipeline.records_of_versions(key))
+    for newer, record in enumerate(chain(in_bucket, pipeline.files.records_of_key(key))):
+        if record.status:
+            if newer:
+                display.say(f"{key} has a newer version, of which no delivery has come so far.", err=True)
+            if gone:
+                display.say(f"{key}: {gone}.", err=True)
+            return record
+    raise click.ClickException(f"{key}: {presence.why_unknown(pipeline, key)}")
+
+
+@contextmanager
+def about(key: str) -> Iterator[None]:
+    """End the command with the key and the reason, if the block cannot take back what was ingested of it."""
+    try:
+        yield
+    except (erasing.NotErasable, errors.OtherTable, errors.TableAltered) as reason:
+        raise click.ClickException(f"{key}: {reason}") from reason
+    except errors.OwnerNeeded as statement:
+        raise click.ClickException(
+            f"{key}: only the owner of the table can delete its rows: as the owner, run `{statement}`, then this "
+            "command again: meanwhile, no delivery stores a row of it"
+        ) from statement
+
+
+def refuse_if_paused(pipeline: Pipeline, feeds: Iterable[DeployedFeed]) -> None:
     """End the command if one of the feeds is paused: what it delivers would go straight to the failure queue."""
-    for each in paused(feeds):
-        end = display.command(*resume_words(pipeline, each))
-        raise click.ClickException(f"{why(pipeline, each)}: nothing was done. To end the pause: {end}")
+    for each in brake.paused(feeds):
+        end = display.command(*brake.resume_words(pipeline, each))
+        raise click.ClickException(f"{brake.why(pipeline, each)}: nothing was done. To end the pause: {end}")
 
 
-def say_if_paused(pipeline: Pipeline, feeds: Iterable[Feed], more: str = "") -> None:
+def say_if_paused(pipeline: Pipeline, feeds: Iterable[DeployedFeed], more: str = "") -> None:
     """Say on standard error which of the feeds are paused."""
-    for each in paused(feeds):
-        reason = why(pipeline, each)
-        end = display.command(*resume_words(pipeline, each))
+    for each in brake.paused(feeds):
+        reason = brake.why(pipeline, each)
+        end = display.command(*brake.resume_words(pipeline, each))
         display.say(f"{reason[0].upper()}{reason[1:]}{more}. To end the pause: {end}", err=True)

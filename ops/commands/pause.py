@@ -2,11 +2,9 @@
 
 import click
 
-from ops import display
-from ops.brake import pause, resume
+from ops import brake, display
 from ops.commands import options
-from ops.feed import Feed
-from ops.pipeline import Pipeline
+from ops.pipeline import DeployedFeed, Pipeline
 
 
 @click.command(name="pause", epilog="Example: python -m ops pause --feed orders")
@@ -16,7 +14,7 @@ def pause_command(find: options.Find, *, feed: str | None) -> None:
     """Start no delivery until `resume`: the emergency brake."""
     pipeline = find(of_any_release=True)
     for each in options.feeds_named(pipeline, feed):
-        pause(each)
+        brake.pause(each)
         display.say(f"Paused{_of_feed(pipeline, each)}.")
     chosen = ["--feed", feed] if feed else []
     display.say("Events that arrive now go to the failure queue at once, without retries, and raise its alarm.")
@@ -34,11 +32,11 @@ def resume_command(find: options.Find, *, feed: str | None) -> None:
     """
     pipeline = find(of_any_release=True)
     for each in options.feeds_named(pipeline, feed):
-        reserved = resume(pipeline, each)
+        reserved = brake.resume(pipeline, each)
         reservation = "no reservation" if reserved is None else f"a reserved concurrency of {reserved}"
         display.say(f"Resumed{_of_feed(pipeline, each)}, with {reservation}.")
     display.say(f"Deliver what arrived meanwhile: {display.command('redrive', '--wait')}")
 
 
-def _of_feed(pipeline: Pipeline, feed: Feed) -> str:
+def _of_feed(pipeline: Pipeline, feed: DeployedFeed) -> str:
     return "" if len(pipeline.feeds) == 1 else f" the feed {feed.name}"

@@ -7,15 +7,10 @@ from functools import partial
 
 import click
 
-from csv_ingest.uploads import ObjectVersion
-from ops import display, failures
-from ops.brake import paused
-from ops.commands import options
-from ops.commands.messages import as_json, print_messages
-from ops.commands.uploads import wait_and_print
-from ops.failure import CONDITIONS, REJECTION, Failure
-from ops.redrive import Redriven, redrive_all
-from ops.wording import counted
+from ops import brake, display, failures, redrive, wording
+from ops.commands import messages, options, uploads
+from ops.failure import CONDITIONS, Failure
+from ops.pipeline import DeployedFeed, Pipeline
 
 
 @click.command(
@@ -50,31 +45,43 @@ def redrive_command(
     message stays in the queue, as with --dry-run each does; with --wait, unless every upload is complete without a
     rejected row. A message that is Rejected is delivered in vain until its file or the settings are corrected.
     """
-    delivers = not dry_run and not discard
-    if discard and not prefix:
-        raise click.UsageError("--discard needs --prefix: name what nobody will want any more")
-    if wait_ and not delivers:
-        raise click.UsageError("--wait has nothing to wait for: nothing is delivered")
+    _require_sense(discard=discard, prefix=prefix, wait_=wait_, dry_run=dry_run)
     pipeline = find()
-    stopped = paused(pipeline.feeds) if delivers else []
-    if len(stopped) == len(pipeline.feeds):
-        options.refuse_if_paused(pipeline, stopped)
+    stopped = [] if dry_run or discard else _paused(pipeline)
     begun = failures.clock(pipeline)
     with display.working("reading the failure queue"):
         wanted = partial(_is_chosen, prefix=prefix, only=only)
-        done = redrive_all(pipeline, wanted=wanted, dry_run=dry_run, discard=discard, rate=rate, paused=stopped)
+        done = redrive.redrive_all(pipeline, wanted=wanted, dry_run=dry_run, discard=discard, rate=rate, paused=stopped)
     if not json_:
-        print_messages(done, prefix, only)
+        messages.print_messages(done, prefix, only)
     elif not wait_:
-        display.print_json(list(map(as_json, done)))
+        display.print_json(list(map(messages.as_json, done)))
     hidden = 0 if done else failures.count(pipeline).hidden
     _print_sums(done, hidden)
+    is_good = all(each.is_good for each in done)
     if dry_run:
         options.say_if_paused(pipeline, pipeline.feeds)
-        _print_next([each.failure for each in done if each.failure.event is not None], prefix)
-    are_complete = not wait_ or wait_and_print(pipeline, _delivered(done), begun=begun, seconds=timeout, json_=json_)
-    are_gone = all(each.is_good for each in done) and not (dry_run and hidden)
-    sys.exit(0 if are_gone and are_complete else 1)
+        messages.print_next(done, prefix)
+        is_good &= not hidden
+    if wait_:
+        versions = redrive.delivered(done)
+        is_good &= uploads.wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_)
+    sys.exit(int(not is_good))
+
+
+def _require_sense(*, discard: bool, prefix: str, wait_: bool, dry_run: bool) -> None:
+    if discard and not prefix:
+        raise click.UsageError("--discard needs --prefix: name what nobody will want any more")
+    if wait_ and (dry_run or discard):
+        raise click.UsageError("--wait has nothing to wait for: nothing is delivered")
+
+
+def _paused(pipeline: Pipeline) -> Sequence[DeployedFeed]:
+    """The feeds that are paused; ends the command if all are."""
+    found = brake.paused(pipeline.feeds)
+    if len(found) == len(pipeline.feeds):
+        options.refuse_if_paused(pipeline, found)
+    return found
 
 
 def _is_chosen(failure: Failure, *, prefix: str, only: Sequence[str]) -> bool:
@@ -82,40 +89,13 @@ def _is_chosen(failure: Failure, *, prefix: str, only: Sequence[str]) -> bool:
     return has_prefix and (not only or failure.condition in only)
 
 
-def _delivered(done: Sequence[Redriven]) -> list[ObjectVersion]:
-    """The object versions that were delivered, each once."""
-    delivered = [each.failure for each in done if each.action == "delivered"]
-    return list(dict.fromkeys(version for failure in delivered for version in failure.versions))
-
-
-def _print_sums(done: Sequence[Redriven], hidden: int) -> None:
+def _print_sums(done: Sequence[redrive.Redriven], hidden: int) -> None:
     """Say, beside the result, how much was done."""
     if hidden:
-        messages = f"{counted(hidden, 'message')} hidden for up to five minutes"
-        display.say(f"{messages}: another command looks at the queue.", err=True)
+        found = f"{wording.counted(hidden, 'message')} hidden for up to five minutes"
+        display.say(f"{found}: another command looks at the queue.", err=True)
     if not done:
         return
     actions = Counter(each.action.partition(":")[0] for each in done)
     sums = ", ".join(f"{number:,} {action}" for action, number in actions.items())
-    display.say(f"{counted(len(done), 'message')}: {sums}", err=True)
-
-
-def _print_next(found: Sequence[Failure], prefix: str) -> None:
-    """Say, beside a list of messages that could be delivered, what can be done with them."""
-    chosen = ["--prefix", prefix] if prefix else []
-    rejected = [each for each in found if each.condition == REJECTION]
-    others = {each.condition for each in found} - {REJECTION}
-    if rejected:
-        vain = "delivered in vain until the file or the settings are corrected"
-        display.say(f"{counted(len(rejected), 'message')} with the condition {REJECTION}: {vain}.", err=True)
-        after = display.command("redrive", *chosen, "--only", REJECTION, "--wait")
-        display.say(f"After the settings were corrected: {after}", err=True)
-        key = next((subject.key for each in rejected for subject in each.subjects), prefix)
-        acknowledge = display.command("acknowledge", "--reason", "...", key=key)
-        display.say(f"If nobody needs the file any more: {acknowledge}", err=True)
-        discard = display.command("redrive", "--discard", "--prefix", key)
-        display.say(f"To delete its messages alone: {discard}", err=True)
-    if others:
-        only = [word for each in CONDITIONS if each in others for word in ("--only", each)] if rejected else []
-        again = display.command("redrive", *chosen, *only, "--wait")
-        display.say(f"To deliver {'the others' if rejected else 'them'} again: {again}", err=True)
+    display.say(f"{wording.counted(len(done), 'message')}: {sums}", err=True)

@@ -6,13 +6,10 @@ import sys
 
 import click
 
-from csv_ingest.ledger import REJECTED, FileRecord
-from ops import display
+from csv_ingest.ledger import FileRecord
+from ops import display, rejects
 from ops.commands import options
-from ops.commands.status import latest_record
-from ops.pipeline import Pipeline
-from ops.presence import ObjectGone
-from ops.rejects import as_text, rejected_rows, rows_to_send_back
+from ops.pipeline import ObjectGone, Pipeline
 
 
 @click.command(name="rejects", epilog="Example: python -m ops rejects incoming/orders.csv --csv > send-back.csv")
@@ -31,18 +28,16 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
     if (csv_ and json_) or (spreadsheet and not csv_):
         raise click.UsageError("--csv and --json exclude each other, and --spreadsheet needs --csv")
     pipeline = find()
-    record = latest_record(pipeline, key)
-    if record.status == REJECTED:
-        raise click.ClickException(f"{key}: no row of it was stored: {record.reason}")
+    record = options.record_with_rows(pipeline, key)
     if csv_:
         _write_csv(pipeline, key, record, spreadsheet=spreadsheet)
         return
-    rejects = rejected_rows(pipeline, record)
+    found = rejects.rejected_rows(pipeline, record)
     if json_:
-        display.print_json([reject._asdict() for reject in rejects])
+        display.print_json([reject._asdict() for reject in found])
         return
     number = 0
-    for number, reject in enumerate(rejects, 1):  # noqa: B007 - the last number is the sum
+    for number, reject in enumerate(found, 1):  # noqa: B007 - the last number is the sum
         display.say(f"line {reject.line:,}: {reject.reason}")
     if number:
         display.say(f"For the rows themselves: {display.command('rejects', '--csv', key=key)}", err=True)
@@ -53,14 +48,14 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
 def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet: bool) -> None:
     """Write the file to standard output, and a line about each row to standard error."""
     for_terminal = sys.stdout.isatty()
-    format_ = pipeline.feed_of(key).config.feed.format
+    format_ = pipeline.feed_of(key).settings.format
     encoding = "utf-8" if for_terminal else format_.encoding
     text = io.TextIOWrapper(sys.stdout.buffer, encoding=encoding, newline="")
     # With all cells quoted, a spreadsheet that expects another delimiter begins no cell inside of one.
     writer = csv.writer(text, delimiter=format_.delimiter, quoting=csv.QUOTE_ALL if spreadsheet else csv.QUOTE_MINIMAL)
     try:
-        for reject, cells in rows_to_send_back(pipeline, record):
-            shown = map(as_text, cells) if spreadsheet else cells
+        for reject, cells in rejects.rows_to_send_back(pipeline, record):
+            shown = map(rejects.as_text, cells) if spreadsheet else cells
             writer.writerow(map(display.escaped, shown) if for_terminal else shown)
             text.flush()
             if reject:

@@ -5,12 +5,9 @@ from collections.abc import Sequence
 
 import click
 
-from ops import display
+from ops import display, schema, schema_check
 from ops.commands import options
-from ops.feed import Feed
-from ops.pipeline import Pipeline
-from ops.schema import statements
-from ops.schema_check import CheckedSchema, check_schema
+from ops.pipeline import DeployedFeed, Pipeline
 
 
 @click.command(name="schema", epilog="Example: python -m ops schema --feed vendors --check")
@@ -29,43 +26,43 @@ def schema_command(find: options.Find, *, feed: str | None, check_: bool, json_:
     if check_:
         _check(feeds, json_=json_)
     elif json_:
-        display.print_json([_about(each) | {"statements": statements(each.config)} for each in feeds])
+        display.print_json([_about(each) | {"statements": schema.statements(each.config)} for each in feeds])
     else:
         _print(feeds)
 
 
-def _feeds(pipeline: Pipeline, name: str | None) -> Sequence[Feed]:
-    found = [each for each in options.feeds_named(pipeline, name) if each.config.feed.database]
+def _feeds(pipeline: Pipeline, name: str | None) -> Sequence[DeployedFeed]:
+    found = [each for each in options.feeds_named(pipeline, name) if each.settings.database]
     if not found:
         of_feed = f"the feed {name} has" if name else "all feeds have"
         raise click.UsageError(f"{of_feed} DynamoDB as destination, which needs no schema")
     return found
 
 
-def _about(feed: Feed) -> dict[str, object]:
+def _about(feed: DeployedFeed) -> dict[str, object]:
     return {"feed": feed.name, "table": feed.config.rows_table}
 
 
-def _print(feeds: Sequence[Feed]) -> None:
+def _print(feeds: Sequence[DeployedFeed]) -> None:
     for feed in feeds:
-        if database := feed.config.feed.database:
+        if database := feed.settings.database:
             display.say(f"-- The feed {feed.name}: in the database {database.name} of {database.host}")
-            for statement in statements(feed.config):
+            for statement in schema.statements(feed.config):
                 for line in f"{statement};".split("\n"):
                     display.say(line)
             if database.secret:
                 # A comment, because an empty answer to it would take the password of a role away that logs in already.
                 display.say(f'-- for a new role: \\password "{database.user}"')
     display.say("Run this in psql as the owner of the tables, who needs CREATEROLE for the role.", err=True)
-    if any(feed.config.feed.database and feed.config.feed.database.secret for feed in feeds):
+    if any(feed.settings.database and feed.settings.database.secret for feed in feeds):
         display.say("\\password asks for a password: give it that of the secret.", err=True)
     chosen = ["--feed", feeds[0].name] if len(feeds) == 1 else []
     display.say(f"Then look whether all is there: {display.command('schema', *chosen, '--check')}", err=True)
 
 
-def _check(feeds: Sequence[Feed], *, json_: bool) -> None:
+def _check(feeds: Sequence[DeployedFeed], *, json_: bool) -> None:
     with display.working("looking at the tables"):
-        checked = [(feed, check_schema(feed.config, feed.database_address)) for feed in feeds]
+        checked = [(feed, schema_check.check_schema(feed.config, feed.database_address)) for feed in feeds]
     if json_:
         display.print_json([_about(feed) | vars(found) for feed, found in checked])
     else:
@@ -74,7 +71,7 @@ def _check(feeds: Sequence[Feed], *, json_: bool) -> None:
     sys.exit(1 if any(found.problems for _, found in checked) else 0)
 
 
-def _print_checked(feed: Feed, found: CheckedSchema) -> None:
+def _print_checked(feed: DeployedFeed, found: schema_check.CheckedSchema) -> None:
     for problem in found.problems:
         display.say(f"{feed.name}: {problem}")
     for warning in found.warnings:

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import click
 
-from ops import display, failures, other_feeds, uploading
-from ops.checking import open_file
-from ops.commands import options
-from ops.commands.uploads import wait_and_print
+from ops import checking, display, failures, other_feeds, uploading
+from ops.commands import options, uploads
 from ops.status import UploadStatus
 
 INPUT = click.Path(exists=True, path_type=Path)
@@ -42,7 +40,7 @@ def upload_command(find: options.Find, *, paths: Sequence[Path], folder: str, ti
         versions = uploading.upload(pipeline, plan.files, show)
 
     def remark(number: int, status: UploadStatus) -> UploadStatus:
-        return other_feeds.remarked(pipeline, status, partial(open_file, plan.files[number].file))
+        return other_feeds.remarked(pipeline, status, partial(checking.open_file, plan.files[number].file))
 
-    are_good = wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_, remark=remark)
+    are_good = uploads.wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_, remark=remark)
     sys.exit(0 if are_good else 1)

@@ -22,7 +22,7 @@ SECONDS = 60
 
 
 def upload(deployment: Deployment, key: str, content: bytes) -> ObjectVersion:
-    deployment.pipeline.s3.put_object(Bucket=deployment.pipeline.upload_bucket, Key=key, Body=content)
+    deployment.pipeline.clients.s3.put_object(Bucket=deployment.pipeline.upload_bucket, Key=key, Body=content)
     return deployment.pipeline.latest(key)
 
 
@@ -53,7 +53,7 @@ def done_by_lambda(deployment: Deployment, function: Any) -> set[Permission]:
     group = f"arn:aws:logs:us-east-1:000000000000:log-group:{function['LoggingConfig']['LogGroup']}:log-stream:x"
     done = {Permission(f"logs:{action}", group) for action in ("CreateLogStream", "PutLogEvents")}
     name = function["FunctionName"]
-    configs = deployment.pipeline.lambda_.list_function_event_invoke_configs(FunctionName=name)
+    configs = deployment.pipeline.clients.lambda_.list_function_event_invoke_configs(FunctionName=name)
     destinations = [each["DestinationConfig"]["OnFailure"] for each in configs["FunctionEventInvokeConfigs"]]
     done |= {Permission("sqs:SendMessage", each["Destination"]) for each in destinations}
     # MiniStack forgets which functions are in a VPC.
@@ -76,7 +76,7 @@ def policy_of(role: str) -> set[Permission]:
 def wrong_permissions(deployment: Deployment, recorded_calls: Path) -> dict[str, tuple[list[Permission], ...]]:
     """What each function called and may not, and what it may and did not call; nothing if all is exact."""
     calls = [json.loads(line) for line in recorded_calls.read_text().splitlines()]
-    functions = deployment.pipeline.lambda_.list_functions()["Functions"]
+    functions = deployment.pipeline.clients.lambda_.list_functions()["Functions"]
     wrong: dict[str, tuple[list[Permission], ...]] = {}
     for function in functions:
         name = function["FunctionName"]
@@ -95,4 +95,4 @@ def wrong_permissions(deployment: Deployment, recorded_calls: Path) -> dict[str,
 def forget_record(pipeline: Pipeline, version: ObjectVersion) -> None:
     """Leave the upload as if its event had been lost."""
     key: Any = {"object_key": {"S": version.key}, "entry": {"S": version.etag}}
-    pipeline.dynamodb.delete_item(TableName=pipeline.files_table, Key=key)
+    pipeline.clients.dynamodb.delete_item(TableName=pipeline.files_table, Key=key)

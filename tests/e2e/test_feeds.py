@@ -24,7 +24,7 @@ from local.examples import EXAMPLES, FEEDS, expected_rows
 from local.postgresql import HOST, LocalPostgresql
 from local.processes import run
 from local.server import LocalAws
-from ops.pipeline import wait_until
+from local.waiting import wait_until, wait_until_settled
 from tests.conftest import recorded_aws
 from tests.e2e.deployed import SECONDS, functions_of, ops, reported, rows_of, upload, wrong_permissions
 from tests.integration.rows import by_value
@@ -65,7 +65,7 @@ def feeds(aws: LocalAws, postgresql: LocalPostgresql) -> Deployment:
 def test_every_row_is_in_the_table_of_its_feed(feeds: Deployment, example: Example) -> None:
     version = upload_examples(feeds, [example], QUIET)[example.key]
     assert ("-" in version.etag) == example.multipart
-    record = feeds.pipeline.wait_until_settled(version, seconds=SECONDS).attributes
+    record = wait_until_settled(feeds.pipeline, version, seconds=SECONDS).attributes
     feed = example.key.partition("/")[0]
     expected = expected_rows(example.content, version.etag, feed=FEEDS[feed], bad_lines=example.bad_lines)
     assert rows_of(feeds, version) == expected
@@ -76,8 +76,8 @@ def test_every_row_is_in_the_table_of_its_feed(feeds: Deployment, example: Examp
 
 def test_rows_are_read_by_file_and_by_id(feeds: Deployment) -> None:
     version = upload(feeds, "orders/gone é.csv", ORDERS_FILE.replace(b"\n1,", b"\nL-1,") + b"L-2,,,,\n")
-    feeds.pipeline.wait_until_settled(version, seconds=SECONDS)
-    feeds.pipeline.s3.delete_object(Bucket=version.bucket, Key=version.key, VersionId=version.version_id)
+    wait_until_settled(feeds.pipeline, version, seconds=SECONDS)
+    feeds.pipeline.clients.s3.delete_object(Bucket=version.bucket, Key=version.key, VersionId=version.version_id)
     first, second = reported("rows", version.key, code=0)
     assert first == {
         "line": 2,
@@ -100,7 +100,7 @@ def test_a_corrected_file_leaves_one_row_an_id(feeds: Deployment) -> None:
     for example in CORRECTED:
         version = upload_examples(feeds, [example], QUIET)[example.key]
         versions.append(version)
-        feeds.pipeline.wait_until_settled(version, seconds=SECONDS)
+        wait_until_settled(feeds.pipeline, version, seconds=SECONDS)
         expected |= expected_rows(example.content, version.etag, feed=FEEDS["stock"])
     feeds.pipeline.redeliver(versions[0])
     function = feeds.pipeline.feed_named("stock").function
@@ -113,7 +113,7 @@ def test_a_corrected_file_leaves_one_row_an_id(feeds: Deployment) -> None:
 
 def test_a_row_has_the_declared_types(feeds: Deployment) -> None:
     version = upload(feeds, "orders/typed.csv", ORDERS_FILE)
-    feeds.pipeline.wait_until_settled(version, seconds=SECONDS)
+    wait_until_settled(feeds.pipeline, version, seconds=SECONDS)
     [item] = [item for key, item in feeds.items().items() if key.startswith(version.etag)]
     del item["pk"], item["etag"], item["line"]
     assert by_value(item) == {
@@ -127,7 +127,7 @@ def test_a_row_has_the_declared_types(feeds: Deployment) -> None:
 
 def test_a_bad_value_is_named_by_its_column(feeds: Deployment) -> None:
     version = upload(feeds, "vendors/secret.csv", VENDOR_FILE + b"3002;Topf;4711 EUR;\n")
-    feeds.pipeline.wait_until_settled(version, seconds=SECONDS)
+    wait_until_settled(feeds.pipeline, version, seconds=SECONDS)
     reason = "column price: not a decimal: write it as 1234,5"
     assert reported("rejects", version.key, code=0) == [{"line": 3, "reason": reason}]
     function = feeds.pipeline.feed_of(version.key).function
@@ -156,7 +156,7 @@ def test_each_failure_is_redriven_to_its_own_feed(feeds: Deployment) -> None:
     pipeline = feeds.pipeline
     for folder, content in (("orders", b"\xff\n1\n"), ("vendors", b"no;article\n")):
         version = upload(feeds, f"{folder}/broken.csv", content)
-        assert pipeline.wait_until_settled(version, seconds=SECONDS).status == "REJECTED"
+        assert wait_until_settled(pipeline, version, seconds=SECONDS).status == "REJECTED"
     redriven = reported("redrive", "--prefix", "vendors/", code=0)
     assert [(each["keys"], each["action"]) for each in redriven] == [("vendors/broken.csv", "delivered")]
     [rejected, again] = [
@@ -220,7 +220,7 @@ def _vendors(count: int) -> bytes:
 
 def test_audit_repairs_the_table_of_the_vendors(feeds: Deployment) -> None:
     version = upload(feeds, "vendors/audited.csv", _vendors(60))
-    feeds.pipeline.wait_until_settled(version, seconds=SECONDS)
+    wait_until_settled(feeds.pipeline, version, seconds=SECONDS)
     for damage in (
         "DELETE FROM vendors WHERE etag = :etag AND id = '7'",
         "UPDATE vendors SET unit_price = 'NaN' WHERE etag = :etag AND id = '9'",
@@ -259,7 +259,7 @@ def test_a_killed_function_leaves_each_vendor_once(
         assert 0 < len(rows_of(feeds, version)) < 12_000
         assert feeds.pipeline.files.record(version).status == "PROCESSING"
         other.run("ROLLBACK")
-    record = feeds.pipeline.wait_until_settled(version, seconds=SECONDS).attributes
+    record = wait_until_settled(feeds.pipeline, version, seconds=SECONDS).attributes
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (12_000, 12_000, 0)
     assert rows_of(feeds, version) == expected_rows(content, etag, feed=FEEDS["vendors"])
 
@@ -267,7 +267,7 @@ def test_a_killed_function_leaves_each_vendor_once(
 def test_a_large_file_of_vendors_is_stored_in_parts(feeds: Deployment) -> None:
     content = _vendors(40_000) + b"7;Topf;1,00;\n"
     version = upload(feeds, "vendors/large.csv", content)
-    record = feeds.pipeline.wait_until_settled(version, seconds=SECONDS).attributes
+    record = wait_until_settled(feeds.pipeline, version, seconds=SECONDS).attributes
     assert record["parts_done"] == record["parts"]
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (40_001, 40_000, 1)
     expected = expected_rows(content, version.etag, feed=FEEDS["vendors"], bad_lines={40_002})

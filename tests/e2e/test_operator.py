@@ -11,7 +11,7 @@ import pytest
 from csv_ingest.events import upload_event
 from local.deployment import Deployment
 from local.examples import EXAMPLES, orders
-from ops.pipeline import wait_until
+from local.waiting import wait_until, wait_until_settled
 from tests.e2e.deployed import (
     SECONDS,
     forget_record,
@@ -44,7 +44,7 @@ def test_upload_refuses_what_would_not_be_ingested(tmp_path: Path) -> None:
 
 def test_status_shows_a_file_with_its_rejected_rows(deployment: Deployment) -> None:
     version = upload(deployment, "story.csv", (EXAMPLES / "bad-rows.csv").read_bytes())
-    deployment.pipeline.wait_until_settled(version, seconds=SECONDS)
+    wait_until_settled(deployment.pipeline, version, seconds=SECONDS)
     [record] = reported("status", "story.csv", code=1)
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (8, 3, 5)
     assert [reject["line"] for reject in record["rejects"]] == [3, 4, 5, 7, 8]
@@ -56,7 +56,7 @@ def test_status_shows_a_file_with_its_rejected_rows(deployment: Deployment) -> N
 
 def test_rejects_are_a_csv_file_to_send_back(deployment: Deployment) -> None:
     version = upload(deployment, "send-back.csv", (EXAMPLES / "bad-rows.csv").read_bytes())
-    deployment.pipeline.wait_until_settled(version, seconds=SECONDS)
+    wait_until_settled(deployment.pipeline, version, seconds=SECONDS)
     done = ops("rejects", "send-back.csv", "--csv")
     header, *rows = csv.reader(io.StringIO(done.stdout))
     assert header == ["id", "customer", "item", "quantity", "price", "ordered", "gift"]
@@ -68,11 +68,11 @@ def test_rejects_are_a_csv_file_to_send_back(deployment: Deployment) -> None:
 def test_both_kinds_of_failures_are_listed_and_redriven(deployment: Deployment) -> None:
     pipeline = deployment.pipeline
     broken = upload(deployment, "redrive/broken é.csv", (EXAMPLES / "latin1.csv").read_bytes())
-    assert pipeline.wait_until_settled(broken, seconds=SECONDS).attributes["status"] == "REJECTED"
+    assert wait_until_settled(pipeline, broken, seconds=SECONDS).attributes["status"] == "REJECTED"
     gone = upload(deployment, "redrive/gone.csv", b"id\n1\n")
-    pipeline.wait_until_settled(gone, seconds=SECONDS)
+    wait_until_settled(pipeline, gone, seconds=SECONDS)
     forget_record(pipeline, gone)
-    pipeline.s3.delete_object(Bucket=pipeline.upload_bucket, Key=gone.key, VersionId=gone.version_id)
+    pipeline.clients.s3.delete_object(Bucket=pipeline.upload_bucket, Key=gone.key, VersionId=gone.version_id)
     pipeline.redeliver(gone)
     failure = deployment.failure_of("redrive%2Fgone.csv")
     assert failure["requestPayload"] == upload_event(gone)
@@ -101,22 +101,22 @@ def test_events_of_no_upload_return_to_the_sweep_only(deployment: Deployment) ->
         event = {"source": "aws.events", "id": f"redriven by hand, of {name}"}
         arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}:$LATEST"
         record = {"requestContext": {"functionArn": arn, "condition": "x"}, "requestPayload": event}
-        pipeline.sqs.send_message(QueueUrl=pipeline.failure_queue, MessageBody=json.dumps(record))
+        pipeline.clients.sqs.send_message(QueueUrl=pipeline.failure_queue, MessageBody=json.dumps(record))
     found = {each["function"]: each["action"] for each in reported("redrive", "--dry-run", code=1)}
     assert (found[sweep], found["payroll"]) == ("kept", "kept: payroll is not a function of the stack CsvIngest")
-    pipeline.sqs.purge_queue(QueueUrl=pipeline.failure_queue)
+    pipeline.clients.sqs.purge_queue(QueueUrl=pipeline.failure_queue)
 
 
 def test_backfill_delivers_what_was_there_before_the_trigger(deployment: Deployment) -> None:
     pipeline = deployment.pipeline
     version = upload(deployment, "backfill/a.csv", b"id\n1\n2\n")
-    pipeline.wait_until_settled(version, seconds=SECONDS)
+    wait_until_settled(pipeline, version, seconds=SECONDS)
     forget_record(pipeline, version)
     [found] = [each for each in reported("status", code=1) if each["object_key"] == "backfill/a.csv"]
     assert "status" not in found
     arguments = ("backfill", "--prefix", "backfill/", "--rate", "50")
     assert reported(*arguments, code=0) == {"delivered": 1, "settled_before": 0}
-    assert pipeline.wait_until_settled(version, seconds=SECONDS).attributes["rows_stored"] == 2
+    assert wait_until_settled(pipeline, version, seconds=SECONDS).attributes["rows_stored"] == 2
     assert reported(*arguments, code=0) == {"delivered": 0, "settled_before": 1}
     assert reported(*arguments, "--again", code=0) == {"delivered": 1, "settled_before": 0}
 
@@ -124,19 +124,19 @@ def test_backfill_delivers_what_was_there_before_the_trigger(deployment: Deploym
 def test_audit_names_each_damage_and_repairs_it(deployment: Deployment) -> None:
     pipeline = deployment.pipeline
     version = upload(deployment, "audit/a.csv", orders(60))
-    pipeline.wait_until_settled(version, seconds=SECONDS)
+    wait_until_settled(pipeline, version, seconds=SECONDS)
     result = reported("audit", "--prefix", "audit/", code=0)
     assert (result["files"], result["rows"], result["findings"]) == (1, 60, [])
     deleted, changed, added = (f"{version.etag}#{id_}" for id_ in ("ORDER-0000007", "ORDER-0000009", "made up"))
-    pipeline.dynamodb.delete_item(TableName=pipeline.feeds[0].rows_table, Key={"pk": {"S": deleted}})
-    pipeline.dynamodb.update_item(
+    pipeline.clients.dynamodb.delete_item(TableName=pipeline.feeds[0].rows_table, Key={"pk": {"S": deleted}})
+    pipeline.clients.dynamodb.update_item(
         TableName=pipeline.feeds[0].rows_table,
         Key={"pk": {"S": changed}},
         UpdateExpression="SET #data = :data",
         ExpressionAttributeNames={"#data": "data"},
         ExpressionAttributeValues={":data": {"S": "{}"}},
     )
-    pipeline.dynamodb.put_item(
+    pipeline.clients.dynamodb.put_item(
         TableName=pipeline.feeds[0].rows_table, Item={"pk": {"S": added}, "etag": {"S": version.etag}}
     )
     damage = reported("audit", "--prefix", "audit/", code=1)["findings"]
@@ -150,17 +150,17 @@ def test_audit_names_each_damage_and_repairs_it(deployment: Deployment) -> None:
     assert repaired.stdout.endswith("1 file, 60 rows, 1 finding\n")
     assert f"unexpected: audit/a.csv: {added}" in repaired.stdout.splitlines()[-2]
     assert "repaired: 2 rows written" in repaired.stdout
-    pipeline.dynamodb.delete_item(TableName=pipeline.feeds[0].rows_table, Key={"pk": {"S": added}})
+    pipeline.clients.dynamodb.delete_item(TableName=pipeline.feeds[0].rows_table, Key={"pk": {"S": added}})
     assert reported("audit", "--prefix", "audit/", code=0)["findings"] == []
 
 
 def test_audit_finds_what_the_ledger_misses(deployment: Deployment) -> None:
     pipeline = deployment.pipeline
     version = upload(deployment, "ledger/a.csv", b"id,name\n1,a\n,b\n")
-    pipeline.wait_until_settled(version, seconds=SECONDS)
+    wait_until_settled(pipeline, version, seconds=SECONDS)
     key: Any = {"object_key": {"S": version.key}}
     reject = key | {"entry": {"S": f"{version.etag}#reject#{3:012d}"}}
-    pipeline.dynamodb.delete_item(TableName=pipeline.files_table, Key=reject)
+    pipeline.clients.dynamodb.delete_item(TableName=pipeline.files_table, Key=reject)
     found = reported("audit", "--prefix", "ledger/", code=1)["findings"]
     assert [each["kind"] for each in found] == ["unaccounted"]
     forget_record(pipeline, version)
@@ -173,7 +173,7 @@ def test_pause_stops_deliveries_and_resume_restores_them(deployment: Deployment)
     pipeline = deployment.pipeline
 
     def reserved() -> int | None:
-        answer = pipeline.lambda_.get_function_concurrency(FunctionName=pipeline.feeds[0].function)
+        answer = pipeline.clients.lambda_.get_function_concurrency(FunctionName=pipeline.feeds[0].function)
         return answer.get("ReservedConcurrentExecutions")
 
     paused = ops("pause")

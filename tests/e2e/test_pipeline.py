@@ -18,7 +18,7 @@ from local.deployment import Deployment
 from local.examples import expected_rows, orders, sample_event
 from local.processes import PROJECT
 from local.server import LocalAws
-from ops.pipeline import wait_until
+from local.waiting import wait_until, wait_until_settled
 from tests.e2e.deployed import (
     SECONDS,
     forget_record,
@@ -34,7 +34,7 @@ from tests.e2e.deployed import (
 def test_a_repeated_upload_and_event_change_nothing(deployment: Deployment) -> None:
     content = orders(60)
     first = upload(deployment, "again +.csv", content)
-    record = deployment.pipeline.wait_until_settled(first, seconds=SECONDS).attributes
+    record = wait_until_settled(deployment.pipeline, first, seconds=SECONDS).attributes
     rows = rows_of(deployment, first)
     second = upload(deployment, "again +.csv", content)
 
@@ -66,7 +66,7 @@ def test_a_killed_function_leaves_each_row_once(deployment: Deployment, aws: Loc
         process.kill()
     assert 0 < len(rows_of(deployment, version)) < 12_000, "it was not in the middle"
     assert deployment.pipeline.files.record(version).status == "PROCESSING"
-    record = deployment.pipeline.wait_until_settled(version, seconds=SECONDS).attributes
+    record = wait_until_settled(deployment.pipeline, version, seconds=SECONDS).attributes
     assert rows_of(deployment, version) == expected_rows(content, version.etag)
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (12_000, 12_000, 0)
 
@@ -77,7 +77,7 @@ def test_a_large_file_survives_a_part_that_fails(deployment: Deployment) -> None
     content = orders(26_000)
     etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
     alien: Any = {"pk": {"S": f"{etag}#ORDER-0020000"}}
-    pipeline.dynamodb.put_item(TableName=pipeline.feeds[0].rows_table, Item=alien)
+    pipeline.clients.dynamodb.put_item(TableName=pipeline.feeds[0].rows_table, Item=alien)
     version = upload(deployment, "parts/large.csv", content)
     assert version.etag == etag
     failure = deployment.failure_of("parts%2Flarge.csv")
@@ -92,10 +92,10 @@ def test_a_large_file_survives_a_part_that_fails(deployment: Deployment) -> None
     [waiting] = [each for each in reported("status", code=1) if each["object_key"] == version.key]
     assert waiting["status"] == "PROCESSING"
     assert f"{waiting['parts_done']} of {waiting['parts']} parts" in ops("status", version.key).stdout
-    pipeline.dynamodb.delete_item(TableName=pipeline.feeds[0].rows_table, Key=alien)
+    pipeline.clients.dynamodb.delete_item(TableName=pipeline.feeds[0].rows_table, Key=alien)
     [redriven] = reported("redrive", "--key-prefix", "parts/", code=0)
     assert (redriven["keys"], redriven["action"]) == (f"parts/large.csv (part {number})", "delivered")
-    record = pipeline.wait_until_settled(version, seconds=SECONDS).attributes
+    record = wait_until_settled(pipeline, version, seconds=SECONDS).attributes
     assert rows_of(deployment, version) == expected_rows(content, version.etag)
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (26_000, 26_000, 0)
     assert record["parts_done"] == record["parts"] == 5
@@ -116,9 +116,9 @@ def test_of_two_lines_in_different_parts_the_first_wins(
         "line": {"N": str(len(lines))},
         "data": {"S": '{"id":"7","name":"z"}'},
     }
-    pipeline.dynamodb.put_item(TableName=pipeline.feeds[0].rows_table, Item=later)
+    pipeline.clients.dynamodb.put_item(TableName=pipeline.feeds[0].rows_table, Item=later)
     version = upload(deployment, "parts/repeated.csv", content)
-    record = pipeline.wait_until_settled(version, seconds=SECONDS).attributes
+    record = wait_until_settled(pipeline, version, seconds=SECONDS).attributes
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (20_501, 20_500, 1)
     assert rows_of(deployment, version) == expected_rows(content, etag, bad_lines={len(lines)})
     [(line, reason)] = [(each["line"], each["reason"]) for each in reported("rejects", version.key, code=0)]
@@ -126,7 +126,7 @@ def test_of_two_lines_in_different_parts_the_first_wins(
 
 
 def test_the_deployed_sweep_leaves_young_uploads_alone(deployment: Deployment) -> None:
-    lambda_ = deployment.pipeline.lambda_
+    lambda_ = deployment.pipeline.clients.lambda_
     upload(deployment, "young.csv", b"id\n1\n")
     [sweep] = [each for each in lambda_.list_functions()["Functions"] if each["Handler"] == "csv_ingest.sweep.handler"]
     answer = lambda_.invoke(FunctionName=sweep["FunctionName"], Payload=b"{}")
@@ -150,10 +150,12 @@ def test_the_sweep_delivers_an_old_upload_without_event(deployment: Deployment, 
     """The deployed sweep's handler, in a process with its environment. Only its idea of what is old is another one."""
     pipeline = deployment.pipeline
     version = upload(deployment, "lost.csv", b"id\n1\n")
-    pipeline.wait_until_settled(version, seconds=SECONDS)
+    wait_until_settled(pipeline, version, seconds=SECONDS)
     forget_record(pipeline, version)
     [sweep] = [
-        each for each in pipeline.lambda_.list_functions()["Functions"] if each["Handler"] == "csv_ingest.sweep.handler"
+        each
+        for each in pipeline.clients.lambda_.list_functions()["Functions"]
+        if each["Handler"] == "csv_ingest.sweep.handler"
     ]
     environment = {
         **os.environ,
@@ -163,19 +165,19 @@ def test_the_sweep_delivers_an_old_upload_without_event(deployment: Deployment, 
         "AWS_LAMBDA_FUNCTION_NAME": sweep["FunctionName"],
     }
     subprocess.run([sys.executable, "-c", AN_HOUR_LATER], env=environment, capture_output=True, check=True)
-    assert pipeline.wait_until_settled(version, seconds=SECONDS).attributes["status"] == "COMPLETE"
+    assert wait_until_settled(pipeline, version, seconds=SECONDS).attributes["status"] == "COMPLETE"
 
 
 @pytest.fixture
 def subscriber(deployment: Deployment) -> Iterator[str]:
     """A queue that is told what the alarm topic is told."""
-    queue = deployment.pipeline.sqs.create_queue(QueueName="oncall")["QueueUrl"]
-    arn = deployment.pipeline.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
-        "QueueArn"
-    ]
+    queue = deployment.pipeline.clients.sqs.create_queue(QueueName="oncall")["QueueUrl"]
+    arn = deployment.pipeline.clients.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])[
+        "Attributes"
+    ]["QueueArn"]
     boto3.client("sns").subscribe(TopicArn=deployment.pipeline.alarm_topic, Protocol="sqs", Endpoint=arn)
     yield queue
-    deployment.pipeline.sqs.delete_queue(QueueUrl=queue)
+    deployment.pipeline.clients.sqs.delete_queue(QueueUrl=queue)
 
 
 def test_an_alarm_that_is_raised_reaches_who_subscribed(deployment: Deployment, subscriber: str) -> None:
@@ -186,7 +188,7 @@ def test_an_alarm_that_is_raised_reaches_who_subscribed(deployment: Deployment, 
     messages: list[Any] = []
 
     def told() -> bool:
-        messages.extend(deployment.pipeline.sqs.receive_message(QueueUrl=subscriber).get("Messages", []))
+        messages.extend(deployment.pipeline.clients.sqs.receive_message(QueueUrl=subscriber).get("Messages", []))
         return bool(messages)
 
     wait_until(told, "the subscriber is told")

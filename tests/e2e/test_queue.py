@@ -17,7 +17,7 @@ from local.deployment import Deployment
 from local.ministack import AT_ONCE
 from local.processes import PROJECT
 from local.server import LocalAws
-from ops.pipeline import wait_until
+from local.waiting import wait_until
 from tests.e2e.deployed import reported
 
 FUNCTION = "sleeper"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from local.processes import PROJECT
+from local.waiting import wait_until
 from ops import progress
-from ops.pipeline import wait_until
 
 PROGRESS = [sys.executable, str(PROJECT / "ops" / "progress.py")]
 

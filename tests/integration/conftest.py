@@ -59,14 +59,14 @@ def invocations(world: World) -> Invocations:  # noqa: ARG001 - for its environm
 def pipeline(world: World, invocations: Invocations) -> Pipeline:
     """What the operator's commands work on."""
     made = world.pipeline()
-    made.__dict__["lambda_"] = invocations.client
+    made.clients.lambda_ = invocations.client
     return made
 
 
 @pytest.fixture
 def commanded(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     """The pipeline that the operator's commands find; an empty queue says so at once, and not after a second."""
-    events: Any = pipeline.sqs.meta.events
+    events: Any = pipeline.clients.sqs.meta.events
     events.register("provide-client-params.sqs.ReceiveMessage", lambda params, **_: params | {"WaitTimeSeconds": 0})
     monkeypatch.setattr(Pipeline, "find", lambda _stack: pipeline)
     return pipeline

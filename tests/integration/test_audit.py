@@ -210,7 +210,7 @@ def test_a_repair_writes_only_what_is_wrong(world: World, pipeline: Pipeline, in
     damaged = world.upload("a.csv", FILE)
     world.deliver(damaged)
     delete_row(world, damaged)
-    calls = Calls(pipeline.dynamodb)
+    calls = Calls(pipeline.clients.dynamodb)
     done = repair(pipeline, audit(pipeline).findings)
     assert (done.rows, done.records, done.delivered, done.left) == (1, 0, [], [])
     assert calls.names.count("PutItem") == 1
@@ -279,7 +279,7 @@ def test_a_repair_can_be_killed_and_overtaken_anywhere(
     event = world.upload("a.csv", FILE)
     world.deliver(event)
     before = world.tables()
-    calls = Calls(pipeline.s3, pipeline.dynamodb, invocations.client, world.statements)
+    calls = Calls(pipeline.clients.s3, pipeline.clients.dynamodb, invocations.client, world.statements)
 
     def break_all() -> list[Discrepancy]:
         for damage in (delete_row, delete_reject, add_reject, change_counts):
@@ -297,7 +297,7 @@ def test_a_repair_can_be_killed_and_overtaken_anywhere(
         overtake = partial(world.deliver, event)
         with (
             suppress(Killed),
-            between_calls(number, overtake, pipeline.s3, pipeline.dynamodb, world.statements),
+            between_calls(number, overtake, pipeline.clients.s3, pipeline.clients.dynamodb, world.statements),
             calls.fault(fault, number),
         ):
             repair(pipeline, findings)
@@ -344,7 +344,7 @@ def test_an_object_that_goes_meanwhile_is_not_compared(world: World, pipeline: P
         world.deliver(event := world.upload("b.csv", f"id,name\n1,{number}\n"))
         version = object_version(event["Records"][0])
         delete = partial(world.s3.delete_object, Bucket=world.bucket, Key="b.csv", VersionId=version.version_id)
-        with between_calls(number, delete, pipeline.s3):
+        with between_calls(number, delete, pipeline.clients.s3):
             result = audit(pipeline)
         assert result.findings == []
         assert result.rows + result.not_compared == 1 + number

@@ -21,9 +21,12 @@ from csv_ingest.errors import BeingErased, OutOfTime, OwnerNeeded
 from csv_ingest.events import Event, upload_event
 from csv_ingest.tuning import Tuning
 from local.postgresql import LocalPostgresql
+from local.waiting import wait_until
 from ops.audit import audit
-from ops.erasing import NotErasable, erasure_for_reload, forget, forgetting_of, reload, versions_to_reload
-from ops.pipeline import Pipeline, wait_until
+from ops.erasing import NotErasable
+from ops.forgetting import forget, forgetting_of
+from ops.pipeline import Pipeline
+from ops.reloading import erasure_for_reload, reload, versions_to_reload
 from ops.repair import repair
 from tests.integration.commands import invoke, run
 from tests.integration.faults import Calls, Killed, between_calls
@@ -57,7 +60,7 @@ class Operator:
         self.pipeline = pipeline
         self.uploads = invocations
         self.parts = Invocations(clients.lambda_())
-        self.calls = Calls(pipeline.s3, pipeline.dynamodb, pipeline.lambda_)
+        self.calls = Calls(pipeline.clients.s3, pipeline.clients.dynamodb, pipeline.clients.lambda_)
         self.waiting: list[Event] = []
         self.made = 0
         """How many calls the last command made."""
@@ -236,7 +239,10 @@ def test_a_reload_overtaken_at_any_call_loses_no_row(world: World, operator: Ope
         operator.deliver(event)
         operator.read_by("name")
         with between_calls(
-            number, partial(operator.deliver, overtaking), operator.pipeline.s3, operator.pipeline.dynamodb
+            number,
+            partial(operator.deliver, overtaking),
+            operator.pipeline.clients.s3,
+            operator.pipeline.clients.dynamodb,
         ):
             operator.reload("a.csv")
         operator.retry()
@@ -384,7 +390,10 @@ def test_a_forget_overtaken_at_any_call_keeps_the_others(world: World, operator:
         key = f"b{number}.csv"
         overtaking = world.upload(key, FILE)
         with between_calls(
-            number, partial(operator.deliver, overtaking), operator.pipeline.s3, operator.pipeline.dynamodb
+            number,
+            partial(operator.deliver, overtaking),
+            operator.pipeline.clients.s3,
+            operator.pipeline.clients.dynamodb,
         ):
             operator.forget("a.csv")
         operator.retry()
@@ -505,7 +514,7 @@ def test_same_bytes_forgotten_twice_at_once_are_gone(world: World, operator: Ope
         def act(forget_the_other: Callable[[], object] = forget_the_other) -> None:
             done.append(forget_the_other())
 
-        with between_calls(number, act, operator.pipeline.dynamodb, operator.pipeline.s3):
+        with between_calls(number, act, operator.pipeline.clients.dynamodb, operator.pipeline.clients.s3):
             operator.forget("a.csv")
         if len(done) < number:
             break  # the command made fewer calls
@@ -528,7 +537,7 @@ def test_a_file_reloaded_and_forgotten_at_once_is_gone(world: World, operator: O
     outer, inner = (forget_, reload_) if first == "forget" else (reload_, forget_)
     for number in operator.numbers_of_calls():
         operator.deliver(world.upload("a.csv", FILE))
-        with between_calls(number, inner, operator.pipeline.dynamodb, operator.pipeline.s3):
+        with between_calls(number, inner, operator.pipeline.clients.dynamodb, operator.pipeline.clients.s3):
             outer()
         with suppress(ClientError):  # an event of the reload, whose object is gone
             operator.retry()
@@ -589,7 +598,7 @@ def test_uploads_of_two_feeds_are_forgotten_at_once(world: World) -> None:
 def test_a_file_that_nobody_would_deliver_stays(world: World, operator: Operator) -> None:
     operator.deliver(world.upload("old/a.csv", FILE))
     before = world.tables()
-    operator.pipeline.feeds[0].__dict__["triggers"] = [("new/", ".csv")]
+    world.deploy(operator.pipeline, key_prefix="new/")
     with pytest.raises(NotErasable, match="ingests such keys no more"):
         operator.reload("old/a.csv")
     assert world.tables() == before

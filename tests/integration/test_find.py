@@ -113,7 +113,7 @@ def test_more_ids_and_uploads_than_a_request_takes(world: World, monkeypatch: py
 def test_a_hundred_keys_are_one_request(world: World, pipeline: Pipeline) -> None:
     for number in range(6):
         world.deliver(world.upload(f"{number}.csv", f"id\n{number}\n"))
-    calls = Calls(pipeline.dynamodb)
+    calls = Calls(pipeline.clients.dynamodb)
     run("find", "0", code=0)
     assert sorted(calls.names) == ["BatchGetItem", "Scan"]
 

@@ -46,9 +46,11 @@ from local.postgresql import LocalPostgresql
 from local.server import LocalAws
 from ops.audit import audit
 from ops.backfill import backfill
-from ops.erasing import NotErasable, erasure_for_reload, forget, forgetting_of, reload, versions_to_reload
-from ops.feed import Feed
+from ops.erasing import NotErasable
+from ops.feed import DeployedFeed
+from ops.forgetting import forget, forgetting_of
 from ops.pipeline import Pipeline
+from ops.reloading import erasure_for_reload, reload, versions_to_reload
 from ops.repair import repair
 from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, between_calls, throttle_statements
@@ -148,8 +150,8 @@ class Lambda:
         self.parts = Invocations(clients.lambda_())
         self.pipeline = world.pipeline()
         self.operator = Invocations()
-        self.pipeline.__dict__["lambda_"] = self.operator.client
-        self.operator_calls = Calls(self.pipeline.s3, self.pipeline.dynamodb, self.operator.client)
+        self.pipeline.clients.lambda_ = self.operator.client
+        self.operator_calls = Calls(self.pipeline.clients.s3, self.pipeline.clients.dynamodb, self.operator.client)
         self.budget: Any = None
         throttle_statements(world.dynamodb, "ThrottlingError", self._throttled)
 
@@ -219,7 +221,7 @@ class Lambda:
             with suppress(NotErasable, OwnerNeeded, ClientError, TableAltered):
                 forget(forgetting_of(self.pipeline, forgotten))
 
-        with between_calls(number, forget_other, self.pipeline.s3, self.pipeline.dynamodb):
+        with between_calls(number, forget_other, self.pipeline.clients.s3, self.pipeline.clients.dynamodb):
             self.erase(command, key, None)
 
     def erase(self, command: str, key: str, die_before: int | None) -> None:
@@ -424,7 +426,7 @@ def table_as_lines(table: Rows) -> dict[str, tuple[str, int]]:
     return {pk: (item["etag"]["S"], int(item["line"]["N"])) for pk, item in table.items().items()}
 
 
-def newest_lines(world: World, pipeline: Pipeline, feed: Feed) -> dict[str, tuple[str, int]]:
+def newest_lines(world: World, pipeline: Pipeline, feed: DeployedFeed) -> dict[str, tuple[str, int]]:
     """The ETag and the line of the row that each id must have: as if each upload had been ingested in its turn."""
     lines: dict[str, tuple[str, int]] = {}
     uploads = sorted(feed.uploads(), key=lambda upload: world.times[upload.version.version_id])

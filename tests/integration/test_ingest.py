@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from csv_ingest.destinations.dynamodb import MAX_ITEM, MAX_KEY
 from local.deployment import TableRow
 from local.examples import EXAMPLES, expected_rows, orders
-from ops.pipeline import wait_until
+from local.waiting import wait_until
 from tests.integration.faults import Calls, accept_every_statement
 from tests.integration.world import World, set_feed, version_of
 

@@ -6,7 +6,7 @@ import pytest
 
 from csv_ingest.tuning import Tuning
 from ops.audit import audit
-from ops.erasing import forget, forgetting_of
+from ops.forgetting import forget, forgetting_of
 from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.commands import reported

@@ -14,9 +14,10 @@ from csv_ingest.plan import PartJob
 from csv_ingest.tuning import Tuning
 from local.postgresql import LocalPostgresql
 from local.server import LocalAws
+from local.waiting import wait_until
 from ops import brake
 from ops.audit import audit
-from ops.pipeline import Pipeline, wait_until
+from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.commands import fail, invoke, reported, run
 from tests.integration.world import Invocations, World, fresh_world, version_of

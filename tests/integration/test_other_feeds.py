@@ -31,7 +31,7 @@ def world(aws: LocalAws) -> Iterator[World]:  # noqa: ARG001 - it is the server
 def delivered(world: World, pipeline: Pipeline) -> None:
     """Every upload is delivered at once."""
     keys: list[str] = []
-    events = pipeline.s3.meta.events
+    events = pipeline.clients.s3.meta.events
     events.register("before-parameter-build.s3.PutObject", lambda params, **_: keys.append(params["Key"]))
     events.register("after-call.s3.PutObject", lambda **_: world.deliver(upload_event(pipeline.latest(keys[-1]))))
 

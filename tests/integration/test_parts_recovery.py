@@ -176,7 +176,7 @@ def test_a_row_deleted_before_its_check_can_be_repaired(world: World, queue: Inv
         "`python -m ops audit --repair` writes them again"
     )
     pipeline = world.pipeline()
-    pipeline.__dict__["lambda_"] = queue.client
+    pipeline.clients.lambda_ = queue.client
     assert sorted(finding.kind for finding in audit(pipeline).findings) == ["missing", "unsettled"]
     repair(pipeline, audit(pipeline).findings)
     deliver_all(world, queue)

@@ -33,8 +33,8 @@ from local.deployment import TableRow
 from local.examples import expected_rows
 from local.postgresql import LocalPostgresql, local_postgresql
 from local.server import LocalAws
+from local.waiting import wait_until
 from ops.audit import audit
-from ops.pipeline import wait_until
 from tests.integration.faults import Calls, between_calls
 from tests.integration.relay import relay_to
 from tests.integration.world import PASSWORD, World, feed_now, fresh_world, metrics_in, set_feed, version_of

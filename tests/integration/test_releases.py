@@ -5,6 +5,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -14,6 +15,8 @@ from csv_ingest import RELEASE
 from csv_ingest.configuration import IngestConfig, NotConfigured, SweepConfig
 from csv_ingest.intake import Taker
 from csv_ingest.modes import APPEND, MERGE
+from ops import brake
+from ops.pipeline import Pipeline
 from tests.integration.commands import invoke
 from tests.integration.world import BOTH_DESTINATIONS, World, feed_now, set_feed
 
@@ -148,16 +151,34 @@ def test_the_sweep_reads_earlier_environments(world: World) -> None:  # noqa: AR
 
 
 @earlier
-def test_commands_work_on_an_earlier_deployment(deploy: Deploy, world: World, release: str) -> None:
+def test_commands_refuse_an_earlier_deployment(deploy: Deploy, world: World, release: str) -> None:
+    """It does not say which uploads its feeds take."""
     deploy(environment_in(release), release)
-    world.deliver(world.upload("a.csv", "id,name\n1,a\n"))
-    done = invoke("--stack", world.bucket, "audit", code=0)
-    assert done.stdout == "1 file, 1 row, 0 findings\n"
     of = f"release {release}" if release else "a release before 1.1.0"
-    assert done.stderr.startswith(
-        f"The deployment is of {of}, this is {RELEASE}: deploy this one (docs/upgrading.md), or use the checkout of "
-        "that release\n"
+    assert invoke("--stack", world.bucket, "audit", code=1).output == (
+        f"Error: the deployment is of {of}, this is {RELEASE}: deploy this one (docs/upgrading.md), or use the "
+        "checkout of that release\n"
     )
+
+
+@earlier
+def test_the_brake_works_on_an_earlier_deployment(
+    deploy: Deploy, world: World, release: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(environment_in(release), release)
+    done = invoke("--stack", world.bucket, "pause", code=0)
+    assert (done.stdout[:7], done.stderr[:18]) == ("Paused.", "The deployment is ")
+    # The local CloudFormation makes no function of this template.
+    resources = [{"LogicalResourceId": "Ingest", "PhysicalResourceId": world.bucket}]
+    template = {"Resources": {"Ingest": {"Properties": {"ReservedConcurrentExecutions": 7}}}}
+    told = SimpleNamespace(
+        get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: [{"StackResourceSummaries": resources}]),
+        get_template=lambda **_: {"TemplateBody": template},
+    )
+    found, client = Pipeline.find(world.bucket), boto3.client
+    monkeypatch.setattr("ops.brake.boto3.client", lambda name: told if name == "cloudformation" else client(name))
+    assert brake.resume(found, found.feeds[0]) == 7
+    assert not brake.paused(found.feeds)
 
 
 @pytest.mark.parametrize("release", [RELEASE, f"{RELEASE.rpartition('.')[0]}.99"])
@@ -180,6 +201,15 @@ def test_older_commands_misread_no_newer_deployment(deploy: Deploy, world: World
 def test_the_brake_works_on_a_newer_deployment(deploy: Deploy, world: World) -> None:
     deploy(environment() | {"RELEASE": "9.0.0"}, "9.0.0")
     assert invoke("--stack", world.bucket, "pause", code=0).stdout.startswith("Paused.")
+
+
+def test_the_brake_is_released_by_settings_that_have_more_than_these_commands_know(
+    deploy: Deploy, world: World
+) -> None:
+    later = json.loads(os.environ["FEED"]) | {"later": 1, "reserved_concurrency": 7}
+    deploy(environment() | {"FEED": json.dumps(later)}, "9.0.0")
+    expected = "Resumed, with a reserved concurrency of 7."
+    assert invoke("--stack", world.bucket, "resume", code=0).stdout.startswith(expected)
 
 
 def test_a_missing_variable_is_named_in_one_sentence(deploy: Deploy, world: World) -> None:

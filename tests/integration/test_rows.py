@@ -207,7 +207,7 @@ def test_an_index_that_is_not_ready_is_not_asked(pipeline: Pipeline, status: str
     def change(parsed: Any, **_: Any) -> None:
         parsed["Table"]["GlobalSecondaryIndexes"][0]["IndexStatus"] = status
 
-    events: Any = pipeline.dynamodb.meta.events
+    events: Any = pipeline.clients.dynamodb.meta.events
     events.register("after-call.dynamodb.DescribeTable", change)
     calls: list[str] = []
     events.register("provide-client-params.dynamodb.Query", lambda params, **_: calls.append(params.get("IndexName")))

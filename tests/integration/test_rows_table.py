@@ -8,10 +8,17 @@ import pytest
 from csv_ingest.destinations.existing_table import table_id
 from csv_ingest.errors import OtherTable, RowsNotWritten
 from csv_ingest.events import Event
+<<<<<<< HEAD
+from ops.audit import audit
+from ops.findings import Audited, Move, Restart
+from ops.forgetting import forgetting_of
+=======
 from csv_ingest.table_keys import ROWS_KEY
-from ops.audit import Audited, audit
-from ops.erasing import forgetting_of
+from ops.audit import audit
+from ops.findings import Audited
+from ops.forgetting import forgetting_of
 from ops.findings import Move, Restart
+>>>>>>> house
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
@@ -46,7 +53,7 @@ def killed_after_a_checkpoint(world: World) -> Event:
 
 def repaired(world: World, queue: Invocations) -> Audited:
     pipeline = world.pipeline()
-    pipeline.__dict__["lambda_"] = queue.client  # of the function's parts, too
+    pipeline.clients.lambda_ = queue.client  # of the function's parts, too
     repair(pipeline, audit(pipeline).findings)
     deliver_all(world, queue)
     return audit(pipeline)
@@ -149,7 +156,7 @@ def test_a_file_whose_rows_are_elsewhere_is_not_forgotten(world: World, monkeypa
     world.deliver(world.upload("a.csv", LONG))
     restored(world, monkeypatch)
     forgetting = forgetting_of(world.pipeline(), "a.csv")
-    [reason] = forgetting.elsewhere
+    [reason] = forgetting.skipped
     assert (forgetting.objects, forgetting.erasures) == ([], [])
     assert reason.startswith(f"its rows went to the DynamoDB table {former}, and those of the feed")
 

@@ -50,10 +50,10 @@ def triggered(world: World, pipeline: Pipeline) -> Iterator[list[str]]:
             keys.append(context["key"])
             world.deliver(upload_event(pipeline.latest(context["key"])))
 
-    pipeline.s3.meta.events.register("before-parameter-build.s3.PutObject", remember)
-    pipeline.s3.meta.events.register("after-call.s3.PutObject", deliver)
+    pipeline.clients.s3.meta.events.register("before-parameter-build.s3.PutObject", remember)
+    pipeline.clients.s3.meta.events.register("after-call.s3.PutObject", deliver)
     yield keys
-    pipeline.s3.meta.events.unregister("after-call.s3.PutObject", deliver)
+    pipeline.clients.s3.meta.events.unregister("after-call.s3.PutObject", deliver)
 
 
 @pytest.mark.usefixtures("world")
@@ -151,7 +151,7 @@ def test_ten_files_are_sent_at_a_time(pipeline: Pipeline, tmp_path: Path) -> Non
     def wait(**_: Any) -> None:
         ten.wait()
 
-    pipeline.s3.meta.events.register("before-send.s3.PutObject", wait)
+    pipeline.clients.s3.meta.events.register("before-send.s3.PutObject", wait)
     told: list[str] = []
     versions = uploading.upload(pipeline, files, told.append)
     assert [(version.key, version.size) for version in versions] == [(f"{n}.csv", 3 + n) for n in range(20)]
@@ -165,7 +165,7 @@ def test_a_file_that_cannot_be_sent_is_named(pipeline: Pipeline, tmp_path: Path)
 
     for number in range(30):
         (tmp_path / f"{number}.csv").write_text("id\n1\n")
-    pipeline.s3.meta.events.register("before-parameter-build.s3.PutObject", refuse)
+    pipeline.clients.s3.meta.events.register("before-parameter-build.s3.PutObject", refuse)
     done = invoke("upload", str(tmp_path), code=1)
     assert f"{tmp_path / '13.csv'} was not uploaded: " in done.stderr
     assert "AccessDenied" in done.stderr

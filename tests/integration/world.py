@@ -27,6 +27,8 @@ from csv_ingest.table_keys import FILES_KEY, ROWS_INDEX, ROWS_KEY
 from csv_ingest.tuning import Tuning
 from csv_ingest.uploads import NO_VERSION, ObjectVersion
 from local.postgresql import LocalPostgresql
+from ops.clients import Clients
+from ops.feed import DeployedFeed
 from ops.pipeline import Pipeline
 from tests.integration.faults import Calls, Killed, Statements, behave_like_aws
 from tests.integration.rows import DynamoDbRows, PostgresqlRows, Rows, delete_all
@@ -227,10 +229,12 @@ class World:
             "max_rejected": default.max_rejected,
             "max_file_mb": default.max_file_mb,
             "write_mode": default.write_mode,
+            "key_suffixes": default.key_suffixes,
         }
         return with_settings(Feed(name=name, key_prefix=prefix, format=default.format), {**own, **settings})
 
     def _add(self, feed: OtherFeed) -> OtherFeed:
+        set_feed(key_prefix="orders/")
         self.feeds.append(feed)
         return feed
 
@@ -331,40 +335,36 @@ class World:
 
         Beside other feeds, the default one has the prefix `orders/`.
         """
-        functions = {"": "none"} | {feed.name.capitalize(): f"none-{feed.name}" for feed in self.feeds}
-        tables = {"": self.rows_table} | {feed.name.capitalize(): feed.rows_table for feed in self.feeds}
-        pipeline = Pipeline(
-            "none",
-            self.bucket,
-            self.files_table,
-            self.failure_queue,
-            "none",
-            functions,
-            tables,
-            RELEASE,
+        made = Clients()
+        feeds = [("", "none", self.rows_table)]
+        feeds += [
+            (each.prefix, f"none-{each.name}", each.rows_table)
+            for each in sorted(self.feeds, key=lambda each: each.name)
+        ]
+        deployed = [DeployedFeed(function, table, made) for _, function, table in feeds]
+        for each, (prefix, _, _) in zip(deployed, feeds, strict=True):
+            with self.configured(prefix):
+                told = {"config": IngestConfig.from_environment(), "timeout": 0, "changed_at": FIRST_UPLOAD}
+            each.__dict__.update(told)
+        return Pipeline(
+            stack="none",
+            upload_bucket=self.bucket,
+            files_table=self.files_table,
+            failure_queue=self.failure_queue,
+            alarm_topic="none",
+            feeds=deployed,
+            sweep="sweep",
+            release=RELEASE,
             ignored_prefixes=["reports/"],
             existing_bucket=False,
+            clients=made,
         )
-        prefixes = {"none": "orders/" if self.feeds else ""}
-        prefixes |= {f"none-{feed.name}": feed.prefix for feed in self.feeds}
-        pipeline.__dict__["functions"] = frozenset({*prefixes, "sweep"})
-        for deployed in pipeline.feeds:
-            prefix = prefixes[deployed.function]
-            with self.configured(prefix):
-                told = {
-                    "triggers": [(prefix, ".csv"), (prefix, ".csv.gz")],
-                    "config": IngestConfig.from_environment(),
-                    "timeout": 0,
-                    "changed_at": FIRST_UPLOAD,
-                }
-            deployed.__dict__.update(told)
-        return pipeline
 
     def deploy(self, pipeline: Pipeline, **settings: Any) -> None:
         """Deploy the default feed with other settings, which the operator's commands see as well."""
         set_feed(**settings)
         for deployed in pipeline.feeds:
-            with self.configured(deployed.triggers[0][0]):
+            with self.configured(deployed.settings.key_prefix):
                 deployed.__dict__["config"] = IngestConfig.from_environment()
             for cached in ("destination", "owner"):
                 deployed.__dict__.pop(cached, None)
@@ -397,7 +397,13 @@ def fresh_world(
     queue = boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"]
     rows_table = f"{name}_rows" if postgresql else f"{name}-rows"
     settings = database_settings(postgresql, rows_table) if postgresql else {}
-    feed = Feed(max_rejected=None, write_mode="merge" if merges else "append", file_index=file_index, **settings)
+    feed = Feed(
+        key_suffixes=(".csv", ".csv.gz"),
+        max_rejected=None,
+        write_mode="merge" if merges else "append",
+        file_index=file_index,
+        **settings,
+    )
     environment = {
         "FEED": feed.to_json(),
         "UPLOAD_BUCKET": name,

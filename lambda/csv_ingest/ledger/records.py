@@ -101,6 +101,11 @@ class FileRecord:
         """Whether the file is complete or rejected, and nobody takes that back."""
         return self.status in names.SETTLED and not self.erasing
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row of the file has to be stored: it is complete, and nobody takes that back."""
+        return self.status == names.COMPLETE and not self.erasing
+
     def require_owner(self, owner: Owner) -> None:
         """Raise OtherTable if the file was read to its end by another feed, or for another table."""
         if self.is_planned:
@@ -128,6 +133,42 @@ class FileRecord:
     def origin(self) -> Origin:
         """What the rows of the upload say of it; raises KeyError if there is no item."""
         return Origin(self.etag, self.upload_order)
+
+    @property
+    def object_key(self) -> str:
+        """The object key of the upload; raises KeyError if there is no item."""
+        return str(self.attributes["object_key"])
+
+    @property
+    def entry(self) -> str | None:
+        """Under which entry of its key the upload is recorded; None if there is no item."""
+        return self.attributes.get("entry")
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the version that was delivered; None if the ledger does not say it."""
+        return self.attributes.get("size")
+
+    @property
+    def settled_at(self) -> datetime | None:
+        """When the file was completed or rejected last; None if it never was."""
+        time = self.attributes.get("settled_at")
+        return datetime.fromisoformat(time) if time else None
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When the upload was settled; before that, when it was last delivered."""
+        return self.settled_at or self.started_at
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether the upload was found to have the same content as one that was ingested before."""
+        return "compared_at" in self.attributes
+
+    @property
+    def are_rows_erased(self) -> bool:
+        """Whether the upload is being taken back, and no row of it is stored any more."""
+        return "rows_erased_at" in self.attributes
 
     @property
     def reason(self) -> str:

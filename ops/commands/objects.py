@@ -5,19 +5,18 @@ from typing import Any
 
 from rich import filesize
 
-from ops import display
+from ops import display, wording
 from ops.commands.uploads import HEADER
 from ops.ignored import IgnoredObject, example_below
 from ops.pipeline import Pipeline
-from ops.wording import counted
 
 IGNORED = "IGNORED"
-"""What is shown in the place of an upload's status. The ledger has no such status."""
+"""Shown in the place of an upload's status. The ledger has no such status."""
 
 
 def as_json(ignored: IgnoredObject) -> dict[str, Any]:
     """An element of the list that `status --json` prints: with the names that uploads have."""
-    version = ignored.upload.version
+    version = ignored.version
     return {
         "object_key": version.key,
         "entry": version.etag,
@@ -32,8 +31,8 @@ def print_ignored(objects: Sequence[IgnoredObject], *, with_header: bool) -> Non
     for number, each in enumerate(objects):
         if with_header and not number:
             display.say(HEADER)
-        size = filesize.decimal(each.upload.version.size)
-        display.say(each.key)
+        size = filesize.decimal(each.version.size)
+        display.say(each.version.key)
         display.say(f"  {IGNORED:<10}  {display.when(each.modified):<19}  {size:>9}")
         display.say(f"  {each.why.reason}")
         if each.why.remedy:
@@ -42,10 +41,10 @@ def print_ignored(objects: Sequence[IgnoredObject], *, with_header: bool) -> Non
 
 def say_how_many(objects: int, limit: int) -> None:
     more = f"; {objects - limit:,} more: --limit {objects}" if objects > limit else ""
-    display.say(f"No feed takes {counted(objects, 'object')}{more}", err=True)
+    display.say(f"No feed takes {wording.counted(objects, 'object')}{more}", err=True)
 
 
 def say_what_is_ignored(pipeline: Pipeline, prefix: str) -> None:
     """Say, where no upload has a prefix, whether an object has it."""
     if found := example_below(pipeline, prefix):
-        display.say(f"No feed takes {found.key}: {found.why.reason}", err=True)
+        display.say(f"No feed takes {found.version.key}: {found.why.reason}", err=True)

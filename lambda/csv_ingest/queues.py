@@ -1,0 +1,35 @@
+"""Lambda's queue, which takes the events for a function, and the failure queue."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sqs import SQSClient
+
+ACCEPTED = 202
+"""https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html: the event is in Lambda's queue."""
+
+
+class Count(NamedTuple):
+    """How many messages a queue holds, about."""
+
+    visible: int
+    hidden: int
+    """In the hands of a command, or of one that died less than five minutes ago."""
+
+
+def dispatch(lambda_: "LambdaClient", function: str, event: Mapping[str, Any]) -> None:
+    """Put an event into Lambda's queue for a function, as S3 does; raises RuntimeError if it was not taken."""
+    answer = lambda_.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())
+    if answer["StatusCode"] != ACCEPTED:
+        raise RuntimeError(f"Lambda answered {answer['StatusCode']} to an event, expected {ACCEPTED}")
+
+
+def count_messages(sqs: "SQSClient", queue: str) -> Count:
+    """How many messages are in a queue. Asking hides none of them."""
+    answer = sqs.get_queue_attributes(
+        QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    )["Attributes"]
+    return Count(int(answer["ApproximateNumberOfMessages"]), int(answer["ApproximateNumberOfMessagesNotVisible"]))

@@ -1,0 +1,76 @@
+"""Why an upload is as it is, and what can be done about it, in words."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
+
+from csv_ingest import ledger
+from ops import display, failure, status
+
+
+def of(upload: status.UploadStatus) -> Iterable[str]:
+    """Sentences about an upload, and the commands to go on with."""
+    return chain(_explanations(upload), _next(upload))
+
+
+def _explanations(upload: status.UploadStatus) -> Iterable[str]:
+    record = upload.record
+    yield f"etag {upload.etag}" + (f", version {record.version_id}" if record.mode.each_version else "")
+    if upload.is_replaced:
+        yield "a newer version of it was delivered"
+    if record.counts and (superseded := record.counts.superseded):
+        yield f"{superseded:,} superseded: newer uploads have rows of their ids"
+    yield from filter(None, (upload.absence, record.reason, upload.progress, upload.remark))
+    if command := record.erasing:
+        yield f"{command} has begun, and deletes its rows"
+    yield from _failures(record, upload.failure)
+    if known := record.acknowledgement:
+        yield f"acknowledged {display.when(known.at)} by {known.by}: {known.reason}"
+
+
+def _failures(record: ledger.FileRecord, message: failure.Failure | None) -> Iterator[str]:
+    """The message in the failure queue, and the last delivery that failed; each reason once."""
+    reasons = [record.reason]
+    if message:
+        yield f"in the failure queue since {display.when(message.sent_at)}: {message.condition}"
+        reasons.append(message.reason or failure.NO_REASON)
+        if reasons[1] != record.reason:
+            yield reasons[1]
+    # Lambda's words can be longer: the code of S3's answer, and a sentence about it.
+    if record.last_error and not any(record.last_error in reason for reason in reasons):
+        yield f"the last delivery that failed: {record.last_error}"
+
+
+def _next(upload: status.UploadStatus) -> Iterable[str]:
+    """The ways to make an upload good; none if it needs nothing."""
+    return (f"{word}: {way}" for word, way in zip(chain(["next"], repeat("or")), _ways(upload), strict=False))
+
+
+def _ways(upload: status.UploadStatus) -> Iterator[str]:
+    if command := upload.record.erasing:
+        yield display.command(command, key=upload.key)
+    elif upload.is_open:
+        if upload.is_settled and upload.absence:
+            yield _acknowledge(upload)
+        yield from _ways_to_be_good(upload)
+        if upload.is_settled and not upload.absence:
+            yield _acknowledge(upload)
+
+
+def _ways_to_be_good(upload: status.UploadStatus) -> Iterator[str]:
+    if upload.absence:
+        yield display.command("forget", key=upload.key)
+    elif upload.is_poison:
+        if not upload.is_replaced:
+            yield "correct the file and upload it again; or correct the settings and redrive"
+    elif upload.next_command:
+        yield display.command(*upload.next_command)
+    elif upload.failure:
+        yield display.command("redrive", "--prefix", upload.key)
+    elif upload.remark and not upload.is_settled:
+        yield display.command("status", key=upload.key)
+    elif upload.has_rejects and not upload.is_replaced:
+        yield display.command("rejects", key=upload.key)
+
+
+def _acknowledge(upload: status.UploadStatus) -> str:
+    return display.command("acknowledge", "--reason", "...", key=upload.key)

@@ -1,0 +1,62 @@
+"""`reload`."""
+
+import sys
+
+import click
+
+from csv_ingest.file_format import FileFormat
+from ops import display, failures, reloading, wording
+from ops.commands import options, uploads
+from ops.erasing import Erasure
+from ops.pipeline import Pipeline
+
+
+@click.command(name="reload", epilog="Example: python -m ops reload incoming/orders.csv")
+@click.argument("key")
+@options.yes
+@options.timeout
+@options.as_json
+@click.pass_obj
+def reload_command(find: options.Find, *, key: str, yes: bool, timeout: int, json_: bool) -> None:
+    """Read a complete file again, by the settings of today.
+
+    For a file that was read wrongly, or after columns were declared. The rows of the latest version of KEY are deleted,
+    then the file is delivered again: until it is complete, readers miss its rows. Interrupted, it is resumed by the
+    same command, also if KEY has a newer version by then. Exit code 1 unless the file is complete without a rejected
+    row. In a feed that merges, upload the file again instead.
+    """
+    pipeline = find()
+    with options.about(key):
+        chosen = reloading.versions_to_reload(pipeline, key)
+    options.refuse_if_paused(pipeline, [pipeline.feed_of(key)])
+    with options.about(key):
+        erasures = [reloading.erasure_for_reload(pipeline, version) for version in chosen]
+    for erasure in erasures:
+        _say_what_is_reloaded(pipeline, key, erasure)
+    options.ask(yes=yes)
+    begun = failures.clock(pipeline)
+    with options.about(key), display.working(f"reloading {key}") as show:
+        versions = [version for each in erasures for version in reloading.reload(each, progress=show)]
+    are_good = uploads.wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_)
+    sys.exit(0 if versions and are_good else 1)
+
+
+def _say_what_is_reloaded(pipeline: Pipeline, key: str, erasure: Erasure) -> None:
+    record = pipeline.files.record(erasure.version)
+    rows = wording.counted(record.counts.stored, "row") if record.counts else "no row"
+    lines = [f"{key}: the table of the feed {erasure.feed.name} has {rows} of it."]
+    if record.format:
+        lines.append(f"  it was read as: {_as_text(record.format)}")
+    lines += [
+        f"  to be read as: {_as_text(pipeline.feed_of(key).settings.format)}",
+        "The rows are deleted, then the file is delivered again. Until it is complete, readers miss its rows.",
+    ]
+    others = (other.object_key for other in erasure.records if other.object_key != key)
+    lines += [f"{other} has the same bytes and the same rows, and is reloaded with it." for other in others]
+    for line in lines:
+        display.say(line, err=True)
+
+
+def _as_text(format_: FileFormat) -> str:
+    columns = "".join(f"; {column.name}: {column.declaration}" for column in format_.columns)
+    return f"id {format_.id_column}, delimiter {format_.delimiter}, {format_.encoding}{columns}"
