@@ -8,17 +8,10 @@ import pytest
 from csv_ingest.destinations.existing_table import table_id
 from csv_ingest.errors import OtherTable, RowsNotWritten
 from csv_ingest.events import Event
-<<<<<<< HEAD
+from csv_ingest.table_keys import ROWS_KEY
 from ops.audit import audit
 from ops.findings import Audited, Move, Restart
 from ops.forgetting import forgetting_of
-=======
-from csv_ingest.table_keys import ROWS_KEY
-from ops.audit import audit
-from ops.findings import Audited
-from ops.forgetting import forgetting_of
-from ops.findings import Move, Restart
->>>>>>> house
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
