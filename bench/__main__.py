@@ -24,8 +24,8 @@ from bench.cases import Found, write_quoted_file
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.events import upload_event
 from csv_ingest.feed import Feed
+from csv_ingest.model import ObjectVersion
 from csv_ingest.modes import MERGE
-from csv_ingest.uploads import ObjectVersion
 from local.postgresql import local_postgresql
 from local.processes import PROJECT
 from local.server import local_aws

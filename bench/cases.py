@@ -199,10 +199,8 @@ def postgresql_rows() -> Found:
     from csv_ingest.csvfile import read_rows
     from csv_ingest.delivery import Delivery
     from csv_ingest.events import object_version
+    from csv_ingest.model import Origin, Row, Tuning
     from csv_ingest.row_store import RowStore
-    from csv_ingest.rows import Row
-    from csv_ingest.tuning import Tuning
-    from csv_ingest.uploads import Origin
 
     config = IngestConfig.from_environment()
 
@@ -305,10 +303,8 @@ def read_object(key: str) -> Found:
 
 def plan_object(key: str) -> Found:
     """Read it as the planning pass does: find where it can be split, and take its hash."""
-    from csv_ingest.file_format import FileFormat
+    from csv_ingest.model import FileFormat, ObjectVersion, Tuning
     from csv_ingest.planning import plan_file
-    from csv_ingest.tuning import Tuning
-    from csv_ingest.uploads import ObjectVersion
 
     version, format_ = ObjectVersion("", key, "", "", 0), FileFormat("id", ",", "utf-8")
 
@@ -325,9 +321,7 @@ def same_records(path: str) -> Found:
     from itertools import pairwise
 
     from csv_ingest.csvfile import read_records, split_points
-    from csv_ingest.file_format import FileFormat
-    from csv_ingest.plan import PartStart
-    from csv_ingest.tuning import Tuning
+    from csv_ingest.model import FileFormat, PartStart, Tuning
 
     format_ = FileFormat("id", ",", "utf-8")
     whole, joined, rows = hashlib.sha256(), hashlib.sha256(), 0
@@ -391,7 +385,7 @@ def _read(key: str, work: Callable[[Any], int]) -> Found:
 def _handler(rows: int, latency: float = 0, in_flight: int | None = None, *, corrected: bool = False) -> Found:
     from csv_ingest import clients
     from csv_ingest.handler import handler
-    from csv_ingest.tuning import Tuning
+    from csv_ingest.model import Tuning
 
     tuning = Tuning(in_flight=in_flight) if in_flight else Tuning()
     requests = _counted(clients.dynamodb(), latency)
@@ -430,8 +424,9 @@ def _measured(work: Callable[[], None], rows: int) -> Found:
 
 def _connected(connect: Callable[..., Any]) -> Any:
     """A connection of pg8000 through a socket like the function's: TLS, and nothing waits for an acknowledgement."""
-    from csv_ingest import postgresql_login, postgresql_session
     from csv_ingest.configuration import IngestConfig
+    from csv_ingest.postgresql import login as postgresql_login
+    from csv_ingest.postgresql import session as postgresql_session
 
     database = IngestConfig.from_environment().feed.database
     assert database  # noqa: S101
@@ -483,7 +478,7 @@ def _event(key: str) -> dict[str, Any]:
     import boto3
 
     from csv_ingest.events import upload_event
-    from csv_ingest.uploads import ObjectVersion
+    from csv_ingest.model import ObjectVersion
 
     bucket = os.environ["UPLOAD_BUCKET"]
     head = boto3.client("s3").head_object(Bucket=bucket, Key=key)

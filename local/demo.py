@@ -20,7 +20,7 @@ from rich.text import Text
 
 from csv_ingest.events import upload_event
 from csv_ingest.ledger import REJECTED
-from csv_ingest.uploads import ObjectVersion
+from csv_ingest.model import ObjectVersion
 from local.deployment import Deployment, TableRow, deploy
 from local.examples import EXAMPLES, FEEDS, expected_rows, orders, sample_event
 from local.postgresql import HOST, local_postgresql

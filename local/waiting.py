@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from csv_ingest.ledger import FileRecord
-from csv_ingest.uploads import ObjectVersion
+from csv_ingest.model import ObjectVersion
 from ops.pipeline import Pipeline
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
-from csv_ingest import ledger, uploads
+from csv_ingest import ledger
+from csv_ingest.model import uploads
 from ops import audit_files, audit_rows, expectations, findings, wording
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from csv_ingest import csvfile, errors, ledger, uploads
-from csv_ingest.counts import RowCounts
+from csv_ingest import csvfile, ledger
+from csv_ingest.model import RowCounts, errors, uploads
 from ops import audit_rejects, expectations, findings, status, wording
 from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from csv_ingest.counts import RowCounts
+from csv_ingest.model import RejectedRow, Row, RowCounts
 from csv_ingest.modes import WriteMode, verdicts
-from csv_ingest.rows import RejectedRow, Row
 from ops.findings import RecordReject, RemoveReject
 
 Different = tuple[str, RecordReject | RemoveReject]

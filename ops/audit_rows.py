@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import closing
 
-from csv_ingest.rows import ForeignItem, StoredRow
+from csv_ingest.model import ForeignItem, StoredRow
 from ops import audit_files, expectations, findings, wording
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from csv_ingest import acceptance, csvfile, errors, file_format, planning, source, tuning, uploads
+from csv_ingest import acceptance, csvfile, planning, source
 from csv_ingest.destinations.dynamodb_items import item_size
-from csv_ingest.rows import RejectedRow, Row
+from csv_ingest.model import RejectedRow, Row, errors, file_format, tuning, uploads
 from ops.expectations import Expectations
 from ops.pipeline import DeployedFeed
 

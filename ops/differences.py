@@ -11,8 +11,7 @@ from decimal import Decimal
 from itertools import islice, takewhile
 from typing import Any
 
-from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow, Value
-from csv_ingest.uploads import ObjectVersion, Origin
+from csv_ingest.model import ForeignItem, ObjectVersion, Origin, Row, RowKey, StoredRow, Value
 from ops import findings, wording
 from ops.pipeline import ObjectGone, Pipeline
 

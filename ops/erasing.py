@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from csv_ingest import errors, ledger, rows, uploads
+from csv_ingest import ledger
+from csv_ingest.model import errors, rows, uploads
 from ops import wording
 from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 from ops.schema import STATEMENT_TIMEOUT

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
-from csv_ingest import file_format, modes, uploads
+from csv_ingest import modes
 from csv_ingest.destinations.base import Destination
+from csv_ingest.model import ForeignItem, RejectedRow, Row, RowKey, StoredRow, file_format, fingerprint, uploads
 from csv_ingest.modes.verdicts import duplicate
-from csv_ingest.rows import ForeignItem, RejectedRow, Row, RowKey, StoredRow, fingerprint
 
 
 class Expected(NamedTuple):

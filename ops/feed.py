@@ -7,10 +7,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from csv_ingest import configuration, deadline, dynamodb_table, errors, feed, listing, modes, target
+from csv_ingest import configuration, deadline, feed, listing, modes, target
 from csv_ingest.destinations import base, opening
+from csv_ingest.dynamodb import table as dynamodb_table
+from csv_ingest.model import Upload, errors
 from csv_ingest.table_keys import ROWS_INDEX
-from csv_ingest.uploads import Upload
 from ops.clients import Clients
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 
-from csv_ingest import ledger, rows
+from csv_ingest import ledger
 from csv_ingest.destinations.base import Destination
+from csv_ingest.model import rows
 from ops.pipeline import DeployedFeed, Pipeline
 from ops.wording import counted
 

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from operator import add
 from typing import NamedTuple
 
-from csv_ingest.counts import RowCounts
-from csv_ingest.rows import RejectedRow, Value
-from csv_ingest.uploads import ObjectVersion
+from csv_ingest.model import ObjectVersion, RejectedRow, RowCounts, Value
 
 
 class RestoreRow(NamedTuple):

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from csv_ingest import errors, ledger, listing, uploads
+from csv_ingest import ledger, listing
+from csv_ingest.model import errors, uploads
 from ops import erasing, wording
 from ops.pipeline import NoFeed, Pipeline
 

@@ -4,8 +4,9 @@ from datetime import datetime
 from itertools import chain
 from typing import NamedTuple
 
-from csv_ingest import deadline, ignored, listing, uploads
+from csv_ingest import deadline, ignored, listing
 from csv_ingest.intake import NotTaken
+from csv_ingest.model import uploads
 from ops.pipeline import DeployedFeed, Pipeline
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from csv_ingest import csvfile, errors, file_format, ledger
+from csv_ingest import csvfile, ledger
+from csv_ingest.model import errors, file_format
 from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 from ops.status import UploadStatus
 

@@ -11,20 +11,9 @@ from itertools import takewhile
 import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-from csv_ingest import (
-    csvfile,
-    deadline,
-    dynamodb_table,
-    errors,
-    events,
-    file_format,
-    intake,
-    ledger,
-    queues,
-    rows,
-    source,
-)
-from csv_ingest.uploads import ObjectVersion, Upload
+from csv_ingest import csvfile, deadline, events, intake, ledger, queues, source
+from csv_ingest.dynamodb import table as dynamodb_table
+from csv_ingest.model import ObjectVersion, Upload, errors, file_format, rows
 from ops.clients import Clients
 from ops.feed import DeployedFeed
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from csv_ingest import csvfile, file_format
+from csv_ingest import csvfile
+from csv_ingest.model import file_format
 from ops.checking import names_and_cells
 
 TYPES = ("boolean", "integer", "decimal", "date", "timestamp")

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
-from csv_ingest import queues, uploads
+from csv_ingest import queues
+from csv_ingest.model import uploads
 from ops import brake, failures
 from ops.failure import Failure
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline

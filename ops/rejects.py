@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from csv_ingest import csvfile, ledger, rows
+from csv_ingest import csvfile, ledger
+from csv_ingest.model import rows
 from ops.expectations import Expectations
 from ops.pipeline import Pipeline
 

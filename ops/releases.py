@@ -3,7 +3,7 @@
 import re
 
 from csv_ingest import RELEASE
-from csv_ingest.errors import PipelineError
+from csv_ingest.model import PipelineError
 
 OLDEST = (1, 2)
 """The first release whose functions' environments say which uploads their feed takes."""

@@ -1,6 +1,7 @@
 """Read a complete file again, by the settings of today."""
 
-from csv_ingest import ledger, listing, uploads
+from csv_ingest import ledger, listing
+from csv_ingest.model import uploads
 from ops import erasing, presence
 from ops.pipeline import Pipeline
 

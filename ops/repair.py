@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from csv_ingest import ledger, uploads
+from csv_ingest import ledger
 from csv_ingest.destinations.base import OnlyIf
-from csv_ingest.rows import Row
+from csv_ingest.model import Row, uploads
 from ops import erasing, findings
 from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from csv_ingest.ledger import FileRecord
-from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow
+from csv_ingest.model import ForeignItem, Row, RowKey, StoredRow
 from ops.expectations import Expectations
 from ops.pipeline import DeployedFeed, NoFeed, ObjectGone, Pipeline
 

@@ -6,9 +6,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from csv_ingest import configuration, file_format, postgresql_connection
+from csv_ingest import configuration
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.postgresql_table import quoted, quoted_name, wrong_columns
+from csv_ingest.model import file_format
+from csv_ingest.postgresql import connection as postgresql_connection
 from ops.schema import STATEMENT_TIMEOUT, column_types, layout_of, primary_key
 
 SECONDS = 10

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from csv_ingest import ledger, modes, uploads
+from csv_ingest import ledger, modes
+from csv_ingest.model import uploads
 from ops.failure import REJECTION, Failure
 from ops.pipeline import DeployedFeed, Pipeline
 from ops.wording import counted

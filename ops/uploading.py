@@ -9,7 +9,7 @@ from typing import NamedTuple
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest import errors, uploads
+from csv_ingest.model import errors, uploads
 from ops.pipeline import Pipeline
 from ops.wording import counted
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from csv_ingest import ledger, uploads
+from csv_ingest import ledger
+from csv_ingest.model import uploads
 from ops import brake, failures, wording
 from ops.pipeline import DeployedFeed, Pipeline
 from ops.status import UploadStatus, progress_in_parts, status_of

@@ -57,6 +57,7 @@ class SweepFunction(AsyncFunction):
             reserved_concurrency=1 if any(each.feed.reserved_concurrency for each in ingest) else None,
         )
         self.outputs = {
+            "SweepFunctionName": self.function.function_name,
             "IgnoredPrefixes": environment["IGNORED_PREFIXES"],
             "ExistingBucket": environment["EXISTING_BUCKET"],
             "Release": environment["RELEASE"],

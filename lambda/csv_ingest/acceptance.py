@@ -6,10 +6,9 @@ Each rejected row is an item of the ledger, so their number has to be in proport
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from csv_ingest.errors import UnreadableFile
 from csv_ingest.file_cost import FileCost, require_names
+from csv_ingest.model import RejectedRow, Row, UnreadableFile, fingerprint
 from csv_ingest.modes.verdicts import duplicate
-from csv_ingest.rows import RejectedRow, Row, fingerprint
 
 FEW = 100
 """Rejected rows that a file may have, whatever share of its rows they are."""

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-from csv_ingest.counts import BatchResult
-from csv_ingest.errors import OutOfTime
-from csv_ingest.rows import RejectedRow, Row
+from csv_ingest.model import BatchResult, OutOfTime, RejectedRow, Row
 
 MAX_BATCH_CHARACTERS = 1 << 20
 """Characters of rows in one request, so that what is in flight stays small, however large the rows are."""

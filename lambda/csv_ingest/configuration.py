@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from csv_ingest import RELEASE
-from csv_ingest.errors import PipelineError
 from csv_ingest.feed import Feed
 from csv_ingest.feed_types import POSTGRESQL
 from csv_ingest.intake import Intake, Taker
+from csv_ingest.model import PipelineError
 from csv_ingest.modes import APPEND, MERGE, MODES, WriteMode
 from csv_ingest.settings import NONE, InvalidSetting
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from csv_ingest.errors import OutOfTime
+from csv_ingest.model import OutOfTime
 
 T = TypeVar("T")
 

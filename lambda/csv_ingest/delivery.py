@@ -12,13 +12,11 @@ from csv_ingest.csvfile.streams import ByteStream
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination
 from csv_ingest.destinations.opening import open_destination, owner_of
-from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.dynamodb import DynamoDbTable
 from csv_ingest.ledger import FileLedger
-from csv_ingest.plan import PartJob
+from csv_ingest.model import ObjectVersion, Origin, PartJob, Tuning
 from csv_ingest.row_store import RowStore
 from csv_ingest.target import Owner
-from csv_ingest.tuning import Tuning
-from csv_ingest.uploads import ObjectVersion, Origin
 
 
 @dataclass(frozen=True, kw_only=True)

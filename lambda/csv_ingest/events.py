@@ -10,9 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-from csv_ingest.errors import MalformedEvent
-from csv_ingest.plan import PartJob, Phase
-from csv_ingest.uploads import NO_VERSION, ObjectVersion
+from csv_ingest.model import NO_VERSION, MalformedEvent, ObjectVersion, PartJob, Phase
 
 Event = dict[str, Any]
 

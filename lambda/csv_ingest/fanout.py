@@ -12,11 +12,9 @@ from dataclasses import replace
 from functools import partial
 
 from csv_ingest import csvfile, loader, settle
-from csv_ingest.counts import NOTHING_YET, Outcome, RowCounts
 from csv_ingest.delivery import Delivery
-from csv_ingest.errors import MalformedEvent
 from csv_ingest.ledger import COMPLETE, FileLedger
-from csv_ingest.plan import PartJob, Phase
+from csv_ingest.model import NOTHING_YET, MalformedEvent, Outcome, PartJob, Phase, RowCounts
 
 DISPATCHES = 8
 """Parts that are put into Lambda's queue at the same time."""

@@ -31,7 +31,7 @@ from csv_ingest.feed_types import (
     TRUE_OR_FALSE,
     WRITE_MODE,
 )
-from csv_ingest.file_format import FileFormat
+from csv_ingest.model import FileFormat
 from csv_ingest.modes import APPEND, MODES, WriteMode
 from csv_ingest.settings import InvalidSetting, given, optional, read_settings, setting, settings_of, whole_number
 from csv_ingest.target import DEFAULT_FEED

@@ -6,8 +6,7 @@ The names of the columns are stored with each row.
 import json
 from collections.abc import Sequence
 
-from csv_ingest.errors import UnreadableFile
-from csv_ingest.rows import RejectedRow, Row
+from csv_ingest.model import RejectedRow, Row, UnreadableFile
 
 MAX_NAME = 255
 """Characters in the name of a column."""

@@ -12,9 +12,7 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import clients, configuration, events, fanout, ingest, reporting, settle
 from csv_ingest.delivery import Delivery
-from csv_ingest.errors import DeliveryFailed, PipelineError, UnreadableFile
-from csv_ingest.plan import PartJob
-from csv_ingest.tuning import Tuning
+from csv_ingest.model import DeliveryFailed, PartJob, PipelineError, Tuning, UnreadableFile
 
 TIME_TO_REPORT = 1.5
 """Seconds of the timeout kept back, so that an invocation that runs out of time can still say how far it came."""

@@ -5,12 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from csv_ingest import csvfile, fanout, loader, planning, settle
-from csv_ingest.counts import NOTHING_YET, Outcome
 from csv_ingest.delivery import Delivery
-from csv_ingest.errors import OtherContent, UnreadableFile
 from csv_ingest.ledger import COMPLETE, FileLedger, FileRecord
-from csv_ingest.plan import Content
-from csv_ingest.rows import RejectedRow, Row
+from csv_ingest.model import NOTHING_YET, Content, OtherContent, Outcome, RejectedRow, Row, UnreadableFile
 
 Rows = list[Row | RejectedRow] | None
 """The records of a small file, which its planning pass keeps in memory; None if the file has to be read again."""

@@ -7,11 +7,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from csv_ingest.batches import Batch, Write, divide, write_concurrently
-from csv_ingest.counts import BatchResult, RowCounts
 from csv_ingest.deadline import Deadline
-from csv_ingest.errors import PipelineError
-from csv_ingest.rows import RejectedRow, Row
-from csv_ingest.tuning import Tuning
+from csv_ingest.model import BatchResult, PipelineError, RejectedRow, Row, RowCounts, Tuning
 
 
 class Loaded(NamedTuple):

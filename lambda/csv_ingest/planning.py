@@ -8,12 +8,8 @@ from typing import NamedTuple
 
 from csv_ingest import csvfile, file_cost, unsplit
 from csv_ingest.acceptance import Acceptance
-from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_format import FileFormat
-from csv_ingest.plan import BEGINNING, Content, PartStart, Plan
+from csv_ingest.model import BEGINNING, Content, FileFormat, ObjectVersion, PartStart, Plan, Tuning, UnreadableFile
 from csv_ingest.trial import Records, Trial
-from csv_ingest.tuning import Tuning
-from csv_ingest.uploads import ObjectVersion
 
 
 class Planned(NamedTuple):

@@ -3,10 +3,8 @@
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from csv_ingest.counts import Outcome
 from csv_ingest.metrics import Metric
-from csv_ingest.plan import PartJob
-from csv_ingest.uploads import ObjectVersion
+from csv_ingest.model import ObjectVersion, Outcome, PartJob
 
 logger = Logger()
 metrics = Metrics()

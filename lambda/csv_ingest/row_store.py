@@ -3,13 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 
-from csv_ingest.counts import BatchResult
 from csv_ingest.destinations.base import Destination, OnlyIf
-from csv_ingest.errors import TableAltered
+from csv_ingest.model import BatchResult, ForeignItem, Origin, RejectedRow, Row, RowKey, StoredRow, TableAltered
 from csv_ingest.modes import WriteMode
 from csv_ingest.modes.verdicts import Verdict
-from csv_ingest.rows import ForeignItem, RejectedRow, Row, RowKey, StoredRow
-from csv_ingest.uploads import Origin
 
 
 class RowStore:

@@ -10,10 +10,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import clients, events, reporting
-from csv_ingest.counts import Outcome, RowCounts
 from csv_ingest.delivery import Delivery
-from csv_ingest.errors import RowsNotWritten, UnreadableFile
 from csv_ingest.ledger import FileLedger
+from csv_ingest.model import Outcome, RowCounts, RowsNotWritten, UnreadableFile
 
 
 def complete(file: FileLedger, counts: RowCounts) -> Outcome:

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from csv_ingest.csvfile import ByteRange, ByteStream, CountingStream, OnRead
-from csv_ingest.errors import UnreadableFile
-from csv_ingest.uploads import ObjectVersion
+from csv_ingest.model import ObjectVersion, UnreadableFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

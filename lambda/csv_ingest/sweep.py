@@ -15,9 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import clients, configuration, events, ignored, ledger, listing, reporting
 from csv_ingest.deadline import Deadline
-from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.dynamodb import DynamoDbTable
+from csv_ingest.model import ObjectVersion
 from csv_ingest.unsettled import find_unsettled, needs_a_person
-from csv_ingest.uploads import ObjectVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -5,9 +5,7 @@ from collections.abc import Callable
 
 from csv_ingest import csvfile
 from csv_ingest.acceptance import Acceptance, Tally
-from csv_ingest.file_format import FileFormat
-from csv_ingest.rows import RejectedRow, Row
-from csv_ingest.tuning import Tuning
+from csv_ingest.model import FileFormat, RejectedRow, Row, Tuning
 
 MAX_KEPT_CHARACTERS = 32 << 20
 """Characters of rows that are kept in memory."""

@@ -3,9 +3,7 @@
 from typing import NoReturn
 
 from csv_ingest import csvfile
-from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_format import FileFormat
-from csv_ingest.plan import PartStart
+from csv_ingest.model import FileFormat, PartStart, UnreadableFile
 from csv_ingest.trial import Records, Trial
 
 SHARE = 10

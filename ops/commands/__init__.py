@@ -12,7 +12,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import RELEASE
-from csv_ingest.errors import PipelineError, UnreadableFile
+from csv_ingest.model import PipelineError, UnreadableFile
 from ops import display, releases
 from ops.commands.acknowledge import acknowledge_command
 from ops.commands.audit import audit_command

@@ -2,7 +2,7 @@
 
 from os.path import commonprefix
 
-from csv_ingest.rows import Value
+from csv_ingest.model import Value
 from ops.commands import stored
 from ops.findings import Difference
 

@@ -9,7 +9,8 @@ from typing import Protocol
 
 import click
 
-from csv_ingest import errors, ledger
+from csv_ingest import ledger
+from csv_ingest.model import errors
 from ops import brake, display, erasing, presence
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 

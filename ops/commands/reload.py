@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from csv_ingest.file_format import FileFormat
+from csv_ingest.model import FileFormat
 from ops import display, failures, reloading, wording
 from ops.commands import options, uploads
 from ops.erasing import Erasure

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from csv_ingest.ledger import FileRecord
-from csv_ingest.rows import StoredRow
+from csv_ingest.model import StoredRow
 from ops import display, rows, wording
 from ops.commands import options, stored
 from ops.pipeline import DeployedFeed, ObjectGone

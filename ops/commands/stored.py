@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from csv_ingest.rows import StoredRow, Value
+from csv_ingest.model import StoredRow, Value
 
 
 def as_text(row: StoredRow) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 from rich import filesize
 
-from csv_ingest import ledger, uploads
+from csv_ingest import ledger
+from csv_ingest.model import uploads
 from ops import display, status, waiting
 from ops.commands import explanations
 from ops.pipeline import Pipeline

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import psutil
 
-from csv_ingest.uploads import ObjectVersion
+from csv_ingest.model import ObjectVersion
 from local.deployment import Deployment, TableRow
 from local.processes import PROJECT
 from local.server import LocalAws

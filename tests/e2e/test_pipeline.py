@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from csv_ingest.events import upload_event
-from csv_ingest.uploads import ObjectVersion
+from csv_ingest.model import ObjectVersion
 from local.deployment import Deployment
 from local.examples import expected_rows, orders, sample_event
 from local.processes import PROJECT

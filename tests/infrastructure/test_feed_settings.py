@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csv_ingest.feed import Feed
-from csv_ingest.file_format import FileFormat
+from csv_ingest.model import FileFormat
 from stacks.context import InvalidSetting, settings_from_context
 from tests.infrastructure.conftest import CERTIFICATE, POSTGRESQL, SECRET_ARN
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csv_ingest.feed import Feed
-from csv_ingest.file_format import FileFormat
+from csv_ingest.model import FileFormat
 from stacks.__main__ import main
 from stacks.context import InvalidSetting, settings_from_context
 from stacks.setting_types import TAGS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from csv_ingest import clients
-from csv_ingest.tuning import Tuning
+from csv_ingest.model import Tuning
 from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.integration.world import Invocations, World, fresh_world

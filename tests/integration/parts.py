@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 from csv_ingest.events import Event, part_job
-from csv_ingest.tuning import Tuning
+from csv_ingest.model import Tuning
 from tests.integration.world import Invocations, World
 
 

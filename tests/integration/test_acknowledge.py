@@ -2,8 +2,7 @@
 
 import pytest
 
-from csv_ingest.counts import RowCounts
-from csv_ingest.errors import OutOfTime
+from csv_ingest.model import OutOfTime, RowCounts
 from csv_ingest.modes import APPEND
 from ops.pipeline import Pipeline
 from tests.integration.commands import fail, invoke, reported, run

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.errors import TableAltered
 from csv_ingest.events import Event, object_version
+from csv_ingest.model import TableAltered
 from ops.audit import audit
 from ops.differences import explained
 from ops.findings import Discrepancy

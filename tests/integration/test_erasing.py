@@ -17,9 +17,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from csv_ingest import clients
-from csv_ingest.errors import BeingErased, OutOfTime, OwnerNeeded
 from csv_ingest.events import Event, upload_event
-from csv_ingest.tuning import Tuning
+from csv_ingest.model import BeingErased, OutOfTime, OwnerNeeded, Tuning
 from local.postgresql import LocalPostgresql
 from local.waiting import wait_until
 from ops.audit import audit

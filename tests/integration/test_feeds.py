@@ -10,10 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from csv_ingest import clients
-from csv_ingest.errors import OtherTable, OutOfTime, RowsNotWritten
 from csv_ingest.events import Event
 from csv_ingest.feed import Feed
-from csv_ingest.tuning import Tuning
+from csv_ingest.model import OtherTable, OutOfTime, RowsNotWritten, Tuning
 from local.postgresql import LocalPostgresql
 from local.server import LocalAws
 from ops.audit import audit

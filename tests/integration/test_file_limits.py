@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from csv_ingest.errors import OutOfTime
+from csv_ingest.model import OutOfTime
 from tests.integration.faults import accept_every_statement
 from tests.integration.parts import CONTENT, SMALL_PARTS
 from tests.integration.world import Invocations, World, set_feed

@@ -26,22 +26,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from csv_ingest import clients, csvfile, source
-from csv_ingest.errors import (
+from csv_ingest.events import Event
+from csv_ingest.model import (
     BeingErased,
     ItemsNotRead,
     MalformedEvent,
+    ObjectVersion,
     OtherTable,
     OutOfTime,
     OwnerNeeded,
+    Row,
     RowsNotWritten,
     TableAltered,
+    Tuning,
 )
-from csv_ingest.events import Event
 from csv_ingest.modes import MERGE
-from csv_ingest.rows import Row
 from csv_ingest.table_keys import ROWS_KEY
-from csv_ingest.tuning import Tuning
-from csv_ingest.uploads import ObjectVersion
 from local.postgresql import LocalPostgresql
 from local.server import LocalAws
 from ops.audit import audit

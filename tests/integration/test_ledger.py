@@ -7,15 +7,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from csv_ingest.counts import RowCounts
 from csv_ingest.deadline import Deadline
-from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.file_format import FileFormat
+from csv_ingest.dynamodb import DynamoDbTable
 from csv_ingest.ledger import FileLedger, FileRecord, FilesTable
+from csv_ingest.model import FileFormat, ObjectVersion, PartJob, PartStart, Phase, Plan, RowCounts
 from csv_ingest.modes import APPEND
-from csv_ingest.plan import PartJob, PartStart, Phase, Plan
 from csv_ingest.target import Owner, Target
-from csv_ingest.uploads import ObjectVersion
 from tests.integration.faults import throttle_requests
 from tests.integration.world import World
 

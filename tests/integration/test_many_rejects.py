@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from csv_ingest.tuning import Tuning
+from csv_ingest.model import Tuning
 from ops.audit import audit
 from ops.forgetting import forget, forgetting_of
 from ops.pipeline import Pipeline

@@ -14,12 +14,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from csv_ingest import clients
-from csv_ingest.counts import RowCounts
-from csv_ingest.errors import ItemsNotRead, MalformedEvent, RowsNotWritten, TableAltered
 from csv_ingest.events import Event, upload_event
 from csv_ingest.ledger import FileRecord
+from csv_ingest.model import ItemsNotRead, MalformedEvent, RowCounts, RowsNotWritten, TableAltered, Tuning
 from csv_ingest.modes import MERGE
-from csv_ingest.tuning import Tuning
 from ops.audit import audit
 from ops.differences import explained
 from ops.pipeline import Pipeline

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from csv_ingest.errors import OutOfTime, RowsNotWritten
 from csv_ingest.events import Event
 from csv_ingest.ledger import MAX_ATTEMPTS
+from csv_ingest.model import OutOfTime, RowsNotWritten
 from tests.integration.faults import Calls, Killed, throttle_statements
 from tests.integration.world import World
 

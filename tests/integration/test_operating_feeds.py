@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.errors import RowsNotWritten
 from csv_ingest.events import Event, upload_event
-from csv_ingest.plan import PartJob
-from csv_ingest.tuning import Tuning
+from csv_ingest.model import PartJob, RowsNotWritten, Tuning
 from local.postgresql import LocalPostgresql
 from local.server import LocalAws
 from local.waiting import wait_until

@@ -10,9 +10,8 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from csv_ingest.errors import MalformedEvent
 from csv_ingest.events import Event, object_version, upload_event
-from csv_ingest.plan import PartJob, Phase
+from csv_ingest.model import MalformedEvent, PartJob, Phase
 from local.deployment import TableRow
 from local.examples import expected_rows
 from ops.audit import audit

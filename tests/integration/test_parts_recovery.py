@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from csv_ingest import clients
-from csv_ingest.errors import OutOfTime, TableAltered
+from csv_ingest.model import OutOfTime, TableAltered
 from ops.audit import audit
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed

@@ -21,14 +21,11 @@ from csv_ingest import clients
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.opening import open_destination
-from csv_ingest.errors import ItemsNotRead, OutOfTime, RowsNotWritten
 from csv_ingest.feed import Database
+from csv_ingest.model import ItemsNotRead, Origin, OutOfTime, Row, RowsNotWritten, Tuning
 from csv_ingest.modes import APPEND
-from csv_ingest.postgresql_connection import PostgresqlConnection
+from csv_ingest.postgresql.connection import PostgresqlConnection
 from csv_ingest.row_store import RowStore
-from csv_ingest.rows import Row
-from csv_ingest.tuning import Tuning
-from csv_ingest.uploads import Origin
 from local.deployment import TableRow
 from local.examples import expected_rows
 from local.postgresql import LocalPostgresql, local_postgresql

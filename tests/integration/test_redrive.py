@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from csv_ingest.events import object_version, upload_event
-from csv_ingest.plan import PartJob, Phase
+from csv_ingest.model import PartJob, Phase
 from ops.failure import NO_REASON
 from ops.failures import failures, put_back
 from ops.pipeline import Pipeline

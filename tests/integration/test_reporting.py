@@ -16,12 +16,11 @@ from moto import mock_aws
 from pg8000.exceptions import DatabaseError
 
 from csv_ingest.csvfile.lines import MAX_RECORD
-from csv_ingest.errors import DeliveryFailed, ItemsNotRead, MalformedEvent, OutOfTime, RowsNotWritten
 from csv_ingest.events import upload_event
 from csv_ingest.feed import Feed
 from csv_ingest.handler import handler
+from csv_ingest.model import DeliveryFailed, ItemsNotRead, MalformedEvent, ObjectVersion, OutOfTime, RowsNotWritten
 from csv_ingest.reporting import logger
-from csv_ingest.uploads import ObjectVersion
 from local.examples import sample_event
 from tests.integration.faults import throttle_statements
 from tests.integration.world import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.dynamodb_table import DynamoDbTable, Item
+from csv_ingest.dynamodb import DynamoDbTable, Item
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run
 from tests.integration.world import BOTH_DESTINATIONS, World, version_of

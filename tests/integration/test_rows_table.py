@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from csv_ingest.destinations.existing_table import table_id
-from csv_ingest.errors import OtherTable, RowsNotWritten
 from csv_ingest.events import Event
+from csv_ingest.model import OtherTable, RowsNotWritten
 from csv_ingest.table_keys import ROWS_KEY
 from ops.audit import audit
 from ops.findings import Audited, Move, Restart

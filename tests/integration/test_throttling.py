@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.errors import OutOfTime, RowsNotWritten
+from csv_ingest.model import OutOfTime, RowsNotWritten
 from tests.integration.faults import Calls, leave_unprocessed, throttle_requests, throttle_statements
 from tests.integration.world import World
 

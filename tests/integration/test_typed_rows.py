@@ -19,12 +19,10 @@ from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination
 from csv_ingest.destinations.dynamodb import MAX_ITEM, DynamoDbDestination
 from csv_ingest.destinations.opening import open_destination
-from csv_ingest.dynamodb_table import DynamoDbTable
-from csv_ingest.errors import TableAltered
+from csv_ingest.dynamodb import DynamoDbTable
+from csv_ingest.model import Origin, Row, RowKey, StoredRow, TableAltered, Value, fingerprint
 from csv_ingest.modes import APPEND
 from csv_ingest.row_store import RowStore
-from csv_ingest.rows import Row, RowKey, StoredRow, Value, fingerprint
-from csv_ingest.uploads import Origin
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
 from tests.integration.rows import by_value

@@ -10,11 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from csv_ingest.deadline import Deadline
-from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.dynamodb import DynamoDbTable
 from csv_ingest.events import upload_event
 from csv_ingest.ledger import FileLedger
+from csv_ingest.model import ObjectVersion
 from csv_ingest.modes import APPEND
-from csv_ingest.uploads import ObjectVersion
 from ops import uploading, waiting
 from ops.pipeline import Pipeline
 from tests.integration.commands import fail, invoke, reported, run

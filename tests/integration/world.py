@@ -18,14 +18,11 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import RELEASE, clients
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.errors import ItemsNotRead, RowsNotWritten
 from csv_ingest.events import Event, object_version, upload_event
 from csv_ingest.feed import FORMAT_SETTINGS, Feed
-from csv_ingest.file_format import Column
 from csv_ingest.handler import handler
+from csv_ingest.model import NO_VERSION, Column, ItemsNotRead, ObjectVersion, RowsNotWritten, Tuning
 from csv_ingest.table_keys import FILES_KEY, ROWS_INDEX, ROWS_KEY
-from csv_ingest.tuning import Tuning
-from csv_ingest.uploads import NO_VERSION, ObjectVersion
 from local.postgresql import LocalPostgresql
 from ops.clients import Clients
 from ops.feed import DeployedFeed

@@ -10,13 +10,9 @@ from hypothesis import strategies as st
 from csv_ingest import csvfile
 from csv_ingest.acceptance import Acceptance, MaxRejected
 from csv_ingest.destinations.dynamodb_items import item_size
-from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_format import FileFormat
+from csv_ingest.model import FileFormat, ObjectVersion, Origin, Row, Tuning, UnreadableFile
 from csv_ingest.modes import APPEND
 from csv_ingest.planning import Planned, plan_file
-from csv_ingest.rows import Row
-from csv_ingest.tuning import Tuning
-from csv_ingest.uploads import ObjectVersion, Origin
 
 FORMAT = FileFormat("id", ",", "utf-8")
 ORIGIN = Origin("0" * 32)

@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csv_ingest.csvfile import read_header, read_rows
-from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_format import TYPES, Column, FileFormat
-from csv_ingest.rows import RejectedRow, Row, Value
+from csv_ingest.model import TYPES, Column, FileFormat, RejectedRow, Row, UnreadableFile, Value
 from local.processes import PROJECT
 
 REJECTED = "–"  # noqa: RUF001 - as in the documentation

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow, Value
-from csv_ingest.uploads import Origin
+from csv_ingest.model import ForeignItem, Origin, Row, RowKey, StoredRow, Value
 from ops.commands.differences import as_text
 from ops.differences import differences
 from ops.expectations import digest

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.errors import MalformedEvent
 from csv_ingest.events import (
     as_text,
     bucket_of,
@@ -17,7 +16,7 @@ from csv_ingest.events import (
     time_of_upload,
     upload_event,
 )
-from csv_ingest.uploads import ObjectVersion
+from csv_ingest.model import MalformedEvent, ObjectVersion
 from local.examples import sample_event
 
 NOW = datetime(2026, 11, 5, 10, tzinfo=UTC)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from csv_ingest.configuration import IngestConfig, NotConfigured, SweepConfig, SweptFeed
 from csv_ingest.feed import Feed
-from csv_ingest.file_format import LINE_AS_ID, TYPES, Column, FileFormat
 from csv_ingest.intake import Intake, Taker
+from csv_ingest.model import LINE_AS_ID, TYPES, Column, FileFormat
 from csv_ingest.modes import MERGE
 from csv_ingest.settings import InvalidSetting
 

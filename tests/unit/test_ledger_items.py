@@ -6,13 +6,9 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.counts import RowCounts
-from csv_ingest.file_format import Column, FileFormat
 from csv_ingest.ledger import FileRecord, items, keys, names
-from csv_ingest.plan import PartJob, PartStart, Phase, Plan
-from csv_ingest.rows import RejectedRow
+from csv_ingest.model import Column, FileFormat, ObjectVersion, PartJob, PartStart, Phase, Plan, RejectedRow, RowCounts
 from csv_ingest.target import Owner
-from csv_ingest.uploads import ObjectVersion
 
 VERSION = ObjectVersion("uploads", "a.csv", "v1", "e1", 10)
 SEMICOLONS = FileFormat("no", ";", "cp1252")

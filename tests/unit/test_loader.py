@@ -8,12 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csv_ingest.counts import BatchResult, RowCounts
 from csv_ingest.deadline import Deadline
-from csv_ingest.errors import OutOfTime, RowsNotWritten
 from csv_ingest.loader import Loaded, load_rows
-from csv_ingest.rows import RejectedRow, Row
-from csv_ingest.tuning import Tuning
+from csv_ingest.model import BatchResult, OutOfTime, RejectedRow, Row, RowCounts, RowsNotWritten, Tuning
 
 records = st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=40).map(
     lambda drawn: [Row(n, str(id_), "{}") if good else RejectedRow(n, "bad") for n, (id_, good) in enumerate(drawn)]

@@ -8,18 +8,16 @@ from urllib.parse import parse_qsl
 import boto3
 import pytest
 
-from csv_ingest import postgresql_login
 from csv_ingest.deadline import Deadline
 from csv_ingest.destinations import postgresql_values
 from csv_ingest.destinations.postgresql import MAX_KEY, PostgresqlDestination
 from csv_ingest.feed import Database
-from csv_ingest.file_format import Column
+from csv_ingest.model import Column, Integer, Origin, Row
 from csv_ingest.modes import APPEND
-from csv_ingest.postgresql_connection import PostgresqlConnection
-from csv_ingest.postgresql_login import iam_token
-from csv_ingest.postgresql_session import AUTHORITIES
-from csv_ingest.rows import Integer, Row
-from csv_ingest.uploads import Origin
+from csv_ingest.postgresql import login as postgresql_login
+from csv_ingest.postgresql.connection import PostgresqlConnection
+from csv_ingest.postgresql.login import iam_token
+from csv_ingest.postgresql.session import AUTHORITIES
 from local.processes import PROJECT
 
 DATABASE = Database("db.example.com", 5433, "erp", "csv_ingest", "", "")

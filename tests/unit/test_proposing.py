@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from csv_ingest.csvfile import cells
 from csv_ingest.destinations import postgresql_table
 from csv_ingest.destinations.dynamodb_items import RESERVED
-from csv_ingest.file_format import Column, FileFormat
+from csv_ingest.model import Column, FileFormat
 from ops.proposing import NAME, TYPES, declarations
 
 FORMAT = FileFormat("id", ",", "utf-8")

@@ -14,10 +14,7 @@ from hypothesis import strategies as st
 
 from csv_ingest.csvfile import read_records, read_rows
 from csv_ingest.csvfile.lines import MAX_RECORD
-from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_format import LINE_AS_ID, FileFormat
-from csv_ingest.plan import PartStart
-from csv_ingest.rows import RejectedRow, Row
+from csv_ingest.model import LINE_AS_ID, FileFormat, PartStart, RejectedRow, Row, UnreadableFile
 
 
 class Pieces(io.BytesIO):

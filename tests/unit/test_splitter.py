@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 
 from csv_ingest.csvfile import AmbiguousCsv, is_splittable, read_records, split_points
 from csv_ingest.csvfile.lines import MAX_RECORD
-from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_format import FileFormat
-from csv_ingest.plan import BEGINNING, PartStart
-from csv_ingest.tuning import Tuning
+from csv_ingest.model import BEGINNING, FileFormat, PartStart, Tuning, UnreadableFile
 from local.examples import quoted_lines
 
 COMMAS = FileFormat("id", ",", "utf-8")

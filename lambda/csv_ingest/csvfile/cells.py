@@ -6,8 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, Subnormal
 from typing import TypeVar
 
-from csv_ingest.file_format import FileFormat
-from csv_ingest.rows import Integer, Value
+from csv_ingest.model import FileFormat, Integer, Value
 
 T = TypeVar("T")
 

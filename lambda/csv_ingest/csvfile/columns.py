@@ -6,8 +6,7 @@ from itertools import compress
 from json.encoder import encode_basestring
 
 from csv_ingest.csvfile import cells, header
-from csv_ingest.file_format import LINE_AS_ID, Column, FileFormat
-from csv_ingest.rows import NO_VALUES, RejectedRow, Row, Value
+from csv_ingest.model import LINE_AS_ID, NO_VALUES, Column, FileFormat, RejectedRow, Row, Value
 
 MAX_CHARACTERS = 250
 """In a cell that is not text. No value needs as many, unless it has zeros that say nothing."""

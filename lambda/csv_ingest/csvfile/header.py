@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_format import DELIMITERS, FileFormat
+from csv_ingest.model import DELIMITERS, FileFormat, UnreadableFile
 
 MAX_NAME_CHARACTERS = 1_000
 """Characters of column names in an error. A header can be as long as a record."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TextIO
 
-from csv_ingest.errors import UnreadableFile
+from csv_ingest.model import UnreadableFile
 
 MAX_RECORD = 1 << 20
 """Characters in one record. DynamoDB stores 400 KB per item, so a longer record is a quote that was never closed."""

@@ -7,10 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from csv_ingest.csvfile import columns, lines
 from csv_ingest.csvfile.streams import ByteStream, CountingStream
-from csv_ingest.errors import UnreadableFile
-from csv_ingest.file_format import FileFormat
-from csv_ingest.plan import BEGINNING, PartStart
-from csv_ingest.rows import RejectedRow, Row
+from csv_ingest.model import BEGINNING, FileFormat, PartStart, RejectedRow, Row, UnreadableFile
 
 
 def read_header(stream: ByteStream, format_: FileFormat) -> tuple[int, list[str]]:

@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from csv_ingest.csvfile import lines, streams
-from csv_ingest.file_format import FileFormat
-from csv_ingest.plan import BEGINNING, PartStart
-from csv_ingest.tuning import Tuning
+from csv_ingest.model import BEGINNING, FileFormat, PartStart, Tuning
 
 
 class AmbiguousCsv(Exception):

@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from enum import Enum, auto
 from typing import Protocol
 
-from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow
-from csv_ingest.uploads import Origin
+from csv_ingest.model import ForeignItem, Origin, Row, RowKey, StoredRow
 
 
 class OnlyIf(Enum):

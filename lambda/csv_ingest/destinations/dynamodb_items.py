@@ -3,10 +3,9 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from csv_ingest.dynamodb_table import Item
+from csv_ingest.dynamodb import Item
+from csv_ingest.model import ForeignItem, Origin, Row, RowKey, StoredRow, Value
 from csv_ingest.modes import WriteMode
-from csv_ingest.rows import ForeignItem, Row, RowKey, StoredRow, Value
-from csv_ingest.uploads import Origin
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

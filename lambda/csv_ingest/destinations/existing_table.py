@@ -3,7 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
-from csv_ingest.errors import RowsNotWritten
+from csv_ingest.model import RowsNotWritten
 from csv_ingest.table_keys import ROWS_KEY
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination
 from csv_ingest.destinations.dynamodb import DynamoDbDestination
 from csv_ingest.destinations.existing_table import table_id
-from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.dynamodb import DynamoDbTable
 from csv_ingest.target import Owner, Target
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def open_destination(
         return DynamoDbDestination(DynamoDbTable(dynamodb, config.rows_table, deadline=deadline), feed.mode)
     # Here, because the cold start of the other feeds would take a tenth of a second longer.
     from csv_ingest.destinations.postgresql import PostgresqlDestination  # noqa: PLC0415
-    from csv_ingest.postgresql_connection import PostgresqlConnection  # noqa: PLC0415
+    from csv_ingest.postgresql.connection import PostgresqlConnection  # noqa: PLC0415
 
     connection = PostgresqlConnection(
         database,

@@ -15,13 +15,10 @@ from csv_ingest.destinations.postgresql_table import (
     wrong_columns,
 )
 from csv_ingest.destinations.postgresql_values import READERS, keys_to_json, readable, rows_to_json
-from csv_ingest.errors import OwnerNeeded, RowsNotWritten
-from csv_ingest.file_format import Column
+from csv_ingest.model import Column, ForeignItem, Integer, Origin, OwnerNeeded, Row, RowKey, RowsNotWritten, StoredRow
 from csv_ingest.modes import WriteMode
-from csv_ingest.postgresql_connection import PostgresqlConnection
-from csv_ingest.postgresql_errors import CHECK
-from csv_ingest.rows import ForeignItem, Integer, Row, RowKey, StoredRow
-from csv_ingest.uploads import Origin
+from csv_ingest.postgresql.connection import PostgresqlConnection
+from csv_ingest.postgresql.errors import CHECK
 
 MAX_KEY = 2_048
 """Bytes. An index of PostgreSQL takes 2,704; this is what DynamoDB takes."""

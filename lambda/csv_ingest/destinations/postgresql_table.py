@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from csv_ingest.destinations.base import OnlyIf
-from csv_ingest.file_format import Column
+from csv_ingest.model import Column
 from csv_ingest.modes import APPEND, MERGE
 
 _COLUMNS = {"etag": "text", "id": "text", "line": "bigint", "data": "json"}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring
 
-from csv_ingest.rows import Row, RowKey, Value
+from csv_ingest.model import Row, RowKey, Value
 
 _MAX_CHARACTERS = 300
 """In a number of a file, which has at most 38 digits, between the 125th before the point and the 130th after it."""

@@ -1,8 +1,8 @@
 """What an ETag stands for, or a version where each is an upload of its own: its content, and how that is read."""
 
-from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.dynamodb import DynamoDbTable
 from csv_ingest.ledger import items, keys, names
-from csv_ingest.plan import Content
+from csv_ingest.model import Content
 
 
 class ContentLedger:

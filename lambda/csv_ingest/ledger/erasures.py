@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
-from csv_ingest.dynamodb_table import MAX_STATEMENTS, DynamoDbTable, Item
-from csv_ingest.errors import BeingErased
+from csv_ingest.dynamodb import MAX_STATEMENTS, DynamoDbTable, Item
 from csv_ingest.ledger import items, keys, names
 from csv_ingest.ledger.records import FileRecord
+from csv_ingest.model import BeingErased, ObjectVersion
 from csv_ingest.modes import WriteMode
 from csv_ingest.table_keys import FILES_KEY
-from csv_ingest.uploads import ObjectVersion
 
 
 class Erasures:

@@ -3,18 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from csv_ingest.counts import RowCounts
-from csv_ingest.dynamodb_table import DynamoDbTable, Item
-from csv_ingest.errors import TableAltered
+from csv_ingest.dynamodb import DynamoDbTable, Item
 from csv_ingest.ledger import items, keys, names
 from csv_ingest.ledger.content import ContentLedger
 from csv_ingest.ledger.parts import PartLedger
 from csv_ingest.ledger.records import FileRecord
 from csv_ingest.ledger.rejects import RejectLedger
+from csv_ingest.model import ObjectVersion, Plan, RowCounts, TableAltered
 from csv_ingest.modes import WriteMode
-from csv_ingest.plan import Plan
 from csv_ingest.target import Owner
-from csv_ingest.uploads import ObjectVersion
 
 
 @dataclass(frozen=True)

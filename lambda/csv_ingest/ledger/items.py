@@ -5,16 +5,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from csv_ingest.counts import RowCounts
-from csv_ingest.dynamodb_table import Item
-from csv_ingest.errors import BeingErased
-from csv_ingest.file_format import FileFormat
+from csv_ingest.dynamodb import Item
 from csv_ingest.ledger import keys, names
+from csv_ingest.model import BeingErased, Content, FileFormat, ObjectVersion, PartStart, Plan, RejectedRow, RowCounts
 from csv_ingest.modes import APPEND, WriteMode
-from csv_ingest.plan import Content, PartStart, Plan
-from csv_ingest.rows import RejectedRow
 from csv_ingest.target import DEFAULT_FEED, Owner
-from csv_ingest.uploads import ObjectVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from csv_ingest.dynamodb_table import Item
+from csv_ingest.dynamodb import Item
+from csv_ingest.model import VERSION_MARK, ObjectVersion, PartJob, Phase
 from csv_ingest.modes import APPEND, WriteMode
-from csv_ingest.plan import PartJob, Phase
 from csv_ingest.target import DEFAULT_FEED
-from csv_ingest.uploads import VERSION_MARK, ObjectVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

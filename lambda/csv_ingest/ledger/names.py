@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from csv_ingest.dynamodb_table import Item
-from csv_ingest.plan import Phase
+from csv_ingest.dynamodb import Item
+from csv_ingest.model import Phase
 
 FEED, TARGET = "feed", "place"
 """The attributes of a planned upload, and of a plan, that name the feed, and where its rows are."""

@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from csv_ingest.counts import RowCounts
-from csv_ingest.dynamodb_expressions import as_values
-from csv_ingest.dynamodb_table import DynamoDbTable, Item
+from csv_ingest.dynamodb import DynamoDbTable, Item, as_values
 from csv_ingest.ledger import items, keys, names
 from csv_ingest.ledger.records import FileRecord, owner_of, require_owner
-from csv_ingest.plan import PartJob, Phase, Plan
+from csv_ingest.model import PartJob, Phase, Plan, RowCounts
 from csv_ingest.target import Owner
 
 if TYPE_CHECKING:

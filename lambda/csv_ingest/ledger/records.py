@@ -5,13 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from csv_ingest.counts import RowCounts
-from csv_ingest.errors import OtherTable
-from csv_ingest.file_format import FileFormat
 from csv_ingest.ledger import keys, names
+from csv_ingest.model import VERSION_MARK, FileFormat, ObjectVersion, Origin, OtherTable, RowCounts
 from csv_ingest.modes import APPEND, MODES, WriteMode
 from csv_ingest.target import DEFAULT_FEED, Owner, Target
-from csv_ingest.uploads import VERSION_MARK, ObjectVersion, Origin
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from csv_ingest.dynamodb_table import MAX_STATEMENTS, DynamoDbTable
+from csv_ingest.dynamodb import MAX_STATEMENTS, DynamoDbTable
 from csv_ingest.ledger import items, keys
-from csv_ingest.rows import RejectedRow
+from csv_ingest.model import RejectedRow
 
 
 class RejectLedger:

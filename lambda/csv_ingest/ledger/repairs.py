@@ -1,10 +1,9 @@
 """What an audit has corrected in the ledger."""
 
-from csv_ingest.counts import RowCounts
-from csv_ingest.dynamodb_table import DynamoDbTable
+from csv_ingest.dynamodb import DynamoDbTable
 from csv_ingest.ledger import items, keys, names
+from csv_ingest.model import RejectedRow, RowCounts
 from csv_ingest.modes import WriteMode
-from csv_ingest.rows import RejectedRow
 from csv_ingest.target import Owner
 
 

@@ -4,14 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from csv_ingest.dynamodb_table import MAX_KEYS, DynamoDbTable, Item
+from csv_ingest.dynamodb import MAX_KEYS, DynamoDbTable, Item
 from csv_ingest.ledger import items, keys, names
 from csv_ingest.ledger.erasures import Erasures, entries, upload_of
 from csv_ingest.ledger.records import FileRecord
 from csv_ingest.ledger.repairs import Repairs
-from csv_ingest.plan import Content, Phase
-from csv_ingest.rows import RejectedRow
-from csv_ingest.uploads import ObjectVersion, Upload
+from csv_ingest.model import Content, ObjectVersion, Phase, RejectedRow, Upload
 
 
 class FilesTable:

@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from csv_ingest.file_format import FileFormat
+from csv_ingest.model import FileFormat, ObjectVersion, Origin, RejectedRow, Row, RowKey, StoredRow
 from csv_ingest.modes.verdicts import Verdict, compare_lines, resolve_lines
-from csv_ingest.rows import RejectedRow, Row, RowKey, StoredRow
 from csv_ingest.settings import InvalidSetting
-from csv_ingest.uploads import ObjectVersion, Origin
 
 
 class Append:

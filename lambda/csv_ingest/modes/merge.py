@@ -5,12 +5,20 @@ from datetime import datetime
 from typing import Any
 
 from csv_ingest import events
-from csv_ingest.errors import MalformedEvent
-from csv_ingest.file_format import LINE_AS_ID, FileFormat
+from csv_ingest.model import (
+    LINE_AS_ID,
+    VERSION_MARK,
+    FileFormat,
+    MalformedEvent,
+    ObjectVersion,
+    Origin,
+    RejectedRow,
+    Row,
+    RowKey,
+    StoredRow,
+)
 from csv_ingest.modes.verdicts import Verdict, compare_lines, resolve_lines
-from csv_ingest.rows import RejectedRow, Row, RowKey, StoredRow
 from csv_ingest.settings import InvalidSetting
-from csv_ingest.uploads import VERSION_MARK, ObjectVersion, Origin
 
 
 class Merge:

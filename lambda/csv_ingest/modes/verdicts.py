@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from csv_ingest.rows import RejectedRow, Row, StoredRow, fingerprint
+from csv_ingest.model import RejectedRow, Row, StoredRow, fingerprint
 
 
 class Verdict(Enum):

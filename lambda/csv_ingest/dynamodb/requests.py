@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from csv_ingest.deadline import AdaptiveBackoff, Deadline
-from csv_ingest.dynamodb_expressions import Item
-from csv_ingest.errors import ItemsNotRead, RowsNotWritten
+from csv_ingest.dynamodb.expressions import Item
+from csv_ingest.model import ItemsNotRead, RowsNotWritten
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient, type_defs

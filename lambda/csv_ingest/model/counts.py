@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from csv_ingest.rows import RejectedRow
+from csv_ingest.model.rows import RejectedRow
 
 
 class BatchResult(NamedTuple):

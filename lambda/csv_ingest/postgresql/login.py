@@ -9,8 +9,8 @@ from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
 from csv_ingest import clients
-from csv_ingest.errors import RowsNotWritten
 from csv_ingest.feed import Database
+from csv_ingest.model import RowsNotWritten
 
 
 class Login(NamedTuple):

@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import NamedTuple
 
-from csv_ingest.file_format import FileFormat
+from csv_ingest.model.file_format import FileFormat
 
 
 class Content(NamedTuple):

@@ -14,11 +14,11 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from scramp import ScramException
 
 from csv_ingest.deadline import AdaptiveBackoff, Deadline
-from csv_ingest.errors import ItemsNotRead, RowsNotWritten
 from csv_ingest.feed import Database
-from csv_ingest.postgresql_errors import describe, may_pass
-from csv_ingest.postgresql_login import login_of
-from csv_ingest.postgresql_session import Session
+from csv_ingest.model import ItemsNotRead, RowsNotWritten
+from csv_ingest.postgresql.errors import describe, may_pass
+from csv_ingest.postgresql.login import login_of
+from csv_ingest.postgresql.session import Session
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 20

@@ -7,17 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from csv_ingest import dynamodb_statements as statements
 from csv_ingest.deadline import Deadline
-from csv_ingest.dynamodb_expressions import MAX_REMOVED, Item, as_values, update_item
-from csv_ingest.dynamodb_requests import CONDITION_FAILED, MAX_KEYS, MAX_STATEMENTS, RepeatedRequests
+from csv_ingest.dynamodb import statements
+from csv_ingest.dynamodb.expressions import MAX_REMOVED, Item, as_values, update_item
+from csv_ingest.dynamodb.requests import CONDITION_FAILED, RepeatedRequests
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient, type_defs
-
-__all__ = ["MAX_KEYS", "MAX_STATEMENTS", "DynamoDbTable", "Item", "Update"]
-
-Update = statements.Update
 
 
 class DynamoDbTable:

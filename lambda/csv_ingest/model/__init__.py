@@ -1,0 +1,77 @@
+"""The vocabulary of the pipeline: data as plain values, and exceptions. Other code uses it through these names."""
+
+from csv_ingest.model.counts import NOTHING_YET, BatchResult, Outcome, RowCounts
+from csv_ingest.model.errors import (
+    BeingErased,
+    DeliveryFailed,
+    ItemsNotRead,
+    MalformedEvent,
+    OtherContent,
+    OtherTable,
+    OutOfTime,
+    OwnerNeeded,
+    PipelineError,
+    RowsNotWritten,
+    TableAltered,
+    UnreadableFile,
+)
+from csv_ingest.model.file_format import DELIMITERS, LINE_AS_ID, TYPES, Column, FileFormat
+from csv_ingest.model.plan import BEGINNING, Content, PartJob, PartStart, Phase, Plan
+from csv_ingest.model.rows import (
+    NO_VALUES,
+    ForeignItem,
+    Integer,
+    RejectedRow,
+    Row,
+    RowKey,
+    StoredRow,
+    Value,
+    fingerprint,
+)
+from csv_ingest.model.tuning import Tuning
+from csv_ingest.model.uploads import NO_VERSION, VERSION_MARK, ObjectVersion, Origin, Upload
+
+__all__ = [
+    "BEGINNING",
+    "DELIMITERS",
+    "LINE_AS_ID",
+    "NOTHING_YET",
+    "NO_VALUES",
+    "NO_VERSION",
+    "TYPES",
+    "VERSION_MARK",
+    "BatchResult",
+    "BeingErased",
+    "Column",
+    "Content",
+    "DeliveryFailed",
+    "FileFormat",
+    "ForeignItem",
+    "Integer",
+    "ItemsNotRead",
+    "MalformedEvent",
+    "ObjectVersion",
+    "Origin",
+    "OtherContent",
+    "OtherTable",
+    "OutOfTime",
+    "Outcome",
+    "OwnerNeeded",
+    "PartJob",
+    "PartStart",
+    "Phase",
+    "PipelineError",
+    "Plan",
+    "RejectedRow",
+    "Row",
+    "RowCounts",
+    "RowKey",
+    "RowsNotWritten",
+    "StoredRow",
+    "TableAltered",
+    "Tuning",
+    "UnreadableFile",
+    "Upload",
+    "Value",
+    "fingerprint",
+]
