@@ -24,7 +24,7 @@ from local.waiting import wait_until
 from ops.audit import audit
 from ops.erasing import NotErasable
 from ops.forgetting import forget, forgetting_of
-from ops.pipeline import Pipeline
+from ops.pipeline import ObjectGone, Pipeline
 from ops.reloading import erasure_for_reload, reload, versions_to_reload
 from ops.repair import repair
 from tests.integration.commands import invoke, run
@@ -527,7 +527,7 @@ def test_a_file_reloaded_and_forgotten_at_once_is_gone(world: World, operator: O
     """Either command begins at each call of the other; the reload may be refused, and the forget never is."""
 
     def reload_() -> None:
-        with suppress(NotErasable, ClientError):
+        with suppress(NotErasable, ObjectGone):
             operator.reload("a.csv")
 
     def forget_() -> None:
