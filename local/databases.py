@@ -10,7 +10,7 @@ from pg8000.exceptions import DatabaseError
 
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.destinations.postgresql_table import quoted
-from csv_ingest.feed import Database
+from csv_ingest.model import Database
 from csv_ingest.postgresql.login import login_of
 from local.postgresql import HOST, LocalPostgresql
 from ops.pipeline import Pipeline

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 from csv_ingest import ledger
-from csv_ingest.model import uploads
+from csv_ingest.model import ObjectVersion, Upload
 from ops import audit_files, audit_rows, expectations, findings, wording
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 
@@ -59,7 +59,7 @@ def _read(
 
 def _to_be_read(
     pipeline: Pipeline, feeds: Sequence[DeployedFeed], prefix: str
-) -> Iterator[tuple[uploads.Upload, ledger.FileRecord]]:
+) -> Iterator[tuple[Upload, ledger.FileRecord]]:
     for feed in feeds:
         yield from pipeline.records(_scope(feed, prefix), feed)
 
@@ -69,7 +69,7 @@ def _scope(feed: DeployedFeed, prefix: str) -> str:
     return "" if feed.mode.supersedes else prefix
 
 
-def _unaccounted(version: uploads.ObjectVersion, why: str) -> findings.Discrepancy:
+def _unaccounted(version: ObjectVersion, why: str) -> findings.Discrepancy:
     return findings.Discrepancy(
         "unaccounted", version.key, f"etag {version.etag}: {why}", version.etag, version=version
     )

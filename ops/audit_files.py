@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from csv_ingest import csvfile, ledger
-from csv_ingest.model import RowCounts, errors, uploads
+from csv_ingest.model import ObjectVersion, Origin, RowCounts, UnreadableFile, Upload
 from ops import audit_rejects, expectations, findings, status, wording
 from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 
@@ -18,10 +18,10 @@ class FilesAudit:
     found: list[findings.Discrepancy] = field(default_factory=list)
     seen: set[tuple[str, str]] = field(default_factory=set)
     """The names of the uploads."""
-    versions: dict[tuple[str, str], uploads.ObjectVersion] = field(default_factory=dict)
+    versions: dict[tuple[str, str], ObjectVersion] = field(default_factory=dict)
     """The version that was read of each upload, by object key and ETag."""
 
-    def read_upload(self, upload: uploads.Upload, record: ledger.FileRecord) -> None:
+    def read_upload(self, upload: Upload, record: ledger.FileRecord) -> None:
         """Read an upload, unless it was read in another version, and note what must be in the destination."""
         name = status.name_of(upload, record, self.feed.mode)
         try:
@@ -33,7 +33,7 @@ class FilesAudit:
         except ObjectGone:
             self.seen.discard(name)  # it was deleted, or has expired, since it was listed: nothing was expected of it
 
-    def _read_once(self, version: uploads.ObjectVersion, record: ledger.FileRecord) -> None:
+    def _read_once(self, version: ObjectVersion, record: ledger.FileRecord) -> None:
         if self._is_moved(record):
             self._find_moved(version, record)
         elif not record.is_settled:
@@ -46,7 +46,7 @@ class FilesAudit:
         """Whether the rows of an upload are in another table than the one that the feed has today."""
         return record.is_planned and not record.owner.target.is_same(self.feed.owner.target)
 
-    def _find_moved(self, version: uploads.ObjectVersion, record: ledger.FileRecord) -> None:
+    def _find_moved(self, version: ObjectVersion, record: ledger.FileRecord) -> None:
         """Find that an upload is recorded for another table; what is missing in today's table is found row by row."""
         moved = record.owner.target.moved(self.feed.owner.target)
         if record.status == ledger.COMPLETE:
@@ -55,7 +55,7 @@ class FilesAudit:
             detail = f"etag {version.etag}: {moved}, and it was not complete"
             self._find("unsettled", version, detail, findings.Restart())
 
-    def _find_unsettled(self, version: uploads.ObjectVersion, record: ledger.FileRecord) -> None:
+    def _find_unsettled(self, version: ObjectVersion, record: ledger.FileRecord) -> None:
         detail = f"etag {version.etag}: {record.status or 'no record'}"
         if record.erasing:
             again = f"`python -m ops {record.erasing}` has begun: run it again"
@@ -66,7 +66,7 @@ class FilesAudit:
             moved = f"its prefix is that of the feed {today.name} now: give it back to {self.feed.name}"
             self._find("unsettled", version, f"{detail}, and {moved}", None)
 
-    def _has_other_content(self, upload: uploads.Upload, record: ledger.FileRecord) -> bool:
+    def _has_other_content(self, upload: Upload, record: ledger.FileRecord) -> bool:
         """Whether a version is not what was ingested under its ETag, and no delivery has said so yet: a finding."""
         version = upload.version
         if self.feed.mode.each_version or (record.is_planned and record.version_id == version.version_id):
@@ -78,16 +78,16 @@ class FilesAudit:
         self._find("unsettled", version, detail, findings.Redeliver())
         return True
 
-    def _sha256(self, version: uploads.ObjectVersion) -> str:
+    def _sha256(self, version: ObjectVersion) -> str:
         content = csvfile.ContentHash()
         try:
             with self.pipeline.open(version) as stream:
                 content.add_all(stream)
-        except errors.UnreadableFile:
+        except UnreadableFile:
             return "none, since it cannot be unpacked"
         return content.hexdigest()
 
-    def _read_file(self, version: uploads.ObjectVersion, origin: uploads.Origin, record: ledger.FileRecord) -> None:
+    def _read_file(self, version: ObjectVersion, origin: Origin, record: ledger.FileRecord) -> None:
         """Expect each row of a file in the destination, or among the rejected rows of the ledger."""
         # The check begins when all rows are stored.
         are_stored = record.parts_checked is not None and not record.erasing and not self._is_moved(record)
@@ -104,13 +104,13 @@ class FilesAudit:
                     rejects.read += row is not None
                     if record.is_complete:
                         rejects.note(rejected, reject)
-        except errors.UnreadableFile as error:
+        except UnreadableFile as error:
             problem = str(error)
         if record.is_complete:
             self._find_in_complete(version, record, rejects, problem)
 
     def _find_in_complete(
-        self, version: uploads.ObjectVersion, record: ledger.FileRecord, rejects: audit_rejects.Rejects, problem: str
+        self, version: ObjectVersion, record: ledger.FileRecord, rejects: audit_rejects.Rejects, problem: str
     ) -> None:
         for detail, remedy in rejects.different:
             self._find("unaccounted", version, detail, remedy)
@@ -124,5 +124,5 @@ class FilesAudit:
             detail = f"the ledger has {record.counts}, the file {rows}, of which {rejects.all:,} are to be rejected"
             self._find("sums", version, detail, findings.CorrectCounts(counts))
 
-    def _find(self, kind: str, version: uploads.ObjectVersion, detail: str, remedy: findings.Remedy | None) -> None:
+    def _find(self, kind: str, version: ObjectVersion, detail: str, remedy: findings.Remedy | None) -> None:
         self.found.append(findings.Discrepancy(kind, version.key, detail, version.etag, "", remedy, version))

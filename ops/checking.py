@@ -8,7 +8,7 @@ from pathlib import Path
 
 from csv_ingest import acceptance, csvfile, planning, source
 from csv_ingest.destinations.dynamodb_items import item_size
-from csv_ingest.model import RejectedRow, Row, errors, file_format, tuning, uploads
+from csv_ingest.model import FileFormat, ObjectVersion, Origin, RejectedRow, Row, Tuning, UnreadableFile
 from ops.expectations import Expectations
 from ops.pipeline import DeployedFeed
 
@@ -69,27 +69,25 @@ def check(
     reading = _Reading(file, progress)
     settings = feed.settings
     checked = Checked(file.name.endswith(settings.key_suffixes))
-    version = uploads.ObjectVersion("", file.name, "", ETAG, file.stat().st_size)
+    version = ObjectVersion("", file.name, "", ETAG, file.stat().st_size)
     refusal = partial(feed.destination.refusal, _origin(feed))
     max_rejected = acceptance.MaxRejected.parse(settings.max_rejected)
     accepted = acceptance.Acceptance(settings.max_file_bytes, max_rejected, refusal)
     try:
-        planned = planning.plan_file(
-            version, settings.format, reading.open, acceptance=accepted, tuning=tuning.Tuning()
-        )
+        planned = planning.plan_file(version, settings.format, reading.open, acceptance=accepted, tuning=Tuning())
         checked.parts = len(planned.plan.parts)
         _check_rows(feed, version, reading, checked, shown)
-    except errors.UnreadableFile as error:
+    except UnreadableFile as error:
         checked.reason = str(error)
     return checked
 
 
-def _origin(feed: DeployedFeed) -> uploads.Origin:
-    return feed.mode.origin(ETAG, UPLOAD_ORDER) or uploads.Origin(ETAG)
+def _origin(feed: DeployedFeed) -> Origin:
+    return feed.mode.origin(ETAG, UPLOAD_ORDER) or Origin(ETAG)
 
 
 def _check_rows(
-    feed: DeployedFeed, version: uploads.ObjectVersion, reading: "_Reading", checked: Checked, shown: int | None
+    feed: DeployedFeed, version: ObjectVersion, reading: "_Reading", checked: Checked, shown: int | None
 ) -> None:
     origin, settings = _origin(feed), feed.settings
     are_in_dynamodb, of_index = not settings.is_postgresql, int(feed.has_file_index)
@@ -102,20 +100,18 @@ def _check_rows(
                     checked.rejects.append(reject)
             elif are_in_dynamodb and isinstance(row, Row):
                 checked.write_units += -(-item_size(feed.mode, origin, row) // 1024) + of_index
-    of_parts = checked.parts * PART_UNITS or checked.rows // tuning.Tuning().checkpoint_rows
+    of_parts = checked.parts * PART_UNITS or checked.rows // Tuning().checkpoint_rows
     checked.write_units += FILE_UNITS + of_parts + checked.rejected
 
 
-def header_of(format_: file_format.FileFormat, file: Path) -> list[str]:
+def header_of(format_: FileFormat, file: Path) -> list[str]:
     """The names in the header of a local file; raises UnreadableFile."""
     with open_file(file) as stream:
         _, names = csvfile.read_header(stream, replace(format_, columns=()))
     return names
 
 
-def names_and_cells(
-    format_: file_format.FileFormat, file: Path, progress: Callable[[str], None]
-) -> Iterator[list[str]]:
+def names_and_cells(format_: FileFormat, file: Path, progress: Callable[[str], None]) -> Iterator[list[str]]:
     """The header of a local file, and its records that have as many cells; raises UnreadableFile."""
     reading = _Reading(file, progress)
     with reading.open(0) as stream:

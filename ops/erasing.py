@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from csv_ingest import ledger
-from csv_ingest.model import errors, rows, uploads
+from csv_ingest.model import BeingErased, ObjectVersion, Origin, Row
 from ops import wording
 from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 from ops.schema import STATEMENT_TIMEOUT
@@ -34,7 +34,7 @@ class Erasure:
 
     pipeline: Pipeline
     feed: DeployedFeed
-    version: uploads.ObjectVersion
+    version: ObjectVersion
     """One that has the ETag. Where each version is an upload, the only one that this is about."""
     command: str
     records: list[ledger.FileRecord] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Erasure:
         """
         try:
             return self.pipeline.files.erasures.begin(self.content, self.feed.name, self.command, self.version.key)
-        except errors.BeingErased as error:
+        except BeingErased as error:
             raise NotErasable(str(error)) from error
 
     def require_begun(self) -> None:
@@ -121,20 +121,20 @@ class Erasure:
                 return self._ids_in(version, record)
         return None
 
-    def _is_there(self, version: uploads.ObjectVersion) -> bool:
+    def _is_there(self, version: ObjectVersion) -> bool:
         try:
             with self.pipeline.open(version):
                 return True
         except ObjectGone:
             return False
 
-    def _ids_in(self, version: uploads.ObjectVersion, record: ledger.FileRecord) -> Iterator[str]:
+    def _ids_in(self, version: ObjectVersion, record: ledger.FileRecord) -> Iterator[str]:
         for row in self.pipeline.read_rows(version, record):
             # Whoever asks DynamoDB for a key that it refused to store gets an error.
-            if isinstance(row, rows.Row) and not self.feed.destination.refusal(record.origin, row):
+            if isinstance(row, Row) and not self.feed.destination.refusal(record.origin, row):
                 yield row.id
 
-    def _ids_of_table(self, origin: uploads.Origin) -> Iterator[str]:
+    def _ids_of_table(self, origin: Origin) -> Iterator[str]:
         """The ids of the rows, by reading the whole table."""
         for found in self.feed.destination.scan():
             if found.key.upload == origin.upload and found.key.id is not None:

@@ -9,9 +9,9 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from csv_ingest import modes
-from csv_ingest.destinations.base import Destination
-from csv_ingest.model import ForeignItem, RejectedRow, Row, RowKey, StoredRow, file_format, fingerprint, uploads
-from csv_ingest.modes.verdicts import duplicate
+from csv_ingest.destinations import Destination
+from csv_ingest.model import FileFormat, ForeignItem, Origin, RejectedRow, Row, RowKey, StoredRow, fingerprint
+from csv_ingest.modes import duplicate
 
 
 class Expected(NamedTuple):
@@ -76,7 +76,7 @@ class Expectations:
             )
             yield cls(database, mode)
 
-    def add_upload(self, object_key: str, origin: uploads.Origin, format_: file_format.FileFormat) -> None:
+    def add_upload(self, object_key: str, origin: Origin, format_: FileFormat) -> None:
         """Note the object key of an origin, and the columns that are declared of its rows."""
         names = json.dumps([column.stored_as for column in format_.columns])
         about = (origin.upload, origin.etag, object_key, names)
@@ -91,7 +91,7 @@ class Expectations:
         self,
         destination: Destination,
         object_key: str,
-        origin: uploads.Origin,
+        origin: Origin,
         row: Row | RejectedRow | None,
         *,
         required: bool,
@@ -109,7 +109,7 @@ class Expectations:
             return None
         return duplicate(row, first.line)
 
-    def add_row(self, object_key: str, origin: uploads.Origin, row: Row, *, required: bool) -> Expected:
+    def add_row(self, object_key: str, origin: Origin, row: Row, *, required: bool) -> Expected:
         """Expect a row, unless one of its upload and id is expected; returns what is expected of these."""
         key, digested = RowKey(origin.upload, row.id), digest(row, row.values)
         where = (self._mode.row_key(key), key.upload)

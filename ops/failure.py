@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from csv_ingest import events
-from csv_ingest.model import errors, plan, uploads
+from csv_ingest.model import MalformedEvent, ObjectVersion, PartJob
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -28,9 +28,9 @@ class Subject(NamedTuple):
     """The object, or the part of it, that an event is about."""
 
     key: str
-    part: plan.PartJob | None
+    part: PartJob | None
     """None if it is about the whole object."""
-    version: uploads.ObjectVersion | None
+    version: ObjectVersion | None
     """None if the event does not name one."""
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class Failure:
         return list(map(str, self.subjects))
 
     @property
-    def versions(self) -> list[uploads.ObjectVersion]:
+    def versions(self) -> list[ObjectVersion]:
         """The object versions that the event names."""
         return [subject.version for subject in self.subjects if subject.version]
 
@@ -85,13 +85,13 @@ def failure_of(message: "MessageTypeDef") -> Failure:
             subjects=[_subject(each) for each in event.get("Records", [])],
             function=_name_of_function(context["functionArn"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, errors.MalformedEvent) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MalformedEvent) as error:
         return Failure(id_, receipt, sent_at, "unreadable", f"not a failure record: {error!r}")
 
 
 def _subject(record: dict[str, Any]) -> Subject:
     version = None
-    with suppress(errors.MalformedEvent):
+    with suppress(MalformedEvent):
         version = events.object_version(record)
     return Subject(unquote_plus(record["s3"]["object"]["key"]), events.part_job(record), version)
 

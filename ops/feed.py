@@ -7,11 +7,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from csv_ingest import configuration, deadline, feed, listing, modes, target
+from csv_ingest import configuration, feed, listing, modes
 from csv_ingest.destinations import base, opening
 from csv_ingest.dynamodb import table as dynamodb_table
-from csv_ingest.model import Upload, errors
-from csv_ingest.table_keys import ROWS_INDEX
+from csv_ingest.model import ROWS_INDEX, Deadline, Owner, PipelineError, Upload
 from ops.clients import Clients
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 MAX_PORT = 65_535
 
 
-class NoPort(errors.PipelineError):
+class NoPort(PipelineError):
     """The near end of a tunnel has no port that is one."""
 
 
@@ -65,7 +64,7 @@ class DeployedFeed:
         return self.settings.mode
 
     @cached_property
-    def owner(self) -> target.Owner:
+    def owner(self) -> Owner:
         """The feed, and where its rows go to today. Raises as `opening.owner_of`."""
         return opening.owner_of(self.config, self.clients.dynamodb)
 
@@ -85,7 +84,7 @@ class DeployedFeed:
         return opening.open_destination(
             self.config,
             self.clients.dynamodb,
-            deadline=deadline.Deadline.never(),
+            deadline=Deadline.never(),
             address=self.database_address,
             on_failed_connection=lambda: None,  # the metric is the function's
         )
@@ -93,7 +92,7 @@ class DeployedFeed:
     @property
     def has_file_index(self) -> bool:
         """Whether its table in DynamoDB has the index of `file_index`."""
-        table = dynamodb_table.DynamoDbTable(self.clients.dynamodb, self.rows_table, deadline=deadline.Deadline.never())
+        table = dynamodb_table.DynamoDbTable(self.clients.dynamodb, self.rows_table, deadline=Deadline.never())
         return not self.settings.is_postgresql and table.has_index(ROWS_INDEX)
 
     @property

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from csv_ingest import ledger
-from csv_ingest.destinations.base import Destination
-from csv_ingest.model import rows
+from csv_ingest.destinations import Destination
+from csv_ingest.model import RowKey, StoredRow
 from ops.pipeline import DeployedFeed, Pipeline
 from ops.wording import counted
 
@@ -16,7 +16,7 @@ from ops.wording import counted
 class FoundRow:
     """A row, and the uploads that it came from."""
 
-    row: rows.StoredRow
+    row: StoredRow
     uploads: list[ledger.FileRecord]
     """One for each object key, the newest last. At least one, unless the ledger has forgotten it."""
 
@@ -49,14 +49,14 @@ def find(
     """
     wanted = list(dict.fromkeys(ids))
     looked = Looked()
-    met: dict[rows.RowKey, FoundRow] = {}
+    met: dict[RowKey, FoundRow] = {}
     records = _planned_here(pipeline, feed, looked)
     with closing(feed.destination) as destination:
         if feed.mode.supersedes:
-            _ask(destination, (rows.RowKey("", id_) for id_ in wanted), met)
+            _ask(destination, (RowKey("", id_) for id_ in wanted), met)
         while some := list(islice(records, max(1, destination.max_fetch // len(wanted)))):
             if not feed.mode.supersedes:
-                keys = dict.fromkeys(rows.RowKey(record.etag, id_) for record in some for id_ in wanted)
+                keys = dict.fromkeys(RowKey(record.etag, id_) for record in some for id_ in wanted)
                 _ask(destination, keys, met)
             for row in met.values():
                 row.uploads.extend(record for record in some if record.origin.upload == row.row.key.upload)
@@ -68,12 +68,12 @@ def find(
     return looked
 
 
-def _ask(destination: Destination, keys: Iterable[rows.RowKey], met: dict[rows.RowKey, FoundRow]) -> None:
+def _ask(destination: Destination, keys: Iterable[RowKey], met: dict[RowKey, FoundRow]) -> None:
     """Add what a destination has under some keys."""
     left = (key for key in keys if key.id)  # no row has an empty id, and DynamoDB refuses to look for one
     while asked := list(islice(left, destination.max_fetch)):
         for each in destination.find(asked):
-            if isinstance(each, rows.StoredRow):
+            if isinstance(each, StoredRow):
                 met.setdefault(each.key, FoundRow(each, []))
 
 

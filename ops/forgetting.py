@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from csv_ingest import ledger, listing
-from csv_ingest.model import errors, uploads
+from csv_ingest.model import ObjectVersion, OtherTable, OwnerNeeded, Upload
 from ops import erasing, wording
 from ops.pipeline import NoFeed, Pipeline
 
@@ -49,15 +49,15 @@ def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
     versions, markers = listing.list_versions(pipeline.clients.s3, pipeline.upload_bucket, key)
     recorded = list(pipeline.files.records(versions))
     for record in pipeline.files.records_of_key(key):
-        version = uploads.ObjectVersion(pipeline.upload_bucket, key, record.version_id or "", record.etag, 0)
-        recorded.append((uploads.Upload(version, datetime.now(UTC)), record))
+        version = ObjectVersion(pipeline.upload_bucket, key, record.version_id or "", record.etag, 0)
+        recorded.append((Upload(version, datetime.now(UTC)), record))
     erasures: dict[tuple[str, str], erasing.Erasure] = {}
     skipped: dict[str, str] = {}
     for (version, _), record in recorded:
         try:
             feed = pipeline.owner_of(key, record)
             record.require_owner(feed.owner)
-        except (NoFeed, errors.OtherTable) as reason:
+        except (NoFeed, OtherTable) as reason:
             skipped[_entry(version, record)] = str(reason)
         else:
             erasure = erasing.Erasure(pipeline, feed, version, ledger.FORGET)
@@ -74,7 +74,7 @@ def forgetting_of(pipeline: Pipeline, key: str) -> Forgetting:
     return Forgetting(pipeline, key, possible, objects, list(dict.fromkeys(skipped.values())))
 
 
-def _entry(version: uploads.ObjectVersion, record: ledger.FileRecord) -> str:
+def _entry(version: ObjectVersion, record: ledger.FileRecord) -> str:
     """Under which entry a version is recorded, or could be."""
     return record.upload if record.entry else version.etag
 
@@ -123,12 +123,12 @@ def _delete_rows(forgetting: Forgetting, progress: erasing.Progress) -> int:
         if not erasure.other_owners and not are_erased:
             try:
                 deleted += erasure.delete_rows(progress)
-            except errors.OwnerNeeded as statement:
+            except OwnerNeeded as statement:
                 needed.append(str(statement))
             else:
                 forgetting.pipeline.files.erasures.mark_rows_erased(forgetting.key, erasure.upload)
     if needed:
-        raise errors.OwnerNeeded("; ".join(needed))
+        raise OwnerNeeded("; ".join(needed))
     for erasure in forgetting.erasures:
         erasure.require_begun()
     return deleted

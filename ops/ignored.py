@@ -4,23 +4,23 @@ from datetime import datetime
 from itertools import chain
 from typing import NamedTuple
 
-from csv_ingest import deadline, ignored, listing
+from csv_ingest import ignored, listing
 from csv_ingest.intake import NotTaken
-from csv_ingest.model import uploads
+from csv_ingest.model import Deadline, ObjectVersion, Upload
 from ops.pipeline import DeployedFeed, Pipeline
 
 
 class IgnoredObject(NamedTuple):
     """The current version of an object, and why no feed takes it."""
 
-    version: uploads.ObjectVersion
+    version: ObjectVersion
     modified: datetime
     why: NotTaken
 
 
 def ignored_objects(pipeline: Pipeline, feed: DeployedFeed | None = None) -> list[IgnoredObject]:
     """Every object that the sweep would count, or those below the prefix of one feed, the latest first."""
-    never = deadline.Deadline.never()
+    never = Deadline.never()
     s3, bucket, intake = pipeline.clients.s3, pipeline.upload_bucket, pipeline.intake
     if feed:
         listings = [listing.list_current(s3, bucket, prefix=feed.settings.key_prefix, deadline=never)]
@@ -43,11 +43,11 @@ def of_key(pipeline: Pipeline, key: str) -> list[IgnoredObject]:
 def example_below(pipeline: Pipeline, prefix: str) -> IgnoredObject | None:
     """An object whose key begins with a prefix and that no feed takes, whenever it was uploaded; None if none is."""
     objects = listing.list_current(
-        pipeline.clients.s3, pipeline.upload_bucket, prefix=prefix, deadline=deadline.Deadline.never()
+        pipeline.clients.s3, pipeline.upload_bucket, prefix=prefix, deadline=Deadline.never()
     )
     ignored_ = (each for each in objects if not pipeline.intake.takes(each.version.key) and each.version.size)
     return next((_explained(pipeline, each) for each in ignored_), None)
 
 
-def _explained(pipeline: Pipeline, upload: uploads.Upload) -> IgnoredObject:
+def _explained(pipeline: Pipeline, upload: Upload) -> IgnoredObject:
     return IgnoredObject(*upload, pipeline.intake.why_not(upload.version.key))

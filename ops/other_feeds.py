@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from csv_ingest import csvfile, ledger
-from csv_ingest.model import errors, file_format
+from csv_ingest.model import LINE_AS_ID, FileFormat, UnreadableFile
 from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 from ops.status import UploadStatus
 
@@ -36,15 +36,15 @@ def remarked(pipeline: Pipeline, status: UploadStatus, open_: Open) -> UploadSta
     return replace(status, remark=advice(pipeline, own, open_) or status.remark)
 
 
-def _names_columns(format_: file_format.FileFormat) -> bool:
-    return format_.id_column != file_format.LINE_AS_ID or bool(format_.columns)
+def _names_columns(format_: FileFormat) -> bool:
+    return format_.id_column != LINE_AS_ID or bool(format_.columns)
 
 
-def _reads(format_: file_format.FileFormat, open_: Open) -> bool:
+def _reads(format_: FileFormat, open_: Open) -> bool:
     """Whether a file has a header, and it can be read in a format; false of an object that is gone."""
     try:
         with open_() as stream:
             _, names = csvfile.read_header(stream, format_)
-    except (errors.UnreadableFile, ObjectGone):
+    except (UnreadableFile, ObjectGone):
         return False
     return bool(names)

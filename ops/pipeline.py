@@ -11,9 +11,9 @@ from itertools import takewhile
 import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-from csv_ingest import csvfile, deadline, events, intake, ledger, queues, source
+from csv_ingest import csvfile, events, intake, ledger, queues, source
 from csv_ingest.dynamodb import table as dynamodb_table
-from csv_ingest.model import ObjectVersion, Upload, errors, file_format, rows
+from csv_ingest.model import Deadline, FileFormat, ObjectVersion, PipelineError, RejectedRow, Row, Upload
 from ops.clients import Clients
 from ops.feed import DeployedFeed
 
@@ -26,15 +26,15 @@ FUNCTION, TABLE = "IngestFunctionName", "RowsTableName"
 """The names of the outputs about a feed, but for the suffix that they end with."""
 
 
-class NotDeployed(errors.PipelineError):
+class NotDeployed(PipelineError):
     """There is no such stack where the credentials lead, or it is not a stack of this project."""
 
 
-class NoFeed(errors.PipelineError):
+class NoFeed(PipelineError):
     """A key, or a name, is of none of the feeds."""
 
 
-class ObjectGone(errors.PipelineError):
+class ObjectGone(PipelineError):
     """A version of an object is not in the bucket any more."""
 
     by_etag = False
@@ -90,7 +90,7 @@ class Pipeline:
     def files(self) -> ledger.FilesTable:
         """The ledger."""
         return ledger.FilesTable(
-            dynamodb_table.DynamoDbTable(self.clients.dynamodb, self.files_table, deadline=deadline.Deadline.never())
+            dynamodb_table.DynamoDbTable(self.clients.dynamodb, self.files_table, deadline=Deadline.never())
         )
 
     @property
@@ -172,13 +172,13 @@ class Pipeline:
                 raise ObjectGone(gone) from error
             raise
 
-    def read_rows(self, version: ObjectVersion, record: ledger.FileRecord) -> Generator[rows.Row | rows.RejectedRow]:
+    def read_rows(self, version: ObjectVersion, record: ledger.FileRecord) -> Generator[Row | RejectedRow]:
         """Yield the rows of an upload, as it is or will be read. Raises UnreadableFile, and ObjectGone."""
         format_ = self.format_of(version, record)
         with self.open(version) as stream:
             yield from csvfile.read_rows(stream, format_)
 
-    def format_of(self, version: ObjectVersion, record: ledger.FileRecord) -> file_format.FileFormat:
+    def format_of(self, version: ObjectVersion, record: ledger.FileRecord) -> FileFormat:
         """How an upload is or will be read: as recorded, for the upload or for its ETag, before today's settings."""
         if record.format:
             return record.format

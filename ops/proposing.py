@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from csv_ingest import csvfile
-from csv_ingest.model import file_format
+from csv_ingest.model import FileFormat
 from ops.checking import names_and_cells
 
 TYPES = ("boolean", "integer", "decimal", "date", "timestamp")
@@ -25,7 +25,7 @@ _CODE = re.compile(r"\+|-?0[0-9]")
 
 
 def propose(
-    format_: file_format.FileFormat,
+    format_: FileFormat,
     file: Path,
     *,
     reserved: Collection[str],
@@ -43,7 +43,7 @@ def propose(
 def declarations(
     names: Sequence[str],
     records: Iterable[Sequence[str]],
-    format_: file_format.FileFormat,
+    format_: FileFormat,
     *,
     reserved: Collection[str],
 ) -> dict[str, str]:
@@ -65,7 +65,7 @@ def declarations(
 class _Candidates:
     """The types that a column can still have, after some of its cells."""
 
-    def __init__(self, format_: file_format.FileFormat) -> None:
+    def __init__(self, format_: FileFormat) -> None:
         self._converters = {type_: csvfile.cells.converter(type_, format_) for type_ in TYPES}
         self._is_filled = False
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from botocore.exceptions import ClientError
 
 from csv_ingest import queues
-from csv_ingest.model import uploads
+from csv_ingest.model import ObjectVersion
 from ops import brake, failures
 from ops.failure import Failure
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
@@ -65,7 +65,7 @@ def redrive_all(
     return done
 
 
-def delivered(done: Sequence[Redriven]) -> list[uploads.ObjectVersion]:
+def delivered(done: Sequence[Redriven]) -> list[ObjectVersion]:
     """The object versions that were delivered, each once."""
     found = [each.failure for each in done if each.action == "delivered"]
     return list(dict.fromkeys(version for failure in found for version in failure.versions))

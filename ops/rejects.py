@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from csv_ingest import csvfile, ledger
-from csv_ingest.model import rows
+from csv_ingest.model import RejectedRow
 from ops.expectations import Expectations
 from ops.pipeline import Pipeline
 
@@ -12,7 +12,7 @@ FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the full-widt
 """With these, a spreadsheet takes a cell for a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
-def rejected_rows(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator[rows.RejectedRow]:
+def rejected_rows(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator[RejectedRow]:
     """Yield the rejected rows of an upload, by line: as the ledger has them or, if it lacks some, as the file does.
 
     Where rows are superseded, the file says of each line whose id an earlier line has that it is rejected, also if it
@@ -23,7 +23,7 @@ def rejected_rows(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator[row
     return pipeline.files.rejected_rows(record)
 
 
-def _rejected_in_file(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator[rows.RejectedRow]:
+def _rejected_in_file(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator[RejectedRow]:
     version = record.object_version(pipeline.upload_bucket)
     feed = pipeline.owner_of(version.key, record)
     with Expectations.on_disk(feed.mode) as expected:
@@ -32,9 +32,7 @@ def _rejected_in_file(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator
                 yield rejected
 
 
-def rows_to_send_back(
-    pipeline: Pipeline, record: ledger.FileRecord
-) -> Iterator[tuple[rows.RejectedRow | None, list[str]]]:
+def rows_to_send_back(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator[tuple[RejectedRow | None, list[str]]]:
     """Yield the header's cells with None, then each rejected row by line, with its cells as they are in the file.
 
     The file is read as it was when it was ingested. Raises UnreadableFile if it is not what it was, and ObjectGone.

@@ -1,17 +1,17 @@
 """Read a complete file again, by the settings of today."""
 
 from csv_ingest import ledger, listing
-from csv_ingest.model import uploads
+from csv_ingest.model import ObjectVersion
 from ops import erasing, presence
 from ops.pipeline import Pipeline
 
 
-def versions_to_reload(pipeline: Pipeline, key: str) -> list[uploads.ObjectVersion]:
+def versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:
     """The current version of an object, after those whose reload has begun, and has not ended: one per ETag.
 
     Raises NotErasable if there is none.
     """
-    found: dict[str, uploads.ObjectVersion] = {}
+    found: dict[str, ObjectVersion] = {}
     for upload, record in pipeline.records_of_versions(key):
         feed = pipeline.owner_of(key, record)
         if pipeline.files.erasures.command(upload.version.etag, feed.name) == ledger.RELOAD:
@@ -25,7 +25,7 @@ def versions_to_reload(pipeline: Pipeline, key: str) -> list[uploads.ObjectVersi
     return list(found.values())  # somebody deleted the object since
 
 
-def erasure_for_reload(pipeline: Pipeline, version: uploads.ObjectVersion) -> erasing.Erasure:
+def erasure_for_reload(pipeline: Pipeline, version: ObjectVersion) -> erasing.Erasure:
     """The erasure that a reload of an upload begins with, for a person to look at first. Raises NotErasable."""
     record = pipeline.files.record(version)
     erasure = erasing.Erasure(pipeline, pipeline.owner_of(version.key, record), version, ledger.RELOAD)
@@ -54,7 +54,7 @@ def erasure_for_reload(pipeline: Pipeline, version: uploads.ObjectVersion) -> er
     return erasure
 
 
-def reload(erasure: erasing.Erasure, *, progress: erasing.Progress = lambda _: None) -> list[uploads.ObjectVersion]:
+def reload(erasure: erasing.Erasure, *, progress: erasing.Progress = lambda _: None) -> list[ObjectVersion]:
     """Delete what was ingested of an upload, and deliver it again; returns what was delivered.
 
     Deliveries that come meanwhile fail, and are retried. Raises OwnerNeeded, or NotErasable if nothing was done yet.
@@ -98,9 +98,9 @@ def _refuse_busy(erasure: erasing.Erasure) -> None:
             )
 
 
-def _without_plan(erasure: erasing.Erasure, ingested: set[str | None]) -> list[uploads.ObjectVersion]:
+def _without_plan(erasure: erasing.Erasure, ingested: set[str | None]) -> list[ObjectVersion]:
     """One version of each key of the feed that has the ETag and no plan: the one that was ingested, or the newest."""
-    found: dict[str, uploads.ObjectVersion] = {}
+    found: dict[str, ObjectVersion] = {}
     for upload, record in erasure.pipeline.records(feed=erasure.feed):
         version = upload.version
         is_better = version.key not in found or version.version_id in ingested

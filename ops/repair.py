@@ -5,8 +5,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from csv_ingest import ledger
-from csv_ingest.destinations.base import OnlyIf
-from csv_ingest.model import Row, uploads
+from csv_ingest.destinations import OnlyIf
+from csv_ingest.model import ObjectVersion, Origin, Row
 from ops import erasing, findings
 from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 
@@ -19,7 +19,7 @@ class Repaired:
     """Rows that were written to the destination."""
     records: int = 0
     """Records of the ledger that were written or deleted."""
-    delivered: list[uploads.ObjectVersion] = field(default_factory=list)
+    delivered: list[ObjectVersion] = field(default_factory=list)
     """Uploads whose event was put into Lambda's queue."""
     left: list[findings.Discrepancy] = field(default_factory=list)
     """Findings for which nothing was done: a person has to look."""
@@ -36,7 +36,7 @@ def repair(
     `paused` feeds are left alone.
     """
     done = Repaired()
-    chosen: dict[uploads.ObjectVersion, list[findings.Discrepancy]] = {}
+    chosen: dict[ObjectVersion, list[findings.Discrepancy]] = {}
     for finding in found:
         if finding.version is not None and can_be_mended(pipeline, finding, paused):
             chosen.setdefault(finding.version, []).append(finding)
@@ -61,7 +61,7 @@ class _Repair:
     """The repair of one upload."""
 
     pipeline: Pipeline
-    version: uploads.ObjectVersion
+    version: ObjectVersion
     done: Repaired
     record: ledger.FileRecord
 
@@ -123,7 +123,7 @@ class _Repair:
         if self.record.status != ledger.COMPLETE:
             # A row of a later line may be stored, which a part would note before it replaces the row.
             self.pipeline.files.repairs.mark_duplicate_ids(feed.mode.content_key(self.version), feed.name)
-        origin, restored = uploads.Origin(self.version.etag, self.record.upload_order), 0
+        origin, restored = Origin(self.version.etag, self.record.upload_order), 0
         with closing(feed.destination) as destination:
             for row in self.pipeline.read_rows(self.version, self.record):
                 if isinstance(row, Row) and row.line in lines:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from csv_ingest import configuration
-from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.postgresql_table import quoted, quoted_name, wrong_columns
-from csv_ingest.model import file_format
+from csv_ingest.model import Column, Deadline
 from csv_ingest.postgresql import connection as postgresql_connection
 from ops.schema import STATEMENT_TIMEOUT, column_types, layout_of, primary_key
 
@@ -237,7 +236,7 @@ def _of_own_column(column: _Column, change: str, *, in_key: bool) -> Iterator[st
         )
 
 
-def _of_declared_column(column: _Column, declaration: file_format.Column, change: str) -> Iterator[str]:
+def _of_declared_column(column: _Column, declaration: Column, change: str) -> Iterator[str]:
     yield from _of_generated_column(column)
     if column.is_not_null and not declaration.required:
         yield (

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import groupby
 
 from csv_ingest import ledger, modes
-from csv_ingest.model import uploads
+from csv_ingest.model import Upload
 from ops.failure import REJECTION, Failure
 from ops.pipeline import DeployedFeed, Pipeline
 from ops.wording import counted
@@ -60,7 +60,7 @@ class UploadStatus:
         return self.record.is_settled
 
 
-def status_of(upload: uploads.Upload, record: ledger.FileRecord, *, is_replaced: bool = False) -> UploadStatus:
+def status_of(upload: Upload, record: ledger.FileRecord, *, is_replaced: bool = False) -> UploadStatus:
     """The status of an upload that the bucket lists."""
     version = upload.version
     return UploadStatus(
@@ -101,7 +101,7 @@ def of_key(pipeline: Pipeline, key: str) -> list[UploadStatus]:
     return _latest_first([*listed, *gone])
 
 
-def _statuses(found: Iterable[tuple[uploads.Upload, ledger.FileRecord]]) -> Iterator[UploadStatus]:
+def _statuses(found: Iterable[tuple[Upload, ledger.FileRecord]]) -> Iterator[UploadStatus]:
     """The statuses of uploads that come by key, the newest version first."""
     for _, versions in groupby(found, key=lambda pair: pair[0].version.key):
         is_replaced = False
@@ -110,7 +110,7 @@ def _statuses(found: Iterable[tuple[uploads.Upload, ledger.FileRecord]]) -> Iter
             is_replaced = is_replaced or record.status is not None
 
 
-def name_of(upload: uploads.Upload, record: ledger.FileRecord, mode: modes.WriteMode) -> tuple[str, str]:
+def name_of(upload: Upload, record: ledger.FileRecord, mode: modes.WriteMode) -> tuple[str, str]:
     """The same for versions that are one upload: they share a record, or have none but the same key and ETag."""
     version = upload.version
     unrecorded = version.version_id if mode.each_version else f"{version.etag}, no record"
@@ -118,8 +118,8 @@ def name_of(upload: uploads.Upload, record: ledger.FileRecord, mode: modes.Write
 
 
 def distinct(
-    pipeline: Pipeline, found: Iterable[tuple[uploads.Upload, ledger.FileRecord]]
-) -> Iterator[tuple[uploads.Upload, ledger.FileRecord]]:
+    pipeline: Pipeline, found: Iterable[tuple[Upload, ledger.FileRecord]]
+) -> Iterator[tuple[Upload, ledger.FileRecord]]:
     """The uploads of the bucket with their records; an upload with several versions comes once."""
     seen: set[tuple[str, str]] = set()
     for upload, record in found:

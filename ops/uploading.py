@@ -9,7 +9,7 @@ from typing import NamedTuple
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest.model import errors, uploads
+from csv_ingest.model import ObjectVersion, PipelineError
 from ops.pipeline import Pipeline
 from ops.wording import counted
 
@@ -21,7 +21,7 @@ class NotIngested(ValueError):
     """An object under this key would not be ingested, or would replace another one of the same command."""
 
 
-class NotUploaded(errors.PipelineError):
+class NotUploaded(PipelineError):
     """A file could not be uploaded. The message names it, and says why."""
 
 
@@ -65,9 +65,7 @@ def plan(pipeline: Pipeline, paths: Iterable[Path], folder: str) -> Plan:
     return Plan([Planned(file, key) for key, file in files.items()], passed_over)
 
 
-def upload(
-    pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str], None]
-) -> list[uploads.ObjectVersion]:
+def upload(pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str], None]) -> list[ObjectVersion]:
     """Upload files, ten at a time, each in parts if it is large; returns their versions, in the order of the files.
 
     `progress` is told how far it is. If a file cannot be uploaded, none is begun any more: raises NotUploaded once
@@ -86,7 +84,7 @@ def upload(
     return [upload.result() for upload in running]  # those that were not begun come after the one that failed
 
 
-def _upload(pipeline: Pipeline, planned: Planned, sent: "_Sent") -> uploads.ObjectVersion:
+def _upload(pipeline: Pipeline, planned: Planned, sent: "_Sent") -> ObjectVersion:
     try:
         pipeline.clients.s3.upload_file(str(planned.file), pipeline.upload_bucket, planned.key, Callback=sent.add_bytes)
         version = pipeline.latest(planned.key)

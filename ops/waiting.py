@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from csv_ingest import ledger
-from csv_ingest.model import uploads
+from csv_ingest.model import ObjectVersion, Upload
 from ops import brake, failures, wording
 from ops.pipeline import DeployedFeed, Pipeline
 from ops.status import UploadStatus, progress_in_parts, status_of
@@ -23,7 +23,7 @@ TURN_SECONDS = 0.2
 
 def wait(
     pipeline: Pipeline,
-    versions: Sequence[uploads.ObjectVersion],
+    versions: Sequence[ObjectVersion],
     *,
     begun: datetime,
     seconds: float,
@@ -37,7 +37,7 @@ def wait(
     `failure` say so. `remark` also says that time was used up. Meanwhile, `progress` is told how far it is, and `tell`
     why a delivery failed, as soon as the ledger has it.
     """
-    run = _Wait(pipeline, begun, [uploads.Upload(version, datetime.now(UTC)) for version in versions], tell)
+    run = _Wait(pipeline, begun, [Upload(version, datetime.now(UTC)) for version in versions], tell)
     deadline = time.monotonic() + seconds
     next_look = time.monotonic() + look_seconds
     while True:
@@ -61,11 +61,11 @@ class _Wait:
 
     pipeline: Pipeline
     begun: datetime
-    waiting: list[uploads.Upload]
+    waiting: list[Upload]
     tell: Callable[[str], None]
-    failed: dict[uploads.Upload, list[tuple[datetime | None, str]]] = field(default_factory=dict)
+    failed: dict[Upload, list[tuple[datetime | None, str]]] = field(default_factory=dict)
     """Of each upload, which deliveries failed, by the time they began, and why."""
-    ended: dict[uploads.ObjectVersion, UploadStatus] = field(default_factory=dict)
+    ended: dict[ObjectVersion, UploadStatus] = field(default_factory=dict)
     messages: int = 0
     """In the failure queue at the last look."""
 
@@ -82,7 +82,7 @@ class _Wait:
             elif record.status == ledger.COMPLETE or (status.since and status.since >= self.begun):
                 self._end(upload, status)
 
-    def _tell_failure(self, upload: uploads.Upload, record: ledger.FileRecord) -> None:
+    def _tell_failure(self, upload: Upload, record: ledger.FileRecord) -> None:
         """Tell why a delivery failed that has begun since this wait, and whether another one follows by itself."""
         is_since = record.started_at is not None and record.started_at >= self.begun
         if not record.last_error or not is_since or record.version_id != upload.version.version_id:
@@ -136,10 +136,10 @@ class _Wait:
             if failure := failed.get((upload.version.key, upload.version.version_id)):
                 self._end(upload, replace(status_of(upload, record), failure=failure))
 
-    def _records(self) -> list[tuple[uploads.Upload, ledger.FileRecord]]:
+    def _records(self) -> list[tuple[Upload, ledger.FileRecord]]:
         """The uploads that this waits for, with what the ledger holds of their versions."""
         return list(self.pipeline.files.records(self.waiting))
 
-    def _end(self, upload: uploads.Upload, status: UploadStatus) -> None:
+    def _end(self, upload: Upload, status: UploadStatus) -> None:
         self.waiting = [each for each in self.waiting if each != upload]
         self.ended[upload.version] = status

@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from csv_ingest.feed import Feed
-from csv_ingest.table_keys import FILES_KEY, ROWS_INDEX, ROWS_KEY
+from csv_ingest.model import FILES_KEY, ROWS_INDEX, ROWS_KEY
 from stacks.notifications import NotificationsHandler
 from stacks.practices import Keeping
 from stacks.upload_bucket import existing_bucket, new_bucket

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from csv_ingest.file_cost import FileCost, require_names
 from csv_ingest.model import RejectedRow, Row, UnreadableFile, fingerprint
-from csv_ingest.modes.verdicts import duplicate
+from csv_ingest.modes import duplicate
 
 FEW = 100
 """Rejected rows that a file may have, whatever share of its rows they are."""

@@ -9,14 +9,12 @@ from functools import partial
 from csv_ingest import clients, configuration, csvfile, events, source
 from csv_ingest.acceptance import Acceptance, MaxRejected
 from csv_ingest.csvfile.streams import ByteStream
-from csv_ingest.deadline import Deadline
-from csv_ingest.destinations.base import Destination
+from csv_ingest.destinations import Destination
 from csv_ingest.destinations.opening import open_destination, owner_of
 from csv_ingest.dynamodb import DynamoDbTable
 from csv_ingest.ledger import FileLedger
-from csv_ingest.model import ObjectVersion, Origin, PartJob, Tuning
+from csv_ingest.model import Deadline, ObjectVersion, Origin, Owner, PartJob, Tuning
 from csv_ingest.row_store import RowStore
-from csv_ingest.target import Owner
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ docs/settings.md.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 from csv_ingest import feed_rules
 from csv_ingest.feed_types import (
@@ -31,10 +31,9 @@ from csv_ingest.feed_types import (
     TRUE_OR_FALSE,
     WRITE_MODE,
 )
-from csv_ingest.model import FileFormat
+from csv_ingest.model import DEFAULT_FEED, Database, FileFormat
 from csv_ingest.modes import APPEND, MODES, WriteMode
 from csv_ingest.settings import InvalidSetting, given, optional, read_settings, setting, settings_of, whole_number
-from csv_ingest.target import DEFAULT_FEED
 
 
 class _Concurrency(int):
@@ -42,19 +41,6 @@ class _Concurrency(int):
 
 
 _CONCURRENCY, _LOW_CONCURRENCY = _Concurrency(50), 10
-
-
-class Database(NamedTuple):
-    """A PostgreSQL database, and how to log in."""
-
-    host: str
-    port: int
-    name: str
-    user: str
-    secret: str
-    """The ARN of the secret that has the password; empty for IAM authentication."""
-    ca: str
-    """The certificate, as PEM, of the authority that signed the server's; empty for those of RDS."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from csv_ingest import ledger, listing
-from csv_ingest.deadline import Deadline
 from csv_ingest.intake import Intake
-from csv_ingest.model import Upload
+from csv_ingest.model import Deadline, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from csv_ingest.deadline import Deadline
-from csv_ingest.model import ObjectVersion, Upload
+from csv_ingest.model import Deadline, ObjectVersion, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -7,8 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from csv_ingest.batches import Batch, Write, divide, write_concurrently
-from csv_ingest.deadline import Deadline
-from csv_ingest.model import BatchResult, PipelineError, RejectedRow, Row, RowCounts, Tuning
+from csv_ingest.model import BatchResult, Deadline, PipelineError, RejectedRow, Row, RowCounts, Tuning
 
 
 class Loaded(NamedTuple):

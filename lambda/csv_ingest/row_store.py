@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 
-from csv_ingest.destinations.base import Destination, OnlyIf
+from csv_ingest.destinations import Destination, OnlyIf
 from csv_ingest.model import BatchResult, ForeignItem, Origin, RejectedRow, Row, RowKey, StoredRow, TableAltered
-from csv_ingest.modes import WriteMode
-from csv_ingest.modes.verdicts import Verdict
+from csv_ingest.modes import Verdict, WriteMode
 
 
 class RowStore:

@@ -14,9 +14,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import clients, configuration, events, ignored, ledger, listing, reporting
-from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb import DynamoDbTable
-from csv_ingest.model import ObjectVersion
+from csv_ingest.model import Deadline, ObjectVersion
 from csv_ingest.unsettled import find_unsettled, needs_a_person
 
 if TYPE_CHECKING:

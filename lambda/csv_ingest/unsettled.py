@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from csv_ingest import ledger
-from csv_ingest.deadline import Deadline
-from csv_ingest.model import ObjectVersion, Upload
+from csv_ingest.model import Deadline, ObjectVersion, Upload
 
 PARTS_GRACE = timedelta(hours=5)
 """How much longer a file may take that is ingested in parts: Lambda keeps an event for at most six hours."""

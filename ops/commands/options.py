@@ -10,7 +10,7 @@ from typing import Protocol
 import click
 
 from csv_ingest import ledger
-from csv_ingest.model import errors
+from csv_ingest.model import OtherTable, OwnerNeeded, TableAltered
 from ops import brake, display, erasing, presence
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 
@@ -131,9 +131,9 @@ def about(key: str) -> Iterator[None]:
     """End the command with the key and the reason, if the block cannot take back what was ingested of it."""
     try:
         yield
-    except (erasing.NotErasable, errors.OtherTable, errors.TableAltered) as reason:
+    except (erasing.NotErasable, OtherTable, TableAltered) as reason:
         raise click.ClickException(f"{key}: {reason}") from reason
-    except errors.OwnerNeeded as statement:
+    except OwnerNeeded as statement:
         raise click.ClickException(
             f"{key}: only the owner of the table can delete its rows: as the owner, run `{statement}`, then this "
             "command again: meanwhile, no delivery stores a row of it"

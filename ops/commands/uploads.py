@@ -7,7 +7,7 @@ from typing import Any
 from rich import filesize
 
 from csv_ingest import ledger
-from csv_ingest.model import uploads
+from csv_ingest.model import ObjectVersion
 from ops import display, status, waiting
 from ops.commands import explanations
 from ops.pipeline import Pipeline
@@ -29,7 +29,7 @@ def print_uploads(statuses: Iterable[status.UploadStatus], *, json_: bool, also:
 
 def wait_and_print(
     pipeline: Pipeline,
-    versions: Sequence[uploads.ObjectVersion],
+    versions: Sequence[ObjectVersion],
     *,
     begun: datetime,
     seconds: float,

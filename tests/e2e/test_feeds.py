@@ -16,7 +16,7 @@ import boto3
 import pytest
 from rich.console import Console
 
-from csv_ingest.feed import Database
+from csv_ingest.model import Database
 from local.demo import CORRECTED, GOOD, Example
 from local.demo import upload as upload_examples
 from local.deployment import Deployment, TableRow, deploy

@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import App
 
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.feed import Database
+from csv_ingest.model import Database
 from local.processes import PROJECT
 from stacks.context import settings_from_context
 from stacks.ingest_stack import IngestStack

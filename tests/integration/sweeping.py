@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from csv_ingest.configuration import SweepConfig, SweptFeed
-from csv_ingest.deadline import Deadline
 from csv_ingest.intake import Taker
+from csv_ingest.model import Deadline
 from csv_ingest.modes import APPEND
 from csv_ingest.sweep import Swept, sweep
 from tests.integration.world import Invocations, World, feed_now

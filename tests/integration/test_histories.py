@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 from csv_ingest import clients, csvfile, source
 from csv_ingest.events import Event
 from csv_ingest.model import (
+    ROWS_KEY,
     BeingErased,
     ItemsNotRead,
     MalformedEvent,
@@ -41,7 +42,6 @@ from csv_ingest.model import (
     Tuning,
 )
 from csv_ingest.modes import MERGE
-from csv_ingest.table_keys import ROWS_KEY
 from local.postgresql import LocalPostgresql
 from local.server import LocalAws
 from ops.audit import audit

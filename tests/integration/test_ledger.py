@@ -7,12 +7,21 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb import DynamoDbTable
 from csv_ingest.ledger import FileLedger, FileRecord, FilesTable
-from csv_ingest.model import FileFormat, ObjectVersion, PartJob, PartStart, Phase, Plan, RowCounts
+from csv_ingest.model import (
+    Deadline,
+    FileFormat,
+    ObjectVersion,
+    Owner,
+    PartJob,
+    PartStart,
+    Phase,
+    Plan,
+    RowCounts,
+    Target,
+)
 from csv_ingest.modes import APPEND
-from csv_ingest.target import Owner, Target
 from tests.integration.faults import throttle_requests
 from tests.integration.world import World
 

@@ -19,10 +19,8 @@ import pytest
 
 from csv_ingest import clients
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.opening import open_destination
-from csv_ingest.feed import Database
-from csv_ingest.model import ItemsNotRead, Origin, OutOfTime, Row, RowsNotWritten, Tuning
+from csv_ingest.model import Database, Deadline, ItemsNotRead, Origin, OutOfTime, Row, RowsNotWritten, Tuning
 from csv_ingest.modes import APPEND
 from csv_ingest.postgresql.connection import PostgresqlConnection
 from csv_ingest.row_store import RowStore

@@ -7,8 +7,7 @@ import pytest
 
 from csv_ingest.destinations.existing_table import table_id
 from csv_ingest.events import Event
-from csv_ingest.model import OtherTable, RowsNotWritten
-from csv_ingest.table_keys import ROWS_KEY
+from csv_ingest.model import ROWS_KEY, OtherTable, RowsNotWritten
 from ops.audit import audit
 from ops.findings import Audited, Move, Restart
 from ops.forgetting import forgetting_of

@@ -9,11 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from csv_ingest import clients, ignored
-from csv_ingest.deadline import Deadline
 from csv_ingest.events import object_version
 from csv_ingest.intake import Intake, Taker
 from csv_ingest.ledger import MAX_ATTEMPTS
-from csv_ingest.model import OutOfTime, TableAltered
+from csv_ingest.model import Deadline, OutOfTime, TableAltered
 from csv_ingest.sweep import MAX_DELIVERIES, TIME_TO_REPORT, Swept, handler
 from tests.integration.faults import Calls, Killed
 from tests.integration.sweeping import run_sweep

@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 
 from csv_ingest import csvfile
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.deadline import Deadline
-from csv_ingest.destinations.base import Destination
+from csv_ingest.destinations import Destination
 from csv_ingest.destinations.dynamodb import MAX_ITEM, DynamoDbDestination
 from csv_ingest.destinations.opening import open_destination
 from csv_ingest.dynamodb import DynamoDbTable
-from csv_ingest.model import Origin, Row, RowKey, StoredRow, TableAltered, Value, fingerprint
+from csv_ingest.model import Deadline, Origin, Row, RowKey, StoredRow, TableAltered, Value, fingerprint
 from csv_ingest.modes import APPEND
 from csv_ingest.row_store import RowStore
 from tests.integration.faults import Calls, Killed

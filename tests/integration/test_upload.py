@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb import DynamoDbTable
 from csv_ingest.events import upload_event
 from csv_ingest.ledger import FileLedger
-from csv_ingest.model import ObjectVersion
+from csv_ingest.model import Deadline, ObjectVersion
 from csv_ingest.modes import APPEND
 from ops import uploading, waiting
 from ops.pipeline import Pipeline

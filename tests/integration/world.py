@@ -21,8 +21,17 @@ from csv_ingest.configuration import IngestConfig
 from csv_ingest.events import Event, object_version, upload_event
 from csv_ingest.feed import FORMAT_SETTINGS, Feed
 from csv_ingest.handler import handler
-from csv_ingest.model import NO_VERSION, Column, ItemsNotRead, ObjectVersion, RowsNotWritten, Tuning
-from csv_ingest.table_keys import FILES_KEY, ROWS_INDEX, ROWS_KEY
+from csv_ingest.model import (
+    FILES_KEY,
+    NO_VERSION,
+    ROWS_INDEX,
+    ROWS_KEY,
+    Column,
+    ItemsNotRead,
+    ObjectVersion,
+    RowsNotWritten,
+    Tuning,
+)
 from local.postgresql import LocalPostgresql
 from ops.clients import Clients
 from ops.feed import DeployedFeed

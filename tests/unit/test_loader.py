@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csv_ingest.deadline import Deadline
 from csv_ingest.loader import Loaded, load_rows
-from csv_ingest.model import BatchResult, OutOfTime, RejectedRow, Row, RowCounts, RowsNotWritten, Tuning
+from csv_ingest.model import BatchResult, Deadline, OutOfTime, RejectedRow, Row, RowCounts, RowsNotWritten, Tuning
 
 records = st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=40).map(
     lambda drawn: [Row(n, str(id_), "{}") if good else RejectedRow(n, "bad") for n, (id_, good) in enumerate(drawn)]

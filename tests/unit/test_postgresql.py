@@ -8,11 +8,9 @@ from urllib.parse import parse_qsl
 import boto3
 import pytest
 
-from csv_ingest.deadline import Deadline
 from csv_ingest.destinations import postgresql_values
 from csv_ingest.destinations.postgresql import MAX_KEY, PostgresqlDestination
-from csv_ingest.feed import Database
-from csv_ingest.model import Column, Integer, Origin, Row
+from csv_ingest.model import Column, Database, Deadline, Integer, Origin, Row
 from csv_ingest.modes import APPEND
 from csv_ingest.postgresql import login as postgresql_login
 from csv_ingest.postgresql.connection import PostgresqlConnection

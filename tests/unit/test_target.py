@@ -2,7 +2,7 @@
 
 import pytest
 
-from csv_ingest.target import Target
+from csv_ingest.model import Target
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csv_ingest.model import RejectedRow, Row, RowKey, StoredRow
-from csv_ingest.modes import APPEND, MERGE
-from csv_ingest.modes.verdicts import Verdict
+from csv_ingest.modes import APPEND, MERGE, Verdict
 
 
 def data(**cells: str) -> str:

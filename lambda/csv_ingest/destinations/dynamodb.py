@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from csv_ingest.destinations.base import OnlyIf
 from csv_ingest.destinations.dynamodb_items import RESERVED, UPLOADED, from_item, item_size, to_item
 from csv_ingest.dynamodb import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item, Update
-from csv_ingest.model import ForeignItem, Origin, Row, RowKey, StoredRow, TableAltered
+from csv_ingest.model import ROWS_INDEX, ForeignItem, Origin, Row, RowKey, StoredRow, TableAltered
 from csv_ingest.modes import WriteMode
-from csv_ingest.table_keys import ROWS_INDEX
 
 if TYPE_CHECKING:
     pass

@@ -3,8 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
-from csv_ingest.model import RowsNotWritten
-from csv_ingest.table_keys import ROWS_KEY
+from csv_ingest.model import ROWS_KEY, RowsNotWritten
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

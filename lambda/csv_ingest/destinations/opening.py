@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 from csv_ingest import reporting
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.deadline import Deadline
 from csv_ingest.destinations.base import Destination
 from csv_ingest.destinations.dynamodb import DynamoDbDestination
 from csv_ingest.destinations.existing_table import table_id
 from csv_ingest.dynamodb import DynamoDbTable
-from csv_ingest.target import Owner, Target
+from csv_ingest.model import Deadline, Owner, Target
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from csv_ingest.deadline import Deadline
 from csv_ingest.dynamodb import statements
 from csv_ingest.dynamodb.expressions import MAX_REMOVED, Item, as_values, update_item
 from csv_ingest.dynamodb.requests import CONDITION_FAILED, RepeatedRequests
+from csv_ingest.model import Deadline
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient, type_defs

@@ -5,18 +5,16 @@ from datetime import datetime
 from itertools import islice
 
 from csv_ingest.dynamodb import MAX_STATEMENTS, DynamoDbTable, Item
-from csv_ingest.ledger import items, keys, names
-from csv_ingest.ledger.records import FileRecord
-from csv_ingest.model import BeingErased, ObjectVersion
+from csv_ingest.ledger import items, keys, names, records
+from csv_ingest.model import FILES_KEY, BeingErased, ObjectVersion
 from csv_ingest.modes import WriteMode
-from csv_ingest.table_keys import FILES_KEY
 
 
 class Erasures:
     """Contents, and uploads, that are being taken back.
 
     `content` is the result of `WriteMode.content_key`, and `upload` the beginning of an upload's entries:
-    FileRecord.upload, or the ETag.
+    records.FileRecord.upload, or the ETag.
     """
 
     def __init__(self, table: DynamoDbTable) -> None:
@@ -123,7 +121,7 @@ class Erasures:
 def upload_of(table: DynamoDbTable, version: ObjectVersion) -> str:
     """What the entries of a version begin with, if each is an upload of its own, also before its first delivery."""
     first, later = keys.Entries(version), keys.Entries(version, is_later=True)
-    shared = FileRecord.of(table.get(keys.key_of(first)))
+    shared = records.FileRecord.of(table.get(keys.key_of(first)))
     is_own = shared.version_id == version.version_id
     is_free = not shared.status and not table.get(keys.key_of(later))
     return first.upload if is_own or is_free else later.upload

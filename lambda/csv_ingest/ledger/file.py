@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from csv_ingest.dynamodb import DynamoDbTable, Item
-from csv_ingest.ledger import items, keys, names
+from csv_ingest.ledger import items, keys, names, records
 from csv_ingest.ledger.content import ContentLedger
 from csv_ingest.ledger.parts import PartLedger
-from csv_ingest.ledger.records import FileRecord
 from csv_ingest.ledger.rejects import RejectLedger
-from csv_ingest.model import ObjectVersion, Plan, RowCounts, TableAltered
+from csv_ingest.model import ObjectVersion, Owner, Plan, RowCounts, TableAltered
 from csv_ingest.modes import WriteMode
-from csv_ingest.target import Owner
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class FileLedger:
     table: DynamoDbTable
     feed: str
     entries: keys.Entries
-    record: FileRecord
+    record: records.FileRecord
     """As earlier deliveries had left it when it was read."""
 
     @classmethod
@@ -44,11 +42,11 @@ class FileLedger:
 
     @classmethod
     def _read(cls, table: DynamoDbTable, feed: str, entries: keys.Entries) -> "FileLedger":
-        record = FileRecord.of(table.get(keys.key_of(entries)))
+        record = records.FileRecord.of(table.get(keys.key_of(entries)))
         is_own = record.version_id == entries.version.version_id or not entries.mode.each_version
         if not is_own and not entries.is_later:
             later = replace(entries, is_later=True)
-            own = FileRecord.of(table.get(keys.key_of(later)))
+            own = records.FileRecord.of(table.get(keys.key_of(later)))
             if record.status or own.status:
                 return cls(table, feed, later, own)
         return cls(table, feed, entries, record)
@@ -102,15 +100,15 @@ class FileLedger:
             self.table.update(keys.key_of_version(version), adopted, condition=names.ALWAYS, remove=remove)
         self.table.update(self._key, adopted, condition="attribute_exists(#rows_read)")
 
-    def record_readable(self, plan: Plan, owner: Owner) -> FileRecord:
+    def record_readable(self, plan: Plan, owner: Owner) -> records.FileRecord:
         """Record how the file is read, with no row stored yet; returns the record of the first delivery to do so."""
         first = self._sums(RowCounts()) | items.about_plan(plan.format, owner, plan.upload_order)
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self.entries)
         unchanged = self._update(first, remove=names.OF_REJECTION, unless="attribute_exists(#rows_read)")
         if unchanged is not None:
-            return FileRecord.of(unchanged)
-        return FileRecord(
+            return records.FileRecord.of(unchanged)
+        return records.FileRecord(
             status=names.PROCESSING,
             counts=RowCounts(),
             format=plan.format,
@@ -138,7 +136,7 @@ class FileLedger:
         settled |= items.about_version(self.entries.version)
         overtaken = "attribute_exists(#rows_read) OR #version_id <> :version_id"
         stayed = self._update(settled, remove=["attempts", "last_error", *names.ACKNOWLEDGEMENT], unless=overtaken)
-        is_readable = stayed is not None and FileRecord.of(stayed).version_id == self.entries.version.version_id
+        is_readable = stayed is not None and records.FileRecord.of(stayed).version_id == self.entries.version.version_id
         if not self.entries.mode.each_version and not is_readable:
             own = settled | {"started_at": items.now()}
             remove = ["compared_at", *names.ACKNOWLEDGEMENT]

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING
 
 from csv_ingest.dynamodb import Item
 from csv_ingest.ledger import keys, names
-from csv_ingest.model import BeingErased, Content, FileFormat, ObjectVersion, PartStart, Plan, RejectedRow, RowCounts
+from csv_ingest.model import (
+    DEFAULT_FEED,
+    BeingErased,
+    Content,
+    FileFormat,
+    ObjectVersion,
+    Owner,
+    PartStart,
+    Plan,
+    RejectedRow,
+    RowCounts,
+)
 from csv_ingest.modes import APPEND, WriteMode
-from csv_ingest.target import DEFAULT_FEED, Owner
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

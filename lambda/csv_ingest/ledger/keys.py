@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from csv_ingest.dynamodb import Item
-from csv_ingest.model import VERSION_MARK, ObjectVersion, PartJob, Phase
+from csv_ingest.model import DEFAULT_FEED, VERSION_MARK, ObjectVersion, PartJob, Phase
 from csv_ingest.modes import APPEND, WriteMode
-from csv_ingest.target import DEFAULT_FEED
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

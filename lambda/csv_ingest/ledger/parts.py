@@ -4,10 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from csv_ingest.dynamodb import DynamoDbTable, Item, as_values
-from csv_ingest.ledger import items, keys, names
-from csv_ingest.ledger.records import FileRecord, owner_of, require_owner
-from csv_ingest.model import PartJob, Phase, Plan, RowCounts
-from csv_ingest.target import Owner
+from csv_ingest.ledger import items, keys, names, records
+from csv_ingest.model import Owner, PartJob, Phase, Plan, RowCounts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
@@ -25,7 +23,7 @@ class PartLedger:
         self._feed = feed
         self._file = keys.key_of(entries)
 
-    def record_plan(self, plan: Plan, owner: Owner) -> FileRecord:
+    def record_plan(self, plan: Plan, owner: Owner) -> records.FileRecord:
         """Record that the file is ingested in parts; returns the record of the first delivery to do so.
 
         No part is done yet, unless somebody deleted the file's record.
@@ -33,25 +31,25 @@ class PartLedger:
         self._table.insert_absent([items.item_of_plan(self._entries, plan, owner)])
         # The plan that was recorded first decides how many parts there are, and how they are read.
         recorded_item = self._table.get(keys.key_of(self._entries, keys.PLAN))
-        planned_by = owner_of(recorded_item)
+        planned_by = records.owner_of(recorded_item)
         if planned_by.target.mode == owner.target.mode:  # the file's record decides on the table: no row is stored yet
             planned_by = planned_by._replace(target=owner.target)
-        require_owner(planned_by, owner)
+        records.require_owner(planned_by, owner)
         recorded = items.plan_of(recorded_item)
         first = self._counted(Phase.STORE) | items.about_plan(recorded.format, owner, recorded.upload_order)
         first["parts"] = {"N": str(len(recorded.parts))}
         # Another delivery, under other settings, may have rejected the file meanwhile.
         first |= items.processing(self._entries)
         self._update(self._file, first, remove=names.OF_REJECTION, unless="attribute_exists(#rows_read)")
-        return FileRecord.of(self._table.get(self._file))
+        return records.FileRecord.of(self._table.get(self._file))
 
     def plan(self) -> Plan:
         """Where the parts of the file begin; raises KeyError if there is no plan."""
         return items.plan_of(self._table.get(keys.key_of(self._entries, keys.PLAN)))
 
-    def read(self, job: PartJob) -> FileRecord:
+    def read(self, job: PartJob) -> records.FileRecord:
         """The record of a part as earlier deliveries left it."""
-        return FileRecord.of(self._table.get(keys.key_of_part(self._entries, job)))
+        return records.FileRecord.of(self._table.get(keys.key_of_part(self._entries, job)))
 
     def checkpoint(self, job: PartJob, counts: RowCounts) -> None:
         """Record how many rows of a part are done; the number never decreases."""
@@ -89,7 +87,7 @@ class PartLedger:
         Parts are complete then only if the file's record was deleted and made again. No part can end meanwhile: its
         end is counted in a record that has the counter.
         """
-        complete = [FileRecord.of(item).counts or RowCounts() for item in self._complete_parts(phase)]
+        complete = [records.FileRecord.of(item).counts or RowCounts() for item in self._complete_parts(phase)]
         sums = RowCounts(*(sum(column) for column in zip(RowCounts(), *complete, strict=True)))
         return {names.COUNTERS[phase]: {"N": str(len(complete))}, **self._sums(sums)}
 

@@ -6,9 +6,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from csv_ingest.ledger import keys, names
-from csv_ingest.model import VERSION_MARK, FileFormat, ObjectVersion, Origin, OtherTable, RowCounts
+from csv_ingest.model import (
+    DEFAULT_FEED,
+    VERSION_MARK,
+    FileFormat,
+    ObjectVersion,
+    Origin,
+    OtherTable,
+    Owner,
+    RowCounts,
+    Target,
+)
 from csv_ingest.modes import APPEND, MODES, WriteMode
-from csv_ingest.target import DEFAULT_FEED, Owner, Target
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

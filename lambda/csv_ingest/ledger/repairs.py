@@ -2,9 +2,8 @@
 
 from csv_ingest.dynamodb import DynamoDbTable
 from csv_ingest.ledger import items, keys, names
-from csv_ingest.model import RejectedRow, RowCounts
+from csv_ingest.model import Owner, RejectedRow, RowCounts
 from csv_ingest.modes import WriteMode
-from csv_ingest.target import Owner
 
 
 class Repairs:

@@ -1,6 +1,8 @@
 """The vocabulary of the pipeline: data as plain values, and exceptions. Other code uses it through these names."""
 
 from csv_ingest.model.counts import NOTHING_YET, BatchResult, Outcome, RowCounts
+from csv_ingest.model.database import Database
+from csv_ingest.model.deadline import Deadline
 from csv_ingest.model.errors import (
     BeingErased,
     DeliveryFailed,
@@ -28,22 +30,30 @@ from csv_ingest.model.rows import (
     Value,
     fingerprint,
 )
+from csv_ingest.model.table_keys import FILES_KEY, ROWS_INDEX, ROWS_KEY
+from csv_ingest.model.target import DEFAULT_FEED, Owner, Target
 from csv_ingest.model.tuning import Tuning
 from csv_ingest.model.uploads import NO_VERSION, VERSION_MARK, ObjectVersion, Origin, Upload
 
 __all__ = [
     "BEGINNING",
+    "DEFAULT_FEED",
     "DELIMITERS",
+    "FILES_KEY",
     "LINE_AS_ID",
     "NOTHING_YET",
     "NO_VALUES",
     "NO_VERSION",
+    "ROWS_INDEX",
+    "ROWS_KEY",
     "TYPES",
     "VERSION_MARK",
     "BatchResult",
     "BeingErased",
     "Column",
     "Content",
+    "Database",
+    "Deadline",
     "DeliveryFailed",
     "FileFormat",
     "ForeignItem",
@@ -56,6 +66,7 @@ __all__ = [
     "OtherTable",
     "OutOfTime",
     "Outcome",
+    "Owner",
     "OwnerNeeded",
     "PartJob",
     "PartStart",
@@ -69,6 +80,7 @@ __all__ = [
     "RowsNotWritten",
     "StoredRow",
     "TableAltered",
+    "Target",
     "Tuning",
     "UnreadableFile",
     "Upload",

@@ -5,8 +5,19 @@ from collections.abc import Mapping
 from csv_ingest.modes.append import Append
 from csv_ingest.modes.base import WriteMode
 from csv_ingest.modes.merge import Merge
+from csv_ingest.modes.verdicts import Verdict, duplicate, is_duplicate
 
-__all__ = ["APPEND", "MERGE", "MODES", "WriteMode"]
+__all__ = [
+    "APPEND",
+    "MERGE",
+    "MODES",
+    "Verdict",
+    "WriteMode",
+    "compare_lines",
+    "duplicate",
+    "is_duplicate",
+    "resolve_lines",
+]
 
 APPEND, MERGE = Append(), Merge()
 

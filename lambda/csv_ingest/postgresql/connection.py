@@ -13,9 +13,8 @@ from botocore.exceptions import BotoCoreError
 from pg8000.exceptions import DatabaseError, InterfaceError
 from scramp import ScramException
 
-from csv_ingest.deadline import AdaptiveBackoff, Deadline
-from csv_ingest.feed import Database
-from csv_ingest.model import ItemsNotRead, RowsNotWritten
+from csv_ingest.backoff import AdaptiveBackoff
+from csv_ingest.model import Database, Deadline, ItemsNotRead, RowsNotWritten
 from csv_ingest.postgresql.errors import describe, may_pass
 from csv_ingest.postgresql.login import login_of
 from csv_ingest.postgresql.session import Session

@@ -5,7 +5,7 @@ import ssl
 from botocore.exceptions import BotoCoreError
 from pg8000.exceptions import DatabaseError
 
-from csv_ingest.feed import Database
+from csv_ingest.model import Database
 
 _TRANSIENT = ("08", "25006", "40", "53", "55P03", "57")
 """How SQLSTATEs of errors begin that may pass: lost connections; read-only, as the former writer is after a failover;

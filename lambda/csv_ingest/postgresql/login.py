@@ -9,8 +9,7 @@ from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
 from csv_ingest import clients
-from csv_ingest.feed import Database
-from csv_ingest.model import RowsNotWritten
+from csv_ingest.model import Database, RowsNotWritten
 
 
 class Login(NamedTuple):

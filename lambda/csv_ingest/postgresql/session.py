@@ -11,7 +11,7 @@ from typing import Any
 from pg8000.exceptions import InterfaceError
 from pg8000.native import Connection, PreparedStatement
 
-from csv_ingest.feed import Database
+from csv_ingest.model import Database
 
 AUTHORITIES = Path(__file__).with_name("rds-authorities.pem")
 """The authorities of RDS in most regions, and Amazon's own for RDS Proxy; none of them expires before 2037.

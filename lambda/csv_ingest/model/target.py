@@ -4,12 +4,13 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from csv_ingest.modes import APPEND
-
 DEFAULT_FEED = "default"
 """The feed of a deployment that names none."""
 
 DYNAMODB = "DynamoDB"
+
+APPEND = "append"
+"""The write mode of a feed that names none."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Target:
     """Of DynamoDB. A table that is restored under the name of another one has another id."""
     database: str = ""
     """Of PostgreSQL."""
-    mode: str = APPEND.name
+    mode: str = APPEND
 
     @classmethod
     def parse(cls, text: str) -> "Target":
@@ -42,13 +43,13 @@ class Target:
     def __str__(self) -> str:
         if self.database:
             return f"{self.database}/{self.table}{self._mode}"
-        if not self.table and self.mode == APPEND.name:
+        if not self.table and self.mode == APPEND:
             return ""
         return ":".join(filter(None, (DYNAMODB, self.table, self.table_id))) + self._mode
 
     @property
     def _mode(self) -> str:
-        return "" if self.mode == APPEND.name else f" ({self.mode})"
+        return "" if self.mode == APPEND else f" ({self.mode})"
 
     @property
     def description(self) -> str:
