@@ -1,10 +1,10 @@
 """Is everything there? The objects in the bucket, read again, against the destination and the ledger."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from itertools import chain
 
-from csv_ingest import ledger
-from csv_ingest.model import ObjectVersion, Upload
+from csv_ingest.model import ObjectVersion
 from ops import audit_files, audit_rows, expectations, findings, wording
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 
@@ -41,7 +41,8 @@ def _read(
     feeds = [run.feed for run in runs.values() if run.feed.concerns(prefix)]
     # The list of the bucket is short beside what is read: a thousand files per request.
     total = sum(1 for feed in feeds for _ in feed.uploads(_scope(feed, prefix)))
-    for number, (upload, record) in enumerate(_to_be_read(pipeline, feeds, prefix), 1):
+    to_be_read = chain.from_iterable(pipeline.records(_scope(feed, prefix), feed) for feed in feeds)
+    for number, (upload, record) in enumerate(to_be_read, 1):
         version = upload.version
         progress(f"reading {number:,} of {wording.counted(max(number, total), 'file')}: {version.key}")
         try:
@@ -55,13 +56,6 @@ def _read(
             yield _unaccounted(version, before.moved(today))
         elif run := runs.get(owner.name):
             run.read_upload(upload, record)
-
-
-def _to_be_read(
-    pipeline: Pipeline, feeds: Sequence[DeployedFeed], prefix: str
-) -> Iterator[tuple[Upload, ledger.FileRecord]]:
-    for feed in feeds:
-        yield from pipeline.records(_scope(feed, prefix), feed)
 
 
 def _scope(feed: DeployedFeed, prefix: str) -> str:

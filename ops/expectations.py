@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
-from csv_ingest import modes
 from csv_ingest.destinations import Destination
 from csv_ingest.model import FileFormat, ForeignItem, Origin, RejectedRow, Row, RowKey, StoredRow, fingerprint
-from csv_ingest.modes import duplicate
+from csv_ingest.modes import WriteMode, duplicate
 
 
 class Expected(NamedTuple):
@@ -54,13 +53,13 @@ class Expectations:
     one.
     """
 
-    def __init__(self, database: sqlite3.Connection, mode: modes.WriteMode) -> None:
+    def __init__(self, database: sqlite3.Connection, mode: WriteMode) -> None:
         self._database = database
         self._mode = mode
 
     @classmethod
     @contextmanager
-    def on_disk(cls, mode: modes.WriteMode) -> Iterator["Expectations"]:
+    def on_disk(cls, mode: WriteMode) -> Iterator["Expectations"]:
         """Expectations that are gone after the block."""
         with tempfile.NamedTemporaryFile(suffix=".sqlite") as file, closing(sqlite3.connect(file.name)) as database:
             database.executescript(

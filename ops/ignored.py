@@ -4,8 +4,7 @@ from datetime import datetime
 from itertools import chain
 from typing import NamedTuple
 
-from csv_ingest import ignored, listing
-from csv_ingest.intake import NotTaken
+from csv_ingest import ignored, intake, listing
 from csv_ingest.model import Deadline, ObjectVersion, Upload
 from ops.pipeline import DeployedFeed, Pipeline
 
@@ -15,19 +14,19 @@ class IgnoredObject(NamedTuple):
 
     version: ObjectVersion
     modified: datetime
-    why: NotTaken
+    why: intake.NotTaken
 
 
 def ignored_objects(pipeline: Pipeline, feed: DeployedFeed | None = None) -> list[IgnoredObject]:
     """Every object that the sweep would count, or those below the prefix of one feed, the latest first."""
     never = Deadline.never()
-    s3, bucket, intake = pipeline.clients.s3, pipeline.upload_bucket, pipeline.intake
+    s3, bucket, taken = pipeline.clients.s3, pipeline.upload_bucket, pipeline.intake
     if feed:
         listings = [listing.list_current(s3, bucket, prefix=feed.settings.key_prefix, deadline=never)]
     else:
-        listings = [ignored.objects_to_look_at(s3, bucket, intake=intake, deadline=never)]
+        listings = [ignored.objects_to_look_at(s3, bucket, intake=taken, deadline=never)]
     since = ignored.deployed_at(pipeline.clients.dynamodb, pipeline.files_table)
-    found = ignored.find(chain.from_iterable(listings), intake=intake, files=pipeline.files, since=since)
+    found = ignored.find(chain.from_iterable(listings), intake=taken, files=pipeline.files, since=since)
     return sorted((_explained(pipeline, each) for each in found), key=lambda each: each.modified, reverse=True)
 
 

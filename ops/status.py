@@ -51,9 +51,13 @@ class UploadStatus:
         return not self.is_good and not self.record.acknowledgement
 
     @property
+    def is_rejected(self) -> bool:
+        return self.record.status == ledger.REJECTED
+
+    @property
     def is_poison(self) -> bool:
         """Whether it can never be read as it is, with the settings as they are: another delivery is in vain."""
-        return self.record.status == ledger.REJECTED or bool(self.failure and self.failure.condition == REJECTION)
+        return self.is_rejected or bool(self.failure and self.failure.condition == REJECTION)
 
     @property
     def is_settled(self) -> bool:

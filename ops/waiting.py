@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 
 from csv_ingest import ledger
 from csv_ingest.model import ObjectVersion, Upload
-from ops import brake, failures, wording
+from ops import brake, failures, status, wording
 from ops.pipeline import DeployedFeed, Pipeline
-from ops.status import UploadStatus, progress_in_parts, status_of
 
 LOOK_SECONDS = 5
 """Between two looks at the failure queue and the brake."""
@@ -30,7 +29,7 @@ def wait(
     progress: Callable[[str], None] = lambda _: None,
     tell: Callable[[str], None] = lambda _: None,
     look_seconds: float = LOOK_SECONDS,
-) -> list[UploadStatus]:
+) -> list[status.UploadStatus]:
     """Wait until each upload is settled since `begun`, a time of SQS; returns what is known of each then.
 
     The wait for an upload ends early if the failure queue got a message about it, or its feed is paused: `remark` or
@@ -65,7 +64,7 @@ class _Wait:
     tell: Callable[[str], None]
     failed: dict[Upload, list[tuple[datetime | None, str]]] = field(default_factory=dict)
     """Of each upload, which deliveries failed, by the time they began, and why."""
-    ended: dict[ObjectVersion, UploadStatus] = field(default_factory=dict)
+    ended: dict[ObjectVersion, status.UploadStatus] = field(default_factory=dict)
     messages: int = 0
     """In the failure queue at the last look."""
 
@@ -75,12 +74,12 @@ class _Wait:
             if not record.is_settled or record.version_id != upload.version.version_id:
                 self._tell_failure(upload, record)
                 continue
-            status = status_of(upload, record)
+            outcome = status.status_of(upload, record)
             if record.status == ledger.COMPLETE and record.is_compared:
-                self._end(upload, replace(status, remark="was complete already: the same content was ingested before"))
+                self._end(upload, replace(outcome, remark="was complete already: the same content was ingested before"))
             # That it was rejected before does not count either: the settings may be others by now.
-            elif record.status == ledger.COMPLETE or (status.since and status.since >= self.begun):
-                self._end(upload, status)
+            elif record.status == ledger.COMPLETE or (outcome.since and outcome.since >= self.begun):
+                self._end(upload, outcome)
 
     def _tell_failure(self, upload: Upload, record: ledger.FileRecord) -> None:
         """Tell why a delivery failed that has begun since this wait, and whether another one follows by itself."""
@@ -102,7 +101,7 @@ class _Wait:
         if not self.waiting:
             return ""
         version = self.waiting[0].version
-        parts = progress_in_parts(self.pipeline, self.pipeline.files.record(version))
+        parts = status.progress_in_parts(self.pipeline, self.pipeline.files.record(version))
         return f"{version.key}: {parts or 'not settled'}; {wording.counted(len(self.waiting), 'file')} to go"
 
     def look_at_queue_and_brake(self) -> None:
@@ -117,13 +116,13 @@ class _Wait:
     def give_up(self, remark: str) -> None:
         """End the wait for all that are left."""
         for upload, record in self._records():
-            self._end(upload, replace(status_of(upload, record), remark=remark))
+            self._end(upload, replace(status.status_of(upload, record), remark=remark))
 
     def _give_up_paused(self, feed: DeployedFeed) -> None:
         remark, words = brake.why(self.pipeline, feed), brake.resume_words(self.pipeline, feed)
         for upload, record in self._records():
             if self.pipeline.feed_of(upload.version.key) == feed:
-                self._end(upload, replace(status_of(upload, record), remark=remark, next_command=words))
+                self._end(upload, replace(status.status_of(upload, record), remark=remark, next_command=words))
 
     def _end_those_that_failed(self) -> None:
         failed = {
@@ -134,12 +133,12 @@ class _Wait:
         }
         for upload, record in self._records():
             if failure := failed.get((upload.version.key, upload.version.version_id)):
-                self._end(upload, replace(status_of(upload, record), failure=failure))
+                self._end(upload, replace(status.status_of(upload, record), failure=failure))
 
     def _records(self) -> list[tuple[Upload, ledger.FileRecord]]:
         """The uploads that this waits for, with what the ledger holds of their versions."""
         return list(self.pipeline.files.records(self.waiting))
 
-    def _end(self, upload: Upload, status: UploadStatus) -> None:
+    def _end(self, upload: Upload, outcome: status.UploadStatus) -> None:
         self.waiting = [each for each in self.waiting if each != upload]
-        self.ended[upload.version] = status
+        self.ended[upload.version] = outcome

@@ -1,7 +1,7 @@
 """The commands of `python -m ops`, one module per verb: `pause.py` also has `resume`.
 
 Each one is: options in, a call of another module, its result shown, an exit code out. `uploads.py`, `messages.py`,
-`objects.py`, `findings.py` and `stored.py` show what commands have to show.
+`objects.py`, `audited.py` and `stored.py` show what commands have to show.
 """
 
 import os

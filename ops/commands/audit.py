@@ -5,9 +5,8 @@ from collections.abc import Collection, Sequence
 
 import click
 
-from ops import audit, brake, differences, display, failures, repair, waiting, wording
-from ops.commands import findings, objects, options
-from ops.findings import Audited, Discrepancy, Redeliver, Restart, RestoreRow
+from ops import audit, brake, differences, display, failures, findings, repair, waiting, wording
+from ops.commands import audited, objects, options
 from ops.pipeline import DeployedFeed, Pipeline
 
 
@@ -47,34 +46,34 @@ def audit_command(
     repaired = None
     if repair_ and result.findings:
         if not json_:
-            findings.print_audited(result, values=values)
+            audited.print_audited(result, values=values)
         repaired = _repair(pipeline, result.findings, timeout, yes=yes)
         if not json_:
-            findings.print_repaired(repaired)
+            audited.print_repaired(repaired)
         result = _audit("audit once more", pipeline, prefix, only)
     if json_:
-        display.print_json(findings.as_json(result, repaired, values=values))
+        display.print_json(audited.as_json(result, repaired, values=values))
     else:
-        findings.print_audited(result, values=values)
+        audited.print_audited(result, values=values)
     if not result.files:
         display.say(f"There is no upload whose key begins with '{prefix}': nothing was compared.", err=True)
         objects.say_what_is_ignored(pipeline, prefix)
     sys.exit(1 if result.findings or not result.files else 0)
 
 
-def _audit(what: str, pipeline: Pipeline, prefix: str, feed: DeployedFeed | None) -> Audited:
+def _audit(what: str, pipeline: Pipeline, prefix: str, feed: DeployedFeed | None) -> findings.Audited:
     """Audit, and look what differs in the rows that are found different."""
     with display.working(what) as progress:
         result = audit.audit(pipeline, prefix=prefix, feed=feed, progress=progress)
         return result._replace(findings=differences.explained(pipeline, result.findings, progress=progress))
 
 
-def _say_what_is_repaired(pipeline: Pipeline, found: Sequence[Discrepancy]) -> bool:
+def _say_what_is_repaired(pipeline: Pipeline, found: Sequence[findings.Discrepancy]) -> bool:
     """Say what a repair will do; returns whether it will do anything."""
     stopped = brake.paused(_to_deliver(pipeline, found))
     mended = [each for each in found if repair.can_be_mended(pipeline, each, stopped)]
-    rows = sum(isinstance(each.remedy, RestoreRow) for each in mended)
-    files = sum(isinstance(each.remedy, Redeliver | Restart) for each in mended)
+    rows = sum(isinstance(each.remedy, findings.RestoreRow) for each in mended)
+    files = sum(isinstance(each.remedy, findings.Redeliver | findings.Restart) for each in mended)
     done = [
         f"{wording.counted(rows, 'row')} written",
         f"{wording.counted(len(mended) - rows - files, 'record')} corrected",
@@ -86,7 +85,7 @@ def _say_what_is_repaired(pipeline: Pipeline, found: Sequence[Discrepancy]) -> b
     return bool(mended)
 
 
-def _repair(pipeline: Pipeline, found: Sequence[Discrepancy], timeout: int, *, yes: bool) -> repair.Repaired:
+def _repair(pipeline: Pipeline, found: Sequence[findings.Discrepancy], timeout: int, *, yes: bool) -> repair.Repaired:
     """Ask, repair, and wait until the deliveries ended. Nothing is delivered to a paused feed."""
     is_something_done = _say_what_is_repaired(pipeline, found)
     options.ask(yes=yes or not is_something_done)
@@ -102,6 +101,8 @@ def _repair(pipeline: Pipeline, found: Sequence[Discrepancy], timeout: int, *, y
     return repaired
 
 
-def _to_deliver(pipeline: Pipeline, found: Sequence[Discrepancy]) -> Collection[DeployedFeed]:
+def _to_deliver(pipeline: Pipeline, found: Sequence[findings.Discrepancy]) -> Collection[DeployedFeed]:
     """The feeds that have a file to be delivered again."""
-    return dict.fromkeys(pipeline.feed_of(each.key) for each in found if isinstance(each.remedy, Redeliver | Restart))
+    return dict.fromkeys(
+        pipeline.feed_of(each.key) for each in found if isinstance(each.remedy, findings.Redeliver | findings.Restart)
+    )

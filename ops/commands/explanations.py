@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 
-from csv_ingest import ledger
 from ops import display, failure, status
 
 
@@ -22,15 +21,16 @@ def _explanations(upload: status.UploadStatus) -> Iterable[str]:
     yield from filter(None, (upload.absence, record.reason, upload.progress, upload.remark))
     if command := record.erasing:
         yield f"{command} has begun, and deletes its rows"
-    yield from _failures(record, upload.failure)
+    yield from _failures(upload)
     if known := record.acknowledgement:
         yield f"acknowledged {display.when(known.at)} by {known.by}: {known.reason}"
 
 
-def _failures(record: ledger.FileRecord, message: failure.Failure | None) -> Iterator[str]:
+def _failures(upload: status.UploadStatus) -> Iterator[str]:
     """The message in the failure queue, and the last delivery that failed; each reason once."""
+    record = upload.record
     reasons = [record.reason]
-    if message:
+    if message := upload.failure:
         yield f"in the failure queue since {display.when(message.sent_at)}: {message.condition}"
         reasons.append(message.reason or failure.NO_REASON)
         if reasons[1] != record.reason:

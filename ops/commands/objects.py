@@ -5,29 +5,28 @@ from typing import Any
 
 from rich import filesize
 
-from ops import display, wording
+from ops import display, ignored, wording
 from ops.commands.uploads import HEADER
-from ops.ignored import IgnoredObject, example_below
 from ops.pipeline import Pipeline
 
 IGNORED = "IGNORED"
 """Shown in the place of an upload's status. The ledger has no such status."""
 
 
-def as_json(ignored: IgnoredObject) -> dict[str, Any]:
+def as_json(found: ignored.IgnoredObject) -> dict[str, Any]:
     """An element of the list that `status --json` prints: with the names that uploads have."""
-    version = ignored.version
+    version = found.version
     return {
         "object_key": version.key,
         "entry": version.etag,
         "size": version.size,
         "status": IGNORED,
-        "reason": ignored.why.reason,
-        "uploaded_at": ignored.modified.isoformat(),
+        "reason": found.why.reason,
+        "uploaded_at": found.modified.isoformat(),
     }
 
 
-def print_ignored(objects: Sequence[IgnoredObject], *, with_header: bool) -> None:
+def print_ignored(objects: Sequence[ignored.IgnoredObject], *, with_header: bool) -> None:
     for number, each in enumerate(objects):
         if with_header and not number:
             display.say(HEADER)
@@ -46,5 +45,5 @@ def say_how_many(objects: int, limit: int) -> None:
 
 def say_what_is_ignored(pipeline: Pipeline, prefix: str) -> None:
     """Say, where no upload has a prefix, whether an object has it."""
-    if found := example_below(pipeline, prefix):
+    if found := ignored.example_below(pipeline, prefix):
         display.say(f"No feed takes {found.version.key}: {found.why.reason}", err=True)

@@ -7,9 +7,8 @@ from functools import partial
 
 import click
 
-from ops import brake, display, failures, redrive, wording
+from ops import brake, display, failure, failures, redrive, wording
 from ops.commands import messages, options, uploads
-from ops.failure import CONDITIONS, Failure
 from ops.pipeline import DeployedFeed, Pipeline
 
 
@@ -21,7 +20,7 @@ from ops.pipeline import DeployedFeed, Pipeline
 @click.option("--dry-run", is_flag=True, help="List the messages, and leave them in the queue.")
 @click.option("--discard", is_flag=True, help="Delete the messages instead; needs --prefix.")
 @options.prefix
-@click.option("--only", multiple=True, type=click.Choice(CONDITIONS), help="Only messages with this condition.")
+@click.option("--only", multiple=True, type=click.Choice(failure.CONDITIONS), help="Only messages with this condition.")
 @options.rate
 @click.option("--wait", "wait_", is_flag=True, help="Wait for the uploads, and say what became of them.")
 @options.timeout
@@ -84,9 +83,9 @@ def _paused(pipeline: Pipeline) -> Sequence[DeployedFeed]:
     return found
 
 
-def _is_chosen(failure: Failure, *, prefix: str, only: Sequence[str]) -> bool:
-    has_prefix = not prefix or any(key.startswith(prefix) for key in failure.keys)
-    return has_prefix and (not only or failure.condition in only)
+def _is_chosen(message: failure.Failure, *, prefix: str, only: Sequence[str]) -> bool:
+    has_prefix = not prefix or any(key.startswith(prefix) for key in message.keys)
+    return has_prefix and (not only or message.condition in only)
 
 
 def _print_sums(done: Sequence[redrive.Redriven], hidden: int) -> None:

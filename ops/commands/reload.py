@@ -5,9 +5,8 @@ import sys
 import click
 
 from csv_ingest.model import FileFormat
-from ops import display, failures, reloading, wording
+from ops import display, erasing, failures, reloading, wording
 from ops.commands import options, uploads
-from ops.erasing import Erasure
 from ops.pipeline import Pipeline
 
 
@@ -41,7 +40,7 @@ def reload_command(find: options.Find, *, key: str, yes: bool, timeout: int, jso
     sys.exit(0 if versions and are_good else 1)
 
 
-def _say_what_is_reloaded(pipeline: Pipeline, key: str, erasure: Erasure) -> None:
+def _say_what_is_reloaded(pipeline: Pipeline, key: str, erasure: erasing.Erasure) -> None:
     record = pipeline.files.record(erasure.version)
     rows = wording.counted(record.counts.stored, "row") if record.counts else "no row"
     lines = [f"{key}: the table of the feed {erasure.feed.name} has {rows} of it."]

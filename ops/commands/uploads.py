@@ -6,7 +6,6 @@ from typing import Any
 
 from rich import filesize
 
-from csv_ingest import ledger
 from csv_ingest.model import ObjectVersion
 from ops import display, status, waiting
 from ops.commands import explanations
@@ -72,7 +71,7 @@ def print_upload(upload: status.UploadStatus) -> None:
 
 
 def _colour(upload: status.UploadStatus) -> str | None:
-    if upload.record.status == ledger.REJECTED:
+    if upload.is_rejected:
         return "red"
     if not upload.is_settled:
         return None

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from ops import display, repair, wording
+from ops import display, findings, repair, wording
 from ops.commands import differences
 from ops.differences import MOST
-from ops.findings import Audited, Discrepancy
 
 
-def as_json(result: Audited, repaired: repair.Repaired | None, *, values: bool) -> dict[str, object]:
+def as_json(result: findings.Audited, repaired: repair.Repaired | None, *, values: bool) -> dict[str, object]:
     counts = {"files": result.files, "rows": result.rows, "gone": result.not_compared}
     done = {} if repaired is None else {"repaired": _repaired_as_json(repaired, values=values)}
     return {**counts, "findings": [_finding_as_json(each, values=values) for each in result.findings], **done}
@@ -20,14 +19,14 @@ def _repaired_as_json(repaired: repair.Repaired, *, values: bool) -> dict[str, o
     return {"rows": repaired.rows, "records": repaired.records, "delivered": delivered, "left": left}
 
 
-def _finding_as_json(finding: Discrepancy, *, values: bool) -> dict[str, Any]:
+def _finding_as_json(finding: findings.Discrepancy, *, values: bool) -> dict[str, Any]:
     found = {"kind": finding.kind, "key": finding.key, "detail": finding.detail, "etag": finding.etag, "pk": finding.pk}
     if finding.kind != "different":
         return found
     return {**found, "differences": [differences.as_json(each, values=values) for each in finding.differences]}
 
 
-def print_audited(result: Audited, *, values: bool) -> None:
+def print_audited(result: findings.Audited, *, values: bool) -> None:
     for finding in result.findings:
         display.say(f"{finding.kind}: {finding.key or '(no file)'}: {finding.detail}")
         for each in finding.differences:
@@ -38,12 +37,12 @@ def print_audited(result: Audited, *, values: bool) -> None:
     if result.not_compared:
         rows = wording.counted(result.not_compared, "row")
         display.say(f"not compared: {rows} of uploads that are not, or not yet, in the bucket")
-    files, rows, findings = (
+    files, rows, number = (
         wording.counted(result.files, "file"),
         wording.counted(result.rows, "row"),
         len(result.findings),
     )
-    display.say(f"{files}, {rows}, {wording.counted(findings, 'finding')}")
+    display.say(f"{files}, {rows}, {wording.counted(number, 'finding')}")
 
 
 def print_repaired(repaired: repair.Repaired) -> None:
