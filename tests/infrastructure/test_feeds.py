@@ -234,6 +234,7 @@ def test_outputs_end_in_the_suffix_of_the_feed(two: Synthesized) -> None:
         "AlarmTopicArn",
         "IgnoredPrefixes",
         "ExistingBucket",
+        "SweepFunctionName",
         "Release",
     }
     for feed, suffix in SUFFIXES.items():

@@ -29,5 +29,6 @@ def test_the_outputs_are_the_promised_names(stack: Synthesized) -> None:
         "AlarmTopicArn",
         "IgnoredPrefixes",
         "ExistingBucket",
+        "SweepFunctionName",
         "Release",
     }
