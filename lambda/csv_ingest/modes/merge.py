@@ -17,17 +17,18 @@ from csv_ingest.model import (
     RowKey,
     StoredRow,
 )
-from csv_ingest.modes.verdicts import Verdict, compare_lines, resolve_lines
+from csv_ingest.modes.base import WriteMode
+from csv_ingest.modes.verdicts import Verdict
 from csv_ingest.settings import InvalidSetting
 
 
-class Merge:
-    """Implements WriteMode."""
+class Merge(WriteMode):
+    """Uploads have an order, and rows of newer uploads win."""
 
     name = "merge"
     each_version = True
     supersedes = True
-    own_columns: tuple[str, ...] = ("uploaded",)
+    own_columns = ("uploaded",)
 
     def problems(self, format_: FileFormat) -> Iterator[InvalidSetting]:
         if format_.id_column == LINE_AS_ID:
@@ -67,9 +68,9 @@ class Merge:
     def resolve(self, row: Row, upload: str, stored: StoredRow, *, earlier_lines_stored: bool) -> Verdict | RejectedRow:
         if stored.key.upload != upload:
             return Verdict.SUPERSEDED if stored.key.upload > upload else Verdict.NEWER
-        return resolve_lines(row, stored, earlier_lines_stored=earlier_lines_stored)
+        return super().resolve(row, upload, stored, earlier_lines_stored=earlier_lines_stored)
 
     def compare(self, row: Row, upload: str, stored: StoredRow) -> Verdict | RejectedRow:
         if stored.key.upload != upload:
             return Verdict.SUPERSEDED if stored.key.upload > upload else Verdict.ALTERED
-        return compare_lines(row, stored)
+        return super().compare(row, upload, stored)
