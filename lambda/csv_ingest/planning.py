@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from csv_ingest import csvfile, file_cost, unsplit
-from csv_ingest.acceptance import Acceptance
+from csv_ingest import csvfile, unsplit
+from csv_ingest.acceptance import MAX_NAMES, Acceptance
 from csv_ingest.model import BEGINNING, Content, FileFormat, ObjectVersion, PartStart, Plan, Tuning, UnreadableFile
 from csv_ingest.trial import Records, Trial
 
@@ -92,8 +92,8 @@ def _find_parts(format_: FileFormat, open_at: csvfile.Open, trial: Trial, tuning
 
 def _check_size_of_plan(header: list[str], parts: list[PartStart], tuning: Tuning) -> None:
     names = len(json.dumps(header))
-    if len(parts) > tuning.max_parts or names > file_cost.MAX_NAMES:
+    if len(parts) > tuning.max_parts or names > MAX_NAMES:
         raise UnreadableFile(
             f"the file needs {len(parts):,} parts, of {tuning.max_parts:,} possible, "
-            f"and {names:,} characters for its columns' names, of {file_cost.MAX_NAMES:,}: divide it"
+            f"and {names:,} characters for its columns' names, of {MAX_NAMES:,}: divide it"
         )

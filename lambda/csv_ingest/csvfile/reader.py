@@ -4,10 +4,18 @@ import csv
 import io
 import sys
 from collections.abc import Iterator, Sequence
+from typing import TextIO
 
-from csv_ingest.csvfile import columns, lines
+from csv_ingest.csvfile import columns
 from csv_ingest.csvfile.streams import ByteStream, CountingStream
 from csv_ingest.model import BEGINNING, FileFormat, PartStart, RejectedRow, Row, UnreadableFile
+
+MAX_RECORD = 1 << 20
+"""Characters in one record. DynamoDB stores 400 KB per item, so a longer record is a quote that was never closed."""
+
+
+class TooManyLines(Exception):
+    """The text has more lines than its reader allows: a gzip file of 300 KB can have 300 million blank ones."""
 
 
 def read_header(stream: ByteStream, format_: FileFormat) -> tuple[int, list[str]]:
@@ -61,8 +69,8 @@ def read_records(
     # Only at the beginning of a file is U+FEFF no character of its first cell.
     codec = "utf-8-sig" if format_.encoding == "utf-8" and start == BEGINNING else format_.encoding
     # newline="" leaves line ends to the csv module, or a quoted CRLF would not survive.
-    numbered = lines.NumberedLines(io.TextIOWrapper(counted, encoding=codec, newline=""), start.line, max_lines)
-    csv.field_size_limit(lines.MAX_RECORD)  # the module's default is lower than what an item can hold
+    numbered = _NumberedLines(io.TextIOWrapper(counted, encoding=codec, newline=""), start.line, max_lines)
+    csv.field_size_limit(MAX_RECORD)  # the module's default is lower than what an item can hold
     try:
         for cells in csv.reader(numbered, delimiter=format_.delimiter, strict=True):
             if cells:
@@ -89,3 +97,45 @@ def _not_decoded(error: UnicodeDecodeError, position: int, line: int, encoding: 
         f"byte {offset:,} (0x{error.object[error.start]:02x}) on line {line:,} is not {encoding}: "
         f"is the file {other}? set encoding={other}"
     )
+
+
+class _NumberedLines:
+    """The physical lines of the text; knows on which line the current record began and how long the record is."""
+
+    def __init__(self, text: TextIO, first_line: int, max_lines: int) -> None:
+        self._text = text
+        self._last = first_line - 1 + max_lines
+        self._count = first_line - 1
+        self._record_size = 0
+        self.first = first_line
+        """Of the current record: the number of its first line."""
+
+    @property
+    def next(self) -> int:
+        """The number of the line that is read next."""
+        return self._count + 1
+
+    def begin_record(self) -> None:
+        """Begin a new record at the next line."""
+        self.first = self.next
+        self._record_size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(MAX_RECORD + 1)
+        if not line:
+            raise StopIteration
+        self._count += 1
+        if self._count > self._last:
+            raise TooManyLines(self._last)
+        self._record_size += len(line)
+        if self._record_size > MAX_RECORD:
+            raise UnreadableFile(
+                f"the record that starts on line {self.first:,} has more than {MAX_RECORD:,} characters: "
+                "is a quote left open?"
+            )
+        if "\0" in line:
+            raise UnreadableFile(f"line {self._count:,} has a NUL byte")
+        return line

@@ -1,5 +1,3 @@
 """Where rows are stored: what every destination must do, and one module or more for each of them."""
 
 from csv_ingest.destinations.base import Destination, OnlyIf
-
-__all__ = ["Destination", "OnlyIf"]

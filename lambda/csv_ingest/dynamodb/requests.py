@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from csv_ingest.backoff import AdaptiveBackoff
 from csv_ingest.dynamodb.expressions import Item
-from csv_ingest.model import Deadline, ItemsNotRead, RowsNotWritten
+from csv_ingest.model import AdaptiveBackoff, Deadline, ItemsNotRead, RowsNotWritten
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient, type_defs

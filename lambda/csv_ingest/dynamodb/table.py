@@ -3,12 +3,12 @@
 Knows requests and their limits, and nothing of what the items mean.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from csv_ingest.dynamodb import statements
-from csv_ingest.dynamodb.expressions import MAX_REMOVED, Item, as_values, update_item
+from csv_ingest.dynamodb import expressions
+from csv_ingest.dynamodb.expressions import MAX_REMOVED, Found, Item, Update, as_values
 from csv_ingest.dynamodb.requests import CONDITION_FAILED, RepeatedRequests
 from csv_ingest.model import Deadline
 
@@ -34,24 +34,24 @@ class DynamoDbTable:
         On return every key is known to be in the table. At most 25 items with different keys: DynamoDB refuses the
         whole request for two equal keys.
         """
-        return self._repeated.execute([statements.insert(self.name, item) for item in items], unless="DuplicateItem")
+        return self._repeated.execute([expressions.insert(self.name, item) for item in items], unless="DuplicateItem")
 
-    def update_each(self, updates: Sequence[statements.Update]) -> list[int]:
+    def update_each(self, updates: Sequence[Update]) -> list[int]:
         """Update at most 25 items; return the positions of those that are not as they were read.
 
         Attributes whose names no statement takes are removed before.
         """
         sent = {}
         for i, update in enumerate(updates):
-            if statements.can_remove(update.removed):
-                sent[i] = statements.update(self.name, update)
+            if expressions.can_remove(update.removed):
+                sent[i] = expressions.update(self.name, update)
             elif self._remove(update):
-                sent[i] = statements.update(self.name, update._replace(removed=()))
+                sent[i] = expressions.update(self.name, update._replace(removed=()))
         declined = self._repeated.execute(list(sent.values()), unless=CONDITION_FAILED)
         refused = {list(sent)[position] for position in declined}
         return [i for i in range(len(updates)) if i not in sent or i in refused]
 
-    def _remove(self, update: statements.Update) -> bool:
+    def _remove(self, update: Update) -> bool:
         """Only remove attributes, as many as they are, of an item; returns whether it is as it was read."""
         as_read = " AND ".join(f"#{name} = :{name}" for name in update.there)
         starts = range(0, len(update.removed), MAX_REMOVED)
@@ -62,10 +62,10 @@ class DynamoDbTable:
 
     def delete_each(self, items: Sequence[Item]) -> list[int]:
         """Delete at most 25 items, each if it has these attributes, key included; as `update_each`."""
-        deletes = [statements.delete(self.name, item) for item in items]
+        deletes = [expressions.delete(self.name, item) for item in items]
         return self._repeated.execute(deletes, unless=CONDITION_FAILED)
 
-    def get(self, key: Item) -> "Mapping[str, type_defs.AttributeValueTypeDef]":
+    def get(self, key: Item) -> Found:
         """The item under a key, strongly consistent; empty if there is none."""
         return self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True).get("Item", {})
 
@@ -81,7 +81,7 @@ class DynamoDbTable:
         In the condition, `#name` is an attribute and `:name` a value, of `attributes` or of `values`. Returns None if
         the item was updated, otherwise the item as it stayed.
         """
-        return self._repeated.update(key, update_item(attributes, condition, values or {}, remove))
+        return self._repeated.update(key, expressions.update_item(attributes, condition, values or {}, remove))
 
     def transact(self, writes: "Sequence[type_defs.TransactWriteItemTypeDef]") -> bool:
         """Apply all writes or none; return False if the condition of the first one did not hold.

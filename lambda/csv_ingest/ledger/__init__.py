@@ -8,18 +8,3 @@ from csv_ingest.ledger.names import COMPLETE, FORGET, PROCESSING, REJECTED, RELO
 from csv_ingest.ledger.parts import PartLedger
 from csv_ingest.ledger.records import MAX_ATTEMPTS, Acknowledgement, FileRecord
 from csv_ingest.ledger.table import FilesTable
-
-__all__ = [
-    "COMPLETE",
-    "FORGET",
-    "MAX_ATTEMPTS",
-    "PROCESSING",
-    "REJECTED",
-    "RELOAD",
-    "SETTLED",
-    "Acknowledgement",
-    "FileLedger",
-    "FileRecord",
-    "FilesTable",
-    "PartLedger",
-]

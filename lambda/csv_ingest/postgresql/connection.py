@@ -13,8 +13,7 @@ from botocore.exceptions import BotoCoreError
 from pg8000.exceptions import DatabaseError, InterfaceError
 from scramp import ScramException
 
-from csv_ingest.backoff import AdaptiveBackoff
-from csv_ingest.model import Database, Deadline, ItemsNotRead, RowsNotWritten
+from csv_ingest.model import AdaptiveBackoff, Database, Deadline, ItemsNotRead, RowsNotWritten
 from csv_ingest.postgresql.errors import describe, may_pass
 from csv_ingest.postgresql.login import login_of
 from csv_ingest.postgresql.session import Session
