@@ -7,9 +7,8 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from csv_ingest import RELEASE
+from csv_ingest import RELEASE, feed_types
 from csv_ingest.feed import Feed
-from csv_ingest.feed_types import POSTGRESQL
 from csv_ingest.intake import Intake, Taker
 from csv_ingest.model import PipelineError
 from csv_ingest.modes import APPEND, MERGE, MODES, WriteMode
@@ -85,7 +84,7 @@ def former_feed(environ: Mapping[str, str]) -> Feed:
         settings["rows_table"] = environ["ROWS_TABLE"]
     if database := json.loads(given["DATABASE"]):
         settings |= {f"database_{name}": value for name, value in database.items() if value}
-        settings |= {"destination": POSTGRESQL, "database_table": environ["ROWS_TABLE"]}
+        settings |= {"destination": feed_types.POSTGRESQL, "database_table": environ["ROWS_TABLE"]}
         settings |= {"subnets": ["subnet-00000000"], "security_groups": ["sg-00000000"]}
         if not database["secret"]:
             settings["database_resource_id"] = "db-0000000000"

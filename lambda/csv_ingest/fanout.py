@@ -61,10 +61,10 @@ def run_part(delivery: Delivery, file: FileLedger, job: PartJob, counted: RowCou
             counted,
             write=store.check if job.is_check else store.store_unordered,
             batch_rows=min(most, delivery.tuning.batch_rows),
-            reject=file.rejects.record,
+            reject=file.record_rejects,
             # The parts do not know of each other. During the check, each part counts anew.
             max_rejects=max(delivery.tuning.max_rejects // len(plan.parts), 1),
-            rejected_lines=file.rejects.lines,
+            rejected_lines=file.rejected_lines,
             checkpoint=partial(file.parts.checkpoint, job),
             deadline=delivery.deadline,
             tuning=delivery.tuning,
@@ -80,7 +80,7 @@ def settle_or_dispatch(delivery: Delivery, file: FileLedger, *, after: PartJob |
     if record.status == COMPLETE:
         return Outcome()
     stored = record.parts_done == record.part_count
-    if stored and (record.parts_checked == record.part_count or not file.parts.has_duplicate_ids()):
+    if stored and (record.parts_checked == record.part_count or not file.has_duplicate_ids()):
         return settle.complete(file, record.counts or NOTHING_YET)
     phase = Phase.CHECK if stored else Phase.STORE
     if not _begin_phase(file, phase, after):

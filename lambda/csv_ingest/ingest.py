@@ -66,7 +66,7 @@ def _require_progress(file: FileLedger) -> None:
     """Raise UnreadableFile if many deliveries of a file made no progress, or BeingErased."""
     record = file.record
     if record.attempts:
-        file.content.find()  # raises BeingErased before the attempt counts: it says nothing of the file
+        file.content()  # raises BeingErased before the attempt counts: it says nothing of the file
     if record.is_stuck(datetime.now(UTC)):
         last = record.last_error or "it was throttled, paused or killed before it could tell"
         raise UnreadableFile(f"{record.attempts:,} deliveries in a row made no progress; the last one: {last}")
@@ -89,7 +89,7 @@ def _plan(delivery: Delivery, file: FileLedger) -> tuple[FileRecord, Rows]:
 
     And the rows, if they were kept, read as that record says.
     """
-    recorded = file.content.find()
+    recorded = file.content()
     planned = _read_to_plan(delivery, recorded, file.record)
     order = recorded.upload_order if recorded else delivery.upload_order()
     # Recorded before the first row is stored, so that every delivery of the upload says the same of it.
@@ -121,7 +121,7 @@ def _claim(delivery: Delivery, file: FileLedger, content: Content) -> Content:
 
     All rows are stored under the ETag, so that rows of other content would be taken for rows of the first one.
     """
-    recorded = file.content.claim(content)
+    recorded = file.claim(content)
     if recorded.sha256 != content.sha256:
         raise OtherContent(
             f"other content was ingested under the same ETag, {delivery.version.etag}, which can be an MD5: "
@@ -141,9 +141,9 @@ def _load(delivery: Delivery, file: FileLedger, record: FileRecord, rows: Rows) 
             record.counts or NOTHING_YET,
             write=delivery.row_store(file, record.upload_order).store,
             batch_rows=min(delivery.destination.max_insert, delivery.tuning.batch_rows),
-            reject=file.rejects.record,
+            reject=file.record_rejects,
             max_rejects=delivery.tuning.max_rejects,
-            rejected_lines=file.rejects.lines,
+            rejected_lines=file.rejected_lines,
             checkpoint=file.checkpoint,
             deadline=delivery.deadline,
             tuning=delivery.tuning,

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from csv_ingest import reporting
-from csv_ingest.configuration import IngestConfig
-from csv_ingest.destinations.base import Destination
+from csv_ingest import configuration, reporting
+from csv_ingest.destinations import base
 from csv_ingest.destinations.dynamodb import DynamoDbDestination
 from csv_ingest.dynamodb import DynamoDbTable
 from csv_ingest.model import ROWS_KEY, Deadline, Owner, RowsNotWritten, Target
@@ -16,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def open_destination(
-    config: IngestConfig,
+    config: configuration.IngestConfig,
     dynamodb: "DynamoDBClient",
     *,
     deadline: Deadline,
     address: tuple[str, int] | None = None,
     on_failed_connection: Callable[[], None] = lambda: reporting.count("ConnectionsFailed"),
-) -> Destination:
+) -> base.Destination:
     """The destination that a feed is configured with; makes no request, and no connection before it is needed.
 
     `address` is where a database is reached, if not at its own host and port. `on_failed_connection` is called for each
@@ -33,7 +32,7 @@ def open_destination(
         return DynamoDbDestination(DynamoDbTable(dynamodb, config.rows_table, deadline=deadline), feed.mode)
     # Here, because the cold start of the other feeds would take a tenth of a second longer.
     from csv_ingest.destinations.postgresql import PostgresqlDestination  # noqa: PLC0415
-    from csv_ingest.postgresql.connection import PostgresqlConnection  # noqa: PLC0415
+    from csv_ingest.postgresql import PostgresqlConnection  # noqa: PLC0415
 
     connection = PostgresqlConnection(
         database,
@@ -44,7 +43,7 @@ def open_destination(
     return PostgresqlDestination(connection, config.rows_table, feed.format.columns, feed.mode)
 
 
-def owner_of(config: IngestConfig, dynamodb: "DynamoDBClient") -> Owner:
+def owner_of(config: configuration.IngestConfig, dynamodb: "DynamoDBClient") -> Owner:
     """The feed, and where its rows are. Raises RowsNotWritten if the settings name a table that is no rows table."""
     feed = config.feed
     if database := feed.database:

@@ -1,7 +1,6 @@
 """One connection to a PostgreSQL database: over TLS, with a password or by IAM, made again when it was lost.
 
-Knows how statements are run, and nothing of what they mean. Only feeds with PostgreSQL import this module: the driver
-takes a tenth of a second of a cold start.
+Knows how statements are run, and nothing of what they mean.
 """
 
 import time
