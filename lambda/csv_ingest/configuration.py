@@ -7,11 +7,9 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from csv_ingest import RELEASE, feed_types
+from csv_ingest import RELEASE, feed_types, intake, modes
 from csv_ingest.feed import Feed
-from csv_ingest.intake import Intake, Taker
 from csv_ingest.model import PipelineError
-from csv_ingest.modes import APPEND, MERGE, MODES, WriteMode
 from csv_ingest.settings import NONE, InvalidSetting
 
 LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
@@ -128,10 +126,12 @@ class SweepConfig:
         return {name: value if isinstance(value, str) else _compact(value) for name, value in values.items()}
 
     @property
-    def intake(self) -> Intake:
+    def intake(self) -> intake.Intake:
         """What the feeds take of the bucket."""
         takers = [each.taker for each in self.feeds.values()]
-        return Intake(takers=takers, ignored_prefixes=self.ignored_prefixes, existing_bucket=self.existing_bucket)
+        return intake.Intake(
+            takers=takers, ignored_prefixes=self.ignored_prefixes, existing_bucket=self.existing_bucket
+        )
 
 
 class SweptFeed(NamedTuple):
@@ -139,23 +139,27 @@ class SweptFeed(NamedTuple):
 
     function: str
     """The name of the function that ingests its uploads."""
-    taker: Taker
-    mode: WriteMode
+    taker: intake.Taker
+    mode: modes.WriteMode
 
     @classmethod
     def of(cls, feed: Feed, function: str) -> "SweptFeed":
-        return cls(function, Taker(feed.name, feed.key_prefix, feed.key_suffixes), feed.mode)
+        return cls(function, intake.Taker(feed.name, feed.key_prefix, feed.key_suffixes), feed.mode)
 
     def to_json(self) -> dict[str, Any]:
         """An object of FEEDS. Without the mode that is the default, twenty feeds fit into the variable."""
-        mode = {} if self.mode is APPEND else {"mode": self.mode.name}
+        mode = {} if self.mode is modes.APPEND else {"mode": self.mode.name}
         return {"function": self.function, "prefix": self.taker.prefix, "suffixes": self.taker.suffixes, **mode}
 
 
 def _swept_feed(
     name: str, *, function: str, prefix: str, suffixes: Sequence[str], mode: str = "", merges: bool = False
 ) -> SweptFeed:
-    return SweptFeed(function, Taker(name, prefix, suffixes), MODES[mode or (MERGE if merges else APPEND).name])
+    return SweptFeed(
+        function,
+        intake.Taker(name, prefix, suffixes),
+        modes.MODES[mode or (modes.MERGE if merges else modes.APPEND).name],
+    )
 
 
 def _compact(value: Any) -> str:

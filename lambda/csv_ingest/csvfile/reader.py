@@ -6,8 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from csv_ingest.csvfile import columns
-from csv_ingest.csvfile.streams import ByteStream, CountingStream
+from csv_ingest.csvfile import columns, streams
 from csv_ingest.model import BEGINNING, FileFormat, PartStart, RejectedRow, Row, UnreadableFile
 
 MAX_RECORD = 1 << 20
@@ -18,7 +17,7 @@ class TooManyLines(Exception):
     """The text has more lines than its reader allows: a gzip file of 300 KB can have 300 million blank ones."""
 
 
-def read_header(stream: ByteStream, format_: FileFormat) -> tuple[int, list[str]]:
+def read_header(stream: streams.ByteStream, format_: FileFormat) -> tuple[int, list[str]]:
     """The line of the header and the names in it; no names if the file has no header.
 
     Raises UnreadableFile if no row can be read under these names.
@@ -27,7 +26,11 @@ def read_header(stream: ByteStream, format_: FileFormat) -> tuple[int, list[str]
 
 
 def read_rows(
-    stream: ByteStream, format_: FileFormat, *, header: Sequence[str] | None = None, start: PartStart = BEGINNING
+    stream: streams.ByteStream,
+    format_: FileFormat,
+    *,
+    header: Sequence[str] | None = None,
+    start: PartStart = BEGINNING,
 ) -> Iterator[Row | RejectedRow]:
     """Yield each record after the header, in file order; raises UnreadableFile with the place.
 
@@ -43,7 +46,7 @@ def read_rows(
 
 
 def read_table(
-    stream: ByteStream, format_: FileFormat, *, max_lines: int = sys.maxsize
+    stream: streams.ByteStream, format_: FileFormat, *, max_lines: int = sys.maxsize
 ) -> tuple[int, list[str], Iterator[Row | RejectedRow]]:
     """The line of the header, the names in it, and each record after it, as `read_rows`; nothing without a header.
 
@@ -58,14 +61,14 @@ def read_table(
 
 
 def read_records(
-    stream: ByteStream, format_: FileFormat, *, start: PartStart = BEGINNING, max_lines: int = sys.maxsize
+    stream: streams.ByteStream, format_: FileFormat, *, start: PartStart = BEGINNING, max_lines: int = sys.maxsize
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield each record, the header too, with its first line. Blank lines are no records; a UTF-8 BOM is no character.
 
     Cells are what Python's csv module reads, in its strict mode: quoted delimiters, quotes and newlines are part of
     the cell, and text after a closing quote is an error rather than a guess. Raises UnreadableFile with the place.
     """
-    counted = CountingStream(stream, start=start.byte)
+    counted = streams.CountingStream(stream, start=start.byte)
     # Only at the beginning of a file is U+FEFF no character of its first cell.
     codec = "utf-8-sig" if format_.encoding == "utf-8" and start == BEGINNING else format_.encoding
     # newline="" leaves line ends to the csv module, or a quoted CRLF would not survive.

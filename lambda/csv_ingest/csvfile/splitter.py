@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from csv_ingest.csvfile.reader import MAX_RECORD
-from csv_ingest.csvfile.streams import ByteStream
+from csv_ingest.csvfile import reader, streams
 from csv_ingest.model import BEGINNING, FileFormat, PartStart, Tuning
 
 
@@ -35,7 +34,7 @@ def is_splittable(key: str, encoding: str) -> bool:
     return encoding == "utf-8" or (len(text) == len(every_byte) and text[:128] == every_byte[:128].decode("ascii"))
 
 
-def split_points(stream: ByteStream, format_: FileFormat, tuning: Tuning) -> Iterator[PartStart]:
+def split_points(stream: streams.ByteStream, format_: FileFormat, tuning: Tuning) -> Iterator[PartStart]:
     """Yield where the parts of a file begin, in one pass over its bytes. Each but the first begins with a record.
 
     When it ends without raising AmbiguousCsv, the csv module in its strict mode reads the file without an error, whole
@@ -53,7 +52,7 @@ def split_points(stream: ByteStream, format_: FileFormat, tuning: Tuning) -> Ite
             if position.byte == 0:
                 text, position = _without_bom(text, format_.encoding)
             # Bytes are more than characters, but counting those of a record at each block would take much longer.
-            if len(text) > MAX_RECORD and len(records.first(text)) > MAX_RECORD:
+            if len(text) > reader.MAX_RECORD and len(records.first(text)) > reader.MAX_RECORD:
                 raise AmbiguousCsv(part)  # or a quote that does not belong there
             end = records.length(text) if b"\n" in block else 0
             position = PartStart(position.byte + end, position.line + _line_ends(text, end))
@@ -66,7 +65,7 @@ def split_points(stream: ByteStream, format_: FileFormat, tuning: Tuning) -> Ite
         raise AmbiguousCsv(part)
 
 
-def _text_blocks(stream: ByteStream, encoding: str, size: int) -> Iterator[bytes]:
+def _text_blocks(stream: streams.ByteStream, encoding: str, size: int) -> Iterator[bytes]:
     """The bytes, none of which is NUL; raises UnicodeError if they are not text in this encoding."""
     decoder = codecs.getincrementaldecoder(encoding)()
     for block in iter(partial(stream.read, size), b""):

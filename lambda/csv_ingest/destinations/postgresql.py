@@ -4,8 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from csv_ingest.destinations import postgresql_table, postgresql_values
-from csv_ingest.destinations.base import OnlyIf
+from csv_ingest.destinations import base, postgresql_table, postgresql_values
 from csv_ingest.model import Column, ForeignItem, Integer, Origin, OwnerNeeded, Row, RowKey, RowsNotWritten, StoredRow
 from csv_ingest.modes import WriteMode
 from csv_ingest.postgresql import CHECK, PostgresqlConnection
@@ -64,7 +63,7 @@ class PostgresqlDestination:
         origin: Origin,
         rows: Sequence[Row],
         *,
-        only_if: OnlyIf,
+        only_if: base.OnlyIf,
         stored: Sequence[StoredRow] = (),  # noqa: ARG002 - a statement replaces the row of any older upload
     ) -> list[Row]:
         """Store each of at most 1,000 rows for whose key the condition holds; return the others.

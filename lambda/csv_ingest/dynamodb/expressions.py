@@ -6,15 +6,18 @@ Names of attributes are whatever somebody has called them.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, BatchStatementRequestTypeDef
 
-Item = dict[str, "AttributeValueTypeDef"]
+Attribute: TypeAlias = "AttributeValueTypeDef"
+"""A value, in DynamoDB's JSON."""
+
+Item = dict[str, Attribute]
 """Attributes by their names, in DynamoDB's JSON."""
 
-Found = Mapping[str, "AttributeValueTypeDef"]
+Found = Mapping[str, Attribute]
 """An item that was read, which may be empty."""
 
 MAX_REMOVED = 100

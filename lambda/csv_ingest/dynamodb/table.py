@@ -7,15 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from csv_ingest.dynamodb import expressions
+from csv_ingest.dynamodb import expressions, requests
 from csv_ingest.dynamodb.expressions import Found, Item, Update, as_values
-from csv_ingest.dynamodb.requests import CONDITION_FAILED, RepeatedRequests
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import type_defs
 
 
-class DynamoDbTable(RepeatedRequests):
+class DynamoDbTable(requests.RepeatedRequests):
     """A table, with the backoff that all requests of this invocation to it share.
 
     `update`, `transact` and the methods for several items repeat throttled requests, as RepeatedRequests says. The
@@ -41,7 +40,7 @@ class DynamoDbTable(RepeatedRequests):
                 sent[i] = expressions.update(self.name, update)
             elif self._remove(update):
                 sent[i] = expressions.update(self.name, update._replace(removed=()))
-        declined = self._execute(list(sent.values()), unless=CONDITION_FAILED)
+        declined = self._execute(list(sent.values()), unless=requests.CONDITION_FAILED)
         refused = {list(sent)[position] for position in declined}
         return [i for i in range(len(updates)) if i not in sent or i in refused]
 
@@ -57,7 +56,7 @@ class DynamoDbTable(RepeatedRequests):
     def delete_each(self, items: Sequence[Item]) -> list[int]:
         """Delete at most 25 items, each if it has these attributes, key included; as `update_each`."""
         deletes = [expressions.delete(self.name, item) for item in items]
-        return self._execute(deletes, unless=CONDITION_FAILED)
+        return self._execute(deletes, unless=requests.CONDITION_FAILED)
 
     def get(self, key: Item) -> Found:
         """The item under a key, strongly consistent; empty if there is none."""

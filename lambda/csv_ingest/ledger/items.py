@@ -2,9 +2,8 @@
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from csv_ingest.dynamodb import Found, Item
+from csv_ingest.dynamodb import Attribute, Found, Item
 from csv_ingest.ledger import keys, names
 from csv_ingest.model import (
     DEFAULT_FEED,
@@ -19,9 +18,6 @@ from csv_ingest.model import (
     RowCounts,
 )
 from csv_ingest.modes import APPEND, WriteMode
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 
 def about_plan(format_: FileFormat, owner: Owner, upload_order: str) -> Item:
@@ -116,6 +112,6 @@ def plan_of(item: Found) -> Plan:
     return Plan(FileFormat.from_text(item["format"]["S"]), json.loads(item["columns"]["S"]), parts, order)
 
 
-def now() -> "AttributeValueTypeDef":
+def now() -> Attribute:
     """The time, UTC, in ISO 8601."""
     return {"S": datetime.now(UTC).isoformat(timespec="milliseconds")}

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from csv_ingest.dynamodb import Item, as_values
+from csv_ingest.dynamodb import Attribute, Item, as_values
 from csv_ingest.ledger import items, keys, names, records, upload
 from csv_ingest.model import Owner, PartJob, Phase, Plan, RowCounts
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 THE_FILE = -1
 """Stored in place of a part's number when a delivery of the whole file starts the check."""
@@ -103,7 +103,7 @@ class PartLedger(upload.UploadLedger):
         Returns whether `by` started the check, now or in an earlier attempt. The ledger stores which part started it:
         if its invocation dies before dispatching the others, its retry sees its own number and dispatches them again.
         """
-        beginner: AttributeValueTypeDef = {"N": str(by.number if by else THE_FILE)}
+        beginner: Attribute = {"N": str(by.number if by else THE_FILE)}
         first: Item = self._counted(Phase.CHECK) | {"check_begun_by": beginner}
         remove = ["attempts", *({names.UNRECORDED} - first.keys())]
         unchanged = self._update(self._key, first, remove=remove, unless="attribute_exists(#parts_checked)")
