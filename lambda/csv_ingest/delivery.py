@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from csv_ingest import acceptance, clients, configuration, csvfile, events, row_store, source
+from csv_ingest import clients, configuration, csvfile, dynamodb, events, ledger, source
+from csv_ingest.acceptance import Acceptance, MaxRejected
 from csv_ingest.destinations import open_destination, owner_of
-from csv_ingest.dynamodb import DynamoDbTable
-from csv_ingest.ledger import FileLedger
 from csv_ingest.model import Deadline, ObjectVersion, Origin, Owner, PartJob, Tuning
+from csv_ingest.row_store import RowStore
 
 
 class Delivery:
@@ -32,13 +32,13 @@ class Delivery:
         """
         self.version, self.config, self.tuning = version, config, tuning
         self.deadline = Deadline(seconds_left)
-        self._files = DynamoDbTable(clients.dynamodb(), config.files_table, deadline=self.deadline)
+        self._files = dynamodb.DynamoDbTable(clients.dynamodb(), config.files_table, deadline=self.deadline)
         self.destination = open_destination(config, clients.dynamodb(), deadline=self.deadline)
         self._function, self._time = function, time
 
-    def read_ledger(self) -> FileLedger:
+    def read_ledger(self) -> ledger.FileLedger:
         """What the ledger has of the upload."""
-        return FileLedger.read(self._files, self.version, self.config.feed.name, self.config.feed.mode)
+        return ledger.FileLedger.read(self._files, self.version, self.config.feed.name, self.config.feed.mode)
 
     @property
     def owner(self) -> Owner:
@@ -65,15 +65,15 @@ class Delivery:
         )
 
     @property
-    def acceptance(self) -> acceptance.Acceptance:
+    def acceptance(self) -> Acceptance:
         """What a file has to be to be accepted, by the settings of the feed."""
         refusal = partial(self.destination.refusal, Origin(self.version.etag))
         feed = self.config.feed
-        return acceptance.Acceptance(feed.max_file_bytes, acceptance.MaxRejected.parse(feed.max_rejected), refusal)
+        return Acceptance(feed.max_file_bytes, MaxRejected.parse(feed.max_rejected), refusal)
 
-    def row_store(self, file: FileLedger, upload_order: str) -> row_store.RowStore:
+    def row_store(self, file: ledger.FileLedger, upload_order: str) -> RowStore:
         """The store for the rows of the upload. `upload_order` is as the ledger has recorded it."""
-        return row_store.RowStore(
+        return RowStore(
             self.destination,
             self.config.feed.mode,
             origin=Origin(self.version.etag, upload_order),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from csv_ingest import events
+from csv_ingest import events, settings
 from csv_ingest.model import (
     LINE_AS_ID,
     VERSION_MARK,
@@ -19,7 +19,6 @@ from csv_ingest.model import (
 )
 from csv_ingest.modes.base import WriteMode
 from csv_ingest.modes.verdicts import Verdict
-from csv_ingest.settings import InvalidSetting
 
 
 class Merge(WriteMode):
@@ -30,16 +29,16 @@ class Merge(WriteMode):
     supersedes = True
     own_columns = ("uploaded",)
 
-    def problems(self, format_: FileFormat) -> Iterator[InvalidSetting]:
+    def problems(self, format_: FileFormat) -> Iterator[settings.InvalidSetting]:
         if format_.id_column == LINE_AS_ID:
-            yield InvalidSetting(
+            yield settings.InvalidSetting(
                 ["id_column"],
                 f"={LINE_AS_ID}: in a feed that merges, line 2 of every file would replace line 2 of the others: name "
                 "a column that identifies a row in all files, or set write_mode=append",
             )
         for column in format_.columns:
             if column.stored_as in self.own_columns:
-                yield InvalidSetting(["columns"], f": {column.reserved('every row of a feed that merges')}")
+                yield settings.InvalidSetting(["columns"], f": {column.reserved('every row of a feed that merges')}")
 
     def content_key(self, version: ObjectVersion) -> str:
         return f"{version.etag}{VERSION_MARK}{version.own_name}"
