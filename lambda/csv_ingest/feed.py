@@ -61,8 +61,7 @@ class Feed:
         _CONCURRENCY,
         optional(whole_number(1, 10_000)),
         "How many deliveries, of files or of parts, run at once; for a PostgreSQL feed, and with `file_index`, 10 "
-        "unless it is set. "
-        "`none` reserves nothing: new accounts have only 10 and cannot.",
+        "unless it is set. `none` reserves nothing: new accounts have only 10 and cannot.",
     )
     max_write_units: int | None = setting(
         None,

@@ -1,7 +1,4 @@
-"""CSV files: from bytes to records, from records to rows, and where a large file can be split. Knows no AWS.
-
-Other code uses the package through these names.
-"""
+"""CSV files: from bytes to records, from records to rows, and where a large file can be split. Knows no AWS."""
 
 from csv_ingest.csvfile import cells
 from csv_ingest.csvfile.reader import MAX_RECORD, TooManyLines, read_header, read_records, read_rows, read_table

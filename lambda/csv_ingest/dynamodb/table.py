@@ -1,7 +1,4 @@
-"""One DynamoDB table: batched put-if-absent, consistent reads, conditional writes.
-
-Knows requests and their limits, and nothing of what the items mean.
-"""
+"""One DynamoDB table: batched put-if-absent, consistent reads, conditional writes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
