@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from csv_ingest.dynamodb import DynamoDbTable, Item
-from csv_ingest.ledger import items, keys, names, parts, records, upload
+from csv_ingest.ledger import items, keys, names, records, upload
+from csv_ingest.ledger.parts import PartLedger
 from csv_ingest.model import ObjectVersion, Owner, Plan, RowCounts, TableAltered
 from csv_ingest.modes import WriteMode
 
@@ -46,9 +47,9 @@ class FileLedger(upload.UploadLedger):
         return cls(table, feed, entries, record)
 
     @property
-    def parts(self) -> parts.PartLedger:
+    def parts(self) -> PartLedger:
         """What the ledger holds of the upload's parts."""
-        return parts.PartLedger(self.table, self.feed, self.entries)
+        return PartLedger(self.table, self.feed, self.entries)
 
     def begin(self, *, attempt: int) -> bool:
         """Record that a delivery of the upload has started, the n-th since the last progress.
