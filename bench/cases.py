@@ -207,7 +207,7 @@ def postgresql_rows() -> Found:
     def ingest(event: dict[str, Any]) -> None:
         version = object_version(event["Records"][0])
         told: Any = {"function": "bench", "seconds_left": lambda: 900.0, "tuning": Tuning()}
-        with closing(Delivery.of(version, config=config, **told)) as delivery, delivery.open() as stream:
+        with closing(Delivery(version, config=config, **told)) as delivery, delivery.open() as stream:
             origin, rows = Origin(version.etag), read_rows(stream, config.feed.format)
             store = RowStore(delivery.destination, config.feed.mode, origin=origin, on_duplicate_id=lambda: None)
             while batch := [row for row in islice(rows, delivery.destination.max_insert) if isinstance(row, Row)]:

@@ -49,7 +49,7 @@ class Erasure:
     @property
     def upload(self) -> str:
         """The beginning of its entries in the ledger, under each object key."""
-        return self.pipeline.files.upload_of(self.version) if self.feed.mode.each_version else self.etag
+        return self.pipeline.files.erasures.upload_of(self.version) if self.feed.mode.each_version else self.etag
 
     @property
     def content(self) -> str:

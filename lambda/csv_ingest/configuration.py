@@ -7,13 +7,9 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from csv_ingest import RELEASE
+from csv_ingest import RELEASE, feed_types, intake, modes, settings
 from csv_ingest.feed import Feed
-from csv_ingest.feed_types import POSTGRESQL
-from csv_ingest.intake import Intake, Taker
 from csv_ingest.model import PipelineError
-from csv_ingest.modes import APPEND, MERGE, MODES, WriteMode
-from csv_ingest.settings import NONE, InvalidSetting
 
 LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
 """What Powertools reads by itself: the names under which logs and metrics are found."""
@@ -45,8 +41,7 @@ class IngestConfig:
         A function's code can be of another release than its environment, for seconds during a deployment; and so can
         the operators' commands.
         """
-        names = ("UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE")
-        values = {name.lower(): value for name, value in _required(environ, names).items()}
+        values = _required(environ, ("UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE"))
         return cls(**values, feed=_feed(environ), release=environ.get("RELEASE", ""))
 
     def to_environment(self) -> dict[str, str]:
@@ -56,16 +51,17 @@ class IngestConfig:
 
 
 def _required(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """The values of some variables, by their names in lower case."""
     if missing := [name for name in names if name not in environ]:
         raise NotConfigured(f"the function's environment lacks {', '.join(missing)}: deploy the stack again")
-    return {name: environ[name] for name in names}
+    return {name.lower(): environ[name] for name in names}
 
 
 def _feed(environ: Mapping[str, str]) -> Feed:
     try:
         text = environ.get("FEED", "")
         return _feed_of_json(text) if text.startswith("{") else former_feed(environ)
-    except InvalidSetting as error:
+    except settings.InvalidSetting as error:
         raise NotConfigured(f"the function's environment is of another release: {error}: deploy again") from error
 
 
@@ -79,17 +75,17 @@ def former_feed(environ: Mapping[str, str]) -> Feed:
     """
     names = ("ID_COLUMN", "DELIMITER", "ENCODING", "DECIMAL_SEPARATOR", "COLUMNS", "WRITE_MODE", "MAX_FILE_MB")
     given = _required(environ, ("FEED", "DATABASE", *names))
-    settings: dict[str, Any] = {name.lower(): given[name] for name in names}
-    settings["max_rejected"] = environ.get("MAX_REJECTED", NONE)
+    values: dict[str, Any] = {name.lower(): given[name.lower()] for name in names}
+    values["max_rejected"] = environ.get("MAX_REJECTED", settings.NONE)
     if environ.get("EXISTING_TABLE"):
-        settings["rows_table"] = environ["ROWS_TABLE"]
-    if database := json.loads(given["DATABASE"]):
-        settings |= {f"database_{name}": value for name, value in database.items() if value}
-        settings |= {"destination": POSTGRESQL, "database_table": environ["ROWS_TABLE"]}
-        settings |= {"subnets": ["subnet-00000000"], "security_groups": ["sg-00000000"]}
+        values["rows_table"] = environ["ROWS_TABLE"]
+    if database := json.loads(given["database"]):
+        values |= {f"database_{name}": value for name, value in database.items() if value}
+        values |= {"destination": feed_types.POSTGRESQL, "database_table": environ["ROWS_TABLE"]}
+        values |= {"subnets": ["subnet-00000000"], "security_groups": ["sg-00000000"]}
         if not database["secret"]:
-            settings["database_resource_id"] = "db-0000000000"
-    return Feed.of_settings(given["FEED"], settings)
+            values["database_resource_id"] = "db-0000000000"
+    return Feed.of_settings(given["feed"], values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,11 +109,10 @@ class SweepConfig:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "SweepConfig":
         """As IngestConfig.from_environment."""
         values = _required(environ, ("UPLOAD_BUCKET", "FILES_TABLE", "FAILURE_QUEUE", "FEEDS"))
+        feeds = json.loads(values.pop("feeds"))
         return cls(
-            upload_bucket=values["UPLOAD_BUCKET"],
-            files_table=values["FILES_TABLE"],
-            failure_queue=values["FAILURE_QUEUE"],
-            feeds={name: _swept_feed(name, **each) for name, each in json.loads(values["FEEDS"]).items()},
+            **values,
+            feeds={name: _swept_feed(name, **each) for name, each in feeds.items()},
             ignored_prefixes=json.loads(environ.get("IGNORED_PREFIXES", "[]")),
             existing_bucket=json.loads(environ.get("EXISTING_BUCKET", "true")),
         )
@@ -129,10 +124,12 @@ class SweepConfig:
         return {name: value if isinstance(value, str) else _compact(value) for name, value in values.items()}
 
     @property
-    def intake(self) -> Intake:
+    def intake(self) -> intake.Intake:
         """What the feeds take of the bucket."""
         takers = [each.taker for each in self.feeds.values()]
-        return Intake(takers=takers, ignored_prefixes=self.ignored_prefixes, existing_bucket=self.existing_bucket)
+        return intake.Intake(
+            takers=takers, ignored_prefixes=self.ignored_prefixes, existing_bucket=self.existing_bucket
+        )
 
 
 class SweptFeed(NamedTuple):
@@ -140,23 +137,27 @@ class SweptFeed(NamedTuple):
 
     function: str
     """The name of the function that ingests its uploads."""
-    taker: Taker
-    mode: WriteMode
+    taker: intake.Taker
+    mode: modes.WriteMode
 
     @classmethod
     def of(cls, feed: Feed, function: str) -> "SweptFeed":
-        return cls(function, Taker(feed.name, feed.key_prefix, feed.key_suffixes), feed.mode)
+        return cls(function, intake.Taker(feed.name, feed.key_prefix, feed.key_suffixes), feed.mode)
 
     def to_json(self) -> dict[str, Any]:
         """An object of FEEDS. Without the mode that is the default, twenty feeds fit into the variable."""
-        mode = {} if self.mode is APPEND else {"mode": self.mode.name}
+        mode = {} if self.mode is modes.APPEND else {"mode": self.mode.name}
         return {"function": self.function, "prefix": self.taker.prefix, "suffixes": self.taker.suffixes, **mode}
 
 
 def _swept_feed(
     name: str, *, function: str, prefix: str, suffixes: Sequence[str], mode: str = "", merges: bool = False
 ) -> SweptFeed:
-    return SweptFeed(function, Taker(name, prefix, suffixes), MODES[mode or (MERGE if merges else APPEND).name])
+    return SweptFeed(
+        function,
+        intake.Taker(name, prefix, suffixes),
+        modes.MODES[mode or (modes.MERGE if merges else modes.APPEND).name],
+    )
 
 
 def _compact(value: Any) -> str:

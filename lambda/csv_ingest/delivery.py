@@ -3,39 +3,20 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
-from csv_ingest import clients, configuration, csvfile, events, source
+from csv_ingest import clients, configuration, csvfile, dynamodb, events, ledger, source
 from csv_ingest.acceptance import Acceptance, MaxRejected
-from csv_ingest.csvfile.streams import ByteStream
-from csv_ingest.destinations import Destination
-from csv_ingest.destinations.opening import open_destination, owner_of
-from csv_ingest.dynamodb import DynamoDbTable
-from csv_ingest.ledger import FileLedger
+from csv_ingest.destinations import open_destination, owner_of
 from csv_ingest.model import Deadline, ObjectVersion, Origin, Owner, PartJob, Tuning
 from csv_ingest.row_store import RowStore
 
 
-@dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One attempt of Lambda to ingest an upload, or a part of it."""
+    """One attempt of Lambda to ingest an upload, or a part of it. To be closed at its end."""
 
-    version: ObjectVersion
-    config: configuration.IngestConfig
-    function: str
-    """The name of this function, to which parts are dispatched."""
-    files: DynamoDbTable
-    """The ledger's table."""
-    destination: Destination
-    deadline: Deadline
-    tuning: Tuning
-    time: tuple[str, str] | None
-    """Of the upload, as `WriteMode.event_time` says it."""
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         version: ObjectVersion,
         *,
         config: configuration.IngestConfig,
@@ -43,27 +24,21 @@ class Delivery:
         seconds_left: Callable[[], float],
         tuning: Tuning,
         time: tuple[str, str] | None = None,
-    ) -> "Delivery":
-        """Connect the delivery of an object version to its tables; makes no request. To be closed at its end.
+    ) -> None:
+        """Connect the delivery to the tables; makes no request.
 
-        The delivery ends with OutOfTime when `seconds_left()` is 0 or less.
+        `function` is the name of this function, to which parts are dispatched; `time` is that of the upload, as
+        `WriteMode.event_time` says it. The delivery ends with OutOfTime when `seconds_left()` is 0 or less.
         """
-        deadline = Deadline(seconds_left)
-        files = DynamoDbTable(clients.dynamodb(), config.files_table, deadline=deadline)
-        return cls(
-            version=version,
-            config=config,
-            function=function,
-            files=files,
-            destination=open_destination(config, clients.dynamodb(), deadline=deadline),
-            deadline=deadline,
-            tuning=tuning,
-            time=time,
-        )
+        self.version, self.config, self.tuning = version, config, tuning
+        self.deadline = Deadline(seconds_left)
+        self._files = dynamodb.DynamoDbTable(clients.dynamodb(), config.files_table, deadline=self.deadline)
+        self.destination = open_destination(config, clients.dynamodb(), deadline=self.deadline)
+        self._function, self._time = function, time
 
-    def read_ledger(self) -> FileLedger:
+    def read_ledger(self) -> ledger.FileLedger:
         """What the ledger has of the upload."""
-        return FileLedger.read(self.files, self.version, self.config.feed.name, self.config.feed.mode)
+        return ledger.FileLedger.read(self._files, self.version, self.config.feed.name, self.config.feed.mode)
 
     @property
     def owner(self) -> Owner:
@@ -75,7 +50,7 @@ class Delivery:
         self.destination.close()
 
     @contextmanager
-    def open(self, start: int = 0, end: int | None = None) -> Iterator[ByteStream]:
+    def open(self, start: int = 0, end: int | None = None) -> Iterator[csvfile.ByteStream]:
         """Open the uploaded file, from byte `start` to before byte `end`, as `source.open_object` does.
 
         Reading raises OutOfTime when no time is left, also where nothing in the bytes is a record.
@@ -86,7 +61,7 @@ class Delivery:
     def upload_order(self) -> str:
         """The sort key of the upload, as the write mode makes it. Raises MalformedEvent."""
         return self.config.feed.mode.upload_order(
-            self.version, self.time, partial(source.last_modified, self.version, clients.s3())
+            self.version, self._time, partial(source.last_modified, self.version, clients.s3())
         )
 
     @property
@@ -96,13 +71,13 @@ class Delivery:
         feed = self.config.feed
         return Acceptance(feed.max_file_bytes, MaxRejected.parse(feed.max_rejected), refusal)
 
-    def row_store(self, file: FileLedger, upload_order: str) -> RowStore:
+    def row_store(self, file: ledger.FileLedger, upload_order: str) -> RowStore:
         """The store for the rows of the upload. `upload_order` is as the ledger has recorded it."""
         return RowStore(
             self.destination,
             self.config.feed.mode,
             origin=Origin(self.version.etag, upload_order),
-            on_duplicate_id=file.parts.mark_duplicate_ids,
+            on_duplicate_id=file.mark_duplicate_ids,
         )
 
     def dispatcher(self) -> Callable[[PartJob], None]:
@@ -111,7 +86,7 @@ class Delivery:
 
         def dispatch(job: PartJob) -> None:
             event = json.dumps(events.upload_event(self.version, job)).encode()
-            client.invoke(FunctionName=self.function, InvocationType="Event", Payload=event)
+            client.invoke(FunctionName=self._function, InvocationType="Event", Payload=event)
 
         return dispatch
 

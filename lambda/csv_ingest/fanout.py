@@ -11,9 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from csv_ingest import csvfile, loader, settle
+from csv_ingest import csvfile, ledger, loader, settle
 from csv_ingest.delivery import Delivery
-from csv_ingest.ledger import COMPLETE, FileLedger
 from csv_ingest.model import NOTHING_YET, MalformedEvent, Outcome, PartJob, Phase, RowCounts
 
 DISPATCHES = 8
@@ -28,7 +27,7 @@ def ingest_part(delivery: Delivery, job: PartJob) -> Outcome:
     """
     file = delivery.read_ledger()
     record = file.record
-    if record.status == COMPLETE:
+    if record.status == ledger.COMPLETE:
         return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
     record.require_owner(delivery.owner)
     if job.number >= record.part_count or (job.is_check and record.parts_checked is None):
@@ -36,18 +35,18 @@ def ingest_part(delivery: Delivery, job: PartJob) -> Outcome:
         raise MalformedEvent(f"{job}: this file has {record.part_count} parts, and {checked}")
     part = file.parts.read(job)
     done = loader.Loaded(part.counts or NOTHING_YET, already_present=0)
-    if part.status != COMPLETE:
+    if part.status != ledger.COMPLETE:
         done = run_part(delivery, file, job, done.counts)
         file.parts.finish(job, done.counts)
     return replace(
         settle_or_dispatch(delivery, file.again(), after=job),
         counts=done.counts,
         already_present=done.already_present,
-        already_complete=part.status == COMPLETE,
+        already_complete=part.status == ledger.COMPLETE,
     )
 
 
-def run_part(delivery: Delivery, file: FileLedger, job: PartJob, counted: RowCounts) -> loader.Loaded:
+def run_part(delivery: Delivery, file: ledger.FileLedger, job: PartJob, counted: RowCounts) -> loader.Loaded:
     """Store, or check, the rows of a part that are not counted yet."""
     plan = file.parts.plan()
     start = plan.parts[job.number]
@@ -61,26 +60,26 @@ def run_part(delivery: Delivery, file: FileLedger, job: PartJob, counted: RowCou
             counted,
             write=store.check if job.is_check else store.store_unordered,
             batch_rows=min(most, delivery.tuning.batch_rows),
-            reject=file.rejects.record,
+            reject=file.record_rejects,
             # The parts do not know of each other. During the check, each part counts anew.
             max_rejects=max(delivery.tuning.max_rejects // len(plan.parts), 1),
-            rejected_lines=file.rejects.lines,
+            rejected_lines=file.rejected_lines,
             checkpoint=partial(file.parts.checkpoint, job),
             deadline=delivery.deadline,
             tuning=delivery.tuning,
         )
 
 
-def settle_or_dispatch(delivery: Delivery, file: FileLedger, *, after: PartJob | None) -> Outcome:
+def settle_or_dispatch(delivery: Delivery, file: ledger.FileLedger, *, after: PartJob | None) -> Outcome:
     """Settle the file if all its parts are complete; otherwise begin the next phase, and dispatch the parts of it.
 
     `after` is the part that this delivery completed; None if the whole file was delivered.
     """
     record = file.record
-    if record.status == COMPLETE:
+    if record.status == ledger.COMPLETE:
         return Outcome()
     stored = record.parts_done == record.part_count
-    if stored and (record.parts_checked == record.part_count or not file.parts.has_duplicate_ids()):
+    if stored and (record.parts_checked == record.part_count or not file.has_duplicate_ids()):
         return settle.complete(file, record.counts or NOTHING_YET)
     phase = Phase.CHECK if stored else Phase.STORE
     if not _begin_phase(file, phase, after):
@@ -102,7 +101,7 @@ def dispatch_parts(delivery: Delivery, jobs: Sequence[PartJob]) -> None:
         deque(pool.map(dispatch_in_time, jobs), maxlen=0)
 
 
-def _begin_phase(file: FileLedger, phase: Phase, after: PartJob | None) -> bool:
+def _begin_phase(file: ledger.FileLedger, phase: Phase, after: PartJob | None) -> bool:
     """Begin a phase, if that is for this delivery to do; return whether this delivery dispatches the parts of it.
 
     A delivery of the whole file dispatches the parts of any phase. Of the parts, only the one that starts the check may

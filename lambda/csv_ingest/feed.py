@@ -9,28 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from csv_ingest import feed_rules
-from csv_ingest.feed_types import (
-    CERTIFICATES,
-    DATABASE_NAME,
-    DATABASE_USER,
-    DESTINATION,
-    DYNAMODB,
-    FEED_NAME,
-    HOST,
-    KEY_PREFIX,
-    KEY_SUFFIXES,
-    MAX_REJECTED,
-    POSTGRESQL,
-    RESOURCE_ID,
-    ROWS_TABLE,
-    SECRET_ARN,
-    SECURITY_GROUPS,
-    SUBNETS,
-    TABLE,
-    TRUE_OR_FALSE,
-    WRITE_MODE,
-)
+from csv_ingest import feed_rules, feed_types
 from csv_ingest.model import DEFAULT_FEED, Database, FileFormat
 from csv_ingest.modes import APPEND, MODES, WriteMode
 from csv_ingest.settings import InvalidSetting, given, optional, read_settings, setting, settings_of, whole_number
@@ -52,21 +31,21 @@ class Feed:
     """
 
     name: str = DEFAULT_FEED
-    key_prefix: str = setting("", KEY_PREFIX, "Only uploads below it are ingested.")
+    key_prefix: str = setting("", feed_types.KEY_PREFIX, "Only uploads below it are ingested.")
     key_suffixes: tuple[str, ...] = setting(
         (".csv", ".CSV", ".csv.gz"),
-        KEY_SUFFIXES,
+        feed_types.KEY_SUFFIXES,
         "Only uploads with one of these endings are ingested; S3 distinguishes upper and lower case.",
     )
     format: FileFormat = field(default_factory=FileFormat)
     write_mode: str = setting(
         APPEND.name,
-        WRITE_MODE,
+        feed_types.WRITE_MODE,
         "Keep the rows of each upload, or of each id the row of the newest upload. [See below](#write-mode).",
     )
     max_rejected: str | None = setting(
         "50%",
-        optional(MAX_REJECTED),
+        optional(feed_types.MAX_REJECTED),
         "How many rejected rows a file may have: a number, or a share, which counts if they are more than 100. A file "
         "with more is `REJECTED`, and no row of it is stored. [See below](#files-with-many-rejected-rows).",
     )
@@ -82,8 +61,7 @@ class Feed:
         _CONCURRENCY,
         optional(whole_number(1, 10_000)),
         "How many deliveries, of files or of parts, run at once; for a PostgreSQL feed, and with `file_index`, 10 "
-        "unless it is set. "
-        "`none` reserves nothing: new accounts have only 10 and cannot.",
+        "unless it is set. `none` reserves nothing: new accounts have only 10 and cannot.",
     )
     max_write_units: int | None = setting(
         None,
@@ -93,55 +71,61 @@ class Feed:
     )
     file_index: bool = setting(
         False,  # noqa: FBT003 - it is the value
-        TRUE_OR_FALSE,
+        feed_types.TRUE_OR_FALSE,
         "Whether the rows of a file can be [read by its ETag](reading.md#every-row-of-a-file): an index of the rows "
         "table. A row costs another write unit, a replaced one two, and a file is limited to some 1,000 rows per "
         "second. [See below](#index-of-the-files).",
     )
     rows_table: str | None = setting(
         None,
-        optional(ROWS_TABLE),
+        optional(feed_types.ROWS_TABLE),
         "A rows table of yours in DynamoDB that takes the place of the deployment's own, such as a restored one. "
         "[See below](#a-table-of-yours).",
     )
     destination: str = setting(
-        DYNAMODB, DESTINATION, "Where the rows go: to a new DynamoDB table, or to your [PostgreSQL](#postgresql)."
+        feed_types.DYNAMODB,
+        feed_types.DESTINATION,
+        "Where the rows go: to a new DynamoDB table, or to your [PostgreSQL](#postgresql).",
     )
     database_host: str | None = setting(
-        None, optional(HOST), "Endpoint of the PostgreSQL database. The server's certificate has to name it."
+        None, optional(feed_types.HOST), "Endpoint of the PostgreSQL database. The server's certificate has to name it."
     )
     database_port: int = setting(5432, whole_number(1, 65_535), "Port of the database.")
-    database_name: str | None = setting(None, optional(DATABASE_NAME), "Name of the database on its server.")
+    database_name: str | None = setting(None, optional(feed_types.DATABASE_NAME), "Name of the database on its server.")
     database_user: str | None = setting(
         None,
-        optional(DATABASE_USER),
+        optional(feed_types.DATABASE_USER),
         "Whom the function logs in as, unless `database_secret` has another `username`.",
     )
     database_table: str | None = setting(
-        None, optional(TABLE), "The table for the rows. It has to exist: the deployment does not create it."
+        None, optional(feed_types.TABLE), "The table for the rows. It has to exist: the deployment does not create it."
     )
     database_resource_id: str | None = setting(
-        None, optional(RESOURCE_ID), "Log in by IAM to this instance, cluster or proxy. Needs no password."
+        None, optional(feed_types.RESOURCE_ID), "Log in by IAM to this instance, cluster or proxy. Needs no password."
     )
     database_secret: str | None = setting(
         None,
-        optional(SECRET_ARN),
+        optional(feed_types.SECRET_ARN),
         "Log in with the `password`, and as the `username` if there is one, in the JSON of this secret, instead of by "
         "IAM.",
     )
     database_ca: str | None = setting(
         None,
-        optional(CERTIFICATES),
+        optional(feed_types.CERTIFICATES),
         "The authority that signed the server's certificate, if it is not one of RDS's.",
     )
-    subnets: tuple[str, ...] = setting((), SUBNETS, "Where in your VPC the function of a PostgreSQL feed runs.")
+    subnets: tuple[str, ...] = setting(
+        (), feed_types.SUBNETS, "Where in your VPC the function of a PostgreSQL feed runs."
+    )
     security_groups: tuple[str, ...] = setting(
-        (), SECURITY_GROUPS, "Of the function of a PostgreSQL feed. Those of the database have to admit them."
+        (),
+        feed_types.SECURITY_GROUPS,
+        "Of the function of a PostgreSQL feed. Those of the database have to admit them.",
     )
 
     def __post_init__(self) -> None:
         read_settings(self)
-        FEED_NAME.read("name", self.name)
+        feed_types.FEED_NAME.read("name", self.name)
         if self.reserved_concurrency is _CONCURRENCY:
             # Each delivery to PostgreSQL holds one of the server's connections, and all parts of a file write to one
             # partition of the index.
@@ -176,7 +160,7 @@ class Feed:
 
     @property
     def is_postgresql(self) -> bool:
-        return self.destination == POSTGRESQL
+        return self.destination == feed_types.POSTGRESQL
 
     @property
     def suffix(self) -> str:

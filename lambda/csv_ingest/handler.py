@@ -56,7 +56,7 @@ def handle_record(record: Mapping[str, Any], context: LambdaContext, tuning: Tun
         reporting.ignored("foreign bucket", bucket=bucket)
         return
     version, job = events.object_version(record), events.part_job(record)
-    delivery = Delivery.of(
+    delivery = Delivery(
         version,
         config=config,
         function=context.function_name,

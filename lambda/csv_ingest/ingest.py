@@ -4,9 +4,8 @@ from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from csv_ingest import csvfile, fanout, loader, planning, settle
+from csv_ingest import csvfile, fanout, ledger, loader, planning, settle
 from csv_ingest.delivery import Delivery
-from csv_ingest.ledger import COMPLETE, FileLedger, FileRecord
 from csv_ingest.model import NOTHING_YET, Content, OtherContent, Outcome, RejectedRow, Row, UnreadableFile
 
 Rows = list[Row | RejectedRow] | None
@@ -28,16 +27,16 @@ def ingest_file(delivery: Delivery) -> Outcome:
     """
     file = _begin(delivery)
     record, rows = file.record, None
-    if record.status != COMPLETE and not record.is_planned:
+    if record.status != ledger.COMPLETE and not record.is_planned:
         record, rows = _plan(delivery, file)
-    if record.status == COMPLETE:  # by another delivery, or because an operator takes it back
+    if record.status == ledger.COMPLETE:  # by another delivery, or because an operator takes it back
         return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
     if record.part_count:
         return fanout.settle_or_dispatch(delivery, file.again(), after=None)
     return _load(delivery, file, record, rows)
 
 
-def _begin(delivery: Delivery) -> FileLedger:
+def _begin(delivery: Delivery) -> ledger.FileLedger:
     """Record that a delivery has started; returns what the ledger had before, complete or not."""
     file = delivery.read_ledger()
     while not (_is_done(delivery, file) or file.begin(attempt=file.record.attempts + 1)):
@@ -47,10 +46,10 @@ def _begin(delivery: Delivery) -> FileLedger:
     return file
 
 
-def _is_done(delivery: Delivery, file: FileLedger) -> bool:
+def _is_done(delivery: Delivery, file: ledger.FileLedger) -> bool:
     """Whether a file is complete. Raises if this delivery must not begin it, or if no delivery would be of use."""
     record = file.record
-    is_complete = record.status == COMPLETE
+    is_complete = record.status == ledger.COMPLETE
     is_this_version = record.version_id == delivery.version.version_id
     if is_complete and is_this_version:
         return True
@@ -62,17 +61,17 @@ def _is_done(delivery: Delivery, file: FileLedger) -> bool:
     return is_complete
 
 
-def _require_progress(file: FileLedger) -> None:
+def _require_progress(file: ledger.FileLedger) -> None:
     """Raise UnreadableFile if many deliveries of a file made no progress, or BeingErased."""
     record = file.record
     if record.attempts:
-        file.content.find()  # raises BeingErased before the attempt counts: it says nothing of the file
+        file.content()  # raises BeingErased before the attempt counts: it says nothing of the file
     if record.is_stuck(datetime.now(UTC)):
         last = record.last_error or "it was throttled, paused or killed before it could tell"
         raise UnreadableFile(f"{record.attempts:,} deliveries in a row made no progress; the last one: {last}")
 
 
-def _require_same_content(delivery: Delivery, file: FileLedger) -> None:
+def _require_same_content(delivery: Delivery, file: ledger.FileLedger) -> None:
     """Read the file, and record that it is what was planned under its key and ETag; raises OtherContent if not."""
     found = csvfile.ContentHash()
     try:
@@ -84,12 +83,12 @@ def _require_same_content(delivery: Delivery, file: FileLedger) -> None:
     file.adopt_version()
 
 
-def _plan(delivery: Delivery, file: FileLedger) -> tuple[FileRecord, Rows]:
+def _plan(delivery: Delivery, file: ledger.FileLedger) -> tuple[ledger.FileRecord, Rows]:
     """Read the file to its end and record how it is ingested; returns the record of the delivery that did so first.
 
     And the rows, if they were kept, read as that record says.
     """
-    recorded = file.content.find()
+    recorded = file.content()
     planned = _read_to_plan(delivery, recorded, file.record)
     order = recorded.upload_order if recorded else delivery.upload_order()
     # Recorded before the first row is stored, so that every delivery of the upload says the same of it.
@@ -103,7 +102,7 @@ def _plan(delivery: Delivery, file: FileLedger) -> tuple[FileRecord, Rows]:
     return first, planned.rows if first.format == plan.format else None
 
 
-def _read_to_plan(delivery: Delivery, recorded: Content | None, record: FileRecord) -> planning.Planned:
+def _read_to_plan(delivery: Delivery, recorded: Content | None, record: ledger.FileRecord) -> planning.Planned:
     """Read the file as its content was read before, under any key; otherwise as the settings say."""
     before = recorded.format if recorded else record.format
     return planning.plan_file(
@@ -116,12 +115,12 @@ def _read_to_plan(delivery: Delivery, recorded: Content | None, record: FileReco
     )
 
 
-def _claim(delivery: Delivery, file: FileLedger, content: Content) -> Content:
+def _claim(delivery: Delivery, file: ledger.FileLedger, content: Content) -> Content:
     """Record what the ETag stands for, if it is not recorded; returns what is. Raises OtherContent if that is not it.
 
     All rows are stored under the ETag, so that rows of other content would be taken for rows of the first one.
     """
-    recorded = file.content.claim(content)
+    recorded = file.claim(content)
     if recorded.sha256 != content.sha256:
         raise OtherContent(
             f"other content was ingested under the same ETag, {delivery.version.etag}, which can be an MD5: "
@@ -130,7 +129,7 @@ def _claim(delivery: Delivery, file: FileLedger, content: Content) -> Content:
     return recorded
 
 
-def _load(delivery: Delivery, file: FileLedger, record: FileRecord, rows: Rows) -> Outcome:
+def _load(delivery: Delivery, file: ledger.FileLedger, record: ledger.FileRecord, rows: Rows) -> Outcome:
     """Load the rows that are not counted yet, in the order of the file, and settle the file.
 
     The file is read, unless its rows are given.
@@ -141,9 +140,9 @@ def _load(delivery: Delivery, file: FileLedger, record: FileRecord, rows: Rows) 
             record.counts or NOTHING_YET,
             write=delivery.row_store(file, record.upload_order).store,
             batch_rows=min(delivery.destination.max_insert, delivery.tuning.batch_rows),
-            reject=file.rejects.record,
+            reject=file.record_rejects,
             max_rejects=delivery.tuning.max_rejects,
-            rejected_lines=file.rejects.lines,
+            rejected_lines=file.rejected_lines,
             checkpoint=file.checkpoint,
             deadline=delivery.deadline,
             tuning=delivery.tuning,

@@ -9,13 +9,12 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest import clients, events, reporting
+from csv_ingest import clients, events, ledger, reporting
 from csv_ingest.delivery import Delivery
-from csv_ingest.ledger import FileLedger
 from csv_ingest.model import Outcome, RowCounts, RowsNotWritten, UnreadableFile
 
 
-def complete(file: FileLedger, counts: RowCounts) -> Outcome:
+def complete(file: ledger.FileLedger, counts: RowCounts) -> Outcome:
     """Settle a file as complete. Each row has to be confirmed by the destination, or recorded as rejected."""
     file.complete(counts)
     return Outcome(settled=counts)

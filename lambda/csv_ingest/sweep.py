@@ -5,7 +5,7 @@ It also counts the objects that no feed takes.
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest import clients, configuration, events, ignored, ledger, listing, reporting
+from csv_ingest import clients, configuration, events, ignored, ledger, listing, queues, reporting
 from csv_ingest.dynamodb import DynamoDbTable
-from csv_ingest.model import Deadline, ObjectVersion
-from csv_ingest.unsettled import find_unsettled, needs_a_person
+from csv_ingest.model import Deadline, ObjectVersion, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sqs import SQSClient
 
 GRACE = timedelta(hours=1)
 """How long an upload may take until it counts as unsettled: its event, two retries, and some waiting."""
+
+PARTS_GRACE = timedelta(hours=5)
+"""How much longer a file may take that is ingested in parts: Lambda keeps an event for at most six hours."""
 
 MAX_DELIVERIES = 100
 """Uploads of a feed delivered in one run: a thousand lost events must not become a thousand invocations at once."""
@@ -55,7 +56,7 @@ def handler(_event: dict[str, Any], context: LambdaContext, *, grace: timedelta 
     with ExitStack() as then:  # the callback that is added last is called first
         then.callback(_report_ignored, config, deadline)
         then.callback(_report_swept, config, deadline, before=datetime.now(UTC) - grace)
-        reporting.count("FailuresWaiting", count_failures(clients.sqs(), config.failure_queue))
+        reporting.count("FailuresWaiting", sum(queues.count_messages(clients.sqs(), config.failure_queue)))
 
 
 def _report_swept(config: configuration.SweepConfig, deadline: Deadline, *, before: datetime) -> None:
@@ -78,14 +79,6 @@ def _report_ignored(config: configuration.SweepConfig, deadline: Deadline) -> No
     files = ledger.FilesTable(DynamoDbTable(clients.dynamodb(), config.files_table, deadline=deadline))
     since = ignored.deployed_at(clients.dynamodb(), config.files_table)
     reporting.count("ObjectsIgnored", sum(1 for _ in ignored.find(objects, intake=intake, files=files, since=since)))
-
-
-def count_failures(sqs: "SQSClient", queue: str) -> int:
-    """How many events are in the failure queue, about, including those that a redrive hides while it looks at them."""
-    counted = sqs.get_queue_attributes(
-        QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    )
-    return sum(map(int, counted["Attributes"].values()))
 
 
 def sweep(
@@ -115,8 +108,8 @@ def sweep(
     for feed in feeds:
         prefix, suffixes = feed.taker.prefix, feed.taker.suffixes
         uploads = listing.list_uploads(s3, config.upload_bucket, prefix=prefix, suffixes=suffixes)
-        seen, unsettled = find_unsettled(uploads, table, before, deadline, each_version=feed.mode.each_version)
-        due = [version for version, record in unsettled if not needs_a_person(record, before)]
+        seen, unsettled = _find_unsettled(uploads, table, before, deadline, each_version=feed.mode.each_version)
+        due = [version for version, record in unsettled if not _needs_a_person(record, before)]
         # At random, or a hundred files that fail for ever would keep all others waiting for ever.
         chosen = random.sample(due, min(len(due), MAX_DELIVERIES))
         swept = Swept(swept.uploads + seen, swept.unsettled + len(unsettled), swept.delivered + len(chosen))
@@ -127,6 +120,35 @@ def sweep(
     if failures:
         raise failures[0]
     return swept
+
+
+def _find_unsettled(
+    uploads: Iterator[Upload], table: ledger.FilesTable, before: datetime, deadline: Deadline, *, each_version: bool
+) -> tuple[int, list[tuple[ObjectVersion, ledger.FileRecord]]]:
+    """How many uploads from before a time there are, and those of them that should be settled and are not."""
+    seen = 0
+    unsettled: dict[tuple[str, str], tuple[ObjectVersion, ledger.FileRecord]] = {}
+    for upload, record in table.records(upload for upload in uploads if upload.modified < before):
+        seen += 1
+        deadline.check(f"after {seen:,} uploads, {len(unsettled):,} of them unsettled")
+        version = upload.version
+        if record.is_settled or _is_under_way(record, before):
+            continue
+        # Of the versions that are one upload, the one whose delivery has begun: others can have other content.
+        name = version.key, version.version_id if each_version else version.etag
+        if name not in unsettled or version.version_id == record.version_id:
+            unsettled[name] = version, record
+    return seen, list(unsettled.values())
+
+
+def _is_under_way(record: ledger.FileRecord, before: datetime) -> bool:
+    """Whether parts of a file may still be in Lambda's queue. More of them would only delay each other."""
+    return bool(record.part_count and record.started_at and record.started_at > before - PARTS_GRACE)
+
+
+def _needs_a_person(record: ledger.FileRecord, before: datetime) -> bool:
+    """Whether no delivery helps. A file without a plan is delivered all the same: that delivery rejects it."""
+    return bool(record.erasing) or (record.is_stuck(before) and record.is_planned)
 
 
 def _deliver(versions: Sequence[ObjectVersion], function: str, lambda_: "LambdaClient", deadline: Deadline) -> None:

@@ -2,9 +2,8 @@
 
 from typing import NoReturn
 
-from csv_ingest import csvfile
+from csv_ingest import csvfile, trial
 from csv_ingest.model import FileFormat, PartStart, UnreadableFile
-from csv_ingest.trial import Records, Trial
 
 SHARE = 10
 """The maximum file size is divided by this for a file that cannot be split; its uncompressed size counts."""
@@ -22,7 +21,7 @@ million characters with four bytes each."""
 REMEDY = "divide it, or raise max_file_mb, and timeout_seconds with it"
 
 
-def read(format_: FileFormat, open_at: csvfile.Open, max_size: int, trial: Trial) -> Records | None:
+def read(format_: FileFormat, open_at: csvfile.Open, max_size: int, attempt: trial.Trial) -> trial.Records | None:
     """Have the csv module read the file to its end; returns the rows of a small one.
 
     Raises UnreadableFile where the csv module finds an error, or where the file is too large.
@@ -31,7 +30,7 @@ def read(format_: FileFormat, open_at: csvfile.Open, max_size: int, trial: Trial
     with open_at(0) as stream:
         counted = csvfile.CountingStream(stream, on_read=size.add)
         try:
-            return trial.run(counted, format_, on_row=size.check_records, max_lines=size.lines)
+            return attempt.run(counted, format_, on_row=size.check_records, max_lines=size.lines)
         except csvfile.TooManyLines:
             raise size.too_large() from None
 

@@ -42,7 +42,7 @@ def ingest_all(world: World, files: list[Any]) -> float:
     deadline = time.monotonic() + 60
 
     def ingest(event: Any) -> None:
-        delivery = Delivery.of(
+        delivery = Delivery(
             object_version(event["Records"][0]),
             config=IngestConfig.from_environment(),
             function="none",

@@ -15,7 +15,7 @@ from botocore.parsers import ResponseParserError
 from moto import mock_aws
 from pg8000.exceptions import DatabaseError
 
-from csv_ingest.csvfile.lines import MAX_RECORD
+from csv_ingest.csvfile import MAX_RECORD
 from csv_ingest.events import upload_event
 from csv_ingest.feed import Feed
 from csv_ingest.handler import handler

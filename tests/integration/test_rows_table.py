@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.destinations.existing_table import table_id
+from csv_ingest.destinations.opening import table_id
 from csv_ingest.events import Event
 from csv_ingest.model import ROWS_KEY, OtherTable, RowsNotWritten
 from ops.audit import audit

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csv_ingest.csvfile import read_records, read_rows
-from csv_ingest.csvfile.lines import MAX_RECORD
+from csv_ingest.csvfile import MAX_RECORD, read_records, read_rows
 from csv_ingest.model import LINE_AS_ID, FileFormat, PartStart, RejectedRow, Row, UnreadableFile
 
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csv_ingest.csvfile import AmbiguousCsv, is_splittable, read_records, split_points
-from csv_ingest.csvfile.lines import MAX_RECORD
+from csv_ingest.csvfile import MAX_RECORD, AmbiguousCsv, is_splittable, read_records, split_points
 from csv_ingest.model import BEGINNING, FileFormat, PartStart, Tuning, UnreadableFile
 from local.examples import quoted_lines
 

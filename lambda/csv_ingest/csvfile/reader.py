@@ -4,13 +4,20 @@ import csv
 import io
 import sys
 from collections.abc import Iterator, Sequence
+from typing import TextIO
 
-from csv_ingest.csvfile import columns, lines
-from csv_ingest.csvfile.streams import ByteStream, CountingStream
+from csv_ingest.csvfile import columns, streams
 from csv_ingest.model import BEGINNING, FileFormat, PartStart, RejectedRow, Row, UnreadableFile
 
+MAX_RECORD = 1 << 20
+"""Characters in one record. DynamoDB stores 400 KB per item, so a longer record is a quote that was never closed."""
 
-def read_header(stream: ByteStream, format_: FileFormat) -> tuple[int, list[str]]:
+
+class TooManyLines(Exception):
+    """The text has more lines than its reader allows: a gzip file of 300 KB can have 300 million blank ones."""
+
+
+def read_header(stream: streams.ByteStream, format_: FileFormat) -> tuple[int, list[str]]:
     """The line of the header and the names in it; no names if the file has no header.
 
     Raises UnreadableFile if no row can be read under these names.
@@ -19,7 +26,11 @@ def read_header(stream: ByteStream, format_: FileFormat) -> tuple[int, list[str]
 
 
 def read_rows(
-    stream: ByteStream, format_: FileFormat, *, header: Sequence[str] | None = None, start: PartStart = BEGINNING
+    stream: streams.ByteStream,
+    format_: FileFormat,
+    *,
+    header: Sequence[str] | None = None,
+    start: PartStart = BEGINNING,
 ) -> Iterator[Row | RejectedRow]:
     """Yield each record after the header, in file order; raises UnreadableFile with the place.
 
@@ -35,7 +46,7 @@ def read_rows(
 
 
 def read_table(
-    stream: ByteStream, format_: FileFormat, *, max_lines: int = sys.maxsize
+    stream: streams.ByteStream, format_: FileFormat, *, max_lines: int = sys.maxsize
 ) -> tuple[int, list[str], Iterator[Row | RejectedRow]]:
     """The line of the header, the names in it, and each record after it, as `read_rows`; nothing without a header.
 
@@ -50,19 +61,19 @@ def read_table(
 
 
 def read_records(
-    stream: ByteStream, format_: FileFormat, *, start: PartStart = BEGINNING, max_lines: int = sys.maxsize
+    stream: streams.ByteStream, format_: FileFormat, *, start: PartStart = BEGINNING, max_lines: int = sys.maxsize
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield each record, the header too, with its first line. Blank lines are no records; a UTF-8 BOM is no character.
 
     Cells are what Python's csv module reads, in its strict mode: quoted delimiters, quotes and newlines are part of
     the cell, and text after a closing quote is an error rather than a guess. Raises UnreadableFile with the place.
     """
-    counted = CountingStream(stream, start=start.byte)
+    counted = streams.CountingStream(stream, start=start.byte)
     # Only at the beginning of a file is U+FEFF no character of its first cell.
     codec = "utf-8-sig" if format_.encoding == "utf-8" and start == BEGINNING else format_.encoding
     # newline="" leaves line ends to the csv module, or a quoted CRLF would not survive.
-    numbered = lines.NumberedLines(io.TextIOWrapper(counted, encoding=codec, newline=""), start.line, max_lines)
-    csv.field_size_limit(lines.MAX_RECORD)  # the module's default is lower than what an item can hold
+    numbered = _NumberedLines(io.TextIOWrapper(counted, encoding=codec, newline=""), start.line, max_lines)
+    csv.field_size_limit(MAX_RECORD)  # the module's default is lower than what an item can hold
     try:
         for cells in csv.reader(numbered, delimiter=format_.delimiter, strict=True):
             if cells:
@@ -89,3 +100,45 @@ def _not_decoded(error: UnicodeDecodeError, position: int, line: int, encoding: 
         f"byte {offset:,} (0x{error.object[error.start]:02x}) on line {line:,} is not {encoding}: "
         f"is the file {other}? set encoding={other}"
     )
+
+
+class _NumberedLines:
+    """The physical lines of the text; knows on which line the current record began and how long the record is."""
+
+    def __init__(self, text: TextIO, first_line: int, max_lines: int) -> None:
+        self._text = text
+        self._last = first_line - 1 + max_lines
+        self._count = first_line - 1
+        self._record_size = 0
+        self.first = first_line
+        """Of the current record: the number of its first line."""
+
+    @property
+    def next(self) -> int:
+        """The number of the line that is read next."""
+        return self._count + 1
+
+    def begin_record(self) -> None:
+        """Begin a new record at the next line."""
+        self.first = self.next
+        self._record_size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(MAX_RECORD + 1)
+        if not line:
+            raise StopIteration
+        self._count += 1
+        if self._count > self._last:
+            raise TooManyLines(self._last)
+        self._record_size += len(line)
+        if self._record_size > MAX_RECORD:
+            raise UnreadableFile(
+                f"the record that starts on line {self.first:,} has more than {MAX_RECORD:,} characters: "
+                "is a quote left open?"
+            )
+        if "\0" in line:
+            raise UnreadableFile(f"line {self._count:,} has a NUL byte")
+        return line

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from csv_ingest.csvfile import lines, streams
+from csv_ingest.csvfile import reader, streams
 from csv_ingest.model import BEGINNING, FileFormat, PartStart, Tuning
 
 
@@ -52,7 +52,7 @@ def split_points(stream: streams.ByteStream, format_: FileFormat, tuning: Tuning
             if position.byte == 0:
                 text, position = _without_bom(text, format_.encoding)
             # Bytes are more than characters, but counting those of a record at each block would take much longer.
-            if len(text) > lines.MAX_RECORD and len(records.first(text)) > lines.MAX_RECORD:
+            if len(text) > reader.MAX_RECORD and len(records.first(text)) > reader.MAX_RECORD:
                 raise AmbiguousCsv(part)  # or a quote that does not belong there
             end = records.length(text) if b"\n" in block else 0
             position = PartStart(position.byte + end, position.line + _line_ends(text, end))

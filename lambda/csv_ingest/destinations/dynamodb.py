@@ -3,16 +3,12 @@
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from csv_ingest.destinations.base import OnlyIf
 from csv_ingest.destinations.dynamodb_items import RESERVED, UPLOADED, from_item, item_size, to_item
 from csv_ingest.dynamodb import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item, Update
 from csv_ingest.model import ROWS_INDEX, ForeignItem, Origin, Row, RowKey, StoredRow, TableAltered
 from csv_ingest.modes import WriteMode
-
-if TYPE_CHECKING:
-    pass
 
 MAX_KEY, MAX_ITEM = 2_048, 400 * 1024
 """Bytes. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""

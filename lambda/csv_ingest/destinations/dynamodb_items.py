@@ -1,14 +1,10 @@
 """The items of a rows table in DynamoDB: what their attributes are, and how many bytes they take. Pure."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
-from csv_ingest.dynamodb import Item
+from csv_ingest.dynamodb import Attribute, Item
 from csv_ingest.model import ForeignItem, Origin, Row, RowKey, StoredRow, Value
 from csv_ingest.modes import WriteMode
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 RESERVED = ("pk", "etag", "line", "data")
 """The attributes of every row. No declared column has such a name."""
@@ -78,7 +74,7 @@ def _size_of_integer(number: int) -> int:
     return 1 + (len(digits) + 1) // 2 - zeros // 2
 
 
-def _value(attribute: "AttributeValueTypeDef") -> Value:
+def _value(attribute: Attribute) -> Value:
     """The value of an attribute; of a kind that no column has, a text that says so."""
     match attribute:
         case {"N": number}:

@@ -4,21 +4,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from csv_ingest.destinations.base import OnlyIf
-from csv_ingest.destinations.postgresql_table import (
-    LAYOUTS,
-    RESERVED,
-    given_rows,
-    literal,
-    quoted,
-    quoted_name,
-    wrong_columns,
-)
-from csv_ingest.destinations.postgresql_values import READERS, keys_to_json, readable, rows_to_json
+from csv_ingest.destinations import base, postgresql_table, postgresql_values
 from csv_ingest.model import Column, ForeignItem, Integer, Origin, OwnerNeeded, Row, RowKey, RowsNotWritten, StoredRow
 from csv_ingest.modes import WriteMode
-from csv_ingest.postgresql.connection import PostgresqlConnection
-from csv_ingest.postgresql.errors import CHECK
+from csv_ingest.postgresql import CHECK, PostgresqlConnection
 
 MAX_KEY = 2_048
 """Bytes. An index of PostgreSQL takes 2,704; this is what DynamoDB takes."""
@@ -49,12 +38,12 @@ class PostgresqlDestination:
     ) -> None:
         """`table` is its name, after that of its schema and a dot if it has one; `columns` are the declared ones."""
         self._connection = connection
-        self._table = quoted(table)
+        self._table = postgresql_table.quoted(table)
         self._name = table
         self._declared = columns
         self._mode = mode
-        self._layout = LAYOUTS[mode.name]
-        self.reserved: Collection[str] = (*RESERVED, *mode.own_columns)
+        self._layout = postgresql_table.LAYOUTS[mode.name]
+        self.reserved: Collection[str] = (*postgresql_table.RESERVED, *mode.own_columns)
         self._found: Mapping[str, str] = {}
         self._asking = Lock()
 
@@ -74,7 +63,7 @@ class PostgresqlDestination:
         origin: Origin,
         rows: Sequence[Row],
         *,
-        only_if: OnlyIf,
+        only_if: base.OnlyIf,
         stored: Sequence[StoredRow] = (),  # noqa: ARG002 - a statement replaces the row of any older upload
     ) -> list[Row]:
         """Store each of at most 1,000 rows for whose key the condition holds; return the others.
@@ -87,11 +76,11 @@ class PostgresqlDestination:
         names = tuple(rows[0].values)
         # Answers with the lines of the others, of which there are seldom any: to receive a line costs as much as to
         # send a row. No table can be named as the two here: a name of the settings has no space.
-        sql = f"""WITH "given rows" AS (SELECT * FROM {given_rows(types, names)}), "new rows" AS (
+        sql = f"""WITH "given rows" AS (SELECT * FROM {postgresql_table.given_rows(types, names)}), "new rows" AS (
             {layout.insert(self._table, names)} {layout.on_conflict(types, names, only_if)} RETURNING line)
             SELECT line FROM "given rows" EXCEPT SELECT line FROM "new rows\""""
         about = {"etag": origin.etag, layout.upload: origin.upload}
-        taken = {line for (line,) in self._connection.write(sql, **about, rows=rows_to_json(rows))}
+        taken = {line for (line,) in self._connection.write(sql, **about, rows=postgresql_values.rows_to_json(rows))}
         return [row for row in rows if row.line in taken]
 
     def find(self, keys: Sequence[RowKey]) -> list[StoredRow | ForeignItem]:
@@ -105,7 +94,7 @@ class PostgresqlDestination:
         matches = " AND ".join(f"t.{name} = n.{name}" for name in self._layout.key)
         sql = f"""SELECT {columns} FROM json_to_recordset(:keys ::json) AS n(etag text, id text)
             JOIN {self._table} AS t ON {matches}"""
-        return list(map(stored, self._connection.read(sql, keys=keys_to_json(keys))))
+        return list(map(stored, self._connection.read(sql, keys=postgresql_values.keys_to_json(keys))))
 
     def count(self, origin: Origin) -> int | None:
         """How many rows of an upload are stored, by the primary key; None if that does not begin with the ETag."""
@@ -140,7 +129,9 @@ class PostgresqlDestination:
         """Return 0 if no row of an upload is stored under the ids; the function's role, which asks, can delete none."""
         # Not by the upload, which need not be in an index: one statement has no time for a large table.
         if any(found.key.upload == origin.upload for found in self.find([RowKey(origin.upload, id_) for id_ in ids])):
-            raise OwnerNeeded(f"DELETE FROM {self._table} WHERE {self._layout.upload} = {literal(origin.upload)}")
+            raise OwnerNeeded(
+                f"DELETE FROM {self._table} WHERE {self._layout.upload} = {postgresql_table.literal(origin.upload)}"
+            )
         return 0
 
     def close(self) -> None:
@@ -157,7 +148,7 @@ class PostgresqlDestination:
                 found = {name: type_ for name, type_, _ in rows}
                 if other := {encoding for *_, encoding in rows} - {"UTF8"}:
                     raise RowsNotWritten(f"the database has the encoding {other.pop()}: create a database with UTF8")
-                if wrong := wrong_columns(found, self._declared, self._layout):
+                if wrong := postgresql_table.wrong_columns(found, self._declared, self._layout):
                     there = f"{self._name}: {'; '.join(wrong.values())}" if found else f"there is no table {self._name}"
                     raise RowsNotWritten(f"{there}: {CHECK}")
                 self._found = found
@@ -166,8 +157,10 @@ class PostgresqlDestination:
     def _reading(self) -> tuple[str, Callable[[Sequence[Any]], StoredRow]]:
         """What to select of the table, named `t`, and the function that makes a row of what was selected."""
         more = [(name, type_) for name, type_ in self._types.items() if name not in self._layout.own]
-        expressions = [readable(f"t.{quoted_name(name)}", type_) for name, type_ in more]
-        readers = [(name, READERS.get(type_, str)) for name, type_ in more]
+        expressions = [
+            postgresql_values.readable(f"t.{postgresql_table.quoted_name(name)}", type_) for name, type_ in more
+        ]
+        readers = [(name, postgresql_values.READERS.get(type_, str)) for name, type_ in more]
 
         def stored(found: Sequence[Any]) -> StoredRow:
             etag, id_, line, data, upload, *values = found

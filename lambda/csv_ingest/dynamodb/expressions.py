@@ -1,21 +1,32 @@
-"""Expressions of DynamoDB's requests, with their aliases. Pure.
+"""What DynamoDB is told: expressions with their aliases, and PartiQL statements, each for one item. Pure.
 
 Names of attributes are whatever somebody has called them.
 """
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, BatchStatementRequestTypeDef
 
-Item = dict[str, "AttributeValueTypeDef"]
+Attribute: TypeAlias = "AttributeValueTypeDef"
+"""A value, in DynamoDB's JSON."""
+
+Item = dict[str, Attribute]
 """Attributes by their names, in DynamoDB's JSON."""
+
+Found = Mapping[str, Attribute]
+"""An item that was read, which may be empty."""
 
 MAX_REMOVED = 100
 """Names in one expression, which may have 300 operators.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
+
+MAX_REMOVING = 2_000
+"""Characters of a statement that remove attributes. It may have 8,192, of which declared columns take at most 6,000.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementRequest.html"""
 
 
 def update_item(attributes: Item, condition: str, values: Item, remove: Sequence[str]) -> dict[str, Any]:
@@ -51,3 +62,62 @@ def update_item(attributes: Item, condition: str, values: Item, remove: Sequence
 def as_values(attributes: Item) -> Item:
     """Attributes under the names that expressions have for their values."""
     return {f":{name}": value for name, value in attributes.items()}
+
+
+class Update(NamedTuple):
+    """An update of one item, made only if the item is as it was read."""
+
+    key: Item
+    there: Item
+    """Attributes that the item has to have."""
+    attributes: Item
+    """Attributes to set."""
+    removed: Sequence[str]
+    """Names of attributes to remove: any texts, since others may have chosen them."""
+
+
+def insert(table: str, item: Item) -> "BatchStatementRequestTypeDef":
+    """Insert an item, unless its key is in the table already."""
+    return {"Statement": _insert(table, tuple(item)), "Parameters": list(item.values())}
+
+
+def update(table: str, wanted: Update) -> "BatchStatementRequestTypeDef":
+    """Update the item if it is as it was read.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.update.html
+    """
+    as_read = wanted.key | wanted.there
+    text = _update(table, tuple(as_read), tuple(wanted.attributes), tuple(wanted.removed))
+    return {"Statement": text, "Parameters": [*wanted.attributes.values(), *as_read.values()]}
+
+
+def delete(table: str, item: Item) -> "BatchStatementRequestTypeDef":
+    """Delete the item that has some attributes, its key among them."""
+    return {"Statement": _delete(table, tuple(item)), "Parameters": list(item.values())}
+
+
+def can_remove(names: Sequence[str]) -> bool:
+    """Whether `update` can remove some attributes, whoever has called them so."""
+    plain = [re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) for name in names]
+    return all(plain) and sum(len(f'REMOVE "{name}" ') for name in names) <= MAX_REMOVING
+
+
+# The texts are remembered: of the items of a table, many have attributes of the same names.
+@lru_cache(maxsize=1_000)
+def _insert(table: str, names: tuple[str, ...]) -> str:
+    return f'INSERT INTO "{table}" VALUE {{' + ", ".join(f"'{name}': ?" for name in names) + "}"
+
+
+@lru_cache(maxsize=1_000)
+def _update(table: str, there: tuple[str, ...], names: tuple[str, ...], removed: tuple[str, ...]) -> str:
+    changes = [*(f'SET "{name}" = ?' for name in names), *(f'REMOVE "{name}"' for name in removed)]
+    return f'UPDATE "{table}" {" ".join(changes)} {_where(there)}'
+
+
+@lru_cache(maxsize=1_000)
+def _delete(table: str, there: tuple[str, ...]) -> str:
+    return f'DELETE FROM "{table}" {_where(there)}'  # noqa: S608 - the names are the table's own
+
+
+def _where(names: Iterable[str]) -> str:
+    return "WHERE " + " AND ".join(f'"{name}" = ?' for name in names)

@@ -1,32 +1,22 @@
-"""One DynamoDB table: batched put-if-absent, consistent reads, conditional writes.
+"""One DynamoDB table: batched put-if-absent, consistent reads, conditional writes."""
 
-Knows requests and their limits, and nothing of what the items mean.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from csv_ingest.dynamodb import statements
-from csv_ingest.dynamodb.expressions import MAX_REMOVED, Item, as_values, update_item
-from csv_ingest.dynamodb.requests import CONDITION_FAILED, RepeatedRequests
-from csv_ingest.model import Deadline
+from csv_ingest.dynamodb import expressions, requests
+from csv_ingest.dynamodb.expressions import Found, Item, Update, as_values
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient, type_defs
+    from mypy_boto3_dynamodb import type_defs
 
 
-class DynamoDbTable:
+class DynamoDbTable(requests.RepeatedRequests):
     """A table, with the backoff that all requests of this invocation to it share.
 
     `update`, `transact` and the methods for several items repeat throttled requests, as RepeatedRequests says. The
     other methods rely on botocore's own retries.
     """
-
-    def __init__(self, client: "DynamoDBClient", name: str, *, deadline: Deadline) -> None:
-        self._client = client
-        self.name = name
-        self._repeated = RepeatedRequests(client, name, deadline=deadline)
 
     def insert_absent(self, items: Sequence[Item]) -> list[int]:
         """Write each item unless its key is in the table already; return the positions of those whose key was.
@@ -34,44 +24,40 @@ class DynamoDbTable:
         On return every key is known to be in the table. At most 25 items with different keys: DynamoDB refuses the
         whole request for two equal keys.
         """
-        return self._repeated.execute([statements.insert(self.name, item) for item in items], unless="DuplicateItem")
+        return self._execute([expressions.insert(self.name, item) for item in items], unless="DuplicateItem")
 
-    def update_each(self, updates: Sequence[statements.Update]) -> list[int]:
+    def update_each(self, updates: Sequence[Update]) -> list[int]:
         """Update at most 25 items; return the positions of those that are not as they were read.
 
         Attributes whose names no statement takes are removed before.
         """
         sent = {}
         for i, update in enumerate(updates):
-            if statements.can_remove(update.removed):
-                sent[i] = statements.update(self.name, update)
+            if expressions.can_remove(update.removed):
+                sent[i] = expressions.update(self.name, update)
             elif self._remove(update):
-                sent[i] = statements.update(self.name, update._replace(removed=()))
-        declined = self._repeated.execute(list(sent.values()), unless=CONDITION_FAILED)
+                sent[i] = expressions.update(self.name, update._replace(removed=()))
+        declined = self._execute(list(sent.values()), unless=requests.CONDITION_FAILED)
         refused = {list(sent)[position] for position in declined}
         return [i for i in range(len(updates)) if i not in sent or i in refused]
 
-    def _remove(self, update: statements.Update) -> bool:
+    def _remove(self, update: Update) -> bool:
         """Only remove attributes, as many as they are, of an item; returns whether it is as it was read."""
         as_read = " AND ".join(f"#{name} = :{name}" for name in update.there)
-        starts = range(0, len(update.removed), MAX_REMOVED)
-        chunks = (update.removed[start : start + MAX_REMOVED] for start in starts)
+        starts = range(0, len(update.removed), expressions.MAX_REMOVED)
+        chunks = (update.removed[start : start + expressions.MAX_REMOVED] for start in starts)
         return all(
             self.update(update.key, {}, condition=as_read, values=update.there, remove=some) is None for some in chunks
         )
 
     def delete_each(self, items: Sequence[Item]) -> list[int]:
         """Delete at most 25 items, each if it has these attributes, key included; as `update_each`."""
-        deletes = [statements.delete(self.name, item) for item in items]
-        return self._repeated.execute(deletes, unless=CONDITION_FAILED)
+        deletes = [expressions.delete(self.name, item) for item in items]
+        return self._execute(deletes, unless=requests.CONDITION_FAILED)
 
-    def get(self, key: Item) -> "Mapping[str, type_defs.AttributeValueTypeDef]":
+    def get(self, key: Item) -> Found:
         """The item under a key, strongly consistent; empty if there is none."""
         return self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True).get("Item", {})
-
-    def get_many(self, keys: Sequence[Item]) -> list[Item]:
-        """The items of at most 100 different keys, strongly consistent, in any order; a key may have none."""
-        return self._repeated.get_many(keys)
 
     def update(
         self, key: Item, attributes: Item, *, condition: str, values: Item | None = None, remove: Sequence[str] = ()
@@ -81,14 +67,7 @@ class DynamoDbTable:
         In the condition, `#name` is an attribute and `:name` a value, of `attributes` or of `values`. Returns None if
         the item was updated, otherwise the item as it stayed.
         """
-        return self._repeated.update(key, update_item(attributes, condition, values or {}, remove))
-
-    def transact(self, writes: "Sequence[type_defs.TransactWriteItemTypeDef]") -> bool:
-        """Apply all writes or none; return False if the condition of the first one did not hold.
-
-        Raises botocore's TransactionCanceledException if the condition of another one did not hold.
-        """
-        return self._repeated.transact(writes)
+        return self._send_update(key, expressions.update_item(attributes, condition, values or {}, remove))
 
     def query(self, condition: str, values: Item, *, index: str | None = None, **more: Any) -> Iterator[Item]:
         """The items that a key condition finds, in the order of their sort key, strongly consistent.
@@ -163,7 +142,3 @@ class DynamoDbTable:
             only_if["ConditionExpression"] = condition
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.delete_item(**only_if)
-
-    def delete_many(self, keys: Sequence[Item]) -> None:
-        """Delete the items under at most 25 different keys."""
-        self._repeated.delete_many(keys)

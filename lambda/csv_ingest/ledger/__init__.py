@@ -5,21 +5,5 @@ This package is the only owner of the table's keys and attributes. Other code as
 
 from csv_ingest.ledger.file import FileLedger
 from csv_ingest.ledger.names import COMPLETE, FORGET, PROCESSING, REJECTED, RELOAD, SETTLED
-from csv_ingest.ledger.parts import PartLedger
 from csv_ingest.ledger.records import MAX_ATTEMPTS, Acknowledgement, FileRecord
 from csv_ingest.ledger.table import FilesTable
-
-__all__ = [
-    "COMPLETE",
-    "FORGET",
-    "MAX_ATTEMPTS",
-    "PROCESSING",
-    "REJECTED",
-    "RELOAD",
-    "SETTLED",
-    "Acknowledgement",
-    "FileLedger",
-    "FileRecord",
-    "FilesTable",
-    "PartLedger",
-]

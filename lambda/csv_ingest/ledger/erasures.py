@@ -1,12 +1,12 @@
-"""What operators take back: `reload` and `forget`, as the ledger has them."""
+"""What operators change in the ledger: `reload` and `forget` take back what was ingested, and audits correct it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
 from csv_ingest.dynamodb import MAX_STATEMENTS, DynamoDbTable, Item
 from csv_ingest.ledger import items, keys, names, records
-from csv_ingest.model import FILES_KEY, BeingErased, ObjectVersion
+from csv_ingest.model import FILES_KEY, BeingErased, ObjectVersion, Owner, RejectedRow, RowCounts
 from csv_ingest.modes import WriteMode
 
 
@@ -76,7 +76,7 @@ class Erasures:
         unless_marked = f"NOT (#{names.ERASING} = :{names.ERASING})"
         own = "(attribute_not_exists(#version_id) OR #version_id = :version_id)"
         while True:
-            key = keys.key_of_entry(version.key, upload_of(self._table, version))
+            key = keys.key_of_entry(version.key, self.upload_of(version))
             stayed = self._table.update(key, marked, condition=f"{unless_marked} AND {own}")
             if stayed is None or stayed["version_id"] == marked["version_id"]:
                 return datetime.fromisoformat((stayed or marked)[names.ERASING_SINCE]["S"])
@@ -112,19 +112,49 @@ class Erasures:
         """Delete the record of an upload, as if no delivery had begun."""
         self._table.delete(keys.key_of_entry(object_key, upload))
 
+    def upload_of(self, version: ObjectVersion) -> str:
+        """What the entries of a version begin with, if each is an upload of its own, also before its first delivery."""
+        first, later = keys.Entries(version), keys.Entries(version, is_later=True)
+        shared = records.FileRecord.of(self._table.get(keys.key_of(first)))
+        is_own = shared.version_id == version.version_id
+        is_free = not shared.status and not self._table.get(keys.key_of(later))
+        return first.upload if is_own or is_free else later.upload
+
     def _delete_all(self, found: Iterable[Item]) -> None:
         found_keys: Iterator[Item] = ({name: item[name] for name in FILES_KEY} for item in found)
         while some := list(islice(found_keys, MAX_STATEMENTS)):
             self._table.delete_many(some)
 
 
-def upload_of(table: DynamoDbTable, version: ObjectVersion) -> str:
-    """What the entries of a version begin with, if each is an upload of its own, also before its first delivery."""
-    first, later = keys.Entries(version), keys.Entries(version, is_later=True)
-    shared = records.FileRecord.of(table.get(keys.key_of(first)))
-    is_own = shared.version_id == version.version_id
-    is_free = not shared.status and not table.get(keys.key_of(later))
-    return first.upload if is_own or is_free else later.upload
+class Repairs:
+    """Corrections of what is recorded of an upload; `upload` is the beginning of its entries: FileRecord.upload."""
+
+    def __init__(self, table: DynamoDbTable) -> None:
+        self._table = table
+
+    def record_reject(self, object_key: str, upload: str, row: RejectedRow) -> None:
+        """Record a rejected row of an upload, whatever is recorded for its line."""
+        self._table.put(items.item_of_reject(object_key, upload, row))
+
+    def remove_reject(self, object_key: str, upload: str, line: int) -> None:
+        """Delete the record of a rejected row, if there is one."""
+        self._table.delete(keys.key_of_reject(object_key, upload, line))
+
+    def mark_duplicate_ids(self, content: str, feed: str) -> None:
+        """As UploadLedger.mark_duplicate_ids: a repair does not know which lines are stored."""
+        self._table.insert_absent([keys.key_of_duplicates(content, feed)])
+
+    def correct_counts(self, object_key: str, upload: str, counts: RowCounts, mode: WriteMode) -> None:
+        """Set the counts of a complete upload; does nothing if the upload is not complete."""
+        self._correct(object_key, upload, items.sums(counts, mode), remove=names.ACKNOWLEDGEMENT)
+
+    def move(self, object_key: str, upload: str, owner: Owner) -> None:
+        """Record that the rows of a complete upload are where its feed stores them today."""
+        self._correct(object_key, upload, {names.TARGET: {"S": str(owner.target)}})
+
+    def _correct(self, object_key: str, upload: str, corrected: Item, *, remove: Sequence[str] = ()) -> None:
+        key, complete = keys.key_of_entry(object_key, upload), "#status = :complete"
+        self._table.update(key, corrected, condition=complete, values=names.COMPLETE_VALUE, remove=remove)
 
 
 def entries(table: DynamoDbTable, object_key: str, beginning: str = "") -> Iterator[Item]:

@@ -4,25 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from csv_ingest.dynamodb import DynamoDbTable, Item
-from csv_ingest.ledger import items, keys, names, records
-from csv_ingest.ledger.content import ContentLedger
+from csv_ingest.ledger import items, keys, names, records, upload
 from csv_ingest.ledger.parts import PartLedger
-from csv_ingest.ledger.rejects import RejectLedger
 from csv_ingest.model import ObjectVersion, Owner, Plan, RowCounts, TableAltered
 from csv_ingest.modes import WriteMode
 
 
 @dataclass(frozen=True)
-class FileLedger:
+class FileLedger(upload.UploadLedger):
     """The record of one upload: `PROCESSING` from its first delivery on, then `COMPLETE`, or `REJECTED`.
 
     There is no lock. Concurrent deliveries write the same rows under the same keys, reject the same rows and come to
     the same sums. So it does not matter which delivery settles the record, and a crashed delivery blocks nobody.
     """
 
-    table: DynamoDbTable
-    feed: str
-    entries: keys.Entries
     record: records.FileRecord
     """As earlier deliveries had left it when it was read."""
 
@@ -54,17 +49,7 @@ class FileLedger:
     @property
     def parts(self) -> PartLedger:
         """What the ledger holds of the upload's parts."""
-        return PartLedger(self.table, self.entries, self.feed)
-
-    @property
-    def content(self) -> ContentLedger:
-        """What the ledger holds of the upload's content."""
-        return ContentLedger(self.table, self.entries, self.feed)
-
-    @property
-    def rejects(self) -> RejectLedger:
-        """The rejected rows of the upload."""
-        return RejectLedger(self.table, self.entries)
+        return PartLedger(self.table, self.feed, self.entries)
 
     def begin(self, *, attempt: int) -> bool:
         """Record that a delivery of the upload has started, the n-th since the last progress.
@@ -149,13 +134,6 @@ class FileLedger:
             condition += " AND #version_id = :version_id"
             values["version_id"] = {"S": self.entries.version.version_id}
         self.table.update(self._key, {"last_error": {"S": reason}}, condition=condition, values=values)
-
-    def _sums(self, counts: RowCounts) -> Item:
-        return items.sums(counts, self.entries.mode)
-
-    @property
-    def _key(self) -> Item:
-        return keys.key_of(self.entries)
 
     def _update(self, attributes: Item, *, remove: Sequence[str] = (), unless: str | None = None) -> Item | None:
         """Update the record unless it is complete or `unless` holds; returns None, or the unchanged record.

@@ -1,11 +1,9 @@
 """The items of the files table: what is written into them, and how it is read."""
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from csv_ingest.dynamodb import Item
+from csv_ingest.dynamodb import Attribute, Found, Item
 from csv_ingest.ledger import keys, names
 from csv_ingest.model import (
     DEFAULT_FEED,
@@ -20,9 +18,6 @@ from csv_ingest.model import (
     RowCounts,
 )
 from csv_ingest.modes import APPEND, WriteMode
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 
 def about_plan(format_: FileFormat, owner: Owner, upload_order: str) -> Item:
@@ -41,7 +36,7 @@ def about_content(content: Content) -> Item:
     return {"sha256": {"S": content.sha256}, **about_format(content.format), **order}
 
 
-def content_of(item: "Mapping[str, AttributeValueTypeDef]") -> Content | None:
+def content_of(item: Found) -> Content | None:
     """What an ETag stands for; None if there is no item."""
     if "sha256" not in item:
         return None
@@ -50,7 +45,7 @@ def content_of(item: "Mapping[str, AttributeValueTypeDef]") -> Content | None:
     )
 
 
-def require_not_erased(item: "Mapping[str, AttributeValueTypeDef]") -> "Mapping[str, AttributeValueTypeDef]":
+def require_not_erased(item: Found) -> Found:
     """The item that says what an ETag stands for; raises BeingErased if that is being taken back."""
     if names.ERASING in item:
         command = item[names.ERASING]["S"]
@@ -110,13 +105,13 @@ def item_of_plan(entries: keys.Entries, plan: Plan, owner: Owner) -> Item:
     return keys.key_of(entries, keys.PLAN) | about
 
 
-def plan_of(item: "Mapping[str, AttributeValueTypeDef]") -> Plan:
+def plan_of(item: Found) -> Plan:
     """The plan of an item; raises KeyError if there is no item."""
     parts = [PartStart(*part) for part in json.loads(item["parts"]["S"])]
     order = item.get(names.UPLOADED, {}).get("S", "")
     return Plan(FileFormat.from_text(item["format"]["S"]), json.loads(item["columns"]["S"]), parts, order)
 
 
-def now() -> "AttributeValueTypeDef":
+def now() -> Attribute:
     """The time, UTC, in ISO 8601."""
     return {"S": datetime.now(UTC).isoformat(timespec="milliseconds")}

@@ -2,15 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from csv_ingest.dynamodb import Item
+from csv_ingest.dynamodb import Found, Item
 from csv_ingest.model import DEFAULT_FEED, VERSION_MARK, ObjectVersion, PartJob, Phase
 from csv_ingest.modes import APPEND, WriteMode
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
 
 MARK = "#"
 """Follows the upload in the sort key of every item but the record of an upload. An ETag contains none."""
@@ -67,7 +62,7 @@ def key_of_version(version: ObjectVersion) -> Item:
     return key_of(Entries(version), f"{VERSION}{version.version_id}")
 
 
-def is_rejected_version(item: "Mapping[str, AttributeValueTypeDef]") -> bool:
+def is_rejected_version(item: Found) -> bool:
     """Whether the record of a single version says that it was rejected."""
     return VERSION in item["entry"].get("S", "") and "status" in item
 

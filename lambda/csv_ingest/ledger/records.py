@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from csv_ingest.dynamodb import Found
 from csv_ingest.ledger import keys, names
 from csv_ingest.model import (
     DEFAULT_FEED,
@@ -18,10 +19,6 @@ from csv_ingest.model import (
     Target,
 )
 from csv_ingest.modes import APPEND, MODES, WriteMode
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
 
 LONGEST_DELIVERY = timedelta(minutes=15)
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html"""
@@ -74,7 +71,7 @@ class FileRecord:
     """The item as it is in the table, numbers as int."""
 
     @classmethod
-    def of(cls, item: "Mapping[str, AttributeValueTypeDef]") -> "FileRecord":
+    def of(cls, item: Found) -> "FileRecord":
         """Read an item of the files table."""
         plain = {name: _plain(value) for name, value in item.items()}
         counted = names.SUMS[0] in plain
@@ -212,7 +209,7 @@ def require_owner(recorded: Owner, owner: Owner, *, is_complete: bool = False) -
         raise OtherTable(f"{went}: `python -m ops audit --repair` {repair}")
 
 
-def owner_of(item: "Mapping[str, AttributeValueTypeDef]") -> Owner:
+def owner_of(item: Found) -> Owner:
     """The feed that an item is about, and where its rows are."""
     feed, target = (item.get(name, {}).get("S", "") for name in (names.FEED, names.TARGET))
     return Owner(feed or DEFAULT_FEED, Target.parse(target))

@@ -5,10 +5,8 @@ from dataclasses import replace
 from itertools import islice
 
 from csv_ingest.dynamodb import MAX_KEYS, DynamoDbTable, Item
-from csv_ingest.ledger import items, keys, names
-from csv_ingest.ledger.erasures import Erasures, entries, upload_of
+from csv_ingest.ledger import erasures, items, keys, names
 from csv_ingest.ledger.records import FileRecord
-from csv_ingest.ledger.repairs import Repairs
 from csv_ingest.model import Content, ObjectVersion, Phase, RejectedRow, Upload
 
 
@@ -17,6 +15,10 @@ class FilesTable:
 
     def __init__(self, table: DynamoDbTable) -> None:
         self._table = table
+        self.erasures = erasures.Erasures(table)
+        """What operators take back."""
+        self.repairs = erasures.Repairs(table)
+        """What audits correct."""
 
     def record(self, version: ObjectVersion) -> FileRecord:
         """The record of an upload; empty if there is none yet."""
@@ -57,7 +59,9 @@ class FilesTable:
         """The records of an object key, one an upload: the latest delivery first; in a feed that merges, the newest."""
         found: dict[tuple[str, str | None], FileRecord] = {}
         shared = FileRecord()
-        for item in entries(self._table, key):  # the record of an upload comes before the records of its versions
+        for item in erasures.entries(
+            self._table, key
+        ):  # the record of an upload comes before the records of its versions
             record = FileRecord.of(item)
             if keys.MARK not in item["entry"]["S"]:
                 shared = record
@@ -71,14 +75,12 @@ class FilesTable:
             reverse=True,
         )
 
-    def upload_of(self, version: ObjectVersion) -> str:
-        """The beginning of the entries of a version that is an upload of its own, also before its first delivery."""
-        return upload_of(self._table, version)
-
     def rows_read_in_parts(self, record: FileRecord) -> int:
         """How many rows the parts of a file have read in its present phase, by their checkpoints."""
         phase = Phase.STORE if record.parts_checked is None else Phase.CHECK
-        parts = entries(self._table, record.attributes["object_key"], f"{record.upload}{keys.PART_PREFIXES[phase]}")
+        parts = erasures.entries(
+            self._table, record.attributes["object_key"], f"{record.upload}{keys.PART_PREFIXES[phase]}"
+        )
         return sum(FileRecord.of(part).attributes.get(names.SUMS[0], 0) for part in parts)
 
     def rejected_rows(self, record: FileRecord) -> Iterator[RejectedRow]:
@@ -86,18 +88,9 @@ class FilesTable:
         if not record.attributes:
             return iter(())
         return map(
-            items.reject_of, entries(self._table, record.attributes["object_key"], f"{record.upload}{keys.REJECTS}")
+            items.reject_of,
+            erasures.entries(self._table, record.attributes["object_key"], f"{record.upload}{keys.REJECTS}"),
         )
-
-    @property
-    def erasures(self) -> Erasures:
-        """What operators take back."""
-        return Erasures(self._table)
-
-    @property
-    def repairs(self) -> Repairs:
-        """What audits correct."""
-        return Repairs(self._table)
 
     def content(self, content: str, feed: str) -> Content | None:
         """What is recorded under the key of a content in a feed; None if no upload with it was planned yet."""
@@ -150,9 +143,13 @@ def _own_record(version: ObjectVersion, record: FileRecord, single: _Records) ->
     if record.version_id == version.version_id:
         return record
     own, *others = (single.get(_name(key)) for key in _keys_of_versions(version, record))
-    if own or not others:
-        return own or record
-    of_version, of_other = others
+    return own or record if own or not others else _shared_record(version, record, *others)
+
+
+def _shared_record(
+    version: ObjectVersion, record: FileRecord, of_version: FileRecord | None, of_other: FileRecord | None
+) -> FileRecord:
+    """The record of a version, of that of its key and ETag, which is another version's, and of those of the two."""
     if of_version and not of_version.status:  # it was compared
         return replace(record, version_id=version.version_id)
     if of_version:

@@ -1,8 +1,7 @@
 """The vocabulary of the pipeline: data as plain values, and exceptions. Other code uses it through these names."""
 
 from csv_ingest.model.counts import NOTHING_YET, BatchResult, Outcome, RowCounts
-from csv_ingest.model.database import Database
-from csv_ingest.model.deadline import Deadline
+from csv_ingest.model.deadline import AdaptiveBackoff, Deadline
 from csv_ingest.model.errors import (
     BeingErased,
     DeliveryFailed,
@@ -30,60 +29,6 @@ from csv_ingest.model.rows import (
     Value,
     fingerprint,
 )
-from csv_ingest.model.table_keys import FILES_KEY, ROWS_INDEX, ROWS_KEY
-from csv_ingest.model.target import DEFAULT_FEED, Owner, Target
+from csv_ingest.model.target import DEFAULT_FEED, FILES_KEY, ROWS_INDEX, ROWS_KEY, Database, Owner, Target
 from csv_ingest.model.tuning import Tuning
 from csv_ingest.model.uploads import NO_VERSION, VERSION_MARK, ObjectVersion, Origin, Upload
-
-__all__ = [
-    "BEGINNING",
-    "DEFAULT_FEED",
-    "DELIMITERS",
-    "FILES_KEY",
-    "LINE_AS_ID",
-    "NOTHING_YET",
-    "NO_VALUES",
-    "NO_VERSION",
-    "ROWS_INDEX",
-    "ROWS_KEY",
-    "TYPES",
-    "VERSION_MARK",
-    "BatchResult",
-    "BeingErased",
-    "Column",
-    "Content",
-    "Database",
-    "Deadline",
-    "DeliveryFailed",
-    "FileFormat",
-    "ForeignItem",
-    "Integer",
-    "ItemsNotRead",
-    "MalformedEvent",
-    "ObjectVersion",
-    "Origin",
-    "OtherContent",
-    "OtherTable",
-    "OutOfTime",
-    "Outcome",
-    "Owner",
-    "OwnerNeeded",
-    "PartJob",
-    "PartStart",
-    "Phase",
-    "PipelineError",
-    "Plan",
-    "RejectedRow",
-    "Row",
-    "RowCounts",
-    "RowKey",
-    "RowsNotWritten",
-    "StoredRow",
-    "TableAltered",
-    "Target",
-    "Tuning",
-    "UnreadableFile",
-    "Upload",
-    "Value",
-    "fingerprint",
-]

@@ -1,8 +1,16 @@
-"""Where the rows of a file are."""
+"""Where the rows of a file are: tables and databases. Standard library only."""
 
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
+
+ROWS_KEY = ("pk",)
+FILES_KEY = ("object_key", "entry")
+"""The keys of the tables in DynamoDB, all of them texts."""
+
+
+ROWS_INDEX = "etag-line"
+"""Of a rows table, if its feed has `file_index`: the rows of a file, by their `etag` and `line`."""
 
 DEFAULT_FEED = "default"
 """The feed of a deployment that names none."""
@@ -90,3 +98,16 @@ class Owner(NamedTuple):
 
     feed: str = DEFAULT_FEED
     target: Target = Target()
+
+
+class Database(NamedTuple):
+    """A PostgreSQL database, and how to log in."""
+
+    host: str
+    port: int
+    name: str
+    user: str
+    secret: str
+    """The ARN of the secret that has the password; empty for IAM authentication."""
+    ca: str
+    """The certificate, as PEM, of the authority that signed the server's; empty for those of RDS."""

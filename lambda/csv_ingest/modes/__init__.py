@@ -7,18 +7,6 @@ from csv_ingest.modes.base import WriteMode
 from csv_ingest.modes.merge import Merge
 from csv_ingest.modes.verdicts import Verdict, duplicate, is_duplicate
 
-__all__ = [
-    "APPEND",
-    "MERGE",
-    "MODES",
-    "Verdict",
-    "WriteMode",
-    "compare_lines",
-    "duplicate",
-    "is_duplicate",
-    "resolve_lines",
-]
-
 APPEND, MERGE = Append(), Merge()
 
 MODES: Mapping[str, WriteMode] = {mode.name: mode for mode in (APPEND, MERGE)}

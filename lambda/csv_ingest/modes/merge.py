@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from csv_ingest import events
+from csv_ingest import events, settings
 from csv_ingest.model import (
     LINE_AS_ID,
     VERSION_MARK,
@@ -17,28 +17,28 @@ from csv_ingest.model import (
     RowKey,
     StoredRow,
 )
-from csv_ingest.modes.verdicts import Verdict, compare_lines, resolve_lines
-from csv_ingest.settings import InvalidSetting
+from csv_ingest.modes.base import WriteMode
+from csv_ingest.modes.verdicts import Verdict
 
 
-class Merge:
-    """Implements WriteMode."""
+class Merge(WriteMode):
+    """Uploads have an order, and rows of newer uploads win."""
 
     name = "merge"
     each_version = True
     supersedes = True
-    own_columns: tuple[str, ...] = ("uploaded",)
+    own_columns = ("uploaded",)
 
-    def problems(self, format_: FileFormat) -> Iterator[InvalidSetting]:
+    def problems(self, format_: FileFormat) -> Iterator[settings.InvalidSetting]:
         if format_.id_column == LINE_AS_ID:
-            yield InvalidSetting(
+            yield settings.InvalidSetting(
                 ["id_column"],
                 f"={LINE_AS_ID}: in a feed that merges, line 2 of every file would replace line 2 of the others: name "
                 "a column that identifies a row in all files, or set write_mode=append",
             )
         for column in format_.columns:
             if column.stored_as in self.own_columns:
-                yield InvalidSetting(["columns"], f": {column.reserved('every row of a feed that merges')}")
+                yield settings.InvalidSetting(["columns"], f": {column.reserved('every row of a feed that merges')}")
 
     def content_key(self, version: ObjectVersion) -> str:
         return f"{version.etag}{VERSION_MARK}{version.own_name}"
@@ -67,9 +67,9 @@ class Merge:
     def resolve(self, row: Row, upload: str, stored: StoredRow, *, earlier_lines_stored: bool) -> Verdict | RejectedRow:
         if stored.key.upload != upload:
             return Verdict.SUPERSEDED if stored.key.upload > upload else Verdict.NEWER
-        return resolve_lines(row, stored, earlier_lines_stored=earlier_lines_stored)
+        return super().resolve(row, upload, stored, earlier_lines_stored=earlier_lines_stored)
 
     def compare(self, row: Row, upload: str, stored: StoredRow) -> Verdict | RejectedRow:
         if stored.key.upload != upload:
             return Verdict.SUPERSEDED if stored.key.upload > upload else Verdict.ALTERED
-        return compare_lines(row, stored)
+        return super().compare(row, upload, stored)

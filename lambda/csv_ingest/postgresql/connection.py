@@ -1,7 +1,6 @@
 """One connection to a PostgreSQL database: over TLS, with a password or by IAM, made again when it was lost.
 
-Knows how statements are run, and nothing of what they mean. Only feeds with PostgreSQL import this module: the driver
-takes a tenth of a second of a cold start.
+Knows how statements are run, and nothing of what they mean.
 """
 
 import time
@@ -13,10 +12,8 @@ from botocore.exceptions import BotoCoreError
 from pg8000.exceptions import DatabaseError, InterfaceError
 from scramp import ScramException
 
-from csv_ingest.backoff import AdaptiveBackoff
-from csv_ingest.model import Database, Deadline, ItemsNotRead, RowsNotWritten
-from csv_ingest.postgresql.errors import describe, may_pass
-from csv_ingest.postgresql.login import login_of
+from csv_ingest.model import AdaptiveBackoff, Database, Deadline, ItemsNotRead, RowsNotWritten
+from csv_ingest.postgresql import errors, login
 from csv_ingest.postgresql.session import Session
 
 CONNECT_SECONDS = 5
@@ -81,11 +78,11 @@ class PostgresqlConnection:
                         self._deadline.check("before a statement of PostgreSQL")
                     rows = self._run_once(sql, parameters)
             except (BotoCoreError, DatabaseError, InterfaceError, OSError) as failed:
-                if not may_pass(failed):
-                    raise error(describe(failed, self._database, self._user)) from None
+                if not errors.may_pass(failed):
+                    raise error(errors.describe(failed, self._database, self._user)) from None
                 if not reason:  # what only came too late says nothing of the connection
                     self._deadline.check("during a statement of PostgreSQL")
-                reason = describe(failed, self._database, self._user)
+                reason = errors.describe(failed, self._database, self._user)
             else:
                 self._backoff.on_success()
                 return rows
@@ -115,7 +112,7 @@ class PostgresqlConnection:
 
     def _connect(self) -> Session:
         try:
-            self._user, password = login_of(self._database)
+            self._user, password = login.login_of(self._database)
             database = self._database._replace(user=self._user)
             return Session(database, self._address, password, end=self._end_after(CONNECT_SECONDS))
         except Exception as error:  # whatever it was, somebody has to be told; raised again

@@ -1,0 +1,67 @@
+"""What the ledger holds of an upload beside its record: its content, duplicate ids, and its rejected rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from csv_ingest.dynamodb import MAX_STATEMENTS, DynamoDbTable, Item
+from csv_ingest.ledger import items, keys, names
+from csv_ingest.model import Content, RejectedRow, RowCounts
+
+
+@dataclass(frozen=True)
+class UploadLedger:
+    """What is recorded of an upload. Of its content, and of duplicate ids: under any object key of the feed."""
+
+    table: DynamoDbTable
+    feed: str
+    entries: keys.Entries
+
+    def content(self) -> Content | None:
+        """What the ETag stands for; None if no upload with it was planned yet. Raises BeingErased."""
+        return items.content_of(items.require_not_erased(self.table.get(self._content_key)))
+
+    def claim(self, content: Content) -> Content:
+        """Record what the ETag stands for, unless it is recorded; returns what is recorded. Raises BeingErased.
+
+        No row is stored before this, so that an erasure that has begun meets no row that it does not know of.
+        """
+        unclaimed = f"attribute_not_exists(#sha256) AND attribute_not_exists(#{names.ERASING})"
+        stayed = self.table.update(self._content_key, items.about_content(content), condition=unclaimed)
+        return content if stayed is None else items.content_of(items.require_not_erased(stayed)) or content
+
+    def mark_duplicate_ids(self) -> None:
+        """Record that an id is on two lines of the file. Has to be called before a row of that id is replaced."""
+        self.table.insert_absent([keys.key_of_duplicates(self.entries.content, self.feed)])
+
+    def has_duplicate_ids(self) -> bool:
+        """Whether duplicate ids were recorded for this content."""
+        return bool(self.table.get(keys.key_of_duplicates(self.entries.content, self.feed)))
+
+    def record_rejects(self, rows: Sequence[RejectedRow]) -> None:
+        """Record rows that are not stored; repeating it changes nothing."""
+        rejects = [items.item_of_reject(self.entries.version.key, self.entries.upload, row) for row in rows]
+        for start in range(0, len(rejects), MAX_STATEMENTS):
+            self.table.insert_absent(rejects[start : start + MAX_STATEMENTS])
+
+    def rejected_lines(self, first: int) -> set[int]:
+        """The lines, from one on, that are recorded as rejected."""
+        key, upload = self.entries.version.key, self.entries.upload
+        between: Item = {
+            "key": {"S": key},
+            "first": keys.key_of_reject(key, upload, first)["entry"],
+            "last": keys.key_of_reject(key, upload, keys.MAX_LINE)["entry"],
+        }
+        found = self.table.query("object_key = :key AND entry BETWEEN :first AND :last", between)
+        return {items.reject_of(item).line for item in found}
+
+    @property
+    def _key(self) -> Item:
+        """Of the upload's record."""
+        return keys.key_of(self.entries)
+
+    @property
+    def _content_key(self) -> Item:
+        return keys.key_of_content(self.entries.content, self.feed)
+
+    def _sums(self, counts: RowCounts) -> Item:
+        return items.sums(counts, self.entries.mode)
