@@ -5,12 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from ops import brake, failures, presence, status
+from csv_ingest import listing
+from ops import brake, failures, status
 from ops.failure import Failure
 from ops.pipeline import DeployedFeed, Pipeline
 
 AT_ONCE = 10
 """How many keys are looked up at the same time."""
+
+
+GONE = "the object was deleted from the bucket"
 
 
 def explained(pipeline: Pipeline, statuses: Iterable[status.UploadStatus]) -> list[status.UploadStatus]:
@@ -21,7 +25,7 @@ def explained(pipeline: Pipeline, statuses: Iterable[status.UploadStatus]) -> li
     found = list(statuses)
     keys = dict.fromkeys(each.key for each in found)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        absences = dict(zip(keys, pool.map(partial(presence.absence, pipeline), keys), strict=True))
+        absences = dict(zip(keys, pool.map(partial(absence, pipeline), keys), strict=True))
     found = [replace(each, absence=absences[each.key]) for each in found]
     if all(each.is_settled for each in found):
         return found
@@ -56,3 +60,29 @@ def _explain(
         failure=messages.get((unsettled.key, name)),
         next_command=brake.resume_words(pipeline, feed) if feed else (),
     )
+
+
+def absence(pipeline: Pipeline, key: str) -> str:
+    """Why there is no current version of an object, for people; empty if there is one.
+
+    A deleted object can have older versions in the bucket, behind a delete marker, and records in the ledger.
+    """
+    found, is_deleted = listing.find_current(pipeline.clients.s3, pipeline.upload_bucket, key)
+    if found:
+        return ""
+    if pipeline.files.records_of_key(key):
+        return f"{GONE}; the ledger remembers it"
+    if is_deleted:
+        return GONE
+    if pipeline.intake.takes(key):
+        return "there is no such upload"
+    return f"there is no such object, and no feed takes such keys: {pipeline.intake.why_not(key).reason}"
+
+
+def why_unknown(pipeline: Pipeline, key: str) -> str:
+    """Why nothing is known of uploads under a key."""
+    if gone := absence(pipeline, key):
+        return gone
+    if pipeline.intake.takes(key):
+        return "no delivery of it so far"
+    return f"no feed takes it: {pipeline.intake.why_not(key).reason}"

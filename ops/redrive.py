@@ -1,4 +1,4 @@
-"""The events of the failure queue, delivered again."""
+"""Events, delivered again: those of the failure queue, and those of objects that the trigger did not deliver."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -28,6 +28,40 @@ class Redriven(NamedTuple):
     def is_good(self) -> bool:
         """Whether the message is gone from the queue."""
         return self.action in ("delivered", "discarded")
+
+
+class Backfilled(NamedTuple):
+    """How many uploads a backfill has delivered or passed over so far."""
+
+    delivered: int = 0
+    settled_before: int = 0
+
+
+def backfill(
+    pipeline: Pipeline,
+    *,
+    prefix: str,
+    feed: DeployedFeed | None = None,
+    rate: float,
+    again: bool = False,
+    progress: Callable[[Backfilled], None] = lambda _: None,
+) -> Backfilled:
+    """Deliver each upload below a prefix, of one feed or of all, at most `rate` per second.
+
+    Uploads that are settled are only delivered `again`.
+
+    Interrupted, it is resumed by the same call: what is settled by then is passed over, at one read per upload.
+    """
+    delivered = settled_before = 0
+    for upload, record in pipeline.records(prefix, feed):
+        if record.is_settled and not again:
+            settled_before += 1
+        else:
+            pipeline.redeliver(upload.version)
+            delivered += 1
+            time.sleep(1 / rate)
+        progress(Backfilled(delivered, settled_before))
+    return Backfilled(delivered, settled_before)
 
 
 def redrive_all(

@@ -2,7 +2,7 @@
 
 from csv_ingest import ledger, listing
 from csv_ingest.model import ObjectVersion
-from ops import erasing, presence
+from ops import erasing, explaining
 from ops.pipeline import Pipeline
 
 
@@ -21,7 +21,7 @@ def versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:
         found.pop(current.version.etag, None)
         return [*found.values(), current.version]
     if not found:
-        raise erasing.NotErasable(presence.absence(pipeline, key))
+        raise erasing.NotErasable(explaining.absence(pipeline, key))
     return list(found.values())  # somebody deleted the object since
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 import click
 
 from ops import audit, brake, differences, display, failures, findings, repair, waiting, wording
-from ops.commands import audited, objects, options
+from ops.commands import audited, options, uploads
 from ops.pipeline import DeployedFeed, Pipeline
 
 
@@ -57,7 +57,7 @@ def audit_command(
         audited.print_audited(result, values=values)
     if not result.files:
         display.say(f"There is no upload whose key begins with '{prefix}': nothing was compared.", err=True)
-        objects.say_what_is_ignored(pipeline, prefix)
+        uploads.say_what_is_ignored(pipeline, prefix)
     sys.exit(1 if result.findings or not result.files else 0)
 
 

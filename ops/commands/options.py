@@ -11,7 +11,7 @@ import click
 
 from csv_ingest import ledger
 from csv_ingest.model import OtherTable, OwnerNeeded, TableAltered
-from ops import brake, display, erasing, presence
+from ops import brake, display, erasing, explaining
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 
 
@@ -114,7 +114,7 @@ def _latest_record(pipeline: Pipeline, key: str) -> ledger.FileRecord:
     Newest in the bucket, whatever the order of the deliveries; of uploads that are in the bucket no more, as the ledger
     has it. If a newer version was not delivered so far, or the object is in the bucket no more, says so.
     """
-    gone = presence.absence(pipeline, key)
+    gone = explaining.absence(pipeline, key)
     in_bucket = (record for _, record in pipeline.records_of_versions(key))
     for newer, record in enumerate(chain(in_bucket, pipeline.files.records_of_key(key))):
         if record.status:
@@ -123,7 +123,7 @@ def _latest_record(pipeline: Pipeline, key: str) -> ledger.FileRecord:
             if gone:
                 display.say(f"{key}: {gone}.", err=True)
             return record
-    raise click.ClickException(f"{key}: {presence.why_unknown(pipeline, key)}")
+    raise click.ClickException(f"{key}: {explaining.why_unknown(pipeline, key)}")
 
 
 @contextmanager
