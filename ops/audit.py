@@ -3,17 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from itertools import chain
+from operator import add
 
 from csv_ingest.model import ForeignItem, ObjectVersion, StoredRow
-from ops.audit_files import FilesAudit
-from ops.expectations import Expectations, Expected
+from ops import audit_files, expectations, wording
 from ops.findings import Audited, Discrepancy, RestoreRow
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
-from ops.wording import Progress, counted, silent
 
 
 def audit(
-    pipeline: Pipeline, *, prefix: str = "", feed: DeployedFeed | None = None, progress: Progress = silent
+    pipeline: Pipeline,
+    *,
+    prefix: str = "",
+    feed: DeployedFeed | None = None,
+    progress: wording.Progress = wording.silent,
 ) -> Audited:
     """Compare every upload below a prefix, of one feed or of all, with its destination and the ledger, row by row.
 
@@ -24,16 +27,18 @@ def audit(
     with ExitStack() as databases:
         runs = {}
         for each in [feed] if feed else pipeline.feeds:
-            expected = databases.enter_context(Expectations.on_disk(each.mode))
-            runs[each.name] = FilesAudit(pipeline, each, expected)
+            expected = databases.enter_context(expectations.Expectations.on_disk(each.mode))
+            runs[each.name] = audit_files.FilesAudit(pipeline, each, expected)
         found = [each for each in _read(pipeline, runs, prefix, progress) if each.key.startswith(prefix)]
         result = Audited(0, 0, 0, found)
         for run in runs.values():
-            result = result.plus(_compare(run, prefix, progress))
+            result = Audited(*map(add, result, _compare(run, prefix, progress)))
     return result
 
 
-def _read(pipeline: Pipeline, runs: Mapping[str, FilesAudit], prefix: str, progress: Progress) -> Iterator[Discrepancy]:
+def _read(
+    pipeline: Pipeline, runs: Mapping[str, audit_files.FilesAudit], prefix: str, progress: wording.Progress
+) -> Iterator[Discrepancy]:
     """Read the uploads, each in the run of the feed that has its rows; finds those whose rows are in no table."""
     # Where rows are superseded, any upload can have the newest row of an id.
     scopes = {
@@ -44,7 +49,7 @@ def _read(pipeline: Pipeline, runs: Mapping[str, FilesAudit], prefix: str, progr
     to_be_read = chain.from_iterable(pipeline.records(scope, feed) for feed, scope in scopes.items())
     for number, (upload, record) in enumerate(to_be_read, 1):
         version = upload.version
-        progress(f"reading {number:,} of {counted(max(number, total), 'file')}: {version.key}")
+        progress(f"reading {number:,} of {wording.counted(max(number, total), 'file')}: {version.key}")
         try:
             owner = pipeline.owner_of(version.key, record)
         except NoFeed:
@@ -62,7 +67,7 @@ def _unaccounted(version: ObjectVersion, why: str) -> Discrepancy:
     return Discrepancy("unaccounted", version.key, f"etag {version.etag}: {why}", version.etag, version=version)
 
 
-def _compare(run: FilesAudit, prefix: str, progress: Progress) -> Audited:
+def _compare(run: audit_files.FilesAudit, prefix: str, progress: wording.Progress) -> Audited:
     """Compare the destination of a feed with its files, which were read; with all that was found, below a prefix."""
     files = sum(key.startswith(prefix) for key, _ in run.seen)
     rows = not_compared = 0
@@ -74,7 +79,9 @@ def _compare(run: FilesAudit, prefix: str, progress: Progress) -> Audited:
     return Audited(files, rows, not_compared, [each for each in run.found if each.key.startswith(prefix)])
 
 
-def _compare_stored(run: FilesAudit, stored: Iterable[StoredRow | ForeignItem], prefix: str, progress: Progress) -> int:
+def _compare_stored(
+    run: audit_files.FilesAudit, stored: Iterable[StoredRow | ForeignItem], prefix: str, progress: wording.Progress
+) -> int:
     """Compare everything in the destination with what is expected; returns how many rows were expected."""
     rows = compared = 0
     total = run.expected.count()
@@ -90,11 +97,11 @@ def _compare_stored(run: FilesAudit, stored: Iterable[StoredRow | ForeignItem], 
         elif not prefix:
             run.expected.add_stray(found.key)
         if scanned % 1_000 == 1:
-            progress(f"comparing {compared:,} of {counted(total, 'row')}, {scanned:,} read in the table")
+            progress(f"comparing {compared:,} of {wording.counted(total, 'row')}, {scanned:,} read in the table")
     return rows
 
 
-def _count_orphans(run: FilesAudit) -> int:
+def _count_orphans(run: audit_files.FilesAudit) -> int:
     """Find the rows of no upload; returns how many others there are of uploads that only the ledger knows."""
     if not any(run.expected.strays()):
         return 0  # without reading the ledger
@@ -105,6 +112,6 @@ def _count_orphans(run: FilesAudit) -> int:
     return orphans
 
 
-def _of_row(run: FilesAudit, kind: str, row: Expected) -> Discrepancy:
+def _of_row(run: audit_files.FilesAudit, kind: str, row: expectations.Expected) -> Discrepancy:
     version, pk = run.versions[row.object_key, row.key.upload], run.feed.mode.row_key(row.key)
     return Discrepancy(kind, row.object_key, f"line {row.line:,}: {pk}", row.etag, pk, RestoreRow(row.line), version)

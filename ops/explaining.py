@@ -1,19 +1,15 @@
 """Why uploads are not settled, or not in the bucket."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
 from csv_ingest import listing
-from ops import brake, failures, status
-from ops.failure import Failure
-from ops.pipeline import DeployedFeed, Pipeline
+from ops import brake, failure, failures, status
+from ops.pipeline import Pipeline
 
-AT_ONCE = 10
-"""How many keys are looked up at the same time."""
-
-
+AT_ONCE = 10  # how many keys are looked up at the same time
 GONE = "the object was deleted from the bucket"
 
 
@@ -30,36 +26,31 @@ def explained(pipeline: Pipeline, statuses: Iterable[status.UploadStatus]) -> li
     if all(each.is_settled for each in found):
         return found
     messages, paused = _messages(pipeline), brake.paused(pipeline.feeds)
-    return [each if each.is_settled else _explain(pipeline, each, messages, paused) for each in found]
+
+    def of_unsettled(each: status.UploadStatus) -> status.UploadStatus:
+        record = each.record
+        name = str(record.version_id) if record.mode.each_version else each.etag
+        feed = next((feed for feed in paused if feed.takes(each.key)), None)
+        return replace(
+            each,
+            progress=status.progress_in_parts(pipeline, record),
+            failure=messages.get((each.key, name)),
+            next_command=brake.resume_words(pipeline, feed) if feed else (),
+        )
+
+    return [each if each.is_settled else of_unsettled(each) for each in found]
 
 
-def _messages(pipeline: Pipeline) -> dict[tuple[str, str], Failure]:
+def _messages(pipeline: Pipeline) -> dict[tuple[str, str], failure.Failure]:
     """The latest message about each version, by its key and its ETag, and by its key and its version id."""
     # A look hides messages from others for a moment: not without need.
     found = failures.peek(pipeline) if failures.count(pipeline).visible else []
     return {
-        (version.key, name): failure
-        for failure in found
-        for version in failure.versions
+        (version.key, name): message
+        for message in found
+        for version in message.versions
         for name in (version.etag, version.version_id)
     }
-
-
-def _explain(
-    pipeline: Pipeline,
-    unsettled: status.UploadStatus,
-    messages: Mapping[tuple[str, str], Failure],
-    paused: Collection[DeployedFeed],
-) -> status.UploadStatus:
-    record = unsettled.record
-    name = str(record.version_id) if record.mode.each_version else unsettled.etag
-    feed = next((feed for feed in paused if feed.takes(unsettled.key)), None)
-    return replace(
-        unsettled,
-        progress=status.progress_in_parts(pipeline, record),
-        failure=messages.get((unsettled.key, name)),
-        next_command=brake.resume_words(pipeline, feed) if feed else (),
-    )
 
 
 def absence(pipeline: Pipeline, key: str) -> str:
@@ -80,7 +71,6 @@ def absence(pipeline: Pipeline, key: str) -> str:
 
 
 def why_unknown(pipeline: Pipeline, key: str) -> str:
-    """Why nothing is known of uploads under a key."""
     if gone := absence(pipeline, key):
         return gone
     if pipeline.intake.takes(key):

@@ -64,7 +64,6 @@ class DeployedFeed:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of the deployed function."""
         return self._deployed.get("Environment", {}).get("Variables", {})
 
     @cached_property
@@ -104,7 +103,6 @@ class DeployedFeed:
 
     @cached_property
     def destination(self) -> base.Destination:
-        """Where the rows are."""
         return opening.open_destination(
             self.config,
             self.clients.dynamodb,

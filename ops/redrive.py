@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
-from csv_ingest import queues
-from csv_ingest.model import ObjectVersion
+from csv_ingest import model, queues
 from ops import brake, failures
 from ops.failure import Failure
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
@@ -48,9 +47,8 @@ def backfill(
 ) -> Backfilled:
     """Deliver each upload below a prefix, of one feed or of all, at most `rate` per second.
 
-    Uploads that are settled are only delivered `again`.
-
-    Interrupted, it is resumed by the same call: what is settled by then is passed over, at one read per upload.
+    Uploads that are settled are only delivered `again`. Interrupted, it is resumed by the same call: what is settled by
+    then is passed over, at one read per upload.
     """
     delivered = settled_before = 0
     for upload, record in pipeline.records(prefix, feed):
@@ -87,11 +85,10 @@ def redrive_all(
                 kept.append(failure)
                 continue
             action = _settle(pipeline, failure, dry_run=dry_run, discard=discard, paused=paused)
-            redriven = Redriven(failure, action)
-            if not redriven.is_good:
+            done.append(Redriven(failure, action))
+            if not done[-1].is_good:
                 kept.append(failure)
-            done.append(redriven)
-            if redriven.action == "delivered":
+            if action == "delivered":
                 time.sleep(1 / rate)
     finally:
         for failure in kept:
@@ -99,7 +96,7 @@ def redrive_all(
     return done
 
 
-def delivered(done: Sequence[Redriven]) -> list[ObjectVersion]:
+def delivered(done: Sequence[Redriven]) -> list[model.ObjectVersion]:
     """The object versions that were delivered, each once."""
     found = [each.failure for each in done if each.action == "delivered"]
     return list(dict.fromkeys(version for failure in found for version in failure.versions))

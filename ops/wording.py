@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-Progress = Callable[[str], None]
-"""Is told how far a long step is, such as "3 of 8"."""
+Progress = Callable[[str], None]  # is told how far a long step is, such as "3 of 8"
 
 
 def silent(_how_far: str) -> None:

@@ -1,7 +1,7 @@
 """The commands of `python -m ops`, one module per verb: `pause.py` also has `resume`.
 
-Each one is: options in, a call of another module, its result shown, an exit code out. `uploads.py`, `messages.py`,
-`audited.py` and `stored.py` show what commands have to show.
+Each one is: options in, a call of another module, its result shown, an exit code out. `guards.py` has what
+ends commands before they begin; `uploads.py`, `messages.py`, `audited.py` and `stored.py` show what they have to show.
 """
 
 import os
@@ -33,11 +33,8 @@ from ops.pipeline import Pipeline
 
 __all__ = ["main"]
 
-OLDEST = (1, 2)
-"""The first release whose functions' environments say which uploads their feed takes."""
-
-NOT_REACHED = (ClientError, BotoCoreError, Boto3Error)
-"""AWS answered with an error, or did not answer."""
+OLDEST = (1, 2)  # the first release whose functions' environments say which uploads their feed takes
+NOT_REACHED = (ClientError, BotoCoreError, Boto3Error)  # AWS answered with an error, or did not answer
 
 UNUSABLE = (PipelineError, UnreadableFile, PermissionError, UnicodeEncodeError)
 """A command cannot work with them. UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8."""

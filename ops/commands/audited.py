@@ -4,10 +4,9 @@ from os.path import commonprefix
 from typing import Any
 
 from csv_ingest.model import Value
-from ops import display, findings, repair
+from ops import display, findings, repair, wording
 from ops.commands import stored
 from ops.differences import MOST
-from ops.wording import counted
 
 LONGEST = 40  # characters of a value
 BEFORE = 10  # of them, before the first that differs
@@ -42,12 +41,12 @@ def print_audited(result: findings.Audited, *, values: bool) -> None:
             display.say(f"  {difference_as_text(each, values=values)}")
     if more := sum(finding.kind == "different" and not finding.differences for finding in result.findings):
         why = f"they are not among the first {MOST:,}, or not different any more"
-        display.say(f"Of {counted(more, 'row')}, it is not said what differs: {why}.", err=True)
+        display.say(f"Of {wording.counted(more, 'row')}, it is not said what differs: {why}.", err=True)
     if result.not_compared:
-        rows = counted(result.not_compared, "row")
+        rows = wording.counted(result.not_compared, "row")
         display.say(f"not compared: {rows} of uploads that are not, or not yet, in the bucket")
-    found = counted(len(result.findings), "finding")
-    display.say(f"{counted(result.files, 'file')}, {counted(result.rows, 'row')}, {found}")
+    found = wording.counted(len(result.findings), "finding")
+    display.say(f"{wording.counted(result.files, 'file')}, {wording.counted(result.rows, 'row')}, {found}")
 
 
 def difference_as_text(difference: findings.Difference, *, values: bool) -> str:
@@ -77,7 +76,7 @@ def _plain(value: Value | None) -> str:
 
 
 def print_repaired(repaired: repair.Repaired) -> None:
-    rows, records = counted(repaired.rows, "row"), counted(repaired.records, "record")
+    rows, records = wording.counted(repaired.rows, "row"), wording.counted(repaired.records, "record")
     display.say(f"repaired: {rows} written, {records} of the ledger corrected")
     for version in repaired.delivered:
         display.say(f"delivered again: {version.key} (etag {version.etag})")

@@ -5,7 +5,7 @@ import sys
 import click
 
 from ops import display, redrive
-from ops.commands import options, uploads
+from ops.commands import guards, options, uploads
 
 
 @click.command(name="backfill", epilog="Example: python -m ops backfill --prefix 2025/ --rate 5")
@@ -30,7 +30,7 @@ def backfill_command(
     pipeline = find()
     only = options.feed_named(pipeline, feed)
     concerned = [each for each in ([only] if only else pipeline.feeds) if each.concerns(prefix)]
-    options.refuse_if_paused(pipeline, concerned)
+    guards.refuse_if_paused(pipeline, concerned)
     with display.working("backfill") as show:
         done = redrive.backfill(
             pipeline, prefix=prefix, feed=only, rate=rate, again=again, progress=lambda so_far: show(text(so_far))

@@ -1,17 +1,15 @@
 """`status`."""
 
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 import click
 
-from csv_ingest.model import RejectedRow
-from ops import display, explaining, ignored, other_feeds, status
-from ops.commands import options, uploads
+from ops import display, explaining, ignored, other_feeds, status, wording
+from ops.commands import guards, options, uploads
 from ops.pipeline import DeployedFeed, Pipeline
-from ops.wording import counted
 
 SHOWN_REJECTS = 20
 
@@ -49,7 +47,7 @@ def _list(pipeline: Pipeline, feed: DeployedFeed | None, since: datetime | None,
         shown = explaining.explained(pipeline, open_[:limit])
         not_taken = [each for each in ignored.ignored_objects(pipeline, feed) if _is_since(since, each.modified)]
     acknowledged = len(found) - len(open_)
-    options.say_if_paused(pipeline, [feed] if feed else pipeline.feeds)
+    guards.say_if_paused(pipeline, [feed] if feed else pipeline.feeds)
     if json_:
         display.print_json([*map(uploads.as_json, shown), *map(uploads.ignored_as_json, not_taken[:limit])])
     elif open_ or not_taken:
@@ -59,10 +57,10 @@ def _list(pipeline: Pipeline, feed: DeployedFeed | None, since: datetime | None,
     if not open_ and not not_taken:
         sys.exit(0)
     if acknowledged:
-        display.say(f"Not listed: {counted(acknowledged, 'upload')} that somebody has acknowledged.", err=True)
+        display.say(f"Not listed: {wording.counted(acknowledged, 'upload')} that somebody has acknowledged.", err=True)
     _say_how_many_more(len(open_), limit)
     if not_taken:
-        _say_how_many_more(len(not_taken), limit, f"No feed takes {counted(len(not_taken), 'object')}")
+        _say_how_many_more(len(not_taken), limit, f"No feed takes {wording.counted(len(not_taken), 'object')}")
     sys.exit(1)
 
 
@@ -79,21 +77,15 @@ def _show(pipeline: Pipeline, key: str, limit: int, *, json_: bool) -> None:
         not_taken = ignored.of_key(pipeline, key)
     if not found and not not_taken:
         raise click.ClickException(f"{key}: {explaining.why_unknown(pipeline, key)}")
-    options.say_if_paused(pipeline, [feed for feed in pipeline.feeds if feed.takes(key)])
+    guards.say_if_paused(pipeline, [feed for feed in pipeline.feeds if feed.takes(key)])
     shown = [_remarked(pipeline, each) for each in shown]
     if json_:
-        of_uploads = (
-            uploads.as_json(each) | {"rejects": [row._asdict() for row in _rejects(pipeline, each)]} for each in shown
-        )
+        of_uploads = (_with_rejects_as_json(pipeline, each) for each in shown)
         display.print_json([*of_uploads, *map(uploads.ignored_as_json, not_taken[:limit])])
     else:
         display.say(uploads.HEADER)
         for each in shown:
-            uploads.print_upload(each)
-            for row in _rejects(pipeline, each):
-                display.say(f"  line {row.line:,}: {row.reason}")
-            if each.record.counts and each.record.counts.rejected > SHOWN_REJECTS:
-                display.say(f"  and {each.record.counts.rejected - SHOWN_REJECTS:,} more")
+            _print_with_rejects(pipeline, each)
         uploads.print_ignored(not_taken[:limit])
     _say_how_many_more(len(found), limit)
     sys.exit(1 if not_taken or (found and found[0].is_open) else 0)
@@ -105,8 +97,17 @@ def _remarked(pipeline: Pipeline, shown: status.UploadStatus) -> status.UploadSt
     )
 
 
-def _rejects(pipeline: Pipeline, shown: status.UploadStatus) -> Iterator[RejectedRow]:
-    return islice(pipeline.files.rejected_rows(shown.record), SHOWN_REJECTS)
+def _with_rejects_as_json(pipeline: Pipeline, shown: status.UploadStatus) -> dict[str, Any]:
+    rejects = islice(pipeline.files.rejected_rows(shown.record), SHOWN_REJECTS)
+    return uploads.as_json(shown) | {"rejects": [row._asdict() for row in rejects]}
+
+
+def _print_with_rejects(pipeline: Pipeline, shown: status.UploadStatus) -> None:
+    uploads.print_upload(shown)
+    for row in islice(pipeline.files.rejected_rows(shown.record), SHOWN_REJECTS):
+        display.say(f"  line {row.line:,}: {row.reason}")
+    if shown.record.counts and shown.record.counts.rejected > SHOWN_REJECTS:
+        display.say(f"  and {shown.record.counts.rejected - SHOWN_REJECTS:,} more")
 
 
 def _say_how_many_more(found: int, limit: int, text: str = "") -> None:
@@ -117,5 +118,5 @@ def _say_how_many_more(found: int, limit: int, text: str = "") -> None:
 
 def _nothing_listed(since: datetime | None, acknowledged: int) -> str:
     which = f"Every upload that changed since {display.when(since)}" if since else "Every upload"
-    known = f", except for what was acknowledged: {counted(acknowledged, 'upload')}" if acknowledged else ""
+    known = f", except for what was acknowledged: {wording.counted(acknowledged, 'upload')}" if acknowledged else ""
     return f"{which} is complete, and no row was rejected{known}."

@@ -14,8 +14,7 @@ from ops.pipeline import Pipeline
 HEADER = f"{'':2}{'status':<10}  {'since (UTC)':<19}  {'size':>9} {'read':>10} {'stored':>10} {'rejected':>10}"
 """78 columns, under a line with nothing but the key: a key must never be cut."""
 
-IGNORED = "IGNORED"
-"""Shown in the place of an upload's status. The ledger has no such status."""
+IGNORED = "IGNORED"  # shown in the place of an upload's status. The ledger has no such status.
 
 
 def print_uploads(statuses: Sequence[status.UploadStatus], not_taken: Sequence[ignored.IgnoredObject] = ()) -> None:
@@ -41,10 +40,9 @@ def wait_and_print(
     `remark` gets the number of each upload, from 0, and its status, and may add a remark.
     """
     with display.working("waiting") as show:
-        ended = waiting.wait(
-            pipeline, versions, begun=begun, seconds=seconds, progress=show, tell=display.say_meanwhile
-        )
-    ended = [remark(number, each) for number, each in enumerate(ended)]
+        tell = display.say_meanwhile
+        found = waiting.wait(pipeline, versions, begun=begun, seconds=seconds, progress=show, tell=tell)
+    ended = [remark(number, each) for number, each in enumerate(found)]
     if json_:
         display.print_json(list(map(as_json, ended)))
     else:
