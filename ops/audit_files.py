@@ -1,5 +1,6 @@
 """The files of a feed, read again: which rows they lead one to expect, and what the ledger has of them."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from csv_ingest import csvfile, ledger
@@ -48,23 +49,22 @@ class FilesAudit:
 
     def _find_moved(self, version: ObjectVersion, record: ledger.FileRecord) -> None:
         """Find that an upload is recorded for another table; what is missing in today's table is found row by row."""
-        moved = record.owner.target.moved(self.feed.owner.target)
+        detail = f"etag {version.etag}: {record.owner.target.moved(self.feed.owner.target)}"
         if record.status == ledger.COMPLETE:
-            self._find("unaccounted", version, f"etag {version.etag}: {moved}", findings.Move())
+            self._find("unaccounted", version, detail, findings.Move())
         else:
-            detail = f"etag {version.etag}: {moved}, and it was not complete"
-            self._find("unsettled", version, detail, findings.Restart())
+            self._find("unsettled", version, f"{detail}, and it was not complete", findings.Restart())
 
     def _find_unsettled(self, version: ObjectVersion, record: ledger.FileRecord) -> None:
         detail = f"etag {version.etag}: {record.status or 'no record'}"
+        remedy = None
         if record.erasing:
-            again = f"`python -m ops {record.erasing}` has begun: run it again"
-            self._find("unsettled", version, f"{detail}, and {again}", None)
+            detail += f", and `python -m ops {record.erasing}` has begun: run it again"
         elif (today := self.pipeline.feed_of(version.key)) == self.feed:
-            self._find("unsettled", version, detail, findings.Redeliver())
+            remedy = findings.Redeliver()
         else:
-            moved = f"its prefix is that of the feed {today.name} now: give it back to {self.feed.name}"
-            self._find("unsettled", version, f"{detail}, and {moved}", None)
+            detail += f", and its prefix is that of the feed {today.name} now: give it back to {self.feed.name}"
+        self._find("unsettled", version, detail, remedy)
 
     def _has_other_content(self, upload: Upload, record: ledger.FileRecord) -> bool:
         """Whether a version is not what was ingested under its ETag, and no delivery has said so yet: a finding."""
@@ -78,14 +78,13 @@ class FilesAudit:
         self._find("unsettled", version, detail, findings.Redeliver())
         return True
 
-    def _sha256(self, version: ObjectVersion) -> str:
+    def _sha256(self, version: ObjectVersion) -> str | None:
+        """Of the content; None if it cannot be unpacked."""
         content = csvfile.ContentHash()
-        try:
-            with self.pipeline.open(version) as stream:
-                content.add_all(stream)
-        except UnreadableFile:
-            return "none, since it cannot be unpacked"
-        return content.hexdigest()
+        with suppress(UnreadableFile), self.pipeline.open(version) as stream:
+            content.add_all(stream)
+            return content.hexdigest()
+        return None
 
     def _read_file(self, version: ObjectVersion, origin: Origin, record: ledger.FileRecord) -> None:
         """Expect each row of a file in the destination, or among the rejected rows of the ledger."""
@@ -112,14 +111,11 @@ class FilesAudit:
     def _find_in_complete(
         self, version: ObjectVersion, record: ledger.FileRecord, rejects: audit_rejects.Rejects, problem: str
     ) -> None:
-        for detail, remedy in rejects.different:
+        found: list[tuple[str, findings.Remedy | None]] = [*rejects.different]
+        found += [(problem, None)] if problem else rejects.not_counted()
+        for detail, remedy in found:
             self._find("unaccounted", version, detail, remedy)
-        if problem:
-            self._find("unaccounted", version, problem, None)
-            return
-        for detail, remedy in rejects.not_counted():
-            self._find("unaccounted", version, detail, remedy)
-        if record.counts != (counts := rejects.counts()):
+        if not problem and record.counts != (counts := rejects.counts()):
             rows = wording.counted(rejects.read, "row")
             detail = f"the ledger has {record.counts}, the file {rows}, of which {rejects.all:,} are to be rejected"
             self._find("sums", version, detail, findings.CorrectCounts(counts))

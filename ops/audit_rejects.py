@@ -35,18 +35,18 @@ class Rejects:
 
     def note(self, expected: RejectedRow | None, recorded: RejectedRow | None) -> None:
         """Compare what the file has on a line with what the ledger has."""
-        if expected:
-            self.all += 1
-            self.duplicates += verdicts.is_duplicate(expected)
-            if not recorded:
-                self._note_unrecorded(expected)
-        elif recorded:
-            self.different.append((f"line {recorded.line:,}: recorded as rejected", RemoveReject(recorded.line)))
-
-    def _note_unrecorded(self, expected: RejectedRow) -> None:
-        if verdicts.is_duplicate(expected):
+        if not expected:
+            if recorded:
+                self.different.append((f"line {recorded.line:,}: recorded as rejected", RemoveReject(recorded.line)))
+            return
+        is_duplicate = verdicts.is_duplicate(expected)
+        self.all += 1
+        self.duplicates += is_duplicate
+        if recorded:
+            return
+        if is_duplicate:
             self.unrecorded.append(expected)
-        if self.mode.supersedes and verdicts.is_duplicate(expected):
+        if is_duplicate and self.mode.supersedes:
             return  # it can have been counted as superseded
         if self.recorded.unrecorded:
             self.lacking += 1

@@ -8,8 +8,7 @@ import boto3
 
 from ops.pipeline import DeployedFeed, Pipeline
 
-PAUSED = "the pipeline is paused"
-"""Why something does not go on, if there is one feed."""
+PAUSED = "the pipeline is paused"  # why something does not go on, if there is one feed
 
 
 def pause(feed: DeployedFeed) -> None:
@@ -18,13 +17,11 @@ def pause(feed: DeployedFeed) -> None:
 
 
 def is_paused(feed: DeployedFeed) -> bool:
-    """Whether the brake is on."""
     answer = feed.clients.lambda_.get_function_concurrency(FunctionName=feed.function)
     return answer.get("ReservedConcurrentExecutions") == 0
 
 
 def paused(feeds: Iterable[DeployedFeed]) -> list[DeployedFeed]:
-    """The feeds of which the brake is on."""
     return [feed for feed in feeds if is_paused(feed)]
 
 

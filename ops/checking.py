@@ -1,25 +1,21 @@
 """The outcome that a local file would have: it is read as its feed would read it, and nothing is uploaded."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from csv_ingest import acceptance, csvfile, planning, source
+from csv_ingest import acceptance, csvfile, planning
 from csv_ingest.destinations.dynamodb_items import item_size
-from csv_ingest.model import FileFormat, ObjectVersion, Origin, RejectedRow, Row, Tuning, UnreadableFile
-from ops.expectations import Expectations
+from csv_ingest.model import ObjectVersion, Origin, RejectedRow, Row, Tuning, UnreadableFile
+from ops import expectations, local_files, wording
 from ops.pipeline import DeployedFeed
 
-DOLLARS = 0.625 / 1_000_000
-"""For a write unit, in us-east-1: docs/costs.md."""
+DOLLARS = 0.625 / 1_000_000  # for a write unit, in us-east-1: docs/costs.md
 
 FILE_UNITS, PART_UNITS = 3, 9
 """Write units of the ledger for a file, and for each of its parts. A file in one piece has one more at a checkpoint."""
 
-ETAG = "0" * 32
-"""Stands for the file's own, which S3 makes. It is as long as most are."""
+ETAG = "0" * 32  # stands for the file's own, which S3 makes. It is as long as most are.
 
 UPLOAD_ORDER = "2026-11-26T12:34:56.789Z" + "~" + "0" * 24 + "~" + "0" * 32
 """Stands for the order of its upload, where uploads have one."""
@@ -59,14 +55,12 @@ class Checked:
         return self.is_ingested and not self.reason and not self.rejected
 
 
-def check(
-    feed: DeployedFeed, file: Path, *, shown: int | None = None, progress: Callable[[str], None] = lambda _: None
-) -> Checked:
+def check(feed: DeployedFeed, file: Path, *, shown: int | None, progress: wording.Progress) -> Checked:
     """Read a local file as a feed would. Of the rejected rows, returns the first `shown`, or all.
 
     Memory does not grow with the file, but with the rows that are returned: ids are compared in a database on disk.
     """
-    reading = _Reading(file, progress)
+    reading = local_files.Reading(file, progress)
     settings = feed.settings
     checked = Checked(file.name.endswith(settings.key_suffixes))
     version = ObjectVersion("", file.name, "", ETAG, file.stat().st_size)
@@ -87,11 +81,11 @@ def _origin(feed: DeployedFeed) -> Origin:
 
 
 def _check_rows(
-    feed: DeployedFeed, version: ObjectVersion, reading: "_Reading", checked: Checked, shown: int | None
+    feed: DeployedFeed, version: ObjectVersion, reading: local_files.Reading, checked: Checked, shown: int | None
 ) -> None:
     origin, settings = _origin(feed), feed.settings
     are_in_dynamodb, of_index = not settings.is_postgresql, int(feed.has_file_index)
-    with Expectations.on_disk(feed.mode) as expected, reading.open(0) as stream:
+    with expectations.Expectations.on_disk(feed.mode) as expected, reading.open(0) as stream:
         for row in csvfile.read_rows(stream, settings.format):
             checked.rows += 1
             if reject := expected.expect(feed.destination, version.key, origin, row, required=True):
@@ -102,44 +96,3 @@ def _check_rows(
                 checked.write_units += -(-item_size(feed.mode, origin, row) // 1024) + of_index
     of_parts = checked.parts * PART_UNITS or checked.rows // Tuning().checkpoint_rows
     checked.write_units += FILE_UNITS + of_parts + checked.rejected
-
-
-def header_of(format_: FileFormat, file: Path) -> list[str]:
-    """The names in the header of a local file; raises UnreadableFile."""
-    with open_file(file) as stream:
-        _, names = csvfile.read_header(stream, replace(format_, columns=()))
-    return names
-
-
-def names_and_cells(format_: FileFormat, file: Path, progress: Callable[[str], None]) -> Iterator[list[str]]:
-    """The header of a local file, and its records that have as many cells; raises UnreadableFile."""
-    reading = _Reading(file, progress)
-    with reading.open(0) as stream:
-        _, names = csvfile.read_header(stream, format_)
-    with reading.open(0) as stream:
-        for _, cells in csvfile.read_records(stream, format_):
-            if len(cells) == len(names):
-                yield cells
-
-
-def open_file(file: Path) -> AbstractContextManager[csvfile.ByteStream]:
-    """The content of a local file from its beginning, as the function would read it."""
-    return _Reading(file, lambda _: None).open(0)
-
-
-class _Reading:
-    """Opens a local file as `source.open_object` opens an uploaded one, and tells how far it is read."""
-
-    def __init__(self, file: Path, progress: Callable[[str], None]) -> None:
-        self._file, self._progress = file, progress
-
-    @contextmanager
-    def open(self, start: int) -> Iterator[csvfile.ByteStream]:
-        """The bytes from a place on; a .gz file is unpacked. Raises UnreadableFile if that is not whole."""
-        with self._file.open("rb") as stream:
-            stream.seek(start)
-            with source.unpacked(stream, self._file.name) as content:
-                yield csvfile.CountingStream(content, start=start, on_read=self._tell)
-
-    def _tell(self, position: int, _piece: bytes) -> None:
-        self._progress(f"{position / 1e6:,.1f} MB")

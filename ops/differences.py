@@ -5,7 +5,7 @@ the table are fetched by their keys.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from decimal import Decimal
 from itertools import islice, takewhile
@@ -20,7 +20,7 @@ MOST = 1_000
 
 
 def explained(
-    pipeline: Pipeline, found: Sequence[findings.Discrepancy], *, progress: Callable[[str], None] = lambda _: None
+    pipeline: Pipeline, found: Sequence[findings.Discrepancy], *, progress: wording.Progress = wording.silent
 ) -> list[findings.Discrepancy]:
     """The findings in their order, the first 1,000 of the rows that are `different` with their differences.
 

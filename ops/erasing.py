@@ -6,22 +6,19 @@ and is then to be run again: what it has begun is marked in the ledger, which th
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from csv_ingest import ledger
 from csv_ingest.model import BeingErased, ObjectVersion, Origin, Row
-from ops import wording
 from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 from ops.schema import STATEMENT_TIMEOUT
+from ops.wording import Progress, counted, silent
 
-CLOCKS = 5
-"""Seconds by which the clock here and that of a delivery may differ."""
-
-Progress = Callable[[str], None]
+CLOCKS = 5  # seconds by which the clock here and that of a delivery may differ
 
 
 class NotErasable(Exception):
@@ -110,23 +107,17 @@ class Erasure:
             while some := list(dict.fromkeys(islice(ids, destination.max_insert))):
                 self.require_begun()
                 deleted += destination.delete(origin, some)
-                progress(f"{wording.counted(deleted, 'row')} deleted")
+                progress(f"{counted(deleted, 'row')} deleted")
         return deleted
 
     def _ids_of_file(self) -> Iterator[str] | None:
         """The ids of the rows, as a file in the bucket has them; None if none has these bytes any more."""
         for record in self.records:
             version = record.object_version(self.pipeline.upload_bucket)
-            if record.format and self._is_there(version):
-                return self._ids_in(version, record)
+            if record.format:
+                with suppress(ObjectGone), self.pipeline.open(version):
+                    return self._ids_in(version, record)
         return None
-
-    def _is_there(self, version: ObjectVersion) -> bool:
-        try:
-            with self.pipeline.open(version):
-                return True
-        except ObjectGone:
-            return False
 
     def _ids_in(self, version: ObjectVersion, record: ledger.FileRecord) -> Iterator[str]:
         for row in self.pipeline.read_rows(version, record):
@@ -141,7 +132,7 @@ class Erasure:
                 yield found.key.id
 
 
-def wait_for_deliveries(feed: DeployedFeed, since: datetime, progress: Progress = lambda _: None) -> None:
+def wait_for_deliveries(feed: DeployedFeed, since: datetime, progress: Progress = silent) -> None:
     """Wait until nothing is stored any more by the deliveries of a feed that began before a time."""
     # The server does not notice that a delivery has ended: the last statement goes on.
     last_statement = STATEMENT_TIMEOUT if feed.settings.is_postgresql else 0

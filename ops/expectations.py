@@ -27,23 +27,13 @@ class Expected(NamedTuple):
     required: bool = True
     """Whether the destination has to have it already."""
 
-    def may_yet_replace(self, found: StoredRow | ForeignItem) -> bool:
-        """Whether what the destination has is a later line, of a file whose parts are not all stored yet."""
-        return (
-            not self.required
-            and isinstance(found, StoredRow)
-            and found.key.upload == self.key.upload
-            and found.line > self.line
-        )
-
-    def is_stored_as(self, found: StoredRow | ForeignItem) -> bool:
-        """Whether what the destination has is this row."""
-        return isinstance(found, StoredRow) and (found.key, found.etag, found.line, digest(found, self.names)) == (
-            self.key,
-            self.etag,
-            self.line,
-            self.digest,
-        )
+    def allows(self, found: StoredRow | ForeignItem) -> bool:
+        """Whether the destination may have this: the row; or a later line, if parts of the file are not stored yet."""
+        if not isinstance(found, StoredRow):
+            return False
+        is_later = found.key.upload == self.key.upload and found.line > self.line
+        stored = found.key, found.etag, found.line, digest(found, self.names)
+        return (is_later and not self.required) or stored == (self.key, self.etag, self.line, self.digest)
 
 
 class Expectations:
@@ -110,20 +100,14 @@ class Expectations:
 
     def add_row(self, object_key: str, origin: Origin, row: Row, *, required: bool) -> Expected:
         """Expect a row, unless one of its upload and id is expected; returns what is expected of these."""
-        key, digested = RowKey(origin.upload, row.id), digest(row, row.values)
-        where = (self._mode.row_key(key), key.upload)
-        added = self._database.execute(
-            "INSERT OR IGNORE INTO row (row_key, upload, id, object_key, line, digest, required) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*where, row.id, object_key, row.line, digested, required),
-        ).rowcount
-        if added:
-            return Expected(object_key, origin.etag, key, row.line, digested)
-        if required:
-            self._database.execute("UPDATE row SET required = 1 WHERE row_key = ? AND upload = ?", where)
-        select = "SELECT object_key, line, digest FROM row WHERE row_key = ? AND upload = ?"
-        [found] = self._database.execute(select, where)
-        first_object_key, line, noted = found
+        key = RowKey(origin.upload, row.id)
+        about = (self._mode.row_key(key), key.upload, row.id, object_key, row.line, digest(row, row.values), required)
+        [(first_object_key, line, noted)] = self._database.execute(
+            """INSERT INTO row (row_key, upload, id, object_key, line, digest, required) VALUES (?, ?, ?, ?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET required = max(required, excluded.required)
+               RETURNING object_key, line, digest""",
+            about,
+        )
         return Expected(first_object_key, origin.etag, key, line, noted)
 
     def count(self) -> int:
@@ -157,9 +141,6 @@ class Expectations:
     def add_stray(self, key: RowKey) -> None:
         """Note a key that is in the destination and belongs to no upload that was noted."""
         self._database.execute("INSERT OR IGNORE INTO stray VALUES (?, ?)", (self._mode.row_key(key), key.upload))
-
-    def has_strays(self) -> bool:
-        return self._database.execute("SELECT 1 FROM stray LIMIT 1").fetchone() is not None
 
     def forget_strays(self, upload: str) -> int:
         """Forget the strays of an upload; returns how many there were."""

@@ -63,7 +63,6 @@ class Failure:
 
     @property
     def versions(self) -> list[ObjectVersion]:
-        """The object versions that the event names."""
         return [subject.version for subject in self.subjects if subject.version]
 
 
@@ -98,5 +97,4 @@ def _subject(record: dict[str, Any]) -> Subject:
 
 def _name_of_function(arn: str) -> str:
     """The name in a function's ARN, `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, which may end with a version."""
-    parts = arn.split(":")
-    return parts[6] if len(parts) > 6 else arn  # noqa: PLR2004 - where the name is
+    return next(iter(arn.split(":")[6:]), arn)

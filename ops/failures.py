@@ -11,15 +11,9 @@ from csv_ingest import queues
 from ops.failure import Failure, failure_of
 from ops.pipeline import Pipeline
 
-HIDE_SECONDS = 300
-"""How long a message is hidden from others while `failures` looks through the queue."""
-
-PEEK_SECONDS = 30
-PEEK_MESSAGES = 100
-"""A peek hides at most so many messages, for so long at most."""
-
-FRUITLESS = 10
-"""After so many answers without a new message, every message was seen."""
+HIDE_SECONDS = 300  # how long a message is hidden from others while `failures` looks through the queue
+PEEK_SECONDS, PEEK_MESSAGES = 30, 100  # a peek hides at most so many messages, for so long at most
+FRUITLESS = 10  # after so many answers without a new message, every message was seen
 
 
 def failures(pipeline: Pipeline, *, hide_seconds: int = HIDE_SECONDS) -> Iterator[Failure]:
@@ -29,8 +23,7 @@ def failures(pipeline: Pipeline, *, hide_seconds: int = HIDE_SECONDS) -> Iterato
     time is that of SQS, because the clock of this machine may be wrong.
     """
     begun = clock(pipeline).timestamp()
-    seen: set[str] = set()
-    events: set[str] = set()
+    seen, events = set[str](), set[str]()
     later: list[Failure] = []
     fruitless = 0
     try:
@@ -78,11 +71,9 @@ def clock(pipeline: Pipeline) -> datetime:
 def put_back(pipeline: Pipeline, failure: Failure) -> None:
     """Make a message visible again, now rather than after its five minutes."""
     # It may be visible already, or in other hands; in both cases it is not lost.
-    sqs = pipeline.clients.sqs
+    sqs, queue = pipeline.clients.sqs, pipeline.failure_queue
     with suppress(sqs.exceptions.MessageNotInflight, sqs.exceptions.ReceiptHandleIsInvalid):
-        sqs.change_message_visibility(
-            QueueUrl=pipeline.failure_queue, ReceiptHandle=failure.receipt, VisibilityTimeout=0
-        )
+        sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=failure.receipt, VisibilityTimeout=0)
 
 
 def _receive(pipeline: Pipeline, hide_seconds: int) -> list[Failure]:

@@ -1,4 +1,4 @@
-"""A feed as it is deployed: its function, its rows table, and its uploads."""
+"""A feed as it is deployed: its function, its rows table, and its uploads; and the clients that reach AWS."""
 
 import os
 from collections.abc import Iterator
@@ -7,21 +7,45 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import boto3
+
 from csv_ingest import configuration, feed, listing, modes
 from csv_ingest.destinations import base, opening
 from csv_ingest.dynamodb import table as dynamodb_table
 from csv_ingest.model import ROWS_INDEX, Deadline, Owner, PipelineError, Upload
-from ops.clients import Clients
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
-
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 MAX_PORT = 65_535
 
 
 class NoPort(PipelineError):
     """The near end of a tunnel has no port that is one."""
+
+
+class Clients:
+    """Each client is made when it is first asked for. With `AWS_ENDPOINT_URL`, it reaches the local AWS."""
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        return boto3.client("s3")
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        return boto3.client("dynamodb")
+
+    @cached_property
+    def lambda_(self) -> "LambdaClient":
+        return boto3.client("lambda")
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        return boto3.client("sqs")
 
 
 @dataclass(frozen=True)
@@ -40,7 +64,6 @@ class DeployedFeed:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of the deployed function."""
         return self._deployed.get("Environment", {}).get("Variables", {})
 
     @cached_property
@@ -80,7 +103,6 @@ class DeployedFeed:
 
     @cached_property
     def destination(self) -> base.Destination:
-        """Where the rows are."""
         return opening.open_destination(
             self.config,
             self.clients.dynamodb,

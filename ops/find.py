@@ -1,15 +1,14 @@
 """The rows that have some ids, in all uploads of a feed."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 
-from csv_ingest import ledger
-from csv_ingest.destinations import Destination
+from csv_ingest import destinations, ledger
 from csv_ingest.model import RowKey, StoredRow
 from ops.pipeline import DeployedFeed, Pipeline
-from ops.wording import counted
+from ops.wording import Progress, counted
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,7 @@ class Looked:
     """How many uploads were not looked at: their rows are in another table, since the feed had another destination."""
 
 
-def find(
-    pipeline: Pipeline, feed: DeployedFeed, ids: Iterable[str], *, progress: Callable[[str], None] = lambda _: None
-) -> Looked:
+def find(pipeline: Pipeline, feed: DeployedFeed, ids: Iterable[str], progress: Progress) -> Looked:
     """Find every row of a feed that has one of the ids.
 
     No index has the ids: the ETag of each upload comes from the ledger, which is read whole, and the destination is
@@ -68,8 +65,7 @@ def find(
     return looked
 
 
-def _ask(destination: Destination, keys: Iterable[RowKey], met: dict[RowKey, FoundRow]) -> None:
-    """Add what a destination has under some keys."""
+def _ask(destination: destinations.Destination, keys: Iterable[RowKey], met: dict[RowKey, FoundRow]) -> None:
     left = (key for key in keys if key.id)  # no row has an empty id, and DynamoDB refuses to look for one
     while asked := list(islice(left, destination.max_fetch)):
         for each in destination.find(asked):
@@ -82,8 +78,8 @@ def _planned_here(pipeline: Pipeline, feed: DeployedFeed, looked: Looked) -> Ite
     for record in pipeline.files.uploads(feed.name):
         if record.is_planned and record.owner.target.is_same(feed.owner.target):
             yield record
-        elif record.is_planned:
-            looked.skipped += 1
+        else:
+            looked.skipped += record.is_planned
 
 
 def _time(record: ledger.FileRecord) -> float:

@@ -1,7 +1,6 @@
 """The findings of an audit, and their remedies."""
 
 from collections.abc import Sequence
-from operator import add
 from typing import NamedTuple
 
 from csv_ingest.model import ObjectVersion, RejectedRow, RowCounts, Value
@@ -44,7 +43,6 @@ class Restart(NamedTuple):
 
 
 Remedy = RestoreRow | RecordReject | RemoveReject | CorrectCounts | Redeliver | Move | Restart
-"""The remedy for a discrepancy."""
 
 
 class Difference(NamedTuple):
@@ -88,7 +86,3 @@ class Audited(NamedTuple):
     not_compared: int
     """Rows of uploads that the ledger knows and that are no longer in the bucket, or came there during the audit."""
     findings: list[Discrepancy]
-
-    def plus(self, other: "Audited") -> "Audited":
-        """The result of two audits, of different feeds."""
-        return Audited(*map(add, self, other))

@@ -12,18 +12,7 @@ from ops.pipeline import NoFeed, Pipeline
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-MAX_OBJECTS = 1_000
-"""https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
-
-
-@dataclass
-class Forgotten:
-    """Counts of deleted versions and rows."""
-
-    versions: int = 0
-    """Of the object, delete markers included."""
-    rows: int = 0
-    """Deleted by this run."""
+MAX_OBJECTS = 1_000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
 
 @dataclass
@@ -79,17 +68,17 @@ def _entry(version: ObjectVersion, record: ledger.FileRecord) -> str:
     return record.upload if record.entry else version.etag
 
 
-def forget(forgetting: Forgetting, *, progress: erasing.Progress = lambda _: None) -> Forgotten:
+def forget(forgetting: Forgetting, *, progress: wording.Progress = wording.silent) -> int:
     """Delete the versions of an object that can be, their rows, rejected rows and records; on return none is left.
 
+    Returns how many rows this run deleted.
     Rows that another key's upload has as well stay. Raises OwnerNeeded, with all statements.
     """
-    done = Forgotten(versions=len(forgetting.objects))
     begun = [max(erasure.mark(forgetting.key), erasure.begin()) for erasure in forgetting.erasures]
     for since, erasure in zip(begun, forgetting.erasures, strict=True):
         erasing.wait_for_deliveries(erasure.feed, since, progress)
         erasure.look()
-    done.rows = _delete_rows(forgetting, progress)
+    rows = _delete_rows(forgetting, progress)
     _delete_objects(forgetting, progress)
     for erasure in forgetting.erasures:
         _leave(erasure)
@@ -100,7 +89,7 @@ def forget(forgetting: Forgetting, *, progress: erasing.Progress = lambda _: Non
     left = forgetting_of(forgetting.pipeline, forgetting.key)
     if left.objects or left.erasures:
         raise erasing.NotErasable("something of it came back meanwhile: run the command again")
-    return done
+    return rows
 
 
 def _leave(erasure: erasing.Erasure) -> None:
@@ -114,7 +103,7 @@ def _leave(erasure: erasing.Erasure) -> None:
         erasure.end()
 
 
-def _delete_rows(forgetting: Forgetting, progress: erasing.Progress) -> int:
+def _delete_rows(forgetting: Forgetting, progress: wording.Progress) -> int:
     """Delete the rows that no other file has; returns how many there were. Raises OwnerNeeded, with all statements."""
     deleted = 0
     needed: list[str] = []
@@ -134,7 +123,7 @@ def _delete_rows(forgetting: Forgetting, progress: erasing.Progress) -> int:
     return deleted
 
 
-def _delete_objects(forgetting: Forgetting, progress: erasing.Progress) -> None:
+def _delete_objects(forgetting: Forgetting, progress: wording.Progress) -> None:
     objects, bucket = forgetting.objects, forgetting.pipeline.upload_bucket
     for start in range(0, len(objects), MAX_OBJECTS):
         some = objects[start : start + MAX_OBJECTS]

@@ -1,7 +1,6 @@
 """Objects that no feed takes, as the bucket has them now, with the reason."""
 
 from datetime import datetime
-from itertools import chain
 from typing import NamedTuple
 
 from csv_ingest import ignored, intake, listing
@@ -22,11 +21,11 @@ def ignored_objects(pipeline: Pipeline, feed: DeployedFeed | None = None) -> lis
     never = Deadline.never()
     s3, bucket, taken = pipeline.clients.s3, pipeline.upload_bucket, pipeline.intake
     if feed:
-        listings = [listing.list_current(s3, bucket, prefix=feed.settings.key_prefix, deadline=never)]
+        objects = listing.list_current(s3, bucket, prefix=feed.settings.key_prefix, deadline=never)
     else:
-        listings = [ignored.objects_to_look_at(s3, bucket, intake=taken, deadline=never)]
+        objects = ignored.objects_to_look_at(s3, bucket, intake=taken, deadline=never)
     since = ignored.deployed_at(pipeline.clients.dynamodb, pipeline.files_table)
-    found = ignored.find(chain.from_iterable(listings), intake=taken, files=pipeline.files, since=since)
+    found = ignored.find(objects, intake=taken, files=pipeline.files, since=since)
     return sorted((_explained(pipeline, each) for each in found), key=lambda each: each.modified, reverse=True)
 
 

@@ -9,8 +9,7 @@ from csv_ingest.model import LINE_AS_ID, FileFormat, UnreadableFile
 from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 from ops.status import UploadStatus
 
-Open = Callable[[], AbstractContextManager[csvfile.ByteStream]]
-"""Opens the file at its beginning."""
+Open = Callable[[], AbstractContextManager[csvfile.ByteStream]]  # opens the file at its beginning
 
 
 def advice(pipeline: Pipeline, own: DeployedFeed | None, open_: Open) -> str:
@@ -20,11 +19,11 @@ def advice(pipeline: Pipeline, own: DeployedFeed | None, open_: Open) -> str:
     """
     if own and _reads(own.settings.format, open_):
         return ""
-    others = (feed.settings for feed in pipeline.feeds if feed != own and _names_columns(feed.settings.format))
+    others = (feed.settings for feed in pipeline.feeds if feed != own)
     return "; ".join(
-        f"the feed {feed.name} would read this header: upload it below {feed.key_prefix}"
-        for feed in others
-        if _reads(feed.format, open_)
+        f"the feed {each.name} would read this header: upload it below {each.key_prefix}"
+        for each in others
+        if (each.format.id_column != LINE_AS_ID or each.format.columns) and _reads(each.format, open_)
     )
 
 
@@ -34,10 +33,6 @@ def remarked(pipeline: Pipeline, status: UploadStatus, open_: Open) -> UploadSta
         return status
     own = next((feed for feed in pipeline.feeds if feed.takes(status.key)), None)
     return replace(status, remark=advice(pipeline, own, open_) or status.remark)
-
-
-def _names_columns(format_: FileFormat) -> bool:
-    return format_.id_column != LINE_AS_ID or bool(format_.columns)
 
 
 def _reads(format_: FileFormat, open_: Open) -> bool:

@@ -14,8 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from csv_ingest import csvfile, events, intake, ledger, queues, source
 from csv_ingest.dynamodb import table as dynamodb_table
 from csv_ingest.model import Deadline, FileFormat, ObjectVersion, PipelineError, RejectedRow, Row, Upload
-from ops.clients import Clients
-from ops.feed import DeployedFeed
+from ops.feed import Clients, DeployedFeed
 
 __all__ = ["DeployedFeed", "NoFeed", "NotDeployed", "ObjectGone", "Pipeline"]
 

@@ -17,8 +17,7 @@ EVERY = 10.0  # seconds, where there is no terminal
 KEPT = 60  # lines of a failed command
 WIDTH = 80  # columns of a terminal that does not know its width
 
-ERASE = "\r\x1b[K"
-"""Erases a terminal's line."""
+ERASE = "\r\x1b[K"  # erases a terminal's line
 
 
 @contextmanager

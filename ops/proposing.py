@@ -2,50 +2,47 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import count, islice
 from pathlib import Path
 
 from csv_ingest import csvfile
 from csv_ingest.model import FileFormat
-from ops.checking import names_and_cells
+from ops import local_files, wording
 
 TYPES = ("boolean", "integer", "decimal", "date", "timestamp")
 """In the order in which they are preferred. Text need not be declared."""
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-"""A name that a column can have in the destination."""
-
-MAX_INTEGER = 2**63 - 1
-"""A larger number is proposed as a decimal: not every destination has larger integers."""
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")  # a name that a column can have in the destination
+MAX_INTEGER = 2**63 - 1  # a larger number is proposed as a decimal: not every destination has larger integers
 
 _CODE = re.compile(r"\+|-?0[0-9]")
 """How a cell begins that has digits and is no number, such as an article number or a telephone number."""
 
 
 def propose(
-    format_: FileFormat,
-    file: Path,
-    *,
-    reserved: Collection[str],
-    progress: Callable[[str], None] = lambda _: None,
-) -> dict[str, str]:
-    """The declaration of each column of a local file whose cells all have a type other than text.
+    format_: FileFormat, file: Path, *, reserved: Collection[str], progress: wording.Progress
+) -> tuple[dict[str, str], list[str]]:
+    """The declaration of each column of a local file whose cells all have a type other than text; the other names.
 
-    A column without a cell that is filled is left out, and the id column. No column gets one of the names that are
-    reserved in the destination. Raises UnreadableFile.
+    A column without a cell that is filled has no declaration, nor has the id column. No column gets one of the names
+    that are reserved in the destination. Raises UnreadableFile.
     """
-    records = names_and_cells(replace(format_, columns=()), file, progress)
-    return declarations(next(records, []), records, format_, reserved=reserved)
+    undeclared = replace(format_, columns=())
+    reading = local_files.Reading(file, progress)
+    with reading.open(0) as stream:
+        _, names = csvfile.read_header(stream, undeclared)
+    with reading.open(0) as stream:
+        records = islice(csvfile.read_records(stream, undeclared), 1, None)
+        whole = (cells for _, cells in records if len(cells) == len(names))
+        proposed = declarations(names, whole, format_, reserved=reserved)
+    return proposed, [name for name in names if name not in proposed]
 
 
 def declarations(
-    names: Sequence[str],
-    records: Iterable[Sequence[str]],
-    format_: FileFormat,
-    *,
-    reserved: Collection[str],
+    names: Sequence[str], records: Iterable[Sequence[str]], format_: FileFormat, *, reserved: Collection[str]
 ) -> dict[str, str]:
     """The declaration of each column, by its name, from the records below the header."""
     candidates = [_Candidates(format_) for _ in names]
@@ -102,7 +99,4 @@ def _possible_names(name: str) -> Iterator[str]:
     word = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_")[:50] or "column"
     word = f"_{word}" if word[0].isdigit() else word
     yield word
-    number = 2
-    while True:
-        yield f"{word}_{number}"
-        number += 1
+    yield from (f"{word}_{number}" for number in count(2))

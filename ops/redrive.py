@@ -1,4 +1,4 @@
-"""The events of the failure queue, delivered again."""
+"""Events, delivered again: those of the failure queue, and those of objects that the trigger did not deliver."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
-from csv_ingest import queues
-from csv_ingest.model import ObjectVersion
+from csv_ingest import model, queues
 from ops import brake, failures
 from ops.failure import Failure
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
@@ -28,6 +27,39 @@ class Redriven(NamedTuple):
     def is_good(self) -> bool:
         """Whether the message is gone from the queue."""
         return self.action in ("delivered", "discarded")
+
+
+class Backfilled(NamedTuple):
+    """How many uploads a backfill has delivered or passed over so far."""
+
+    delivered: int = 0
+    settled_before: int = 0
+
+
+def backfill(
+    pipeline: Pipeline,
+    *,
+    prefix: str,
+    feed: DeployedFeed | None = None,
+    rate: float,
+    again: bool = False,
+    progress: Callable[[Backfilled], None] = lambda _: None,
+) -> Backfilled:
+    """Deliver each upload below a prefix, of one feed or of all, at most `rate` per second.
+
+    Uploads that are settled are only delivered `again`. Interrupted, it is resumed by the same call: what is settled by
+    then is passed over, at one read per upload.
+    """
+    delivered = settled_before = 0
+    for upload, record in pipeline.records(prefix, feed):
+        if record.is_settled and not again:
+            settled_before += 1
+        else:
+            pipeline.redeliver(upload.version)
+            delivered += 1
+            time.sleep(1 / rate)
+        progress(Backfilled(delivered, settled_before))
+    return Backfilled(delivered, settled_before)
 
 
 def redrive_all(
@@ -53,11 +85,10 @@ def redrive_all(
                 kept.append(failure)
                 continue
             action = _settle(pipeline, failure, dry_run=dry_run, discard=discard, paused=paused)
-            redriven = Redriven(failure, action)
-            if not redriven.is_good:
+            done.append(Redriven(failure, action))
+            if not done[-1].is_good:
                 kept.append(failure)
-            done.append(redriven)
-            if redriven.action == "delivered":
+            if action == "delivered":
                 time.sleep(1 / rate)
     finally:
         for failure in kept:
@@ -65,7 +96,7 @@ def redrive_all(
     return done
 
 
-def delivered(done: Sequence[Redriven]) -> list[ObjectVersion]:
+def delivered(done: Sequence[Redriven]) -> list[model.ObjectVersion]:
     """The object versions that were delivered, each once."""
     found = [each.failure for each in done if each.action == "delivered"]
     return list(dict.fromkeys(version for failure in found for version in failure.versions))

@@ -2,7 +2,7 @@
 
 from csv_ingest import ledger, listing
 from csv_ingest.model import ObjectVersion
-from ops import erasing, presence
+from ops import erasing, explaining, wording
 from ops.pipeline import Pipeline
 
 
@@ -21,7 +21,7 @@ def versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:
         found.pop(current.version.etag, None)
         return [*found.values(), current.version]
     if not found:
-        raise erasing.NotErasable(presence.absence(pipeline, key))
+        raise erasing.NotErasable(explaining.absence(pipeline, key))
     return list(found.values())  # somebody deleted the object since
 
 
@@ -47,14 +47,13 @@ def erasure_for_reload(pipeline: Pipeline, version: ObjectVersion) -> erasing.Er
     erasure.look()
     for skipped in erasure.skipped:
         went = skipped.owner.target.moved(erasure.feed.owner.target)
-        raise erasing.NotErasable(
-            f"{skipped.object_key} has the same content, and {went}: `python -m ops audit --repair` first"
-        )
+        same = f"{skipped.object_key} has the same content, and {went}"
+        raise erasing.NotErasable(f"{same}: `python -m ops audit --repair` first")
     _refuse_busy(erasure)
     return erasure
 
 
-def reload(erasure: erasing.Erasure, *, progress: erasing.Progress = lambda _: None) -> list[ObjectVersion]:
+def reload(erasure: erasing.Erasure, *, progress: wording.Progress = wording.silent) -> list[ObjectVersion]:
     """Delete what was ingested of an upload, and deliver it again; returns what was delivered.
 
     Deliveries that come meanwhile fail, and are retried. Raises OwnerNeeded, or NotErasable if nothing was done yet.
@@ -88,14 +87,11 @@ def reload(erasure: erasing.Erasure, *, progress: erasing.Progress = lambda _: N
 
 def _refuse_busy(erasure: erasing.Erasure) -> None:
     for record in erasure.records:
+        same = f"{record.object_key} has the same content, and is"
         if record.status == ledger.PROCESSING:
-            raise erasing.NotErasable(
-                f"{record.object_key} has the same content, and is not complete: wait until it is"
-            )
+            raise erasing.NotErasable(f"{same} not complete: wait until it is")
         if record.erasing == ledger.FORGET:
-            raise erasing.NotErasable(
-                f"{record.object_key} has the same content, and is being forgotten: end that first"
-            )
+            raise erasing.NotErasable(f"{same} being forgotten: end that first")
 
 
 def _without_plan(erasure: erasing.Erasure, ingested: set[str | None]) -> list[ObjectVersion]:

@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from csv_ingest import ledger
-from csv_ingest.destinations import OnlyIf
+from csv_ingest import destinations, ledger
 from csv_ingest.model import ObjectVersion, Origin, Row
 from ops import erasing, findings
 from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
@@ -66,7 +65,6 @@ class _Repair:
     record: ledger.FileRecord
 
     def run(self, remedies: Collection[findings.Remedy]) -> bool:
-        """Apply all remedies; whether that is possible yet."""
         if self.record.erasing and not all(isinstance(each, findings.Move) for each in remedies):  # since the audit
             return False
         if lines := {each.line for each in remedies if isinstance(each, findings.RestoreRow)}:
@@ -110,8 +108,9 @@ class _Repair:
         """Have a begun file read again from its beginning, in today's table. Its content stays recorded."""
         # Deliveries under the former settings would record progress in the former table.
         erasing.wait_for_deliveries(self._feed, self._feed.changed_at)
-        self.pipeline.files.erasures.erase_entries(self.version.key, self.record.upload)
-        self.pipeline.files.erasures.erase_record(self.version.key, self.record.upload)
+        erasures, upload = self.pipeline.files.erasures, self.record.upload
+        erasures.erase_entries(self.version.key, upload)
+        erasures.erase_record(self.version.key, upload)
         self.pipeline.redeliver(self.version)
 
     def _restore_rows(self, lines: Collection[int]) -> int:
@@ -127,5 +126,5 @@ class _Repair:
         with closing(feed.destination) as destination:
             for row in self.pipeline.read_rows(self.version, self.record):
                 if isinstance(row, Row) and row.line in lines:
-                    restored += not destination.write(origin, [row], only_if=OnlyIf.NOT_NEWER)
+                    restored += not destination.write(origin, [row], only_if=destinations.OnlyIf.NOT_NEWER)
         return restored

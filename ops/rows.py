@@ -1,12 +1,12 @@
-"""The rows of an upload, as its destination has them."""
+"""The rows of an upload, as its destination has them, and those that were rejected."""
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from itertools import islice
 from typing import NamedTuple
 
-from csv_ingest.ledger import FileRecord
-from csv_ingest.model import ForeignItem, Row, RowKey, StoredRow
+from csv_ingest import csvfile, ledger
+from csv_ingest.model import RejectedRow, Row, RowKey, StoredRow
 from ops.expectations import Expectations
 from ops.pipeline import DeployedFeed, NoFeed, ObjectGone, Pipeline
 
@@ -31,7 +31,7 @@ class Superseded(NamedTuple):
 Shown = StoredRow | Missing | Superseded
 
 
-def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> DeployedFeed:
+def feed_with_rows(pipeline: Pipeline, key: str, record: ledger.FileRecord) -> DeployedFeed:
     """The feed whose destination has the rows of an upload; raises NoFeed if they are in no table of today's feeds."""
     feed = pipeline.owner_of(key, record)
     before, today = record.owner.target, feed.owner.target
@@ -40,7 +40,7 @@ def feed_with_rows(pipeline: Pipeline, key: str, record: FileRecord) -> Deployed
     return feed
 
 
-def rows_of(pipeline: Pipeline, feed: DeployedFeed, record: FileRecord) -> Generator[Shown]:
+def rows_of(pipeline: Pipeline, feed: DeployedFeed, record: ledger.FileRecord) -> Generator[Shown]:
     """Yield the rows of an upload by line, as they are stored; in their places, the rows that are not there.
 
     If the destination finds as many rows by their ETag as the ledger has counted, those are the rows. Otherwise the ids
@@ -53,7 +53,8 @@ def rows_of(pipeline: Pipeline, feed: DeployedFeed, record: FileRecord) -> Gener
     with closing(feed.destination) as destination:
         # Where rows are superseded, only the file has the ids whose rows are those of newer uploads by now.
         number = None if feed.mode.supersedes else destination.count(record.origin)
-        if number is not None and (not record.is_complete or number >= _counted(record)):
+        counted = record.counts.stored if record.counts else 0
+        if number is not None and (not record.is_complete or number >= counted):
             yield from destination.rows_of(record.origin)
             return
         try:
@@ -65,11 +66,7 @@ def rows_of(pipeline: Pipeline, feed: DeployedFeed, record: FileRecord) -> Gener
             raise
 
 
-def _counted(record: FileRecord) -> int:
-    return record.counts.stored if record.counts else 0
-
-
-def _by_file(pipeline: Pipeline, feed: DeployedFeed, record: FileRecord) -> Iterator[Shown]:
+def _by_file(pipeline: Pipeline, feed: DeployedFeed, record: ledger.FileRecord) -> Iterator[Shown]:
     """Yield what the destination has under the ids that are in the file, in the order of its lines."""
     rows, upload = _rows_to_store(pipeline, feed, record), record.origin.upload
     while some := list(islice(rows, feed.destination.max_fetch)):
@@ -81,22 +78,54 @@ def _by_file(pipeline: Pipeline, feed: DeployedFeed, record: FileRecord) -> Iter
             elif isinstance(stored, StoredRow) and stored.key.upload > upload:
                 yield Superseded(row.line, row.id, stored.key.upload)
             elif record.is_complete:
-                yield Missing(row.line, row.id, _why_missing(stored))
+                older = "an older upload's row is in its place"
+                other = older if isinstance(stored, StoredRow) else "what is under its key is no row"
+                yield Missing(row.line, row.id, "not in the table" if stored is None else other)
 
 
-def _why_missing(stored: StoredRow | ForeignItem | None) -> str:
-    if stored is None:
-        return "not in the table"
-    is_older = isinstance(stored, StoredRow)
-    return "an older upload's row is in its place" if is_older else "what is under its key is no row"
-
-
-def _rows_to_store(pipeline: Pipeline, feed: DeployedFeed, record: FileRecord) -> Iterator[Row]:
+def _rows_to_store(pipeline: Pipeline, feed: DeployedFeed, record: ledger.FileRecord) -> Iterator[Row]:
     """The rows of the file that have to be in the destination: of each id, the first line. Ids are kept on disk."""
     version = record.object_version(pipeline.upload_bucket)
     with Expectations.on_disk(feed.mode) as expected:
         for row in pipeline.read_rows(version, record):
-            if isinstance(row, Row) and not feed.destination.refusal(record.origin, row):
-                first = expected.add_row(version.key, record.origin, row, required=True)
-                if first.line == row.line:
-                    yield row
+            if not isinstance(row, Row) or feed.destination.refusal(record.origin, row):
+                continue
+            if expected.add_row(version.key, record.origin, row, required=True).line == row.line:
+                yield row
+
+
+def rejected_rows(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator[RejectedRow]:
+    """Yield the rejected rows of an upload, by line: as the ledger has them or, if it lacks some, as the file does.
+
+    Where rows are superseded, the file says of each line whose id an earlier line has that it is rejected, also if it
+    was counted as superseded. Raises UnreadableFile if the file is not what it was.
+    """
+    if record.counts and record.counts.unrecorded:
+        return _rejected_in_file(pipeline, record)
+    return pipeline.files.rejected_rows(record)
+
+
+def _rejected_in_file(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator[RejectedRow]:
+    version = record.object_version(pipeline.upload_bucket)
+    feed = pipeline.owner_of(version.key, record)
+    with Expectations.on_disk(feed.mode) as expected:
+        for row in pipeline.read_rows(version, record):
+            if rejected := expected.expect(feed.destination, version.key, record.origin, row, required=True):
+                yield rejected
+
+
+def rows_to_send_back(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator[tuple[RejectedRow | None, list[str]]]:
+    """Yield the header's cells with None, then each rejected row by line, with its cells as they are in the file.
+
+    The file is read as it was when it was ingested. Raises UnreadableFile if it is not what it was, and ObjectGone.
+    """
+    version = record.object_version(pipeline.upload_bucket)
+    with pipeline.open(version) as stream:
+        records = csvfile.read_records(stream, pipeline.format_of(version, record))
+        for _, names in islice(records, 1):
+            yield None, names
+        for rejected in rejected_rows(pipeline, record):
+            for line, cells in records:  # both are in the order of the file
+                if line == rejected.line:
+                    yield rejected, cells
+                    break

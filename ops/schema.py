@@ -54,5 +54,4 @@ def _columns(config: IngestConfig) -> str:
 
 
 def primary_key(config: IngestConfig) -> str:
-    """The clause that makes the primary key."""
     return f"PRIMARY KEY ({', '.join(map(quoted, layout_of(config).key))})"

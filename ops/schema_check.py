@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from csv_ingest import configuration
@@ -24,11 +25,8 @@ _SESSION = """SELECT current_user::text, current_setting('server_encoding'), cur
 _TABLE = """SELECT pg_class.oid::text AS oid, relkind::text AS kind, relpersistence = 'u' AS is_unlogged,
     row_security_active(pg_class.oid) AS has_row_security, has_schema_privilege(relnamespace, 'USAGE') AS is_usable,
     pg_has_role(relowner, 'USAGE') AS is_owned,
-    has_table_privilege(pg_class.oid, 'SELECT') AS may_select,
-    has_table_privilege(pg_class.oid, 'INSERT') AS may_insert,
-    has_table_privilege(pg_class.oid, 'UPDATE') AS may_update,
-    has_table_privilege(pg_class.oid, 'DELETE') AS may_delete,
-    has_table_privilege(pg_class.oid, 'TRUNCATE') AS may_truncate
+    ARRAY(SELECT held FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS held
+          WHERE has_table_privilege(pg_class.oid, held)) AS privileges
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE relname = :name ::text
     AND CASE WHEN :schema ::text = '' THEN pg_table_is_visible(pg_class.oid) ELSE nspname = :schema ::text END"""
 
@@ -79,11 +77,7 @@ class _Table(NamedTuple):
     has_row_security: bool
     is_usable: bool
     is_owned: bool
-    may_select: bool
-    may_insert: bool
-    may_update: bool
-    may_delete: bool
-    may_truncate: bool
+    privileges: list[str]
 
 
 class _Column(NamedTuple):
@@ -149,11 +143,9 @@ class _Check:
         if missing := ", ".join(name for name in self._layout.own if name not in {column.name for column in columns}):
             other = "is it the table of something else? name another table in database_table"
             return CheckedSchema([*problems, f"{self._name} has no column {missing}: {other}"], [])
-        problems += self._of_table(table)
-        problems += self._of_columns(columns)
-        problems += self._of_key(table)
-        problems += self._of_hindrances(table)
-        problems += self._of_children(table)
+        problems += chain(
+            self._of_table(table), self._of_columns(columns), self._of_key(table), self._of_hindrances(table)
+        )
         problems += self._of_privileges(table, role, schema)
         return CheckedSchema(problems, list(self._warnings(table, role, is_superuser=is_superuser)))
 
@@ -198,8 +190,6 @@ class _Check:
                 "rule": f"DROP RULE {name} ON {self._table}",
             }[kind]
             yield f"{kind} {name} can refuse or change rows, so that their files are never complete: {remove}"
-
-    def _of_children(self, table: _Table) -> Iterator[str]:
         for (name,) in self._connection.read(_CHILDREN, table=table.oid):
             yield (
                 f"the rows of {name}, which inherits, are seen as rows of the table, and can be there twice: "
@@ -209,8 +199,7 @@ class _Check:
     def _of_privileges(self, table: _Table, role: str, schema: str) -> Iterator[str]:
         if not table.is_usable:
             yield f"the role may not use the schema: GRANT USAGE ON SCHEMA {quoted(schema)} TO {role}"
-        held = {"SELECT": table.may_select, "INSERT": table.may_insert, "UPDATE": table.may_update}
-        if missing := ", ".join(name for name, is_held in held.items() if not is_held):
+        if missing := ", ".join(each for each in ("SELECT", "INSERT", "UPDATE") if each not in table.privileges):
             yield f"the role may not {missing}: GRANT {missing} ON {self._table} TO {role}"
 
     def _warnings(self, table: _Table, role: str, *, is_superuser: bool) -> Iterator[str]:
@@ -220,8 +209,7 @@ class _Check:
         if table.is_owned:
             yield f"the role owns the table, and can change and drop it: {self._alter} OWNER TO another role"
             return
-        held = {"DELETE": table.may_delete, "TRUNCATE": table.may_truncate}
-        if more := ", ".join(name for name, is_held in held.items() if is_held):
+        if more := ", ".join(each for each in ("DELETE", "TRUNCATE") if each in table.privileges):
             yield f"the role may {more}, which no delivery does: REVOKE {more} ON {self._table} FROM {role}"
 
 

@@ -65,7 +65,6 @@ class UploadStatus:
 
 
 def status_of(upload: Upload, record: ledger.FileRecord, *, is_replaced: bool = False) -> UploadStatus:
-    """The status of an upload that the bucket lists."""
     version = upload.version
     return UploadStatus(
         key=version.key,

@@ -1,6 +1,6 @@
 """Upload files and folders under keys that are ingested."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Lock
@@ -11,10 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest.model import ObjectVersion, PipelineError
 from ops.pipeline import Pipeline
-from ops.wording import counted
+from ops.wording import Progress, counted
 
-AT_ONCE = 10
-"""How many files are uploaded at the same time."""
+AT_ONCE = 10  # how many files are uploaded at the same time
 
 
 class NotIngested(ValueError):
@@ -52,7 +51,8 @@ def plan(pipeline: Pipeline, paths: Iterable[Path], folder: str) -> Plan:
     passed_over: list[Path] = []
     for file, name, is_named in _files(paths):
         key = before + name
-        if not _is_text(key) or not pipeline.intake.takes(key):
+        is_text = key.encode(errors="ignore").decode() == key  # the bytes of a file's name need not be UTF-8
+        if not is_text or not pipeline.intake.takes(key):
             if is_named:
                 raise NotIngested(f"{key} would not be ingested: only {pipeline.rule} is")
             passed_over.append(file)
@@ -65,7 +65,7 @@ def plan(pipeline: Pipeline, paths: Iterable[Path], folder: str) -> Plan:
     return Plan([Planned(file, key) for key, file in files.items()], passed_over)
 
 
-def upload(pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str], None]) -> list[ObjectVersion]:
+def upload(pipeline: Pipeline, files: Sequence[Planned], progress: Progress) -> list[ObjectVersion]:
     """Upload files, ten at a time, each in parts if it is large; returns their versions, in the order of the files.
 
     `progress` is told how far it is. If a file cannot be uploaded, none is begun any more: raises NotUploaded once
@@ -77,7 +77,7 @@ def upload(pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str
         try:
             wait(running, return_when=FIRST_EXCEPTION)
         except KeyboardInterrupt:
-            sent.stop()
+            sent.is_stopped = True  # ends the uploads, at the next piece of each
             raise
         finally:
             pool.shutdown(cancel_futures=True)
@@ -86,11 +86,11 @@ def upload(pipeline: Pipeline, files: Sequence[Planned], progress: Callable[[str
 
 def _upload(pipeline: Pipeline, planned: Planned, sent: "_Sent") -> ObjectVersion:
     try:
-        pipeline.clients.s3.upload_file(str(planned.file), pipeline.upload_bucket, planned.key, Callback=sent.add_bytes)
+        pipeline.clients.s3.upload_file(str(planned.file), pipeline.upload_bucket, planned.key, Callback=sent.add)
         version = pipeline.latest(planned.key)
     except (ClientError, BotoCoreError, Boto3Error, OSError) as error:
         raise NotUploaded(f"{planned.file} was not uploaded: {error}") from error
-    sent.add_file()
+    sent.add(0, files=1)
     return version
 
 
@@ -101,28 +101,18 @@ class _Stopped(Exception):
 class _Sent:
     """Is told by many threads what they have sent since the last call, and tells how much of all that is."""
 
-    def __init__(self, files: int, size: int, progress: Callable[[str], None]) -> None:
+    def __init__(self, files: int, size: int, progress: Progress) -> None:
         self._files, self._size, self._progress = counted(files, "file"), size, progress
         self._sent = self._done = 0
-        self._stopped = False
+        self.is_stopped = False
         self._lock = Lock()
 
-    def stop(self) -> None:
-        """End the uploads, at the next piece of each."""
-        self._stopped = True
-
-    def add_bytes(self, sent: int) -> None:
-        if self._stopped:
+    def add(self, sent: int, *, files: int = 0) -> None:
+        if self.is_stopped:
             raise _Stopped
-        self._add(sent, 0)
-
-    def add_file(self) -> None:
-        self._add(0, 1)
-
-    def _add(self, sent: int, done: int) -> None:
         with self._lock:
             self._sent += sent
-            self._done += done
+            self._done += files
             megabytes = f"{self._sent / 1e6:,.1f} of {self._size / 1e6:,.1f} MB"
             self._progress(f"{self._done:,} of {self._files}, {megabytes}")
 
@@ -136,12 +126,3 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, str, bool]]:
                     yield file, file.relative_to(path).as_posix(), False
         else:
             yield path, path.name, True
-
-
-def _is_text(key: str) -> bool:
-    """Whether a key can be an object's: the bytes of a file's name need not be UTF-8."""
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

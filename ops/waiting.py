@@ -1,23 +1,22 @@
 """Wait for uploads to be settled, no longer than that can still happen."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from csv_ingest import ledger
 from csv_ingest.model import ObjectVersion, Upload
 from ops import brake, failures, status, wording
-from ops.pipeline import DeployedFeed, Pipeline
+from ops.pipeline import Pipeline
 
-LOOK_SECONDS = 5
-"""Between two looks at the failure queue and the brake."""
+LOOK_SECONDS = 5  # between two looks at the failure queue and the brake
 
 ATTEMPTS = 3
 """Of Lambda, for an event: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
-TURN_SECONDS = 0.2
-"""Between two looks at the ledger."""
+TURN_SECONDS = 0.2  # between two looks at the ledger
 
 
 def wait(
@@ -26,8 +25,8 @@ def wait(
     *,
     begun: datetime,
     seconds: float,
-    progress: Callable[[str], None] = lambda _: None,
-    tell: Callable[[str], None] = lambda _: None,
+    progress: wording.Progress = wording.silent,
+    tell: wording.Progress = wording.silent,
     look_seconds: float = LOOK_SECONDS,
 ) -> list[status.UploadStatus]:
     """Wait until each upload is settled since `begun`, a time of SQS; returns what is known of each then.
@@ -61,7 +60,7 @@ class _Wait:
     pipeline: Pipeline
     begun: datetime
     waiting: list[Upload]
-    tell: Callable[[str], None]
+    tell: wording.Progress
     failed: dict[Upload, list[tuple[datetime | None, str]]] = field(default_factory=dict)
     """Of each upload, which deliveries failed, by the time they began, and why."""
     ended: dict[ObjectVersion, status.UploadStatus] = field(default_factory=dict)
@@ -74,12 +73,12 @@ class _Wait:
             if not record.is_settled or record.version_id != upload.version.version_id:
                 self._tell_failure(upload, record)
                 continue
-            outcome = status.status_of(upload, record)
+            since = status.status_of(upload, record).since
             if record.status == ledger.COMPLETE and record.is_compared:
-                self._end(upload, replace(outcome, remark="was complete already: the same content was ingested before"))
+                self._end(upload, record, remark="was complete already: the same content was ingested before")
             # That it was rejected before does not count either: the settings may be others by now.
-            elif record.status == ledger.COMPLETE or (outcome.since and outcome.since >= self.begun):
-                self._end(upload, outcome)
+            elif record.status == ledger.COMPLETE or (since and since >= self.begun):
+                self._end(upload, record)
 
     def _tell_failure(self, upload: Upload, record: ledger.FileRecord) -> None:
         """Tell why a delivery failed that has begun since this wait, and whether another one follows by itself."""
@@ -111,18 +110,14 @@ class _Wait:
             self._end_those_that_failed()
         for feed in dict.fromkeys(self.pipeline.feed_of(upload.version.key) for upload in self.waiting):
             if brake.is_paused(feed):
-                self._give_up_paused(feed)
+                remark, words = brake.why(self.pipeline, feed), brake.resume_words(self.pipeline, feed)
+                for upload, record in self._records():
+                    if self.pipeline.feed_of(upload.version.key) == feed:
+                        self._end(upload, record, remark=remark, next_command=words)
 
     def give_up(self, remark: str) -> None:
-        """End the wait for all that are left."""
         for upload, record in self._records():
-            self._end(upload, replace(status.status_of(upload, record), remark=remark))
-
-    def _give_up_paused(self, feed: DeployedFeed) -> None:
-        remark, words = brake.why(self.pipeline, feed), brake.resume_words(self.pipeline, feed)
-        for upload, record in self._records():
-            if self.pipeline.feed_of(upload.version.key) == feed:
-                self._end(upload, replace(status.status_of(upload, record), remark=remark, next_command=words))
+            self._end(upload, record, remark=remark)
 
     def _end_those_that_failed(self) -> None:
         failed = {
@@ -133,12 +128,13 @@ class _Wait:
         }
         for upload, record in self._records():
             if failure := failed.get((upload.version.key, upload.version.version_id)):
-                self._end(upload, replace(status.status_of(upload, record), failure=failure))
+                self._end(upload, record, failure=failure)
 
     def _records(self) -> list[tuple[Upload, ledger.FileRecord]]:
         """The uploads that this waits for, with what the ledger holds of their versions."""
         return list(self.pipeline.files.records(self.waiting))
 
-    def _end(self, upload: Upload, outcome: status.UploadStatus) -> None:
+    def _end(self, upload: Upload, record: ledger.FileRecord, **more: Any) -> None:
+        """End the wait for an upload, with its status, and what more is known of it."""
         self.waiting = [each for each in self.waiting if each != upload]
-        self.ended[upload.version] = outcome
+        self.ended[upload.version] = replace(status.status_of(upload, record), **more)

@@ -1,4 +1,12 @@
-"""How counts are said."""
+"""How counts and progress are said."""
+
+from collections.abc import Callable
+
+Progress = Callable[[str], None]  # is told how far a long step is, such as "3 of 8"
+
+
+def silent(_how_far: str) -> None:
+    """Progress that nobody is told."""
 
 
 def counted(number: int, noun: str) -> str:

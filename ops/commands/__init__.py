@@ -1,10 +1,11 @@
 """The commands of `python -m ops`, one module per verb: `pause.py` also has `resume`.
 
-Each one is: options in, a call of another module, its result shown, an exit code out. `uploads.py`, `messages.py`,
-`objects.py`, `audited.py` and `stored.py` show what commands have to show.
+Each one is: options in, a call of another module, its result shown, an exit code out. `guards.py` has what
+ends commands before they begin; `uploads.py`, `messages.py`, `audited.py` and `stored.py` show what they have to show.
 """
 
 import os
+import re
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import RELEASE
 from csv_ingest.model import PipelineError, UnreadableFile
-from ops import display, releases
+from ops import display
 from ops.commands.acknowledge import acknowledge_command
 from ops.commands.audit import audit_command
 from ops.commands.backfill import backfill_command
@@ -32,13 +33,15 @@ from ops.pipeline import Pipeline
 
 __all__ = ["main"]
 
-
-NOT_REACHED = (ClientError, BotoCoreError, Boto3Error)
-"""AWS answered with an error, or did not answer."""
-
+OLDEST = (1, 2)  # the first release whose functions' environments say which uploads their feed takes
+NOT_REACHED = (ClientError, BotoCoreError, Boto3Error)  # AWS answered with an error, or did not answer
 
 UNUSABLE = (PipelineError, UnreadableFile, PermissionError, UnicodeEncodeError)
 """A command cannot work with them. UnicodeEncodeError: a key that was typed, or a file's name, is not UTF-8."""
+
+
+class OtherRelease(PipelineError):
+    """These commands cannot work on a deployment that another checkout made. The message says what to do."""
 
 
 class _Group(click.Group):
@@ -78,11 +81,35 @@ def main(ctx: click.Context, stack: str) -> None:
 
     def find(*, of_any_release: bool = False) -> Pipeline:
         pipeline = Pipeline.find(stack)
-        if warning := releases.warning(pipeline.release, refuse=not of_any_release):
+        if warning := _of_other_release(pipeline.release, refuse=not of_any_release):
             display.say(warning, err=True)
         return pipeline
 
     ctx.obj = find
+
+
+def _of_other_release(deployed: str, *, refuse: bool) -> str:
+    """A sentence about a deployment of another release; empty if it makes no difference.
+
+    Releases that differ in the third number alone store and configure the same. If `refuse`, raises OtherRelease for
+    a newer deployment, whose records these commands could misread, and for one that does not say what they need.
+    """
+    there, here = _numbers(deployed), _numbers(RELEASE)
+    differs = f"deployment is of {f'release {deployed}' if deployed else 'a release before 1.1.0'}, this is {RELEASE}"
+    if there < here:
+        way = f"{differs}: deploy this one (docs/upgrading.md), or use the checkout of that release"
+        if there < OLDEST and refuse:
+            raise OtherRelease(f"the {way}")
+        return f"The {way}"
+    if there > here and refuse:
+        raise OtherRelease(f"the {differs}, which could misread its records: use the checkout of release {deployed}")
+    return f"The {differs}: other commands need the checkout of release {deployed}" if there > here else ""
+
+
+def _numbers(release: str) -> tuple[int, int]:
+    """The first two numbers of a release; zeros if it has none, as before 1.1.0."""
+    found = re.match(r"(\d+)\.(\d+)\.", release)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 for verb in (

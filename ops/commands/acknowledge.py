@@ -1,10 +1,8 @@
 """`acknowledge`."""
 
-import sys
-
 import click
 
-from ops import acknowledging, display, presence, wording
+from ops import acknowledging, display, explaining, wording
 from ops.commands import options, uploads
 from ops.pipeline import Pipeline
 
@@ -28,8 +26,10 @@ def acknowledge_command(find: options.Find, *, key: str, reason: str, json_: boo
     pipeline = find()
     with display.working("reading the ledger and the failure queue"):
         done = acknowledging.acknowledge(pipeline, key, reason)
-    if done.uploads or json_:
-        uploads.print_uploads(done.uploads, json_=json_)
+    if json_:
+        display.print_json(list(map(uploads.as_json, done.uploads)))
+    else:
+        uploads.print_uploads(done.uploads)
     if done.uploads:
         deleted = f"{wording.counted(done.messages, 'message')} deleted from the failure queue"
         display.say(f"{wording.counted(len(done.uploads), 'upload')} acknowledged, {deleted}.", err=True)
@@ -37,21 +37,19 @@ def acknowledge_command(find: options.Find, *, key: str, reason: str, json_: boo
         raise click.ClickException(f"{key}: {_how_to_settle(pipeline, key)}")
     if not done.uploads:
         raise click.ClickException(f"{key}: {_why_nothing(pipeline, key, is_known=bool(done.good))}")
-    sys.exit(0)
 
 
 def _how_to_settle(pipeline: Pipeline, key: str) -> str:
-    gone = presence.absence(pipeline, key)
     forget = f"if nobody needs it: {display.command('forget', key=key)}"
-    if gone:
+    if gone := explaining.absence(pipeline, key):
         return f"{gone}. It is not settled, and cannot be acknowledged; {forget}"
     look = f"{display.command('status', key=key)} says what it waits for"
     return f"an upload of it is not settled, and cannot be acknowledged: {look}; {forget}"
 
 
 def _why_nothing(pipeline: Pipeline, key: str, *, is_known: bool) -> str:
-    gone = presence.absence(pipeline, key)
-    if not is_known:
-        return gone or "no delivery of it so far"
     nothing = "it is complete, and no row was rejected: there is nothing to acknowledge"
-    return f"{gone}; {nothing}" if gone else nothing
+    gone = explaining.absence(pipeline, key)
+    if is_known:
+        return f"{gone}; {nothing}" if gone else nothing
+    return gone or "no delivery of it so far"

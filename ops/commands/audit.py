@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 import click
 
 from ops import audit, brake, differences, display, failures, findings, repair, waiting, wording
-from ops.commands import audited, objects, options
+from ops.commands import audited, guards, options, uploads
 from ops.pipeline import DeployedFeed, Pipeline
 
 
@@ -57,7 +57,7 @@ def audit_command(
         audited.print_audited(result, values=values)
     if not result.files:
         display.say(f"There is no upload whose key begins with '{prefix}': nothing was compared.", err=True)
-        objects.say_what_is_ignored(pipeline, prefix)
+        uploads.say_what_is_ignored(pipeline, prefix)
     sys.exit(1 if result.findings or not result.files else 0)
 
 
@@ -74,14 +74,12 @@ def _say_what_is_repaired(pipeline: Pipeline, found: Sequence[findings.Discrepan
     mended = [each for each in found if repair.can_be_mended(pipeline, each, stopped)]
     rows = sum(isinstance(each.remedy, findings.RestoreRow) for each in mended)
     files = sum(isinstance(each.remedy, findings.Redeliver | findings.Restart) for each in mended)
-    done = [
-        f"{wording.counted(rows, 'row')} written",
-        f"{wording.counted(len(mended) - rows - files, 'record')} corrected",
-        f"{wording.counted(files, 'file')} delivered again",
-    ]
-    left = len(found) - len(mended)
+    left, records = len(found) - len(mended), wording.counted(len(mended) - rows - files, "record")
+    done = (
+        f"{wording.counted(rows, 'row')} written, {records} corrected, {wording.counted(files, 'file')} delivered again"
+    )
     rest = f"{wording.counted(left, 'finding')} {'is' if left == 1 else 'are'} left for a person"
-    display.say(f"to be done: {', '.join(done)}; {rest}", err=True)
+    display.say(f"to be done: {done}; {rest}", err=True)
     return bool(mended)
 
 
@@ -94,7 +92,7 @@ def _repair(pipeline: Pipeline, found: Sequence[findings.Discrepancy], timeout: 
     with display.working("repairing") as show:
         repaired = repair.repair(pipeline, found, paused=stopped)
         waiting.wait(pipeline, repaired.delivered, begun=begun, seconds=timeout, progress=show)
-    options.say_if_paused(pipeline, stopped, ": nothing was delivered to it")
+    guards.say_if_paused(pipeline, stopped, ": nothing was delivered to it")
     if failures.count(pipeline).visible:
         redrive = display.command("redrive", "--wait")
         display.say(f"Messages stay in the failure queue, also those of what is repaired: {redrive}", err=True)

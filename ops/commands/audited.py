@@ -1,48 +1,78 @@
 """How the findings of an audit are shown, and what a repair did."""
 
+from os.path import commonprefix
 from typing import Any
 
+from csv_ingest.model import Value
 from ops import display, findings, repair, wording
-from ops.commands import differences
+from ops.commands import stored
 from ops.differences import MOST
+
+LONGEST = 40  # characters of a value
+BEFORE = 10  # of them, before the first that differs
 
 
 def as_json(result: findings.Audited, repaired: repair.Repaired | None, *, values: bool) -> dict[str, object]:
-    counts = {"files": result.files, "rows": result.rows, "gone": result.not_compared}
-    done = {} if repaired is None else {"repaired": _repaired_as_json(repaired, values=values)}
-    return {**counts, "findings": [_finding_as_json(each, values=values) for each in result.findings], **done}
+    def found(each: findings.Discrepancy) -> dict[str, Any]:
+        shown = {"kind": each.kind, "key": each.key, "detail": each.detail, "etag": each.etag, "pk": each.pk}
+        different = [_difference_as_json(one, values=values) for one in each.differences]
+        return shown | ({"differences": different} if each.kind == "different" else {})
+
+    about: dict[str, object] = {"files": result.files, "rows": result.rows, "gone": result.not_compared}
+    about["findings"] = [found(each) for each in result.findings]
+    if repaired:
+        delivered = [{"key": version.key, "etag": version.etag} for version in repaired.delivered]
+        left = [found(each) for each in repaired.left]
+        done = {"rows": repaired.rows, "records": repaired.records, "delivered": delivered, "left": left}
+        about["repaired"] = done
+    return about
 
 
-def _repaired_as_json(repaired: repair.Repaired, *, values: bool) -> dict[str, object]:
-    delivered = [{"key": version.key, "etag": version.etag} for version in repaired.delivered]
-    left = [_finding_as_json(each, values=values) for each in repaired.left]
-    return {"rows": repaired.rows, "records": repaired.records, "delivered": delivered, "left": left}
-
-
-def _finding_as_json(finding: findings.Discrepancy, *, values: bool) -> dict[str, Any]:
-    found = {"kind": finding.kind, "key": finding.key, "detail": finding.detail, "etag": finding.etag, "pk": finding.pk}
-    if finding.kind != "different":
-        return found
-    return {**found, "differences": [differences.as_json(each, values=values) for each in finding.differences]}
+def _difference_as_json(difference: findings.Difference, *, values: bool) -> dict[str, str | bool | None]:
+    """A difference with whole values; as in other commands, numbers are texts."""
+    table, file = (difference.table, difference.file) if values else (None, None)
+    return {"column": difference.column, "table": stored.value_as_json(table), "file": stored.value_as_json(file)}
 
 
 def print_audited(result: findings.Audited, *, values: bool) -> None:
     for finding in result.findings:
         display.say(f"{finding.kind}: {finding.key or '(no file)'}: {finding.detail}")
         for each in finding.differences:
-            display.say(f"  {differences.as_text(each, values=values)}")
+            display.say(f"  {difference_as_text(each, values=values)}")
     if more := sum(finding.kind == "different" and not finding.differences for finding in result.findings):
         why = f"they are not among the first {MOST:,}, or not different any more"
         display.say(f"Of {wording.counted(more, 'row')}, it is not said what differs: {why}.", err=True)
     if result.not_compared:
         rows = wording.counted(result.not_compared, "row")
         display.say(f"not compared: {rows} of uploads that are not, or not yet, in the bucket")
-    files, rows, number = (
-        wording.counted(result.files, "file"),
-        wording.counted(result.rows, "row"),
-        len(result.findings),
-    )
-    display.say(f"{files}, {rows}, {wording.counted(number, 'finding')}")
+    found = wording.counted(len(result.findings), "finding")
+    display.say(f"{wording.counted(result.files, 'file')}, {wording.counted(result.rows, 'row')}, {found}")
+
+
+def difference_as_text(difference: findings.Difference, *, values: bool) -> str:
+    """A difference in one line, with values that are cut so that the first character that differs is seen."""
+    if not values:
+        return f"{difference.column} differs"
+    texts = [_plain(difference.table), _plain(difference.file)]
+    same = len(commonprefix(texts))  # noqa: RUF071 - of characters
+    begin = same - BEFORE if max(map(len, texts)) > LONGEST and same > LONGEST - BEFORE else 0
+    table, file = _from(begin, difference.table), _from(begin, difference.file)
+    return f"{difference.column}: {table} in the table, {file} in the file"
+
+
+def _from(begin: int, value: Value | None) -> str:
+    """A part of a value; an ellipsis, outside of the quotes of a text, stands for what is left out."""
+    if value is None:
+        return "nothing"
+    text, end = _plain(value), begin + LONGEST
+    part = stored.quoted(text[begin:end]) if isinstance(value, str) else text[begin:end]
+    return f"{'…' if begin else ''}{part}{'…' if end < len(text) else ''}"
+
+
+def _plain(value: Value | None) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else stored.value_as_text(value)
 
 
 def print_repaired(repaired: repair.Repaired) -> None:

@@ -4,8 +4,8 @@ import sys
 
 import click
 
-from ops import backfill, display
-from ops.commands import objects, options
+from ops import display, redrive
+from ops.commands import guards, options, uploads
 
 
 @click.command(name="backfill", epilog="Example: python -m ops backfill --prefix 2025/ --rate 5")
@@ -24,23 +24,23 @@ def backfill_command(
     what is settled by then is passed over, at one read per upload. Exit code 1 if there is no such object.
     """
 
-    def text(done: backfill.Backfilled) -> str:
+    def text(done: redrive.Backfilled) -> str:
         return f"{done.delivered:,} delivered, {done.settled_before:,} settled before"
 
     pipeline = find()
     only = options.feed_named(pipeline, feed)
     concerned = [each for each in ([only] if only else pipeline.feeds) if each.concerns(prefix)]
-    options.refuse_if_paused(pipeline, concerned)
+    guards.refuse_if_paused(pipeline, concerned)
     with display.working("backfill") as show:
-        done = backfill.backfill(
+        done = redrive.backfill(
             pipeline, prefix=prefix, feed=only, rate=rate, again=again, progress=lambda so_far: show(text(so_far))
         )
-    nothing = done == backfill.Backfilled()
+    nothing = not any(done)
     if json_:
         display.print_json(done._asdict())
     if nothing:
         display.say(f"There is no upload whose key begins with '{prefix}': nothing was delivered.", err=True)
-        objects.say_what_is_ignored(pipeline, prefix)
+        uploads.say_what_is_ignored(pipeline, prefix)
     elif not json_:
         display.say(text(done))
     if done.delivered:

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
-from ops import checking, display, other_feeds, proposing, wording
+from ops import checking, display, local_files, other_feeds, proposing, wording
 from ops.commands import options
 from ops.pipeline import DeployedFeed
 
 SHOWN_REJECTS = 20
 
-MAX_DECLARATION = 3_000
-"""Bytes of JSON that a feed can have for its columns: docs/settings.md."""
+MAX_DECLARATION = 3_000  # bytes of JSON that a feed can have for its columns: docs/settings.md
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -38,7 +37,7 @@ def check_command(find: options.Find, *, file: Path, feed: str | None, columns: 
     with display.working(f"reading {file.name}") as show:
         checked = checking.check(chosen, file, shown=None if json_ else SHOWN_REJECTS, progress=show)
         if checked.reason:
-            checked.remark = other_feeds.advice(pipeline, chosen, lambda: checking.open_file(file))
+            checked.remark = other_feeds.advice(pipeline, chosen, lambda: local_files.open_file(file))
     if not checked.is_ingested:
         endings = ", ".join(f"*{suffix}" for suffix in chosen.settings.key_suffixes)
         display.say(f"{file.name} would not be ingested under this name: only {endings} is", err=True)
@@ -51,17 +50,16 @@ def check_command(find: options.Find, *, file: Path, feed: str | None, columns: 
 
 def _propose(feed: DeployedFeed, file: Path) -> None:
     with display.working(f"reading {file.name}") as show:
-        proposed = proposing.propose(feed.settings.format, file, reserved=feed.destination.reserved, progress=show)
+        of_feed = feed.settings.format
+        proposed, others = proposing.propose(of_feed, file, reserved=feed.destination.reserved, progress=show)
     display.print_json(proposed)
-    with_text = [name for name in checking.header_of(feed.settings.format, file) if name not in proposed]
-    if with_text:
-        display.say(f"Left as text, since their cells have no type in common: {', '.join(with_text)}.", err=True)
+    if others:
+        display.say(f"Left as text, since their cells have no type in common: {', '.join(others)}.", err=True)
     display.say("This is a proposal for the setting `columns`. Look at it first:", err=True)
     display.say("a file shows what is in it, not what will come.", err=True)
     if (size := len(json.dumps(proposed).encode())) > MAX_DECLARATION:
-        display.say(
-            f"It has {wording.counted(size, 'byte')}, of {MAX_DECLARATION:,} possible: leave columns out.", err=True
-        )
+        size_ = wording.counted(size, "byte")
+        display.say(f"It has {size_}, of {MAX_DECLARATION:,} possible: leave columns out.", err=True)
 
 
 def _as_json(checked: checking.Checked) -> dict[str, object]:

@@ -1,17 +1,18 @@
 """Why an upload is as it is, and what can be done about it, in words."""
 
-from collections.abc import Iterable, Iterator
-from itertools import chain, repeat
+from collections.abc import Iterator
 
 from ops import display, failure, status
 
 
-def of(upload: status.UploadStatus) -> Iterable[str]:
-    """Sentences about an upload, and the commands to go on with."""
-    return chain(_explanations(upload), _next(upload))
+def of(upload: status.UploadStatus) -> Iterator[str]:
+    """Sentences about an upload, and the commands to go on with: the ways to make it good, if it needs something."""
+    yield from _explanations(upload)
+    for number, way in enumerate(_ways(upload)):
+        yield f"{'or' if number else 'next'}: {way}"
 
 
-def _explanations(upload: status.UploadStatus) -> Iterable[str]:
+def _explanations(upload: status.UploadStatus) -> Iterator[str]:
     record = upload.record
     yield f"etag {upload.etag}" + (f", version {record.version_id}" if record.mode.each_version else "")
     if upload.is_replaced:
@@ -40,20 +41,13 @@ def _failures(upload: status.UploadStatus) -> Iterator[str]:
         yield f"the last delivery that failed: {record.last_error}"
 
 
-def _next(upload: status.UploadStatus) -> Iterable[str]:
-    """The ways to make an upload good; none if it needs nothing."""
-    return (f"{word}: {way}" for word, way in zip(chain(["next"], repeat("or")), _ways(upload), strict=False))
-
-
 def _ways(upload: status.UploadStatus) -> Iterator[str]:
     if command := upload.record.erasing:
         yield display.command(command, key=upload.key)
     elif upload.is_open:
-        if upload.is_settled and upload.absence:
-            yield _acknowledge(upload)
-        yield from _ways_to_be_good(upload)
-        if upload.is_settled and not upload.absence:
-            yield _acknowledge(upload)
+        known = [display.command("acknowledge", "--reason", "...", key=upload.key)] if upload.is_settled else []
+        ways = _ways_to_be_good(upload)
+        yield from [*known, *ways] if upload.absence else [*ways, *known]
 
 
 def _ways_to_be_good(upload: status.UploadStatus) -> Iterator[str]:
@@ -70,7 +64,3 @@ def _ways_to_be_good(upload: status.UploadStatus) -> Iterator[str]:
         yield display.command("status", key=upload.key)
     elif upload.has_rejects and not upload.is_replaced:
         yield display.command("rejects", key=upload.key)
-
-
-def _acknowledge(upload: status.UploadStatus) -> str:
-    return display.command("acknowledge", "--reason", "...", key=upload.key)

@@ -26,13 +26,14 @@ def find_command(pipeline_of: options.Find, *, ids: Sequence[str], feed: str | N
     pipeline = pipeline_of()
     chosen = options.one_feed(pipeline, feed)
     with display.working(f"looking for {wording.counted(len(ids), 'id')} in the feed {chosen.name}") as show:
-        looked = find.find(pipeline, chosen, ids, progress=show)
+        looked = find.find(pipeline, chosen, ids, show)
     if json_:
         display.print_json([_as_json(each) for each in looked.found])
     else:
         for each in looked.found:
             _print(each)
-    absent = _absent(ids, looked)
+    found = {each.row.key.id for each in looked.found}
+    absent = [id_ for id_ in dict.fromkeys(ids) if id_ not in found]
     for id_ in absent:
         display.say(f"There is no row with the id {stored.quoted(id_)}.", err=True)
     rows, uploads = wording.counted(len(looked.found), "row"), wording.counted(looked.uploads, "upload")
@@ -41,11 +42,6 @@ def find_command(pipeline_of: options.Find, *, ids: Sequence[str], feed: str | N
         before = wording.counted(looked.skipped, "upload")
         display.say(f"Not looked at: {before} from before the destination or the write mode was changed", err=True)
     sys.exit(1 if absent else 0)
-
-
-def _absent(ids: Sequence[str], looked: find.Looked) -> list[str]:
-    found = {each.row.key.id for each in looked.found}
-    return [id_ for id_ in dict.fromkeys(ids) if id_ not in found]
 
 
 def _as_json(found: find.FoundRow) -> dict[str, Any]:
@@ -69,8 +65,7 @@ def _print(found: find.FoundRow) -> None:
         display.say("  of no upload that the ledger knows: `audit` says what is wrong")
     for record in found.uploads:
         state = f"{record.erasing} has begun, and deletes it;" if record.erasing else record.status
-        about = f"{state} since {display.when(record.changed_at)} UTC, version {record.version_id}"
         display.say(f"  line {found.row.line:,} of {record.object_key}")
-        display.say(f"  {about}")
+        display.say(f"  {state} since {display.when(record.changed_at)} UTC, version {record.version_id}")
         if record.upload_order:
             display.say(f"  uploaded {record.upload_order}")

@@ -5,7 +5,7 @@ import sys
 import click
 
 from ops import display, failures, wording
-from ops.commands import options
+from ops.commands import guards, options
 from ops.forgetting import Forgetting, forget, forgetting_of
 
 
@@ -21,17 +21,17 @@ def forget_command(find: options.Find, *, key: str, yes: bool) -> None:
     `audit --repair` writes those of older files in their places. Interrupted, it is resumed by the same command.
     """
     pipeline = find()
-    with options.about(key), display.working("looking"):
+    with guards.about(key), display.working("looking"):
         forgetting = forgetting_of(pipeline, key)
     if not forgetting.objects and not forgetting.erasures:
         raise click.ClickException(f"{key}: {'; '.join(forgetting.skipped) or 'there is nothing of it'}")
     _say_what_is_forgotten(forgetting)
     options.ask(yes=yes)
-    with options.about(key), display.working(f"forgetting {key}") as show:
-        done = forget(forgetting, progress=show)
-    rows = f", {wording.counted(done.rows, 'row')}" if done.rows else ""  # in PostgreSQL, the owner has deleted them
+    with guards.about(key), display.working(f"forgetting {key}") as show:
+        deleted = forget(forgetting, progress=show)
+    rows = f", {wording.counted(deleted, 'row')}" if deleted else ""  # in PostgreSQL, the owner has deleted them
     left = "nothing of them" if forgetting.skipped else f"nothing of {key}"
-    display.say(f"Deleted: {wording.counted(done.versions, 'version')}{rows}. Looked again: {left} is left.")
+    display.say(f"Deleted: {wording.counted(len(forgetting.objects), 'version')}{rows}. Looked again: {left} is left.")
     if repairs := _repairs(forgetting):
         display.say(f"It may have replaced rows of older uploads. To bring them back: {repairs}", err=True)
     if failures.count(pipeline).visible:

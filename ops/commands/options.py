@@ -1,17 +1,12 @@
-"""The options of several commands, the feeds and uploads that they name, and the brake that commands respect."""
+"""The options of several commands, and the feeds that they name."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import Protocol
 
 import click
 
-from csv_ingest import ledger
-from csv_ingest.model import OtherTable, OwnerNeeded, TableAltered
-from ops import brake, display, erasing, presence
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 
 
@@ -25,9 +20,7 @@ class Find(Protocol):
 
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON, for scripts.")
-
 prefix = click.option("--prefix", default="", help="Only objects whose key begins with this.")
-
 feed = click.option("--feed", metavar="NAME", help="Only this feed; without it, all feeds.")
 
 # A message that is being redriven stays hidden for five minutes, and ten of them are received together.
@@ -38,7 +31,6 @@ rate = click.option(
 timeout = click.option(
     "--timeout", default=600, show_default=True, type=click.IntRange(min=0), help="Seconds to wait for the outcome."
 )
-
 
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -95,61 +87,3 @@ def one_feed(pipeline: Pipeline, name: str | None) -> DeployedFeed:
     if len(feeds) > 1:
         raise click.UsageError(f"--feed is needed; the feeds are: {', '.join(each.name for each in feeds)}")
     return feeds[0]
-
-
-def record_with_rows(pipeline: Pipeline, key: str) -> ledger.FileRecord:
-    """The record of the newest upload under a key that was delivered.
-
-    Ends the command if there is none, or if the upload was rejected.
-    """
-    record = _latest_record(pipeline, key)
-    if record.status == ledger.REJECTED:
-        raise click.ClickException(f"{key}: no row of it was stored: {record.reason}")
-    return record
-
-
-def _latest_record(pipeline: Pipeline, key: str) -> ledger.FileRecord:
-    """The record of the newest upload that was delivered; ends the command if there is none.
-
-    Newest in the bucket, whatever the order of the deliveries; of uploads that are in the bucket no more, as the ledger
-    has it. If a newer version was not delivered so far, or the object is in the bucket no more, says so.
-    """
-    gone = presence.absence(pipeline, key)
-    in_bucket = (record for _, record in pipeline.records_of_versions(key))
-    for newer, record in enumerate(chain(in_bucket, pipeline.files.records_of_key(key))):
-        if record.status:
-            if newer:
-                display.say(f"{key} has a newer version, of which no delivery has come so far.", err=True)
-            if gone:
-                display.say(f"{key}: {gone}.", err=True)
-            return record
-    raise click.ClickException(f"{key}: {presence.why_unknown(pipeline, key)}")
-
-
-@contextmanager
-def about(key: str) -> Iterator[None]:
-    """End the command with the key and the reason, if the block cannot take back what was ingested of it."""
-    try:
-        yield
-    except (erasing.NotErasable, OtherTable, TableAltered) as reason:
-        raise click.ClickException(f"{key}: {reason}") from reason
-    except OwnerNeeded as statement:
-        raise click.ClickException(
-            f"{key}: only the owner of the table can delete its rows: as the owner, run `{statement}`, then this "
-            "command again: meanwhile, no delivery stores a row of it"
-        ) from statement
-
-
-def refuse_if_paused(pipeline: Pipeline, feeds: Iterable[DeployedFeed]) -> None:
-    """End the command if one of the feeds is paused: what it delivers would go straight to the failure queue."""
-    for each in brake.paused(feeds):
-        end = display.command(*brake.resume_words(pipeline, each))
-        raise click.ClickException(f"{brake.why(pipeline, each)}: nothing was done. To end the pause: {end}")
-
-
-def say_if_paused(pipeline: Pipeline, feeds: Iterable[DeployedFeed], more: str = "") -> None:
-    """Say on standard error which of the feeds are paused."""
-    for each in brake.paused(feeds):
-        reason = brake.why(pipeline, each)
-        end = display.command(*brake.resume_words(pipeline, each))
-        display.say(f"{reason[0].upper()}{reason[1:]}{more}. To end the pause: {end}", err=True)

@@ -8,7 +8,7 @@ from functools import partial
 import click
 
 from ops import brake, display, failure, failures, redrive, wording
-from ops.commands import messages, options, uploads
+from ops.commands import guards, messages, options, uploads
 from ops.pipeline import DeployedFeed, Pipeline
 
 
@@ -59,7 +59,7 @@ def redrive_command(
     _print_sums(done, hidden)
     is_good = all(each.is_good for each in done)
     if dry_run:
-        options.say_if_paused(pipeline, pipeline.feeds)
+        guards.say_if_paused(pipeline, pipeline.feeds)
         messages.print_next(done, prefix)
         is_good &= not hidden
     if wait_:
@@ -79,7 +79,7 @@ def _paused(pipeline: Pipeline) -> Sequence[DeployedFeed]:
     """The feeds that are paused; ends the command if all are."""
     found = brake.paused(pipeline.feeds)
     if len(found) == len(pipeline.feeds):
-        options.refuse_if_paused(pipeline, found)
+        guards.refuse_if_paused(pipeline, found)
     return found
 
 
@@ -89,7 +89,6 @@ def _is_chosen(message: failure.Failure, *, prefix: str, only: Sequence[str]) ->
 
 
 def _print_sums(done: Sequence[redrive.Redriven], hidden: int) -> None:
-    """Say, beside the result, how much was done."""
     if hidden:
         found = f"{wording.counted(hidden, 'message')} hidden for up to five minutes"
         display.say(f"{found}: another command looks at the queue.", err=True)

@@ -7,9 +7,12 @@ import sys
 import click
 
 from csv_ingest.ledger import FileRecord
-from ops import display, rejects
-from ops.commands import options
+from ops import display, rows
+from ops.commands import guards, options
 from ops.pipeline import ObjectGone, Pipeline
+
+FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the full-width ones are meant
+"""With these, a spreadsheet takes a cell for a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
 @click.command(name="rejects", epilog="Example: python -m ops rejects incoming/orders.csv --csv > send-back.csv")
@@ -28,11 +31,11 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
     if (csv_ and json_) or (spreadsheet and not csv_):
         raise click.UsageError("--csv and --json exclude each other, and --spreadsheet needs --csv")
     pipeline = find()
-    record = options.record_with_rows(pipeline, key)
+    record = guards.record_with_rows(pipeline, key)
     if csv_:
         _write_csv(pipeline, key, record, spreadsheet=spreadsheet)
         return
-    found = rejects.rejected_rows(pipeline, record)
+    found = rows.rejected_rows(pipeline, record)
     if json_:
         display.print_json([reject._asdict() for reject in found])
         return
@@ -54,8 +57,8 @@ def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet:
     # With all cells quoted, a spreadsheet that expects another delimiter begins no cell inside of one.
     writer = csv.writer(text, delimiter=format_.delimiter, quoting=csv.QUOTE_ALL if spreadsheet else csv.QUOTE_MINIMAL)
     try:
-        for reject, cells in rejects.rows_to_send_back(pipeline, record):
-            shown = map(rejects.as_text, cells) if spreadsheet else cells
+        for reject, cells in rows.rows_to_send_back(pipeline, record):
+            shown = map(_as_text, cells) if spreadsheet else cells
             writer.writerow(map(display.escaped, shown) if for_terminal else shown)
             text.flush()
             if reject:
@@ -67,3 +70,8 @@ def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet:
         raise click.ClickException(f"{key}: {reason}") from error
     finally:
         text.detach()
+
+
+def _as_text(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.lstrip(" ").startswith(FORMULA_STARTS) else cell

@@ -6,8 +6,7 @@ import click
 
 from csv_ingest.model import FileFormat
 from ops import display, erasing, failures, reloading, wording
-from ops.commands import options, uploads
-from ops.pipeline import Pipeline
+from ops.commands import guards, options, uploads
 
 
 @click.command(name="reload", epilog="Example: python -m ops reload incoming/orders.csv")
@@ -25,35 +24,35 @@ def reload_command(find: options.Find, *, key: str, yes: bool, timeout: int, jso
     row. In a feed that merges, upload the file again instead.
     """
     pipeline = find()
-    with options.about(key):
+    with guards.about(key):
         chosen = reloading.versions_to_reload(pipeline, key)
-    options.refuse_if_paused(pipeline, [pipeline.feed_of(key)])
-    with options.about(key):
+    guards.refuse_if_paused(pipeline, [pipeline.feed_of(key)])
+    with guards.about(key):
         erasures = [reloading.erasure_for_reload(pipeline, version) for version in chosen]
     for erasure in erasures:
-        _say_what_is_reloaded(pipeline, key, erasure)
+        _say_what_is_reloaded(erasure)
     options.ask(yes=yes)
     begun = failures.clock(pipeline)
-    with options.about(key), display.working(f"reloading {key}") as show:
+    with guards.about(key), display.working(f"reloading {key}") as show:
         versions = [version for each in erasures for version in reloading.reload(each, progress=show)]
     are_good = uploads.wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_)
     sys.exit(0 if versions and are_good else 1)
 
 
-def _say_what_is_reloaded(pipeline: Pipeline, key: str, erasure: erasing.Erasure) -> None:
-    record = pipeline.files.record(erasure.version)
+def _say_what_is_reloaded(erasure: erasing.Erasure) -> None:
+    pipeline, key = erasure.pipeline, erasure.version.key
+    record, feed = pipeline.files.record(erasure.version), erasure.feed.name
     rows = wording.counted(record.counts.stored, "row") if record.counts else "no row"
-    lines = [f"{key}: the table of the feed {erasure.feed.name} has {rows} of it."]
+    display.say(f"{key}: the table of the feed {feed} has {rows} of it.", err=True)
     if record.format:
-        lines.append(f"  it was read as: {_as_text(record.format)}")
-    lines += [
-        f"  to be read as: {_as_text(pipeline.feed_of(key).settings.format)}",
-        "The rows are deleted, then the file is delivered again. Until it is complete, readers miss its rows.",
-    ]
-    others = (other.object_key for other in erasure.records if other.object_key != key)
-    lines += [f"{other} has the same bytes and the same rows, and is reloaded with it." for other in others]
-    for line in lines:
-        display.say(line, err=True)
+        display.say(f"  it was read as: {_as_text(record.format)}", err=True)
+    display.say(f"  to be read as: {_as_text(pipeline.feed_of(key).settings.format)}", err=True)
+    meanwhile = "Until it is complete, readers miss its rows."
+    display.say(f"The rows are deleted, then the file is delivered again. {meanwhile}", err=True)
+    for other in erasure.records:
+        if other.object_key != key:
+            same = f"{other.object_key} has the same bytes and the same rows"
+            display.say(f"{same}, and is reloaded with it.", err=True)
 
 
 def _as_text(format_: FileFormat) -> str:

@@ -10,10 +10,9 @@ from typing import Any
 
 import click
 
-from csv_ingest.ledger import FileRecord
-from csv_ingest.model import StoredRow
+from csv_ingest import ledger, model
 from ops import display, rows, wording
-from ops.commands import options, stored
+from ops.commands import guards, options, stored
 from ops.pipeline import DeployedFeed, ObjectGone
 
 
@@ -30,7 +29,7 @@ def rows_command(find: options.Find, *, key: str, limit: int | None, json_: bool
     missing. Rejected rows are not stored: `rejects` prints them.
     """
     pipeline = find()
-    record = options.record_with_rows(pipeline, key)
+    record = guards.record_with_rows(pipeline, key)
     feed = rows.feed_with_rows(pipeline, key, record)
     seen = _Seen()
     with closing(rows.rows_of(pipeline, feed, record)) as found:
@@ -90,9 +89,9 @@ def _as_json(found: rows.Shown) -> dict[str, Any]:
     return stored.as_json(found)
 
 
-def _sum(seen: _Seen, record: FileRecord, *, more: bool) -> str:
+def _sum(seen: _Seen, record: ledger.FileRecord, *, more: bool) -> str:
     """How many rows there are, and what of the file's rows is known."""
-    found = wording.counted(seen.counts[StoredRow], "row")
+    found = wording.counted(seen.counts[model.StoredRow], "row")
     text = f"{'the first ' if more else ''}{found}, {seen.counts[rows.Missing]:,} missing"
     if superseded := seen.counts[rows.Superseded]:
         text += f", {superseded:,} superseded: newer uploads have rows of their ids, `find` says which"
@@ -102,15 +101,15 @@ def _sum(seen: _Seen, record: FileRecord, *, more: bool) -> str:
         return f"{text} so far: the upload is not complete, and its rows may still change"
     if not (counts := record.counts):
         return text
-    ledger = f"{text}. The ledger: {counts.read:,} read, {counts.stored:,} stored, {counts.rejected:,} rejected"
-    return f"{ledger}, {counts.superseded:,} superseded" if counts.superseded else ledger
+    counted = f"{text}. The ledger: {counts.read:,} read, {counts.stored:,} stored, {counts.rejected:,} rejected"
+    return f"{counted}, {counts.superseded:,} superseded" if counts.superseded else counted
 
 
-def _without_object(seen: _Seen, gone: ObjectGone, record: FileRecord, feed: DeployedFeed) -> str:
+def _without_object(seen: _Seen, gone: ObjectGone, record: ledger.FileRecord, feed: DeployedFeed) -> str:
     """The counts that are known without the file, and how to know more."""
     if gone.by_etag:
         recorded = record.counts.stored if record.counts else 0
-        found = wording.counted(seen.counts[StoredRow], "row")
+        found = wording.counted(seen.counts[model.StoredRow], "row")
         whether = "are missing or superseded" if feed.mode.supersedes else "are missing or on two lines"
         told = f"the table has {found}, the ledger counts {recorded:,}"
         return f"{told}, and only the file could tell whether rows {whether}"

@@ -67,14 +67,8 @@ def _check(feeds: Sequence[DeployedFeed], *, json_: bool) -> None:
         display.print_json([_about(feed) | vars(found) for feed, found in checked])
     else:
         for feed, found in checked:
-            _print_checked(feed, found)
+            for each in [*found.problems, *(f"warning: {warning}" for warning in found.warnings)]:
+                display.say(f"{feed.name}: {each}")
+            if not found.problems:
+                display.say(f"{feed.name}: the table {feed.config.rows_table} is as it has to be.")
     sys.exit(1 if any(found.problems for _, found in checked) else 0)
-
-
-def _print_checked(feed: DeployedFeed, found: schema_check.CheckedSchema) -> None:
-    for problem in found.problems:
-        display.say(f"{feed.name}: {problem}")
-    for warning in found.warnings:
-        display.say(f"{feed.name}: warning: {warning}")
-    if not found.problems:
-        display.say(f"{feed.name}: the table {feed.config.rows_table} is as it has to be.")

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from ops import display, explaining, ignored, other_feeds, presence, status, wording
-from ops.commands import objects, options, uploads
+from ops import display, explaining, ignored, other_feeds, status, wording
+from ops.commands import guards, options, uploads
 from ops.pipeline import DeployedFeed, Pipeline
 
 SHOWN_REJECTS = 20
@@ -47,20 +47,20 @@ def _list(pipeline: Pipeline, feed: DeployedFeed | None, since: datetime | None,
         shown = explaining.explained(pipeline, open_[:limit])
         not_taken = [each for each in ignored.ignored_objects(pipeline, feed) if _is_since(since, each.modified)]
     acknowledged = len(found) - len(open_)
-    options.say_if_paused(pipeline, [feed] if feed else pipeline.feeds)
-    if open_ or not_taken or json_:
-        uploads.print_uploads(shown, json_=json_, also=map(objects.as_json, not_taken[:limit]))
+    guards.say_if_paused(pipeline, [feed] if feed else pipeline.feeds)
+    if json_:
+        display.print_json([*map(uploads.as_json, shown), *map(uploads.ignored_as_json, not_taken[:limit])])
+    elif open_ or not_taken:
+        uploads.print_uploads(shown, not_taken[:limit])
     else:
         display.say(_nothing_listed(since, acknowledged))
-    if not json_:
-        objects.print_ignored(not_taken[:limit], with_header=not shown)
     if not open_ and not not_taken:
         sys.exit(0)
     if acknowledged:
         display.say(f"Not listed: {wording.counted(acknowledged, 'upload')} that somebody has acknowledged.", err=True)
     _say_how_many_more(len(open_), limit)
     if not_taken:
-        objects.say_how_many(len(not_taken), limit)
+        _say_how_many_more(len(not_taken), limit, f"No feed takes {wording.counted(len(not_taken), 'object')}")
     sys.exit(1)
 
 
@@ -76,17 +76,17 @@ def _show(pipeline: Pipeline, key: str, limit: int, *, json_: bool) -> None:
         shown = explaining.explained(pipeline, found[:limit])
         not_taken = ignored.of_key(pipeline, key)
     if not found and not not_taken:
-        raise click.ClickException(f"{key}: {presence.why_unknown(pipeline, key)}")
-    options.say_if_paused(pipeline, [feed for feed in pipeline.feeds if feed.takes(key)])
+        raise click.ClickException(f"{key}: {explaining.why_unknown(pipeline, key)}")
+    guards.say_if_paused(pipeline, [feed for feed in pipeline.feeds if feed.takes(key)])
     shown = [_remarked(pipeline, each) for each in shown]
     if json_:
-        also = map(objects.as_json, not_taken[:limit])
-        display.print_json([*(_with_rejects_as_json(pipeline, each) for each in shown), *also])
+        of_uploads = (_with_rejects_as_json(pipeline, each) for each in shown)
+        display.print_json([*of_uploads, *map(uploads.ignored_as_json, not_taken[:limit])])
     else:
         display.say(uploads.HEADER)
         for each in shown:
             _print_with_rejects(pipeline, each)
-        objects.print_ignored(not_taken[:limit], with_header=False)
+        uploads.print_ignored(not_taken[:limit])
     _say_how_many_more(len(found), limit)
     sys.exit(1 if not_taken or (found and found[0].is_open) else 0)
 
@@ -95,17 +95,6 @@ def _remarked(pipeline: Pipeline, shown: status.UploadStatus) -> status.UploadSt
     return other_feeds.remarked(
         pipeline, shown, lambda: pipeline.open(shown.record.object_version(pipeline.upload_bucket))
     )
-
-
-def _say_how_many_more(found: int, limit: int) -> None:
-    if found > limit:
-        display.say(f"{found - limit:,} more: --limit {found}", err=True)
-
-
-def _nothing_listed(since: datetime | None, acknowledged: int) -> str:
-    which = f"Every upload that changed since {display.when(since)}" if since else "Every upload"
-    known = f", except for what was acknowledged: {wording.counted(acknowledged, 'upload')}" if acknowledged else ""
-    return f"{which} is complete, and no row was rejected{known}."
 
 
 def _with_rejects_as_json(pipeline: Pipeline, shown: status.UploadStatus) -> dict[str, Any]:
@@ -119,3 +108,15 @@ def _print_with_rejects(pipeline: Pipeline, shown: status.UploadStatus) -> None:
         display.say(f"  line {row.line:,}: {row.reason}")
     if shown.record.counts and shown.record.counts.rejected > SHOWN_REJECTS:
         display.say(f"  and {shown.record.counts.rejected - SHOWN_REJECTS:,} more")
+
+
+def _say_how_many_more(found: int, limit: int, text: str = "") -> None:
+    more = f"{found - limit:,} more: --limit {found}" if found > limit else ""
+    if said := "; ".join(filter(None, (text, more))):
+        display.say(said, err=True)
+
+
+def _nothing_listed(since: datetime | None, acknowledged: int) -> str:
+    which = f"Every upload that changed since {display.when(since)}" if since else "Every upload"
+    known = f", except for what was acknowledged: {wording.counted(acknowledged, 'upload')}" if acknowledged else ""
+    return f"{which} is complete, and no row was rejected{known}."

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from ops import checking, display, failures, other_feeds, uploading
-from ops.commands import options, uploads
+from ops import display, failures, local_files, other_feeds, uploading
+from ops.commands import guards, options, uploads
 from ops.status import UploadStatus
 
 INPUT = click.Path(exists=True, path_type=Path)
@@ -32,7 +32,7 @@ def upload_command(find: options.Find, *, paths: Sequence[Path], folder: str, ti
         plan = uploading.plan(pipeline, paths, folder)
     except uploading.NotIngested as error:
         raise click.UsageError(str(error)) from error
-    options.refuse_if_paused(pipeline, dict.fromkeys(pipeline.feed_of(planned.key) for planned in plan.files))
+    guards.refuse_if_paused(pipeline, dict.fromkeys(pipeline.feed_of(planned.key) for planned in plan.files))
     for file in plan.passed_over:
         display.say(f"not uploaded, because it would not be ingested: {file}", err=True)
     begun = failures.clock(pipeline)
@@ -40,7 +40,7 @@ def upload_command(find: options.Find, *, paths: Sequence[Path], folder: str, ti
         versions = uploading.upload(pipeline, plan.files, show)
 
     def remark(number: int, status: UploadStatus) -> UploadStatus:
-        return other_feeds.remarked(pipeline, status, partial(checking.open_file, plan.files[number].file))
+        return other_feeds.remarked(pipeline, status, partial(local_files.open_file, plan.files[number].file))
 
     are_good = uploads.wait_and_print(pipeline, versions, begun=begun, seconds=timeout, json_=json_, remark=remark)
     sys.exit(0 if are_good else 1)

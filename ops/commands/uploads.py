@@ -1,4 +1,4 @@
-"""How uploads are shown: by `status`, and by the commands that wait for them."""
+"""How uploads are shown, by `status` and by the commands that wait for them, and objects that no feed takes."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -7,23 +7,23 @@ from typing import Any
 from rich import filesize
 
 from csv_ingest.model import ObjectVersion
-from ops import display, status, waiting
+from ops import display, ignored, status, waiting
 from ops.commands import explanations
 from ops.pipeline import Pipeline
 
 HEADER = f"{'':2}{'status':<10}  {'since (UTC)':<19}  {'size':>9} {'read':>10} {'stored':>10} {'rejected':>10}"
 """78 columns, under a line with nothing but the key: a key must never be cut."""
 
+IGNORED = "IGNORED"  # shown in the place of an upload's status. The ledger has no such status.
 
-def print_uploads(statuses: Iterable[status.UploadStatus], *, json_: bool, also: Iterable[dict[str, Any]] = ()) -> None:
-    """Show uploads: as JSON, followed by what else is in the list; or a line with the key and some lines about it."""
-    if json_:
-        display.print_json([*map(as_json, statuses), *also])
-        return
-    for number, upload in enumerate(statuses):
-        if not number:
-            display.say(HEADER)
+
+def print_uploads(statuses: Sequence[status.UploadStatus], not_taken: Sequence[ignored.IgnoredObject] = ()) -> None:
+    """Show uploads, and objects that no feed takes: a line with the key and some lines about it."""
+    if statuses or not_taken:
+        display.say(HEADER)
+    for upload in statuses:
         print_upload(upload)
+    print_ignored(not_taken)
 
 
 def wait_and_print(
@@ -40,11 +40,13 @@ def wait_and_print(
     `remark` gets the number of each upload, from 0, and its status, and may add a remark.
     """
     with display.working("waiting") as show:
-        ended = waiting.wait(
-            pipeline, versions, begun=begun, seconds=seconds, progress=show, tell=display.say_meanwhile
-        )
-    ended = [remark(number, each) for number, each in enumerate(ended)]
-    print_uploads(ended, json_=json_)
+        tell = display.say_meanwhile
+        found = waiting.wait(pipeline, versions, begun=begun, seconds=seconds, progress=show, tell=tell)
+    ended = [remark(number, each) for number, each in enumerate(found)]
+    if json_:
+        display.print_json(list(map(as_json, ended)))
+    else:
+        print_uploads(ended)
     return all(each.is_good for each in ended)
 
 
@@ -76,3 +78,32 @@ def _colour(upload: status.UploadStatus) -> str | None:
     if not upload.is_settled:
         return None
     return "green" if upload.is_good else "yellow"
+
+
+def ignored_as_json(found: ignored.IgnoredObject) -> dict[str, Any]:
+    """An element of the list that `status --json` prints: with the names that uploads have."""
+    version = found.version
+    return {
+        "object_key": version.key,
+        "entry": version.etag,
+        "size": version.size,
+        "status": IGNORED,
+        "reason": found.why.reason,
+        "uploaded_at": found.modified.isoformat(),
+    }
+
+
+def print_ignored(objects: Iterable[ignored.IgnoredObject]) -> None:
+    for each in objects:
+        display.say(each.version.key)
+        size = filesize.decimal(each.version.size)
+        display.say(f"  {IGNORED:<10}  {display.when(each.modified):<19}  {size:>9}")
+        display.say(f"  {each.why.reason}")
+        if each.why.remedy:
+            display.say(f"  next: {each.why.remedy}, or delete it; if it is meant to be there, set ignored_prefixes")
+
+
+def say_what_is_ignored(pipeline: Pipeline, prefix: str) -> None:
+    """Say, where no upload has a prefix, whether an object has it."""
+    if found := ignored.example_below(pipeline, prefix):
+        display.say(f"No feed takes {found.version.key}: {found.why.reason}", err=True)

@@ -45,11 +45,11 @@ from csv_ingest.modes import MERGE
 from local.postgresql import LocalPostgresql
 from local.server import LocalAws
 from ops.audit import audit
-from ops.backfill import backfill
 from ops.erasing import NotErasable
 from ops.feed import DeployedFeed
 from ops.forgetting import forget, forgetting_of
 from ops.pipeline import Pipeline
+from ops.redrive import backfill
 from ops.reloading import erasure_for_reload, reload, versions_to_reload
 from ops.repair import repair
 from tests.integration.collisions import FIRST, ROWS, SECOND

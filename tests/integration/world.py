@@ -33,8 +33,7 @@ from csv_ingest.model import (
     Tuning,
 )
 from local.postgresql import LocalPostgresql
-from ops.clients import Clients
-from ops.feed import DeployedFeed
+from ops.feed import Clients, DeployedFeed
 from ops.pipeline import Pipeline
 from tests.integration.faults import Calls, Killed, Statements, behave_like_aws
 from tests.integration.rows import DynamoDbRows, PostgresqlRows, Rows, delete_all

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csv_ingest.model import ForeignItem, Origin, Row, RowKey, StoredRow, Value
-from ops.commands.differences import as_text
+from ops.commands.audited import difference_as_text
 from ops.differences import differences
 from ops.expectations import digest
 from ops.findings import Difference
@@ -62,7 +62,7 @@ def test_a_row_that_differs_says_in_what(table: Any, file: Any, line: int) -> No
 
 def test_an_item_that_is_no_row_is_called_so() -> None:
     [difference] = differences(Row(2, "7", "{}"), ORIGIN, ForeignItem(RowKey("e1", "7")))
-    assert as_text(difference, values=True) == 'item: "no row" in the table, "a row" in the file'
+    assert difference_as_text(difference, values=True) == 'item: "no row" in the table, "a row" in the file'
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_an_item_that_is_no_row_is_called_so() -> None:
     ],
 )
 def test_values_are_cut_where_they_differ(table: Value | None, file: Value | None, shown: str) -> None:
-    assert as_text(Difference("c", table, file), values=True) == f"c: {shown}"
+    assert difference_as_text(Difference("c", table, file), values=True) == f"c: {shown}"
