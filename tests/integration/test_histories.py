@@ -42,6 +42,7 @@ from csv_ingest.model import (
     Tuning,
 )
 from csv_ingest.modes import MERGE
+from csv_ingest.settings import InvalidSetting
 from local.postgresql import LocalPostgresql
 from local.server import LocalAws
 from ops.audit import audit
@@ -56,7 +57,7 @@ from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, between_calls, throttle_statements
 from tests.integration.rows import DynamoDbRows, Rows
 from tests.integration.sweeping import run_sweep, swept_feed
-from tests.integration.world import Invocations, World, create_table, fresh_world
+from tests.integration.world import Invocations, World, create_table, fresh_world, set_feed
 
 HISTORIES = int(os.environ.get("HISTORIES", "30"))
 
@@ -317,7 +318,8 @@ def play(lambda_: Lambda, step: tuple[Any, ...]) -> None:
         case ("lose" | "redrive" | "sweep" | "at_once" | "table" as what, *arguments):
             getattr(lambda_, what)(*arguments)
         case ("settings", (id_column, encoding, columns)):
-            os.environ.update(id_column=id_column, encoding=encoding, columns=columns)
+            with suppress(InvalidSetting):  # a feed that merges takes no line as an id
+                set_feed(id_column=id_column, encoding=encoding, columns=columns)
         case ("reload" | "forget" as command, key, die_before):
             lambda_.erase(command, key, die_before)
         case ("repair" | "backfill" as command, die_before):
@@ -364,7 +366,7 @@ def test_every_row_is_accounted_for_after_any_history(
     tuning = IN_PARTS if in_parts else IN_ONE_PIECE
     with fresh_world(tuning, postgresql=default, merges=modes[0] == "merge") as world:
         world.default_rows.declare("number", "integer")
-        os.environ.update(max_rejected="50%")
+        set_feed(max_rejected="50%")
         settings = {"columns": '{"name": "decimal as number"}', "write_mode": modes[1]}
         if typed:
             world.add_postgresql_feed(typed, "typed", "typed/", **settings)

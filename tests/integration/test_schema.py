@@ -285,7 +285,7 @@ class TestLogin:
 
     @pytest.fixture(autouse=True)
     def _no_patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("csv_ingest.postgresql_connection.PATIENCE", 0)
+        monkeypatch.setattr("csv_ingest.postgresql.connection.PATIENCE", 0)
 
     @pytest.fixture(params=["audit", "schema"])
     def error(self, request: pytest.FixtureRequest, world: World) -> Callable[[], str]:
