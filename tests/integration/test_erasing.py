@@ -199,7 +199,7 @@ def test_a_file_without_content_record_is_reloaded(world: World, operator: Opera
     operator.read_by("id")
     operator.deliver(event)
     [[etag, entry]] = [key for key in world.tables()[1] if key[1] == "#content"]
-    world.dynamodb.delete_item(TableName=world.files_table, Key={"object_key": {"S": etag}, "entry": {"S": entry}})
+    world.delete_entry(etag, entry)
     operator.read_by("name")
     operator.reload("a.csv")
     operator.retry()
@@ -323,7 +323,7 @@ def test_nothing_of_a_forgotten_file_is_left(world: World, operator: Operator) -
         operator.deliver(world.upload("a.csv", content))
     world.upload("a.csv", "id,name\n3,3\n")
     world.s3.delete_object(Bucket=world.bucket, Key="a.csv")
-    world.deliver(other := world.upload("ab.csv", "id,name\n99,4\n"))
+    other = world.ingest("ab.csv", "id,name\n99,4\n")
     [kept] = [pk for pk in world.tables()[0] if pk.endswith("99")]
     operator.forget("a.csv")
     assert set(operator.world.tables()[0]) in ({kept}, set())  # the owner deleted all rows, in PostgreSQL
@@ -437,7 +437,7 @@ def test_the_commands_say_what_becomes_of_a_file(world: World, operator: Operato
 
 @pytest.mark.usefixtures("commanded")
 def test_what_cannot_be_reloaded_is_said(world: World) -> None:
-    world.deliver(world.upload("bad.csv", "no header of ours\n"))
+    world.ingest("bad.csv", "no header of ours\n")
     assert "it was rejected, and no row of it is stored" in invoke("reload", "bad.csv", code=1).stderr
     event = world.upload("a.csv", FILE)
     calls = Calls(*world.engines)
@@ -584,10 +584,10 @@ def test_uploads_of_both_write_modes_are_forgotten_in_turn(
 def test_uploads_of_two_feeds_are_forgotten_at_once(world: World) -> None:
     """A prefix was given to another feed, and the same bytes were uploaded again."""
     first = world.add_feed("first", "moved/", write_mode="merge")
-    world.deliver(world.upload("moved/a.csv", "id,name\n1,a\n"))
+    world.ingest("moved/a.csv", "id,name\n1,a\n")
     world.feeds[:] = [replace(first, prefix="else/")]
     second = world.add_feed("second", "moved/", write_mode="merge")
-    world.deliver(world.upload("moved/a.csv", "id,name\n1,a\n"))
+    world.ingest("moved/a.csv", "id,name\n1,a\n")
     assert first.rows.items().keys() == second.rows.items().keys() == {"1"}
     assert forget(forgetting_of(world.pipeline(), "moved/a.csv")).rows == 2
     assert first.rows.items() == second.rows.items() == {}
@@ -625,7 +625,7 @@ def test_two_forgets_under_way_keep_each_others_mark(
     _kill_while_it_waits(monkeypatch, lambda: operator.forget("a.csv"))
     operator.forget("b.csv")
     with pytest.raises(BeingErased):
-        world.deliver(world.upload("c.csv", FILE))
+        world.ingest("c.csv", FILE)
     operator.forget("a.csv")
     assert world.tables()[0] == {}
 
@@ -635,7 +635,7 @@ def test_a_forget_waits_since_its_own_beginning(
 ) -> None:
     """Not since that of another command for the same content: a part of the file can have begun in between."""
     operator.deliver(world.upload("a.csv", FILE))
-    world.deliver(world.upload("b.csv", FILE))
+    world.ingest("b.csv", FILE)
     _kill_while_it_waits(monkeypatch, lambda: operator.forget("a.csv"))
     later = datetime.now(UTC) + timedelta(milliseconds=10)
     sleep(0.02)
@@ -692,7 +692,7 @@ def test_rows_that_a_forgotten_file_replaced_come_back(world: World, operator: O
 @pytest.mark.usefixtures("commanded")
 @pytest.mark.parametrize(("world", "tuning"), [("merge", WHOLE)], indirect=True)
 def test_a_forget_says_how_replaced_rows_come_back(world: World) -> None:
-    world.deliver(world.upload("a.csv", FILE))
+    world.ingest("a.csv", FILE)
     told = invoke("forget", "a.csv", "--yes", code=0)
     assert "1 version, 12 rows. Looked again" in told.stdout
     assert "To bring them back: python -m ops audit --repair --feed default" in told.stderr
@@ -702,7 +702,7 @@ def test_a_forget_says_how_replaced_rows_come_back(world: World) -> None:
 @pytest.mark.parametrize(("world", "tuning"), [("postgresql merge", WHOLE)], indirect=True)
 def test_the_owner_is_asked_once_for_all_versions(world: World) -> None:
     for content in (FILE, "id,name\n99,newer\n"):
-        world.deliver(world.upload("a.csv", content))
+        world.ingest("a.csv", content)
     told = invoke("forget", "a.csv", "--yes", code=1).stderr
     statements = told.partition("run `")[2].partition("`")[0].split("; ")
     assert len(statements) == 2

@@ -270,7 +270,6 @@ class Lambda:
         if not found:
             return
         chosen = sorted(found)[index % len(found)]
-        files_table = self.world.files_table
         match kind:
             case "change row":
                 tables[chosen[0]].put(rows[chosen] | {"data": {"S": "{}"}, "line": {"N": "2"}})
@@ -279,11 +278,11 @@ class Lambda:
             case "delete row":
                 tables[chosen[0]].delete(chosen[1])
             case "delete reject":
-                self.world.dynamodb.delete_item(TableName=files_table, Key=entry_key(*chosen))
+                self.world.delete_entry(*chosen)
             case "add reject":
-                item = entry_key(chosen[0], f"{chosen[1]}#reject#000000000002")
+                item = {"object_key": {"S": chosen[0]}, "entry": {"S": f"{chosen[1]}#reject#000000000002"}}
                 item |= {"line": {"N": "2"}, "reason": {"S": "made up"}}
-                self.world.dynamodb.put_item(TableName=files_table, Item=item)
+                self.world.dynamodb.put_item(TableName=self.world.files_table, Item=item)
 
     def deliver_all(self) -> None:
         while self.waiting:
@@ -295,10 +294,6 @@ class Lambda:
         feeds = {name: feed._replace(mode=each.mode) for (name, feed), each in deployed}
         run_sweep(self.world, invocations, age=timedelta(hours=-6), feeds=feeds)
         self.waiting += [(event, 1) for event in invocations.events]
-
-
-def entry_key(object_key: str, entry: str) -> dict[str, Any]:
-    return {"object_key": {"S": object_key}, "entry": {"S": entry}}
 
 
 def play(lambda_: Lambda, step: tuple[Any, ...]) -> None:

@@ -133,7 +133,7 @@ def test_new_code_works_before_its_environment_comes(
 ) -> None:
     for name, value in environment_in(release).items():
         monkeypatch.setenv(name, value)
-    world.deliver(world.upload("a.csv", "id,name\n1,a\n"))
+    world.ingest("a.csv", "id,name\n1,a\n")
     monkeypatch.undo()
     assert world.file("a.csv")["status"] == "COMPLETE"
     assert world.rows() == {"1": '{"id":"1","name":"a"}'}
