@@ -14,9 +14,8 @@ from stacks.__main__ import main
 from stacks.context import InvalidSetting, settings_from_context
 from stacks.setting_types import TAGS
 from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, Settings
-from tests.infrastructure.conftest import CERTIFICATE, POSTGRESQL, SECRET_ARN
+from tests.infrastructure.conftest import CERTIFICATE, KEY, POSTGRESQL, SECRET_ARN
 
-KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Boundary"
 
 OF_RDS = SECRET_ARN.replace("vendors", "rds!cluster-0a1b2c3d-1111-2222-3333-444455556666")

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -110,6 +110,10 @@ class Operator:
             made = self.made
             number += 1
         assert number > 10
+
+    def overtaken(self, number: int, action: Callable[[], object]) -> AbstractContextManager[None]:
+        """Have something done just before the n-th call of a command."""
+        return between_calls(number, action, self.pipeline.clients.s3, self.pipeline.clients.dynamodb)
 
     def read_by(self, id_column: str) -> None:
         """Have the settings say by which column files are read."""
@@ -237,12 +241,7 @@ def test_a_reload_overtaken_at_any_call_loses_no_row(world: World, operator: Ope
         operator.read_by("id")
         operator.deliver(event)
         operator.read_by("name")
-        with between_calls(
-            number,
-            partial(operator.deliver, overtaking),
-            operator.pipeline.clients.s3,
-            operator.pipeline.clients.dynamodb,
-        ):
+        with operator.overtaken(number, partial(operator.deliver, overtaking)):
             operator.reload("a.csv")
         operator.retry()
         operator.deliver(overtaking)
@@ -388,12 +387,7 @@ def test_a_forget_overtaken_at_any_call_keeps_the_others(world: World, operator:
         operator.deliver(world.upload("a.csv", FILE))
         key = f"b{number}.csv"
         overtaking = world.upload(key, FILE)
-        with between_calls(
-            number,
-            partial(operator.deliver, overtaking),
-            operator.pipeline.clients.s3,
-            operator.pipeline.clients.dynamodb,
-        ):
+        with operator.overtaken(number, partial(operator.deliver, overtaking)):
             operator.forget("a.csv")
         operator.retry()
         operator.deliver(overtaking)
@@ -509,11 +503,7 @@ def test_same_bytes_forgotten_twice_at_once_are_gone(world: World, operator: Ope
         for key in ("a.csv", "b.csv"):
             operator.deliver(world.upload(key, FILE))
         forget_the_other = partial(forget, forgetting_of(operator.pipeline, "b.csv"))
-
-        def act(forget_the_other: Callable[[], object] = forget_the_other) -> None:
-            done.append(forget_the_other())
-
-        with between_calls(number, act, operator.pipeline.clients.dynamodb, operator.pipeline.clients.s3):
+        with operator.overtaken(number, lambda act=forget_the_other: done.append(act())):  # type: ignore[misc]
             operator.forget("a.csv")
         if len(done) < number:
             break  # the command made fewer calls
@@ -536,7 +526,7 @@ def test_a_file_reloaded_and_forgotten_at_once_is_gone(world: World, operator: O
     outer, inner = (forget_, reload_) if first == "forget" else (reload_, forget_)
     for number in operator.numbers_of_calls():
         operator.deliver(world.upload("a.csv", FILE))
-        with between_calls(number, inner, operator.pipeline.clients.dynamodb, operator.pipeline.clients.s3):
+        with operator.overtaken(number, inner):
             outer()
         with suppress(ClientError):  # an event of the reload, whose object is gone
             operator.retry()

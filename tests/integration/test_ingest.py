@@ -146,13 +146,6 @@ def test_a_slow_request_is_not_overtaken_for_its_id(world: World) -> None:
     assert world.rejects("a.csv") == [(43, "duplicate id: line 2 has it with different values")]
 
 
-def test_two_keys_with_the_same_bytes_share_their_rows(world: World) -> None:
-    for key in ("a.csv", "b.csv"):
-        world.ingest(key, "id\n1\n2\n")
-    assert sorted(world.rows()) == ["1", "2"]
-    assert [world.file(key)["rows_stored"] for key in ("a.csv", "b.csv")] == [2, 2]
-
-
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     content=st.binary(max_size=300) | st.binary(max_size=300).map(lambda tail: b"id,name\n1,a\n" + tail),
