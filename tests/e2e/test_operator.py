@@ -66,10 +66,7 @@ def test_both_kinds_of_failures_are_listed_and_redriven(deployment: Deployment) 
         found = reported("redrive", "--dry-run", "--prefix", "redrive/", code=1)
         return sorted((each["keys"], each["condition"], each["action"]) for each in found)
 
-    expected = [
-        ("redrive/broken é.csv", "Rejected", "kept"),
-        ("redrive/gone.csv", "RetriesExhausted", "kept"),
-    ]
+    expected = [("redrive/broken é.csv", "Rejected", "kept"), ("redrive/gone.csv", "RetriesExhausted", "kept")]
     assert listed() == expected
     assert listed() == expected, "a dry run leaves the messages where they are"
     reported("redrive", "--prefix", "redrive/", code=0)

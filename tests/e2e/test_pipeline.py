@@ -51,8 +51,7 @@ def test_a_repeated_upload_and_event_change_nothing(deployment: Deployment) -> N
 
 
 @pytest.mark.parametrize(
-    ("event", "reason"),
-    [("s3-test-event.json", "test event"), ("console-template.json", "foreign bucket")],
+    ("event", "reason"), [("s3-test-event.json", "test event"), ("console-template.json", "foreign bucket")]
 )
 def test_what_is_no_upload_is_ignored_with_a_reason(deployment: Deployment, event: str, reason: str) -> None:
     assert deployment.invoke(sample_event(event)) is None

@@ -197,8 +197,7 @@ class TestPostgresql:
         assert feeds_of(feeds={"vendors": IN_POSTGRESQL}, **given)["vendors"].reserved_concurrency == expected
 
     @pytest.mark.parametrize(
-        "name",
-        ["database_host", "database_name", "database_user", "database_table", "subnets", "security_groups"],
+        "name", ["database_host", "database_name", "database_user", "database_table", "subnets", "security_groups"]
     )
     def test_without_a_needed_setting_names_it(self, name: str) -> None:
         feed = {key: value for key, value in IN_POSTGRESQL.items() if key != name}

@@ -33,12 +33,7 @@ from tests.templates import readable
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 SECTIONS = re.findall(r"^### (\w+)$", RUNBOOK.partition("## Alarms\n")[2].partition("\n## ")[0], flags=re.MULTILINE)
 
-GAUGES = {
-    "ApproximateNumberOfMessagesVisible",
-    "FailuresWaiting",
-    "ObjectsIgnored",
-    "UnsettledFiles",
-}
+GAUGES = {"ApproximateNumberOfMessagesVisible", "FailuresWaiting", "ObjectsIgnored", "UnsettledFiles"}
 """Metrics of a state, not of events. Their source may stop publishing while the state lasts."""
 
 DAY = 24 * 60 * 60

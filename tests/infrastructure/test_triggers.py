@@ -2,15 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.infrastructure.conftest import (
-    BUCKET,
-    BUCKET_NOTIFICATIONS,
-    FUNCTION,
-    INGEST,
-    SWEEP,
-    Synthesized,
-    arn,
-)
+from tests.infrastructure.conftest import BUCKET, BUCKET_NOTIFICATIONS, FUNCTION, INGEST, SWEEP, Synthesized, arn
 
 PERMISSION = "AWS::Lambda::Permission"
 RULE = "AWS::Events::Rule"

@@ -281,10 +281,7 @@ class TestThrottledFeed:
         assert set(invocations.functions) == {"ingest-vendors"}
 
 
-FEEDS = {
-    "default": swept_feed("default", "orders/", [".csv"]),
-    "vendors": swept_feed("vendors", "vendors/", [".csv"]),
-}
+FEEDS = {"default": swept_feed("default", "orders/", [".csv"]), "vendors": swept_feed("vendors", "vendors/", [".csv"])}
 
 
 def test_the_sweep_delivers_to_the_feed_of_the_key(world: World, invocations: Invocations) -> None:

@@ -42,11 +42,7 @@ def test_each_row_has_its_upload_and_version(world: World, uploads: list[str]) -
     record = world.file("3.csv")
     [upload] = third.pop("uploads")
     assert third == {"line": 2, "id": "A", "data": {"id": "A", "name": "three"}, "columns": {}, "etag": uploads[3]}
-    assert (upload["object_key"], upload["version_id"], upload["status"]) == (
-        "3.csv",
-        record["version_id"],
-        "COMPLETE",
-    )
+    assert (upload["object_key"], upload["version_id"], upload["status"]) == ("3.csv", record["version_id"], "COMPLETE")
     last = run("find", "A", code=0).splitlines()[-3:]
     assert last[:2] == ['"A" {"id":"A","name":"three"}', "  line 2 of 3.csv"]
     assert last[2].endswith(f" UTC, version {record['version_id']}")

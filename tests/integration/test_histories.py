@@ -82,10 +82,7 @@ SETTINGS = [
 ]
 """Of the default feed: id column, encoding, declared columns."""
 
-FEEDS = {
-    "default": swept_feed("default", "orders/"),
-    "typed": swept_feed("typed", "typed/"),
-}
+FEEDS = {"default": swept_feed("default", "orders/"), "typed": swept_feed("typed", "typed/")}
 
 KEYS = ["orders/a.csv", "orders/b c+.csv", "orders/z.csv.gz", "typed/a.csv", "typed/z.csv.gz"]
 
@@ -344,11 +341,7 @@ def server(aws: LocalAws) -> LocalAws:
     return aws
 
 
-@settings(
-    max_examples=HISTORIES,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(history=histories, in_parts=st.booleans(), destinations=destinations, modes=modes)
 def test_every_row_is_accounted_for_after_any_history(
     postgresql: LocalPostgresql,

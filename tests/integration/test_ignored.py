@@ -55,13 +55,7 @@ def test_status_lists_objects_with_the_nearest_key(world: World) -> None:
     [_, *ignored] = reported("status", code=1)
     about: dict[str, Any] = next(each for each in ignored if each["object_key"] == MISSPELT)
     assert about.pop("uploaded_at").startswith("20")
-    assert about == {
-        "object_key": MISSPELT,
-        "entry": version.etag,
-        "size": 5,
-        "status": "IGNORED",
-        "reason": NO_PREFIX,
-    }
+    assert about == {"object_key": MISSPELT, "entry": version.etag, "size": 5, "status": "IGNORED", "reason": NO_PREFIX}
     assert "1 more: --limit 2" in invoke("status", "--limit", "1", code=1).stderr
 
 

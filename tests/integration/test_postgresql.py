@@ -385,10 +385,7 @@ def test_a_hanging_statement_ends_with_the_invocation(
         locking.run("BEGIN")
         locking.run(f"LOCK TABLE {world.rows_table}")
 
-    with (
-        pytest.raises(OutOfTime, match="during a statement of PostgreSQL"),
-        between_calls(9, lock, world.statements),
-    ):
+    with pytest.raises(OutOfTime, match="during a statement of PostgreSQL"), between_calls(9, lock, world.statements):
         world.tuned(in_flight=1).deliver(event, seconds_left=countdown(3))
     locking.run("ROLLBACK")
     locking.close()

@@ -23,14 +23,7 @@ from csv_ingest.model import DeliveryFailed, ItemsNotRead, MalformedEvent, Objec
 from csv_ingest.reporting import logger
 from local.examples import sample_event
 from tests.integration.faults import throttle_statements
-from tests.integration.world import (
-    BOTH_DESTINATIONS,
-    PASSWORD,
-    World,
-    forget_clients,
-    invocation,
-    metrics_in,
-)
+from tests.integration.world import BOTH_DESTINATIONS, PASSWORD, World, forget_clients, invocation, metrics_in
 
 SECRET = "4111-1111"  # noqa: S105 - a card number, not a password
 

@@ -99,8 +99,7 @@ def test_a_file_without_a_declared_column_is_rejected(world: World) -> None:
 
 @BOTH_DESTINATIONS
 @pytest.mark.parametrize(
-    ("second", "rejected"),
-    [("5.5", []), ("5.50", []), ("+05.500", []), ("5.51", [3]), ("", [3]), ("-5.5", [3])],
+    ("second", "rejected"), [("5.5", []), ("5.50", []), ("+05.500", []), ("5.51", [3]), ("", [3]), ("-5.5", [3])]
 )
 def test_the_same_id_is_compared_by_its_values(world: World, second: str, rejected: list[int]) -> None:
     lines = f"1,,5.50,,,,\n1,,{second},,,,\n"

@@ -5,17 +5,7 @@ from typing import Any
 import pytest
 
 from csv_ingest.ledger import FileRecord, items, keys, names
-from csv_ingest.model import (
-    FileFormat,
-    ObjectVersion,
-    Owner,
-    PartJob,
-    PartStart,
-    Phase,
-    Plan,
-    RejectedRow,
-    RowCounts,
-)
+from csv_ingest.model import FileFormat, ObjectVersion, Owner, PartJob, PartStart, Phase, Plan, RejectedRow, RowCounts
 
 VERSION = ObjectVersion("uploads", "a.csv", "v1", "e1", 10)
 SEMICOLONS = FileFormat("no", ";", "cp1252")

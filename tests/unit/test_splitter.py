@@ -39,11 +39,7 @@ formats = st.sampled_from(
 )
 
 
-@given(
-    content=st.lists(tokens, max_size=50).map(b"".join),
-    block=st.integers(1, 9),
-    format_=formats,
-)
+@given(content=st.lists(tokens, max_size=50).map(b"".join), block=st.integers(1, 9), format_=formats)
 def test_any_parts_have_the_same_records_and_lines(content: bytes, block: int, format_: FileFormat) -> None:
     tuning = Tuning(part_lines=3, part_bytes=4, block_bytes=block)
     try:
