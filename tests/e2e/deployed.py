@@ -92,6 +92,13 @@ def wrong_permissions(deployment: Deployment, recorded_calls: Path) -> dict[str,
     return wrong
 
 
+def sweep_of(deployment: Deployment) -> Any:
+    """The configuration of the deployed sweep."""
+    functions = deployment.pipeline.clients.lambda_.list_functions()["Functions"]
+    [sweep] = [each for each in functions if each["Handler"] == "csv_ingest.sweep.handler"]
+    return sweep
+
+
 def forget_record(pipeline: Pipeline, version: ObjectVersion) -> None:
     """Leave the upload as if its event had been lost."""
     key: Any = {"object_key": {"S": version.key}, "entry": {"S": version.etag}}

@@ -12,13 +12,7 @@ from csv_ingest.events import upload_event
 from local.deployment import Deployment
 from local.examples import EXAMPLES, orders
 from local.waiting import wait_until, wait_until_settled
-from tests.e2e.deployed import (
-    SECONDS,
-    forget_record,
-    ops,
-    reported,
-    upload,
-)
+from tests.e2e.deployed import SECONDS, forget_record, ops, reported, upload
 
 
 @pytest.mark.usefixtures("deployment")
@@ -31,15 +25,6 @@ def test_upload_says_what_became_of_the_files(tmp_path: Path) -> None:
     records = reported("upload", str(good), str(bad), "--to", "ops/", code=1)
     assert [record["rows_rejected"] for record in records] == [0, 1]
     assert "good [1].csv" in ops("upload", str(good)).stdout
-
-
-@pytest.mark.usefixtures("deployment")
-def test_upload_refuses_what_would_not_be_ingested(tmp_path: Path) -> None:
-    file = tmp_path / "notes.txt"
-    file.write_text("x")
-    done = ops("upload", str(file))
-    assert done.returncode == 2
-    assert "notes.txt would not be ingested: only *.csv, *.CSV, *.csv.gz is" in done.stderr
 
 
 def test_status_shows_a_file_with_its_rejected_rows(deployment: Deployment) -> None:
@@ -81,10 +66,7 @@ def test_both_kinds_of_failures_are_listed_and_redriven(deployment: Deployment) 
         found = reported("redrive", "--dry-run", "--prefix", "redrive/", code=1)
         return sorted((each["keys"], each["condition"], each["action"]) for each in found)
 
-    expected = [
-        ("redrive/broken é.csv", "Rejected", "kept"),
-        ("redrive/gone.csv", "RetriesExhausted", "kept"),
-    ]
+    expected = [("redrive/broken é.csv", "Rejected", "kept"), ("redrive/gone.csv", "RetriesExhausted", "kept")]
     assert listed() == expected
     assert listed() == expected, "a dry run leaves the messages where they are"
     reported("redrive", "--prefix", "redrive/", code=0)
@@ -191,12 +173,3 @@ def test_a_missing_stack_is_one_line_without_traceback() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("Error: stack CsvIngest-prod: ")
     assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    "verb", ["check", "upload", "status", "rejects", "redrive", "backfill", "audit", "pause", "resume"]
-)
-def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
-    done = ops(verb, "--help")
-    assert done.returncode == 0
-    assert f"Example: python -m ops {verb}" in done.stdout

@@ -26,6 +26,7 @@ from tests.e2e.deployed import (
     ops,
     reported,
     rows_of,
+    sweep_of,
     upload,
     wrong_permissions,
 )
@@ -50,8 +51,7 @@ def test_a_repeated_upload_and_event_change_nothing(deployment: Deployment) -> N
 
 
 @pytest.mark.parametrize(
-    ("event", "reason"),
-    [("s3-test-event.json", "test event"), ("console-template.json", "foreign bucket")],
+    ("event", "reason"), [("s3-test-event.json", "test event"), ("console-template.json", "foreign bucket")]
 )
 def test_what_is_no_upload_is_ignored_with_a_reason(deployment: Deployment, event: str, reason: str) -> None:
     assert deployment.invoke(sample_event(event)) is None
@@ -102,9 +102,7 @@ def test_a_large_file_survives_a_part_that_fails(deployment: Deployment) -> None
     assert reported("audit", "--prefix", "parts/", code=0)["findings"] == []
 
 
-def test_of_two_lines_in_different_parts_the_first_wins(
-    deployment: Deployment,
-) -> None:
+def test_of_two_lines_in_different_parts_the_first_wins(deployment: Deployment) -> None:
     pipeline = deployment.pipeline
     lines = ["id,name\n", *(f"{number},a\n" for number in range(20_500)), "7,z\n"]
     content = "".join(lines).encode()
@@ -126,10 +124,9 @@ def test_of_two_lines_in_different_parts_the_first_wins(
 
 
 def test_the_deployed_sweep_leaves_young_uploads_alone(deployment: Deployment) -> None:
-    lambda_ = deployment.pipeline.clients.lambda_
     upload(deployment, "young.csv", b"id\n1\n")
-    [sweep] = [each for each in lambda_.list_functions()["Functions"] if each["Handler"] == "csv_ingest.sweep.handler"]
-    answer = lambda_.invoke(FunctionName=sweep["FunctionName"], Payload=b"{}")
+    sweep = sweep_of(deployment)
+    answer = deployment.pipeline.clients.lambda_.invoke(FunctionName=sweep["FunctionName"], Payload=b"{}")
     assert "FunctionError" not in answer, answer["Payload"].read()
     [swept] = deployment.logged("swept", function=sweep["FunctionName"])
     assert (swept["uploads"], swept["unsettled"], swept["delivered"]) == (0, 0, 0)
@@ -152,11 +149,7 @@ def test_the_sweep_delivers_an_old_upload_without_event(deployment: Deployment, 
     version = upload(deployment, "lost.csv", b"id\n1\n")
     wait_until_settled(pipeline, version, seconds=SECONDS)
     forget_record(pipeline, version)
-    [sweep] = [
-        each
-        for each in pipeline.clients.lambda_.list_functions()["Functions"]
-        if each["Handler"] == "csv_ingest.sweep.handler"
-    ]
+    sweep = sweep_of(deployment)
     environment = {
         **os.environ,
         **sweep["Environment"]["Variables"],

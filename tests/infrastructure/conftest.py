@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, Stack
-from aws_cdk.assertions import Template
+from aws_cdk.assertions import Annotations, Match, Template
 
 from gates.plugin import guard
 from stacks.context import settings_from_context
@@ -39,6 +39,7 @@ POSTGRESQL = {
 }
 """The settings that a PostgreSQL feed needs."""
 
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 SECRET_ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:vendors-AbCdEf"  # noqa: S105  an ARN
 CERTIFICATE = (Path(__file__).parent / "authority.pem").read_text()
 """Of an authority that nobody has the key of."""
@@ -54,9 +55,7 @@ class Synthesized:
     def __init__(self, stack: Stack | None = None, **context: Any) -> None:
         """Of a stack, or of the stack that the context makes."""
         if not stack:
-            settings = settings_from_context(context)
-            app = App(context={"aws:cdk:bundling-stacks": []})
-            stack = IngestStack(app, settings.stack_id, settings=settings)
+            stack = stack_of(app_of(**context))
         self.name = stack.stack_name
         self.template: dict[str, Any] = dict(Template.from_stack(stack).to_json())
 
@@ -128,6 +127,31 @@ def ingest_permissions(stack: Synthesized, feed: str = "", *, prefix: str = "", 
         **{table: {"dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:UpdateItem"} for table in rows},
     }
     return {Permission(action, name) for name, actions in needed.items() for action in actions}
+
+
+def titles(stack: Synthesized) -> list[str]:
+    """Of the widgets of the dashboard."""
+    body = json.loads(readable(stack.only("AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"]))
+    return [widget["properties"]["title"] for widget in body["widgets"]]
+
+
+def app_of(outdir: Path | None = None, **context: Any) -> App:
+    """An app with the stack that the context makes, the function left unbundled."""
+    app = App(outdir=str(outdir) if outdir else None, context={"aws:cdk:bundling-stacks": []})
+    settings = settings_from_context(context)
+    IngestStack(app, settings.stack_id, settings=settings)
+    return app
+
+
+def stack_of(app: App) -> Stack:
+    """Its only stack."""
+    [stack] = (each for each in app.node.children if isinstance(each, Stack))
+    return stack
+
+
+def warnings(app: App, about: str) -> list[Any]:
+    """The warnings of its stack whose text matches a regular expression."""
+    return list(Annotations.from_stack(stack_of(app)).find_warning("*", Match.string_like_regexp(about)))
 
 
 def violations(app: App) -> list[Any]:

@@ -4,15 +4,14 @@ import hashlib
 import json
 import re
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from gates.plugin import guard
 from local.processes import PROJECT
-from tests.infrastructure.application import synth
-from tests.infrastructure.conftest import POSTGRESQL
+from tests.infrastructure.conftest import POSTGRESQL, Synthesized, app_of, stack_of
 from tests.templates import readable
 
 SNAPSHOT = Path(__file__).parent / "snapshot.yaml"
@@ -30,7 +29,7 @@ _WITH_POSTGRESQL: dict[str, Any] = {
 
 
 def current() -> dict[Path, str]:
-    """The snapshots as they would be written now. Raises RuntimeError if the app cannot be synthesized."""
+    """The snapshots as they would be written now."""
     default = _resources()
     others = {POSTGRESQL_SNAPSHOT: _resources(**_WITH_POSTGRESQL), MERGE_SNAPSHOT: _resources(write_mode="merge")}
     different = {
@@ -42,9 +41,11 @@ def current() -> dict[Path, str]:
 
 def _resources(**context: Any) -> dict[str, Any]:
     """The resources, references as `${Name.Attribute}`, without what changes with every package or CDK."""
+    app = app_of(**context)
+    guard(app)
     resources = {
         name: readable(each)
-        for name, each in _template(**context)["Resources"].items()
+        for name, each in Synthesized(stack_of(app)).template["Resources"].items()
         if each["Type"] != "AWS::CDK::Metadata"
     }
     for resource in resources.values():
@@ -61,15 +62,6 @@ def _to_yaml(resources: dict[str, Any]) -> str:
     # As JSON first, or YAML would write what occurs twice as a reference to itself.
     text = yaml.safe_dump(json.loads(json.dumps(resources)), sort_keys=False, width=120, allow_unicode=True)
     return re.sub(r"\b[0-9a-f]{64}\.zip\b", "ASSET.zip", text)
-
-
-def _template(**context: Any) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        done = synth(Path(folder), **context)
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-        template: dict[str, Any] = json.loads((Path(folder) / "CsvIngest.template.json").read_text())
-        return template
 
 
 if __name__ == "__main__":

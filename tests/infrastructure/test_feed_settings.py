@@ -164,9 +164,12 @@ class TestLimits:
         assert text.startswith("feeds.orders.columns: the environment of the function would have up to 4,")
 
 
-@pytest.mark.parametrize(
+CONCURRENCY = pytest.mark.parametrize(
     ("given", "expected"), [({}, 10), ({"reserved_concurrency": 50}, 50), ({"reserved_concurrency": None}, None)]
 )
+
+
+@CONCURRENCY
 @pytest.mark.parametrize("value", [True, "true", "True"])
 def test_an_index_has_ten_deliveries_unless_told_otherwise(
     given: dict[str, Any], expected: int | None, value: Any
@@ -188,17 +191,13 @@ class TestPostgresql:
         assert feeds["vendors"] == feeds_of(feeds={"vendors": IN_POSTGRESQL})["vendors"]
         assert (feeds["vendors"].is_postgresql, feeds["orders"].is_postgresql) == (True, False)
 
-    @pytest.mark.parametrize(
-        ("given", "expected"),
-        [({}, 10), ({"reserved_concurrency": 50}, 50), ({"reserved_concurrency": None}, None)],
-    )
+    @CONCURRENCY
     def test_takes_ten_connections_unless_told_otherwise(self, given: dict[str, Any], expected: int | None) -> None:
         assert feeds_of(feeds={"vendors": IN_POSTGRESQL | given})["vendors"].reserved_concurrency == expected
         assert feeds_of(feeds={"vendors": IN_POSTGRESQL}, **given)["vendors"].reserved_concurrency == expected
 
     @pytest.mark.parametrize(
-        "name",
-        ["database_host", "database_name", "database_user", "database_table", "subnets", "security_groups"],
+        "name", ["database_host", "database_name", "database_user", "database_table", "subnets", "security_groups"]
     )
     def test_without_a_needed_setting_names_it(self, name: str) -> None:
         feed = {key: value for key, value in IN_POSTGRESQL.items() if key != name}
@@ -220,29 +219,27 @@ class TestPostgresql:
         own = IN_POSTGRESQL | {"database_secret": None}
         assert feeds_of(feeds={"vendors": own}, database_secret=SECRET_ARN)["vendors"].database_secret is None
 
-    def test_has_no_write_units_of_its_own(self) -> None:
-        expected = "max_write_units: it limits a DynamoDB table, and a PostgreSQL feed has none"
-        vendors = IN_POSTGRESQL | {"max_write_units": 5}
-        assert message(feeds={"vendors": vendors}).startswith(f"feeds.vendors.{expected}")
-        assert message(**POSTGRESQL, max_write_units=5).startswith(expected)
-        assert feeds_of(feeds={"orders": ORDERS, "vendors": IN_POSTGRESQL}, max_write_units=5)
+    @pytest.mark.parametrize(
+        ("name", "value", "problem"),
+        [
+            ("max_write_units", 5, "it limits a DynamoDB table, and a PostgreSQL feed has none"),
+            (
+                "file_index",
+                True,
+                "it is an index of a DynamoDB table. In this one, the primary key finds the rows of a file",
+            ),
+            ("rows_table", "Rows", "it names a table in DynamoDB, and the rows of this feed go to PostgreSQL"),
+        ],
+    )
+    def test_has_no_setting_of_dynamodb(self, name: str, value: Any, problem: str) -> None:
+        given, expected = {name: value}, f"{name}: {problem}: remove it"
+        assert message(feeds={"vendors": IN_POSTGRESQL | given}) == f"feeds.vendors.{expected}"
+        assert message(**POSTGRESQL, **given) == expected
+        assert feeds_of(feeds={"orders": ORDERS, "vendors": IN_POSTGRESQL}, **given)
 
-    def test_has_no_index_of_its_own(self) -> None:
-        expected = (
-            "file_index: it is an index of a DynamoDB table. In this one, the primary key finds the rows of a file: "
-            "remove it"
-        )
-        assert message(feeds={"vendors": IN_POSTGRESQL | {"file_index": True}}) == f"feeds.vendors.{expected}"
+    def test_that_merges_is_told_which_index(self) -> None:
         merging = IN_POSTGRESQL | {"file_index": True, "write_mode": "merge"}
         assert "create an index on (etag, line): remove it" in message(feeds={"vendors": merging})
-        assert message(**POSTGRESQL, file_index="true") == expected
-        assert feeds_of(feeds={"orders": ORDERS, "vendors": IN_POSTGRESQL}, file_index=True)
-
-    def test_has_no_table_in_dynamodb(self) -> None:
-        expected = "rows_table: it names a table in DynamoDB, and the rows of this feed go to PostgreSQL: remove it"
-        assert message(feeds={"vendors": IN_POSTGRESQL | {"rows_table": "Rows"}}) == f"feeds.vendors.{expected}"
-        assert message(**POSTGRESQL, rows_table="Rows") == expected
-        assert feeds_of(feeds={"orders": ORDERS, "vendors": IN_POSTGRESQL}, rows_table="Rows")
 
     @pytest.mark.parametrize("name", sorted(POSTGRESQL.keys() - {"destination"}))
     def test_alone_has_its_settings(self, name: str) -> None:
@@ -326,10 +323,10 @@ class TestColumns:
         ("columns", "expected"),
         [
             ({"price": "number"}, "column 'price': 'number' is not a type: write one of text, integer, decimal, "),
-            ({"price": "as price"}, "column 'price': 'as price' is not a type"),
-            ({"price": "decimal as x required"}, "column 'price': 'decimal as x required' is not a type"),
-            ({"price": 5}, "column 'price': 5 is not a type"),
-            ({"price": None}, "column 'price': None is not a type"),
+            *(
+                ({"price": wrong}, f"column 'price': {wrong!r} is not a type")
+                for wrong in ("", "decimal as", "decimal as x required", "decimal as a b", "as x", 5, None)
+            ),
             ({"": "text"}, "column '' ('text') has an empty name: write its name"),
             (
                 {"Preis €": "decimal"},

@@ -28,6 +28,7 @@ from tests.infrastructure.conftest import (
     arn,
     ingest_permissions,
     permissions_of,
+    titles,
 )
 from tests.templates import readable
 
@@ -214,11 +215,6 @@ def test_costs_of_a_feed_are_documented(two: Synthesized, stack: Synthesized) ->
     documented = (PROJECT / "docs" / "costs.md").read_text()
     assert f"{alarms} alarms at 0.10 and {metrics} metrics at 0.30" in documented
     assert f"adds {alarms * 0.10 + metrics * 0.30:.2f} per month" in documented
-
-
-def titles(stack: Synthesized) -> list[str]:
-    body = json.loads(readable(stack.only("AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"]))
-    return [widget["properties"]["title"] for widget in body["widgets"]]
 
 
 def test_outputs_end_in_the_suffix_of_the_feed(two: Synthesized) -> None:

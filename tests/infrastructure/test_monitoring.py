@@ -7,14 +7,10 @@ import re
 from typing import Any, get_args
 
 import pytest
-from aws_cdk import App
-from aws_cdk.assertions import Annotations, Match
 
 from csv_ingest.metrics import Metric
 from local.processes import PROJECT
 from ops.failures import HIDE_SECONDS
-from stacks.context import settings_from_context
-from stacks.ingest_stack import IngestStack
 from tests.infrastructure.conftest import (
     ALARM,
     EACH_FUNCTION,
@@ -27,20 +23,17 @@ from tests.infrastructure.conftest import (
     TOPIC,
     Synthesize,
     Synthesized,
+    app_of,
     denies_plain_http,
     statements,
+    warnings,
 )
 from tests.templates import readable
 
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 SECTIONS = re.findall(r"^### (\w+)$", RUNBOOK.partition("## Alarms\n")[2].partition("\n## ")[0], flags=re.MULTILINE)
 
-GAUGES = {
-    "ApproximateNumberOfMessagesVisible",
-    "FailuresWaiting",
-    "ObjectsIgnored",
-    "UnsettledFiles",
-}
+GAUGES = {"ApproximateNumberOfMessagesVisible", "FailuresWaiting", "ObjectsIgnored", "UnsettledFiles"}
 """Metrics of a state, not of events. Their source may stop publishing while the state lasts."""
 
 DAY = 24 * 60 * 60
@@ -197,11 +190,8 @@ class TestFailurePaths:
         assert (ended["Period"], ended["EvaluationPeriods"]) == (60 * 60, 3)
         assert ended["TreatMissingData"] == "breaching"
 
-    @pytest.mark.parametrize("timeout_seconds", [30, 300])
-    def test_deliveries_near_the_timeout(self, synthesize: Synthesize, timeout_seconds: int) -> None:
-        stack = synthesize(timeout_seconds=timeout_seconds)
-        duration = alarm_on(stack, "Duration", readable({"Ref": stack.id_of(FUNCTION, INGEST)}), statistic="p99")
-        assert is_raised_above(0.8 * timeout_seconds * 1000, duration)
+    def test_deliveries_near_the_timeout(self, stack: Synthesized, ingest: str) -> None:
+        assert is_raised_above(0.8 * 30 * 1000, alarm_on(stack, "Duration", ingest, statistic="p99"))
 
 
 def test_every_metric_is_watched_or_shown(synthesize: Synthesize) -> None:
@@ -214,16 +204,10 @@ def test_every_metric_is_watched_or_shown(synthesize: Synthesize) -> None:
 
 
 def test_production_warns_if_nobody_is_notified() -> None:
-    def warnings(**context: Any) -> list[Any]:
-        settings = settings_from_context(context)
-        app = App(context={"aws:cdk:bundling-stacks": []})
-        return Annotations.from_stack(IngestStack(app, settings.stack_id, settings=settings)).find_warning(
-            "*", Match.string_like_regexp("alarm_email is not set")
-        )
-
-    assert len(warnings(stage="prod")) == 1
-    assert not warnings(stage="prod", alarm_email="oncall@example.com")
-    assert not warnings()
+    about = "alarm_email is not set"
+    assert len(warnings(app_of(stage="prod"), about)) == 1
+    assert not warnings(app_of(stage="prod", alarm_email="oncall@example.com"), about)
+    assert not warnings(app_of(), about)
 
 
 class TestAlarmTopic:

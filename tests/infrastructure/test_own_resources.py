@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App
-from aws_cdk.assertions import Annotations, Match
 
 from local.processes import PROJECT
-from stacks.context import settings_from_context
-from stacks.ingest_stack import IngestStack
 from tests.infrastructure.conftest import (
     ALARM,
     BUCKET,
     BUCKET_NOTIFICATIONS,
     FUNCTION,
     INGEST,
+    KEY,
     LOG_GROUP,
     QUEUE,
     ROLE,
@@ -27,13 +24,14 @@ from tests.infrastructure.conftest import (
     TOPIC,
     Synthesize,
     Synthesized,
+    app_of,
     inline_statements,
     statements,
     violations,
+    warnings,
 )
 from tests.templates import as_list, readable
 
-KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
 
 READ = {"kms:Decrypt", "kms:DescribeKey"}
@@ -106,10 +104,8 @@ class TestPolicyOfTheKey:
 
     @pytest.mark.parametrize(("context", "warned"), [({"kms_key": KEY}, 1), ({}, 0)])
     def test_is_asked_for_at_every_synthesis(self, context: dict[str, Any], warned: int) -> None:
-        app = App(context={"aws:cdk:bundling-stacks": []})
-        stack = IngestStack(app, "CsvIngest", settings=settings_from_context(context))
-        about = Match.string_like_regexp(r"docs/settings\.md.*key's policy.*alarms reach nobody")
-        assert len(Annotations.from_stack(stack).find_warning("*", about)) == warned
+        about = r"docs/settings\.md.*key's policy.*alarms reach nobody"
+        assert len(warnings(app_of(**context), about)) == warned
 
 
 class TestExistingBucket:
@@ -169,7 +165,4 @@ def test_everything_that_costs_or_keeps_is_tagged(synthesize: Synthesize) -> Non
     ],
 )
 def test_all_checks_pass_whatever_is_brought_along(context: Any, tmp_path: Path) -> None:
-    settings = settings_from_context(context)
-    app = App(outdir=str(tmp_path), context={"aws:cdk:bundling-stacks": []})
-    IngestStack(app, settings.stack_id, settings=settings)
-    assert violations(app) == []
+    assert violations(app_of(tmp_path, **context)) == []

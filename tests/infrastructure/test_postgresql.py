@@ -6,25 +6,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App
 
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.model import Database
 from local.processes import PROJECT
 from stacks.context import settings_from_context
-from stacks.ingest_stack import IngestStack
 from tests.infrastructure.conftest import (
     FUNCTION,
     INGEST,
+    KEY,
     POSTGRESQL,
     SECRET_ARN,
     SWEEP,
     TABLE,
     Synthesize,
     Synthesized,
+    app_of,
     arn,
     ingest_permissions,
     permissions_of,
+    titles,
     violations,
 )
 from tests.permissions import Permission
@@ -32,7 +33,6 @@ from tests.templates import readable, statements_of
 
 POLICY = "AWS::IAM::Policy"
 
-KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 BY_PASSWORD: dict[str, Any] = {**POSTGRESQL, "database_resource_id": None, "database_secret": SECRET_ARN}
 
 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaVPCAccessExecutionRole.html
@@ -103,14 +103,6 @@ class TestFunction:
     def test_is_created_after_lambda_may_join_the_vpc(self, postgresql: Synthesized) -> None:
         assert postgresql.id_of(POLICY, "NetworkInterfaces") in postgresql.only(FUNCTION, INGEST)["DependsOn"]
 
-    def test_takes_ten_connections_unless_told_otherwise(self, mixed: Synthesized, synthesize: Synthesize) -> None:
-        def reserved(stack: Synthesized, function: str) -> int:
-            found: int = stack.only(FUNCTION, function)["Properties"]["ReservedConcurrentExecutions"]
-            return found
-
-        assert (reserved(mixed, "IngestOrders"), reserved(mixed, "IngestVendors")) == (50, 10)
-        assert reserved(synthesize(**POSTGRESQL, reserved_concurrency=50), INGEST) == 50
-
 
 class TestPermissions:
     @pytest.mark.parametrize(
@@ -166,24 +158,16 @@ class TestResources:
     def test_dashboard_shows_connections_instead_of_write_units(
         self, mixed: Synthesized, postgresql: Synthesized
     ) -> None:
-        assert {"vendors: Connections that failed", "orders: Write capacity consumed"} <= titles(mixed)
-        assert not {"orders: Connections that failed", "vendors: Write capacity consumed"} & titles(mixed)
+        assert {"vendors: Connections that failed", "orders: Write capacity consumed"} <= {*titles(mixed)}
+        assert not {"orders: Connections that failed", "vendors: Write capacity consumed"} & {*titles(mixed)}
         # A single feed has the ledger's write units beside its own.
-        assert {"Connections that failed", "Write capacity consumed"} <= titles(postgresql)
+        assert {"Connections that failed", "Write capacity consumed"} <= {*titles(postgresql)}
 
 
 class TestGates:
-    @pytest.fixture(params=[FEEDS, {"vendors": FEEDS["vendors"]}, {"prices": FEEDS["prices"]}], ids=list)
-    def checked(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-        """The folder of a synthesis that passed the checks."""
-        app = App(outdir=str(tmp_path), context={"aws:cdk:bundling-stacks": []})
-        settings = settings_from_context({"feeds": request.param})
-        IngestStack(app, settings.stack_id, settings=settings)
-        assert violations(app) == []
-        return tmp_path
-
-    def test_accept_every_resource_in_one_policy_only(self, checked: Path) -> None:
-        resources = json.loads((checked / "CsvIngest.template.json").read_text())["Resources"]
+    def test_accept_every_resource_in_one_policy_only(self, tmp_path: Path) -> None:
+        assert violations(app_of(tmp_path, feeds=FEEDS)) == []
+        resources = json.loads((tmp_path / "CsvIngest.template.json").read_text())["Resources"]
         accepted = {id_ for id_, each in resources.items() if "Resource::*" in json.dumps(each.get("Metadata"))}
         assert accepted == {id_ for id_ in resources if "NetworkInterfaces" in id_}
 
@@ -199,8 +183,3 @@ def test_the_documented_example_can_be_deployed() -> None:
         for feed in settings_from_context(feeds | stages | {"stage": stage}).feeds
     ]
     assert [host and host.partition(".")[0] for host in hosts] == ["dev", "prod"]
-
-
-def titles(stack: Synthesized) -> set[str]:
-    body = json.loads(readable(stack.only("AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"]))
-    return {widget["properties"]["title"] for widget in body["widgets"]}

@@ -14,9 +14,8 @@ from stacks.__main__ import main
 from stacks.context import InvalidSetting, settings_from_context
 from stacks.setting_types import TAGS
 from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, Settings
-from tests.infrastructure.conftest import CERTIFICATE, POSTGRESQL, SECRET_ARN
+from tests.infrastructure.conftest import CERTIFICATE, KEY, POSTGRESQL, SECRET_ARN
 
-KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Boundary"
 
 OF_RDS = SECRET_ARN.replace("vendors", "rds!cluster-0a1b2c3d-1111-2222-3333-444455556666")
@@ -28,68 +27,69 @@ def of_one_feed(*, stage: str = "dev", **settings: Any) -> Settings:
     return Settings(stage=stage, feeds=(Feed.of_settings("default", settings),))
 
 
-@pytest.mark.parametrize(
-    ("key", "given", "meant"),
-    [
-        ("stage", "prod", "prod"),
-        ("id_column", "@line", "@line"),
-        ("id_column", "Order No", "Order No"),
-        ("delimiter", ";", ";"),
-        ("delimiter", "tab", "\t"),
-        ("delimiter", "semicolon", ";"),
-        ("decimal_separator", "point", "."),
-        ("decimal_separator", "comma", ","),
-        ("columns", '{"price": "decimal"}', {"price": "decimal"}),
-        ("columns", {"Preis": "decimal  required as price"}, {"Preis": "decimal required as price"}),
-        ("encoding", "UTF-8", "utf-8"),
-        ("encoding", "latin-1", "iso8859-1"),
-        ("key_prefix", "in/", "in/"),
-        ("key_suffixes", ".csv", (".csv",)),
-        ("key_suffixes", ".csv, .TXT", (".csv", ".TXT")),
-        ("key_suffixes", [".csv", ".tsv"], (".csv", ".tsv")),
-        ("timeout_seconds", "900", 900),
-        ("timeout_seconds", 60, 60),
-        ("memory_mb", "1024", 1024),
-        ("reserved_concurrency", "5", 5),
-        ("reserved_concurrency", "none", None),
-        ("reserved_concurrency", None, None),
-        ("max_write_units", "4000", 4000),
-        ("file_index", "false", False),
-        ("file_index", False, False),
-        ("alarm_email", "oncall@example.com", "oncall@example.com"),
-        ("log_retention_days", "30", 30),
-        ("existing_bucket", "uploads.example-1", "uploads.example-1"),
-        ("ignored_prefixes", "reports/, dt=2026/Größe ", ("reports/", "dt=2026/Größe")),
-        ("ignored_prefixes", ["reports/", "tmp/"], ("reports/", "tmp/")),
-        ("kms_key", KEY, KEY),
-        ("kms_key", "none", None),
-        ("permissions_boundary", BOUNDARY, BOUNDARY),
-        ("tags", "team=orders, cost centre=4/2", (("team", "orders"), ("cost centre", "4/2"))),
-        ("tags", {"team": "orders", "empty": ""}, (("team", "orders"), ("empty", ""))),
+MEANT: dict[str, list[tuple[Any, Any]]] = {
+    "stage": [("prod", "prod")],
+    "id_column": [("@line", "@line"), ("Order No", "Order No")],
+    "delimiter": [(";", ";"), ("tab", "\t"), ("semicolon", ";")],
+    "decimal_separator": [("point", "."), ("comma", ",")],
+    "columns": [
+        ('{"price": "decimal"}', {"price": "decimal"}),
+        ({"Preis": "decimal  required as price"}, {"Preis": "decimal required as price"}),
     ],
-)
+    "encoding": [("UTF-8", "utf-8"), ("latin-1", "iso8859-1")],
+    "key_prefix": [("in/", "in/")],
+    "key_suffixes": [(".csv", (".csv",)), (".csv, .TXT", (".csv", ".TXT")), ([".csv", ".tsv"], (".csv", ".tsv"))],
+    "timeout_seconds": [("900", 900), (60, 60)],
+    "memory_mb": [("1024", 1024)],
+    "reserved_concurrency": [("5", 5), ("none", None), (None, None)],
+    "max_write_units": [("4000", 4000)],
+    "file_index": [("false", False), (False, False)],
+    "alarm_email": [("oncall@example.com", "oncall@example.com")],
+    "log_retention_days": [("30", 30)],
+    "existing_bucket": [("uploads.example-1", "uploads.example-1")],
+    "ignored_prefixes": [
+        ("reports/, dt=2026/Größe ", ("reports/", "dt=2026/Größe")),
+        (["reports/", "tmp/"], ("reports/", "tmp/")),
+    ],
+    "kms_key": [(KEY, KEY), ("none", None)],
+    "permissions_boundary": [(BOUNDARY, BOUNDARY)],
+    "tags": [
+        ("team=orders, cost centre=4/2", (("team", "orders"), ("cost centre", "4/2"))),
+        ({"team": "orders", "empty": ""}, (("team", "orders"), ("empty", ""))),
+    ],
+}
+"""What is given for a setting, and what that means."""
+
+
+@pytest.mark.parametrize(("key", "given", "meant"), [(key, *case) for key, cases in MEANT.items() for case in cases])
 def test_a_setting_comes_from_command_line_or_cdk_json(key: str, given: Any, meant: Any) -> None:
     expected = replace(Settings(), **{key: meant}) if key in DEPLOYMENT_SETTINGS else of_one_feed(**{key: meant})
     assert settings_from_context({key: given}) == expected
 
 
-@pytest.mark.parametrize(
-    ("key", "given", "meant"),
-    [
-        ("database_host", "db.example.internal", "db.example.internal"),
-        ("database_port", "5433", 5433),
-        ("database_name", "ERP-2", "ERP-2"),
-        ("database_user", "csv_ingest", "csv_ingest"),
-        ("database_table", "erp.vendors", "erp.vendors"),
-        ("database_resource_id", "db-ABCDEFGHIJKL01234", "db-ABCDEFGHIJKL01234"),
-        ("database_resource_id", "prx-0a1b2c3d4e5f60718", "prx-0a1b2c3d4e5f60718"),
-        ("database_secret", SECRET_ARN, SECRET_ARN),
-        ("database_secret", OF_RDS, OF_RDS),
-        ("database_ca", CERTIFICATE, CERTIFICATE.strip()),
-        ("database_ca", CERTIFICATE.replace("\n", "\r\n") * 2, (CERTIFICATE * 2).strip()),
-        ("subnets", "subnet-0a1b2c3d, subnet-0a1b2c3d4e5f60718", ("subnet-0a1b2c3d", "subnet-0a1b2c3d4e5f60718")),
-        ("security_groups", ["sg-0a1b2c3d"], ("sg-0a1b2c3d",)),
+MEANT_IN_POSTGRESQL: dict[str, list[tuple[Any, Any]]] = {
+    "database_host": [("db.example.internal", "db.example.internal")],
+    "database_port": [("5433", 5433)],
+    "database_name": [("ERP-2", "ERP-2")],
+    "database_user": [("csv_ingest", "csv_ingest")],
+    "database_table": [("erp.vendors", "erp.vendors")],
+    "database_resource_id": [
+        ("db-ABCDEFGHIJKL01234", "db-ABCDEFGHIJKL01234"),
+        ("prx-0a1b2c3d4e5f60718", "prx-0a1b2c3d4e5f60718"),
     ],
+    "database_secret": [(SECRET_ARN, SECRET_ARN), (OF_RDS, OF_RDS)],
+    "database_ca": [
+        (CERTIFICATE, CERTIFICATE.strip()),
+        (CERTIFICATE.replace("\n", "\r\n") * 2, (CERTIFICATE * 2).strip()),
+    ],
+    "subnets": [("subnet-0a1b2c3d, subnet-0a1b2c3d4e5f60718", ("subnet-0a1b2c3d", "subnet-0a1b2c3d4e5f60718"))],
+    "security_groups": [(["sg-0a1b2c3d"], ("sg-0a1b2c3d",))],
+}
+"""The same for the settings of a PostgreSQL feed."""
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "meant"), [(key, *case) for key, cases in MEANT_IN_POSTGRESQL.items() for case in cases]
 )
 def test_a_setting_of_postgresql_holds_for_all_feeds(key: str, given: Any, meant: Any) -> None:
     logins = {"database_resource_id", "database_secret"}
@@ -98,108 +98,79 @@ def test_a_setting_of_postgresql_holds_for_all_feeds(key: str, given: Any, meant
     assert getattr(feed, key) == meant
 
 
-@pytest.mark.parametrize(
-    ("key", "given"),
-    [
-        ("stage", "Prod"),
-        ("stage", ""),
-        ("stage", "a" * 21),
-        ("id_column", ""),
-        ("id_column", "@row"),
-        ("delimiter", ""),
-        ("delimiter", "::"),
-        ("delimiter", '"'),
-        ("delimiter", "\n"),
-        ("decimal_separator", ";"),
-        ("columns", "price=decimal"),
-        ("columns", ["price"]),
-        ("columns", None),
-        ("id_column", {"a": "b"}),
-        ("encoding", "utf-9"),
-        ("encoding", "hex"),
-        ("encoding", "unicode_escape"),
-        ("encoding", "utf-7"),
-        ("key_prefix", "My Uploads/"),
-        ("id_column", None),
-        ("key_prefix", None),
-        ("key_prefix", "in*/"),
-        ("key_suffixes", ""),
-        ("key_suffixes", "csv"),
-        ("key_suffixes", ".csv,.csv"),
-        ("key_suffixes", ".csv,.orders.csv"),
-        ("timeout_seconds", "901"),
-        ("timeout_seconds", "half a minute"),
-        ("timeout_seconds", "29.5"),
-        ("memory_mb", "128"),
-        ("reserved_concurrency", "0"),
-        ("reserved_concurrency", "-1"),
-        ("max_write_units", "0"),
-        ("file_index", "yes"),
-        ("file_index", None),
-        ("alarm_email", "oncall"),
-        ("log_retention_days", "15"),
-        ("existing_bucket", "My_Bucket"),
-        ("existing_bucket", "arn:aws:s3:::uploads"),
-        ("ignored_prefixes", ""),
-        ("ignored_prefixes", "reports/,"),
-        ("ignored_prefixes", "reports/,reports/"),
-        ("ignored_prefixes", "re\tports/"),
-        ("ignored_prefixes", None),
-        ("kms_key", "alias/uploads"),
-        ("kms_key", "11111111-2222-3333-4444-555555555555"),
-        ("permissions_boundary", "Boundary"),
-        ("tags", "team"),
-        ("tags", "aws:team=orders"),
-        ("tags", "team=orders,team=sales"),
-        ("tags", "team=<orders>"),
-        ("tags", "Team=orders,team=sales"),
-        ("tags", "AWS:team=orders"),
-        ("tags", ",".join(f"t{number}=x" for number in range(41))),
-        ("tags", [1]),
-        ("tags", {"team": "orders,cost=42"}),
-        ("tags", {"team": None}),
-        ("tags", {"a": 1}),
-        ("key_suffixes", [1]),
-        ("key_suffixes", [".csv,.tsv"]),
-        ("memory_mb", [512]),
-        ("key_suffixes", ",".join(f".x{number:02}" for number in range(21))),
-        ("id_column", "x" * 256),
-        ("existing_bucket", "a..b"),
-        ("existing_bucket", "192.168.1.1"),
-        ("existing_bucket", "orders--use1-az4--x-s3"),
-        ("destination", "PostgreSQL"),
-        ("destination", None),
-        ("database_host", "https://db.example.com"),
-        ("database_host", "db.example.com:5432"),
-        ("database_host", "db..example.com"),
-        ("database_host", "db-.example.com"),
-        ("database_host", f"{'a' * 64}.example.com"),
-        ("database_port", "0"),
-        ("database_port", "65536"),
-        ("database_name", "a/b"),
-        ("database_user", "*"),
-        ("database_user", "a" * 64),
-        ("database_table", "Vendors"),
-        ("database_table", "a.b.c"),
-        ("database_table", 'vendors"'),
-        ("database_table", "v" * 64),
-        ("database_resource_id", "vendors"),
-        ("database_resource_id", "db-vendors-prod"),
-        ("database_resource_id", "*"),
-        ("database_secret", "vendors"),
-        ("database_secret", SECRET_ARN.removesuffix("-AbCdEf")),
-        ("database_secret", SECRET_ARN.replace("vendors", "*")),
-        ("database_ca", "/etc/ssl/ca.pem"),
-        ("database_ca", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"),
-        ("database_ca", "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n" + CERTIFICATE),
-        ("database_ca", CERTIFICATE * 4),
-        ("subnets", ""),
-        ("subnets", "vendors"),
-        ("subnets", "subnet-0a1b2c3d,subnet-0a1b2c3d"),
-        ("subnets", ",".join(f"subnet-0a1b2c{number}" for number in range(10, 27))),
-        ("security_groups", ",".join(f"sg-0a1b2c{number}" for number in range(10, 16))),
+INVALID: dict[str, list[Any]] = {
+    "stage": ["Prod", "", "a" * 21],
+    "id_column": ["", "@row", {"a": "b"}, None, "x" * 256],
+    "delimiter": ["", "::", '"', "\n"],
+    "decimal_separator": [";"],
+    "columns": ["price=decimal", ["price"], None],
+    "encoding": ["utf-9", "hex", "unicode_escape", "utf-7"],
+    "key_prefix": ["My Uploads/", None, "in*/"],
+    "key_suffixes": [
+        "",
+        "csv",
+        ".csv,.csv",
+        ".csv,.orders.csv",
+        [1],
+        [".csv,.tsv"],
+        ",".join(f".x{number:02}" for number in range(21)),
     ],
-)
+    "timeout_seconds": ["901", "half a minute", "29.5"],
+    "memory_mb": ["128", [512]],
+    "reserved_concurrency": ["0", "-1"],
+    "max_write_units": ["0"],
+    "file_index": ["yes", None],
+    "alarm_email": ["oncall"],
+    "log_retention_days": ["15"],
+    "existing_bucket": ["My_Bucket", "arn:aws:s3:::uploads", "a..b", "192.168.1.1", "orders--use1-az4--x-s3"],
+    "ignored_prefixes": ["", "reports/,", "reports/,reports/", "re\tports/", None],
+    "kms_key": ["alias/uploads", "11111111-2222-3333-4444-555555555555"],
+    "permissions_boundary": ["Boundary"],
+    "tags": [
+        "team",
+        "aws:team=orders",
+        "team=orders,team=sales",
+        "team=<orders>",
+        "Team=orders,team=sales",
+        "AWS:team=orders",
+        ",".join(f"t{number}=x" for number in range(41)),
+        [1],
+        {"team": "orders,cost=42"},
+        {"team": None},
+        {"a": 1},
+    ],
+    "destination": ["PostgreSQL", None],
+    "database_host": [
+        "https://db.example.com",
+        "db.example.com:5432",
+        "db..example.com",
+        "db-.example.com",
+        f"{'a' * 64}.example.com",
+    ],
+    "database_port": ["0", "65536"],
+    "database_name": ["a/b"],
+    "database_user": ["*", "a" * 64],
+    "database_table": ["Vendors", "a.b.c", 'vendors"', "v" * 64],
+    "database_resource_id": ["vendors", "db-vendors-prod", "*"],
+    "database_secret": ["vendors", SECRET_ARN.removesuffix("-AbCdEf"), SECRET_ARN.replace("vendors", "*")],
+    "database_ca": [
+        "/etc/ssl/ca.pem",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n" + CERTIFICATE,
+        CERTIFICATE * 4,
+    ],
+    "subnets": [
+        "",
+        "vendors",
+        "subnet-0a1b2c3d,subnet-0a1b2c3d",
+        ",".join(f"subnet-0a1b2c{number}" for number in range(10, 27)),
+    ],
+    "security_groups": [",".join(f"sg-0a1b2c{number}" for number in range(10, 16))],
+}
+"""What is not allowed for a setting."""
+
+
+@pytest.mark.parametrize(("key", "given"), [(key, given) for key, values in INVALID.items() for given in values])
 def test_an_invalid_setting_names_key_and_allowed_values(key: str, given: Any) -> None:
     with pytest.raises(InvalidSetting) as error:
         settings_from_context({key: given})

@@ -86,11 +86,6 @@ def test_the_tables_have_the_documented_keys(stack: Synthesized) -> None:
     assert keys("Files") == [("object_key", "HASH"), ("entry", "RANGE")]
 
 
-def test_max_write_units_limit_the_rows_table(synthesize: Synthesize) -> None:
-    limited = synthesize(max_write_units=2_000)
-    assert limited.only(TABLE, "Rows")["Properties"]["OnDemandThroughput"] == {"MaxWriteRequestUnits": 2_000}
-
-
 class TestFileIndex:
     @pytest.fixture
     def indexed(self, synthesize: Synthesize) -> Synthesized:

@@ -2,17 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.infrastructure.conftest import (
-    BUCKET,
-    BUCKET_NOTIFICATIONS,
-    EVENT_INVOKE_CONFIG,
-    FUNCTION,
-    INGEST,
-    SWEEP,
-    Synthesize,
-    Synthesized,
-    arn,
-)
+from tests.infrastructure.conftest import BUCKET, BUCKET_NOTIFICATIONS, FUNCTION, INGEST, SWEEP, Synthesized, arn
 
 PERMISSION = "AWS::Lambda::Permission"
 RULE = "AWS::Events::Rule"
@@ -25,14 +15,6 @@ class TestUploads:
             (["s3:ObjectCreated:*"], {"suffix": ".CSV"}),
             (["s3:ObjectCreated:*"], {"suffix": ".csv.gz"}),
         ]
-
-    def test_are_reported_only_below_the_prefix(self, synthesize: Synthesize) -> None:
-        filters = [filter_ for _, filter_ in self.triggers(synthesize(key_prefix="in/", key_suffixes=".csv,.txt"))]
-        assert filters == [{"prefix": "in/", "suffix": ".csv"}, {"prefix": "in/", "suffix": ".txt"}]
-
-    def test_are_reported_only_once_their_failures_are_kept(self, stack: Synthesized) -> None:
-        invocation = stack.id_of(EVENT_INVOKE_CONFIG, INGEST)
-        assert invocation in stack.only(BUCKET_NOTIFICATIONS)["DependsOn"]
 
     def triggers(self, stack: Synthesized) -> Iterator[tuple[list[str], dict[str, str]]]:
         """What the bucket reports to the ingest function, and with which filter."""

@@ -25,7 +25,7 @@ def listed(*keys: str) -> bool:
 
 @pytest.mark.parametrize("content", [BAD_FILE, BAD_ROW])
 def test_an_acknowledged_upload_is_listed_no_more(world: World, content: str) -> None:
-    world.deliver(world.upload("a.csv", content))
+    world.ingest("a.csv", content)
     assert listed("a.csv")
     known("a.csv")
     assert "is complete, and no row was rejected, except for what was acknowledged: 1 upload." in run("status", code=0)
@@ -41,7 +41,7 @@ def test_an_acknowledged_upload_is_listed_no_more(world: World, content: str) ->
 
 def test_only_messages_of_the_acknowledged_upload_are_deleted(world: World) -> None:
     for key in ("a.csv", "a.csv.csv"):
-        world.deliver(world.upload(key, BAD_FILE))
+        world.ingest(key, BAD_FILE)
     several = world.upload("b.csv", GOOD)
     several["Records"] += world.upload("a.csv", GOOD)["Records"]
     fail(world, several)
@@ -51,8 +51,7 @@ def test_only_messages_of_the_acknowledged_upload_are_deleted(world: World) -> N
 
 
 def test_repeating_changes_no_note_and_deletes_what_was_left(world: World) -> None:
-    event = world.upload("a.csv", BAD_FILE)
-    world.deliver(event)
+    event = world.ingest("a.csv", BAD_FILE)
     known("a.csv")
     before = world.file("a.csv")
     invoke("acknowledge", "a.csv", "--reason", "another one", code=0)
@@ -64,9 +63,9 @@ def test_repeating_changes_no_note_and_deletes_what_was_left(world: World) -> No
 
 @pytest.mark.parametrize(("world", "content"), [("dynamodb", "\0\0"), ("merge", BAD_FILE)], indirect=["world"])
 def test_a_new_upload_is_a_new_case(world: World, content: str) -> None:
-    world.deliver(world.upload("a.csv", BAD_FILE))
+    world.ingest("a.csv", BAD_FILE)
     known("a.csv")
-    world.deliver(world.upload("a.csv", content))
+    world.ingest("a.csv", content)
     [record] = reported("status", code=1)
     assert "acknowledged_at" not in record
     assert listed("a.csv")
@@ -75,8 +74,7 @@ def test_a_new_upload_is_a_new_case(world: World, content: str) -> None:
 
 
 def test_another_outcome_is_a_new_case(world: World, pipeline: Pipeline) -> None:
-    event = world.upload("a.csv", BAD_ROW.replace("x", "é").encode("cp1252"))
-    world.deliver(event)
+    event = world.ingest("a.csv", BAD_ROW.replace("x", "é").encode("cp1252"))
     known("a.csv")
     set_feed(encoding="cp1252")
     world.deliver(event)
@@ -98,7 +96,7 @@ def test_an_unsettled_upload_cannot_be_acknowledged(world: World) -> None:
 
 
 def test_what_needs_no_note_gets_none(world: World) -> None:
-    world.deliver(world.upload("a.csv", GOOD))
+    world.ingest("a.csv", GOOD)
     assert "a.csv: it is complete, and no row was rejected: there is nothing to acknowledge" in known("a.csv", code=1)
     assert "b.csv: there is no such upload" in known("b.csv", code=1)
     assert "--reason" in invoke("acknowledge", "a.csv", "--reason", "...", code=2).stderr

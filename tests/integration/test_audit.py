@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from csv_ingest.events import Event, object_version
+from csv_ingest.events import Event
 from csv_ingest.model import TableAltered
 from ops.audit import audit
 from ops.differences import explained
@@ -18,7 +18,7 @@ from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.rows import Item, PostgresqlRows
-from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, set_feed
+from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, set_feed, version_of
 
 FILE = "id,name\n" + "".join(f"{n},é\n" for n in range(1, 81)) + ",no id\n1,é\n2,again\n"
 
@@ -28,7 +28,7 @@ def found(pipeline: Pipeline) -> list[tuple[str, str, str]]:
 
 
 def pk_of(event: Event, id_: str) -> str:
-    return f"{object_version(event['Records'][0]).etag}#{id_}"
+    return f"{version_of(event).etag}#{id_}"
 
 
 def change(world: World, pk: str, data: str = "{}") -> None:
@@ -46,10 +46,10 @@ def mend(world: World, pipeline: Pipeline, invocations: Invocations) -> None:
 @BOTH_DESTINATIONS
 def test_files_of_every_kind_are_as_they_should_be(world: World, pipeline: Pipeline) -> None:
     for key in ("a.csv", "same bytes.csv", "a.csv"):
-        world.deliver(world.upload(key, FILE))
-    world.deliver(world.upload("a.csv", FILE + "99,another version\n"))
-    world.deliver(world.upload("broken.csv", "id\n1\n\0"))
-    world.deliver(world.upload("empty.csv", ""))
+        world.ingest(key, FILE)
+    world.ingest("a.csv", FILE + "99,another version\n")
+    world.ingest("broken.csv", "id\n1\n\0")
+    world.ingest("empty.csv", "")
     result = audit(pipeline)
     assert (result.findings, result.not_compared) == ([], 0)
     assert (result.files, result.rows) == (5, 80 + 81)
@@ -57,7 +57,7 @@ def test_files_of_every_kind_are_as_they_should_be(world: World, pipeline: Pipel
 
 def test_an_audit_says_how_far_it_is(world: World, pipeline: Pipeline) -> None:
     for key in ("a.csv", "b.csv"):
-        world.deliver(world.upload(key, f"id\n{key}\n2\n"))
+        world.ingest(key, f"id\n{key}\n2\n")
     said: list[str] = []
     audit(pipeline, progress=said.append)
     assert said == [
@@ -79,7 +79,7 @@ def change_row(world: World, event: Event) -> None:
 
 
 def delete_reject(world: World, event: Event) -> None:
-    _delete_entry(world, event, "#reject#000000000082")
+    world.delete_entry("a.csv", pk_of(event, "reject#000000000082"))
 
 
 def add_reject(world: World, event: Event) -> None:
@@ -90,17 +90,12 @@ def reject_a_good_row(world: World, event: Event) -> None:
     _put_reject(world, event, 8)
 
 
-def change_counts(world: World, event: Event) -> None:
-    world.dynamodb.update_item(
-        TableName=world.files_table,
-        Key={"object_key": {"S": "a.csv"}, "entry": {"S": object_version(event["Records"][0]).etag}},
-        UpdateExpression="SET rows_stored = :wrong",
-        ExpressionAttributeValues={":wrong": {"N": "3"}},
-    )
+def change_counts(world: World, _event: Event) -> None:
+    world.change_record("a.csv", rows_stored=3)
 
 
 def forget_file(world: World, event: Event) -> None:
-    _delete_entry(world, event, "")
+    world.delete_entry("a.csv", version_of(event).etag)
 
 
 def _put_reject(world: World, event: Event, line: int) -> None:
@@ -111,11 +106,6 @@ def _put_reject(world: World, event: Event, line: int) -> None:
         "reason": {"S": "made up"},
     }
     world.dynamodb.put_item(TableName=world.files_table, Item=item)
-
-
-def _delete_entry(world: World, event: Event, rest: str) -> None:
-    key: Any = {"object_key": {"S": "a.csv"}, "entry": {"S": object_version(event["Records"][0]).etag + rest}}
-    world.dynamodb.delete_item(TableName=world.files_table, Key=key)
 
 
 @BOTH_DESTINATIONS
@@ -134,8 +124,7 @@ def _delete_entry(world: World, event: Event, rest: str) -> None:
 def test_each_damage_is_found_and_mended(
     world: World, pipeline: Pipeline, invocations: Invocations, damage: Damage, kinds: list[str]
 ) -> None:
-    event = world.upload("a.csv", FILE)
-    world.deliver(event)
+    event = world.ingest("a.csv", FILE)
     before = world.tables()
     damage(world, event)
     assert sorted({kind for kind, _, _ in found(pipeline)}) == kinds
@@ -147,7 +136,7 @@ def test_each_damage_is_found_and_mended(
 @BOTH_DESTINATIONS
 def test_a_different_row_says_what_differs(world: World, pipeline: Pipeline) -> None:
     world.declare({"price": "decimal", "gift": "boolean"})
-    world.deliver(event := world.upload("a.csv", "id,name,price,gift\n1,é,5.50,\n2,b,7,no\n3,c,,\n"))
+    event = world.ingest("a.csv", "id,name,price,gift\n1,é,5.50,\n2,b,7,no\n3,c,,\n")
     rows = world.default_rows
     changed: dict[str, Item] = {
         "1": {"line": {"N": "9"}, "price": {"N": "5.51"}, "gift": {"BOOL": True}},
@@ -165,7 +154,7 @@ def test_a_different_row_says_what_differs(world: World, pipeline: Pipeline) -> 
     }
     rows.delete(pk_of(event, "1"))
     assert [len(finding.differences) for finding in explained(pipeline, findings)].count(0) == 1
-    world.s3.delete_object(Bucket=world.bucket, Key="a.csv", VersionId=object_version(event["Records"][0]).version_id)
+    world.delete_object(event)
     assert explained(pipeline, findings) == findings, "the file is gone"
 
 
@@ -184,7 +173,7 @@ def test_a_row_changed_during_ingestion_stops_the_file(
         world.deliver(event)
     assert sorted(found(pipeline)) == [
         ("different", "a.csv", f"line 8: {pk_of(event, '7')}"),
-        ("unsettled", "a.csv", f"etag {object_version(event['Records'][0]).etag}: PROCESSING"),
+        ("unsettled", "a.csv", f"etag {version_of(event).etag}: PROCESSING"),
     ]
     mend(world, pipeline, invocations)
     assert found(pipeline) == []
@@ -195,8 +184,7 @@ def test_a_repair_reads_a_file_under_its_recorded_format(
     world: World, pipeline: Pipeline, invocations: Invocations
 ) -> None:
     set_feed(encoding="cp1252")
-    event = world.upload("a.csv", FILE.encode("cp1252"))
-    world.deliver(event)
+    event = world.ingest("a.csv", FILE.encode("cp1252"))
     before = world.tables()
     set_feed(encoding="utf-8")
     change_row(world, event)
@@ -206,9 +194,8 @@ def test_a_repair_reads_a_file_under_its_recorded_format(
 
 
 def test_a_repair_writes_only_what_is_wrong(world: World, pipeline: Pipeline, invocations: Invocations) -> None:
-    world.deliver(world.upload("a.csv", "id\n1\n"))
-    damaged = world.upload("a.csv", FILE)
-    world.deliver(damaged)
+    world.ingest("a.csv", "id\n1\n")
+    damaged = world.ingest("a.csv", FILE)
     delete_row(world, damaged)
     calls = Calls(pipeline.clients.dynamodb)
     done = repair(pipeline, audit(pipeline).findings)
@@ -220,7 +207,7 @@ def test_a_repair_writes_only_what_is_wrong(world: World, pipeline: Pipeline, in
 def test_a_repair_keeps_the_checkpoint_of_unfinished_files(world: World, pipeline: Pipeline) -> None:
     world = world.tuned(checkpoint_rows=25)
     with pytest.raises(Killed), Calls(world.dynamodb).fault("die_after", 10):
-        world.deliver(world.upload("a.csv", FILE))
+        world.ingest("a.csv", FILE)
     before = world.tables()
     assert 0 < world.file("a.csv")["rows_read"] < FILE.count("\n")
     repair(pipeline, audit(pipeline).findings)
@@ -228,8 +215,7 @@ def test_a_repair_keeps_the_checkpoint_of_unfinished_files(world: World, pipelin
 
 
 def test_rows_of_no_upload_are_found_and_left_alone(world: World, pipeline: Pipeline, invocations: Invocations) -> None:
-    event = world.upload("a.csv", FILE)
-    world.deliver(event)
+    event = world.ingest("a.csv", FILE)
     added, stray, keyless = pk_of(event, "made up"), "no-etag#1", "zzz"
     for pk in (added, stray, keyless):
         world.dynamodb.put_item(TableName=world.rows_table, Item={"pk": {"S": pk}})
@@ -254,19 +240,16 @@ def test_a_record_deleted_during_a_delivery_is_made_again(world: World, pipeline
 
 
 def test_rows_of_a_rejected_file_are_found(world: World, pipeline: Pipeline) -> None:
-    event = world.upload("a.csv", "id\n1\n\0")
-    world.deliver(event)
+    event = world.ingest("a.csv", "id\n1\n\0")
     pk = pk_of(event, "1")
     world.dynamodb.put_item(TableName=world.rows_table, Item={"pk": {"S": pk}})
     assert found(pipeline) == [("unexpected", "", pk)]
 
 
 def test_rows_of_expired_uploads_are_counted_without_a_finding(world: World, pipeline: Pipeline) -> None:
-    event = world.upload("old.csv", FILE)
-    world.deliver(event)
-    world.deliver(world.upload("new.csv", "id\n1\n"))
-    version = object_version(event["Records"][0])
-    world.s3.delete_object(Bucket=world.bucket, Key="old.csv", VersionId=version.version_id)
+    event = world.ingest("old.csv", FILE)
+    world.ingest("new.csv", "id\n1\n")
+    world.delete_object(event)
     result = audit(pipeline)
     assert (result.files, result.rows, result.not_compared, result.findings) == (1, 1, 80, [])
 
@@ -276,8 +259,7 @@ def test_a_repair_can_be_killed_and_overtaken_anywhere(
     world: World, pipeline: Pipeline, invocations: Invocations
 ) -> None:
     """At each call of the repair: it is killed there, a delivery comes in between, and it is run again."""
-    event = world.upload("a.csv", FILE)
-    world.deliver(event)
+    event = world.ingest("a.csv", FILE)
     before = world.tables()
     calls = Calls(pipeline.clients.s3, pipeline.clients.dynamodb, invocations.client, world.statements)
 
@@ -326,7 +308,7 @@ def test_an_item_in_the_place_of_a_row_is_replaced(world: World, pipeline: Pipel
 def test_a_file_is_compared_as_it_was_read(world: World, pipeline: Pipeline) -> None:
     """Its integer of more than 64 bits was rejected, and stays so when the column is a decimal."""
     world.declare({"n": "integer"})
-    world.deliver(world.upload("a.csv", f"id,n\n1,5\n2,{2**63}\n"))
+    world.ingest("a.csv", f"id,n\n1,5\n2,{2**63}\n")
     assert [line for line, _ in world.rejects("a.csv")] == [3]
     assert isinstance(world.default_rows, PostgresqlRows)
     world.default_rows.server.run(f'ALTER TABLE "{world.rows_table}" ALTER COLUMN n TYPE numeric')
@@ -338,13 +320,11 @@ def test_a_file_is_compared_as_it_was_read(world: World, pipeline: Pipeline) -> 
 @BOTH_DESTINATIONS
 def test_an_object_that_goes_meanwhile_is_not_compared(world: World, pipeline: Pipeline) -> None:
     """It was listed, and is deleted before it is read, or while it is."""
-    world.deliver(world.upload("a.csv", "id,name\n1,a\n"))
+    world.ingest("a.csv", "id,name\n1,a\n")
     gone = 0
     for number in itertools.count(1):
-        world.deliver(event := world.upload("b.csv", f"id,name\n1,{number}\n"))
-        version = object_version(event["Records"][0])
-        delete = partial(world.s3.delete_object, Bucket=world.bucket, Key="b.csv", VersionId=version.version_id)
-        with between_calls(number, delete, pipeline.clients.s3):
+        event = world.ingest("b.csv", f"id,name\n1,{number}\n")
+        with between_calls(number, partial(world.delete_object, event), pipeline.clients.s3):
             result = audit(pipeline)
         assert result.findings == []
         assert result.rows + result.not_compared == 1 + number
@@ -355,9 +335,8 @@ def test_an_object_that_goes_meanwhile_is_not_compared(world: World, pipeline: P
 
 
 def test_a_repair_tells_which_object_went_meanwhile(world: World, pipeline: Pipeline) -> None:
-    world.deliver(event := world.upload("a.csv", FILE))
+    event = world.ingest("a.csv", FILE)
     delete_row(world, event)
     findings = audit(pipeline).findings
-    version = object_version(event["Records"][0])
-    world.s3.delete_object(Bucket=world.bucket, Key="a.csv", VersionId=version.version_id)
+    world.delete_object(event)
     assert repair(pipeline, findings).left == findings

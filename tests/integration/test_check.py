@@ -56,7 +56,7 @@ SUMS = ("rows_read", "rows_stored", "rows_rejected")
 def test_the_pipeline_does_what_the_check_said(world: World, tmp_path: Path, content: str | bytes, code: int) -> None:
     checked = reported("check", written(tmp_path, content), code=code)
     assert world.tables() == ({}, {})
-    world.deliver(world.upload("a.csv", content))
+    world.ingest("a.csv", content)
     record = world.file("a.csv")
     assert (checked["status"], checked["reason"]) == (record["status"], record.get("reason", ""))
     if not checked["reason"]:
@@ -151,7 +151,7 @@ class TestPostgresql:
     def test_the_pipeline_does_what_the_check_said(self, world: World, tmp_path: Path) -> None:
         content = f"nr,n\n1,{2**63 - 1}\n2,{2**63}\n3,{-(2**63)}\n4,{-(2**63) - 1}\n{'x' * 2_048},1\n1,1\n"
         checked = reported("check", written(tmp_path, content), "--feed", "vendors", code=1)
-        world.deliver(world.upload("vendors/a.csv", content))
+        world.ingest("vendors/a.csv", content)
         rejects = [(each["line"], each["reason"]) for each in checked["rejects"]]
         assert rejects == world.rejects("vendors/a.csv")
         assert [line for line, _ in rejects] == [3, 5, 6, 7]

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("commanded")
 
 @pytest.mark.parametrize("verb", ["audit", "backfill"])
 def test_a_prefix_of_nothing_is_no_success(world: World, verb: str) -> None:
-    world.deliver(world.upload("a.csv", "id\n1\n"))
+    world.ingest("a.csv", "id\n1\n")
     for json_ in ([], ["--json"]):
         done = invoke(verb, "--prefix", "typo/", *json_, code=1)
         assert "There is no upload whose key begins with 'typo/'" in done.stderr
@@ -31,8 +31,8 @@ def test_a_repair_says_what_it_did_and_left(world: World, invocations: Invocatio
     event = world.upload("a.csv", "id\n1\n2\n")
     version = version_of(event)
     world.deliver(event)
-    world.dynamodb.delete_item(TableName=world.rows_table, Key={"pk": {"S": f"{version.etag}#1"}})
-    world.dynamodb.put_item(TableName=world.rows_table, Item={"pk": {"S": f"{version.etag}#\x1b[31m"}})
+    world.default_rows.delete(f"{version.etag}#1")
+    world.default_rows.put({"pk": {"S": f"{version.etag}#\x1b[31m"}})
     invocations.at_once = world.deliver
     output = run("audit", "--repair", "--yes", code=1)
     assert "repaired: 1 row written, 0 records of the ledger corrected" in output
@@ -42,8 +42,7 @@ def test_a_repair_says_what_it_did_and_left(world: World, invocations: Invocatio
 
 
 def test_a_different_row_is_shown_by_its_columns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    event = world.upload("a.csv", f"id,name\n1,{'é' * 99}\n2,b\n")
-    world.deliver(event)
+    event = world.ingest("a.csv", f"id,name\n1,{'é' * 99}\n2,b\n")
     rows, prefix = world.default_rows, version_of(event).etag
     changed = {"id": "1", "name": "é" * 99 + "\x1b[31m", "so": "\u202e"}
     rows.put(rows.items()[f"{prefix}#1"] | {"data": {"S": json.dumps(changed)}})
@@ -67,8 +66,7 @@ def test_a_different_row_is_shown_by_its_columns(world: World, monkeypatch: pyte
 
 @pytest.mark.parametrize(("answer", "rows"), [("", 1), ("n\n", 1), ("y\n", 2)])
 def test_a_repair_says_its_plan_and_asks(world: World, invocations: Invocations, answer: str, rows: int) -> None:
-    event = world.upload("a.csv", "id\n1\n2\n,no id\n")
-    world.deliver(event)
+    event = world.ingest("a.csv", "id\n1\n2\n,no id\n")
     etag = version_of(event).etag
     world.default_rows.delete(f"{etag}#1")
     world.default_rows.put({"pk": {"S": "added"}})
@@ -91,9 +89,8 @@ def test_a_repair_for_scripts_asks_nobody(world: World) -> None:
 
 
 def test_a_repair_delivers_nothing_while_paused(world: World, invocations: Invocations) -> None:
-    event = world.upload("a.csv", "id\n1\n2\n")
-    world.deliver(event)
-    world.dynamodb.delete_item(TableName=world.rows_table, Key={"pk": {"S": f"{version_of(event).etag}#1"}})
+    event = world.ingest("a.csv", "id\n1\n2\n")
+    world.default_rows.delete(f"{version_of(event).etag}#1")
     world.upload("b.csv", "id\n3\n")
     invocations.reserved = 0
     done = invoke("audit", "--repair", "--yes", code=1)

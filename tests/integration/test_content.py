@@ -34,9 +34,9 @@ def findings(pipeline: Pipeline) -> list[tuple[str, str]]:
 
 
 def test_other_content_under_one_etag_is_rejected(collision: World, pipeline: Pipeline) -> None:
-    collision.deliver(collision.upload("a.csv", FIRST + ROWS))
+    collision.ingest("a.csv", FIRST + ROWS)
     stored = collision.tables()[0]
-    collision.deliver(collision.upload("b.csv", SECOND + ROWS))
+    collision.ingest("b.csv", SECOND + ROWS)
     record = collision.file("b.csv")
     assert record["status"] == "REJECTED"
     assert record["reason"].startswith("other content was ingested under the same ETag")
@@ -47,8 +47,7 @@ def test_other_content_under_one_etag_is_rejected(collision: World, pipeline: Pi
 
 
 def test_a_new_version_with_other_content_is_rejected(collision: World, pipeline: Pipeline) -> None:
-    first = collision.upload("a.csv", FIRST + ROWS)
-    collision.deliver(first)
+    first = collision.ingest("a.csv", FIRST + ROWS)
     before = collision.tables()
     second = collision.upload("a.csv", SECOND + ROWS)
     for _ in range(2):
@@ -70,7 +69,7 @@ def test_an_audit_finds_other_content_that_nobody_rejected(
     collision: World, pipeline: Pipeline, invocations: Invocations
 ) -> None:
     """The event was lost. The rows of the first content are good, and a repair must not touch them."""
-    collision.deliver(collision.upload("a.csv", FIRST + ROWS))
+    collision.ingest("a.csv", FIRST + ROWS)
     before = collision.tables()[0]
     collision.upload("a.csv", SECOND + ROWS)
     collision.upload("b.csv", SECOND + ROWS)
@@ -87,9 +86,9 @@ def test_a_rejected_version_says_nothing_of_the_others(
     collision: World, pipeline: Pipeline, invocations: Invocations
 ) -> None:
     """The first version's event was lost, and the record of the upload is that of the second one, rejected."""
-    collision.deliver(collision.upload("b.csv", FIRST + ROWS))
+    collision.ingest("b.csv", FIRST + ROWS)
     lost = collision.upload("a.csv", FIRST + ROWS)
-    collision.deliver(collision.upload("a.csv", SECOND + ROWS))
+    collision.ingest("a.csv", SECOND + ROWS)
     assert collision.file("a.csv")["status"] == "REJECTED"
     assert findings(pipeline) == [("unsettled", "a.csv")]
     run_sweep(collision, invocations)
@@ -103,16 +102,15 @@ def test_a_rejected_version_is_not_swept_up_again(collision: World, invocations:
     first = collision.upload("a.csv", FIRST + ROWS)
     with pytest.raises(Killed), Calls(collision.s3, collision.dynamodb).fault("die_after", 8):
         collision.deliver(first)
-    collision.deliver(collision.upload("a.csv", SECOND + ROWS))
-    collision.s3.delete_object(Bucket=collision.bucket, Key="a.csv", VersionId=version_id(first))
+    collision.ingest("a.csv", SECOND + ROWS)
+    collision.delete_object(first)
     swept = run_sweep(collision, invocations, age=timedelta(hours=-6))
     assert (swept.unsettled, swept.delivered) == (0, 0)
 
 
 def test_content_that_cannot_be_unpacked_is_other_content(world: World, pipeline: Pipeline) -> None:
     """Made up, by a copy of the records: two gzip files with one ETag, of which the second is damaged."""
-    first = world.upload("a.csv.gz", gzip.compress(b"id\n1\n"))
-    world.deliver(first)
+    first = world.ingest("a.csv.gz", gzip.compress(b"id\n1\n"))
     damaged = world.upload("a.csv.gz", b"no gzip file")
     etag, other = (version_of(event).etag for event in (first, damaged))
     for (key, entry), item in world.tables()[1].items():
@@ -148,7 +146,7 @@ def test_two_contents_delivered_at_once_are_never_mixed(
 
 
 def test_a_repeated_event_of_a_version_is_one_read(world: World) -> None:
-    world.deliver(world.upload("a.csv", "id\n1\n"))
+    world.ingest("a.csv", "id\n1\n")
     again = world.upload("a.csv", "id\n1\n")
     calls = Calls(world.dynamodb, world.s3)
     world.deliver(again)
@@ -206,12 +204,12 @@ def test_the_same_content_is_read_as_it_was(
     world = world.tuned(whole_parts=4 if whole else 0)
     content = gzip.compress(text, mtime=0) if keys[0].endswith(".gz") else text
     set_feed(id_column="@line")
-    world.deliver(world.upload(keys[0], content))
+    world.ingest(keys[0], content)
     deliver_all(world, queue)
     before = world.tables()[0]
     assert {pk.partition("#")[2] for pk in before} == {"2", "3", "4"}
     set_feed(id_column="id")
-    world.deliver(world.upload(keys[1], content))
+    world.ingest(keys[1], content)
     deliver_all(world, queue)
     assert world.tables()[0] == before
     assert (world.file(keys[1])["rows_stored"], world.rejects(keys[1])) == (3, [])
@@ -222,7 +220,7 @@ def test_an_audit_reads_content_as_it_was_read(world: World, pipeline: Pipeline)
     """The settings changed, and the event of the second key was lost: a repair must not touch the rows of the first."""
     content = "id,name\n3,x\n2,y\n"
     set_feed(id_column="@line")
-    world.deliver(world.upload("b.csv", content))
+    world.ingest("b.csv", content)
     before = world.tables()[0]
     world.deploy(pipeline, id_column="id")
     world.upload("a.csv", content)

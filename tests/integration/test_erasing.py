@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -111,6 +111,10 @@ class Operator:
             number += 1
         assert number > 10
 
+    def overtaken(self, number: int, action: Callable[[], object]) -> AbstractContextManager[None]:
+        """Have something done just before the n-th call of a command."""
+        return between_calls(number, action, self.pipeline.clients.s3, self.pipeline.clients.dynamodb)
+
     def read_by(self, id_column: str) -> None:
         """Have the settings say by which column files are read."""
         self.world.deploy(self.pipeline, id_column=id_column)
@@ -199,7 +203,7 @@ def test_a_file_without_content_record_is_reloaded(world: World, operator: Opera
     operator.read_by("id")
     operator.deliver(event)
     [[etag, entry]] = [key for key in world.tables()[1] if key[1] == "#content"]
-    world.dynamodb.delete_item(TableName=world.files_table, Key={"object_key": {"S": etag}, "entry": {"S": entry}})
+    world.delete_entry(etag, entry)
     operator.read_by("name")
     operator.reload("a.csv")
     operator.retry()
@@ -237,12 +241,7 @@ def test_a_reload_overtaken_at_any_call_loses_no_row(world: World, operator: Ope
         operator.read_by("id")
         operator.deliver(event)
         operator.read_by("name")
-        with between_calls(
-            number,
-            partial(operator.deliver, overtaking),
-            operator.pipeline.clients.s3,
-            operator.pipeline.clients.dynamodb,
-        ):
+        with operator.overtaken(number, partial(operator.deliver, overtaking)):
             operator.reload("a.csv")
         operator.retry()
         operator.deliver(overtaking)
@@ -323,7 +322,7 @@ def test_nothing_of_a_forgotten_file_is_left(world: World, operator: Operator) -
         operator.deliver(world.upload("a.csv", content))
     world.upload("a.csv", "id,name\n3,3\n")
     world.s3.delete_object(Bucket=world.bucket, Key="a.csv")
-    world.deliver(other := world.upload("ab.csv", "id,name\n99,4\n"))
+    other = world.ingest("ab.csv", "id,name\n99,4\n")
     [kept] = [pk for pk in world.tables()[0] if pk.endswith("99")]
     operator.forget("a.csv")
     assert set(operator.world.tables()[0]) in ({kept}, set())  # the owner deleted all rows, in PostgreSQL
@@ -388,12 +387,7 @@ def test_a_forget_overtaken_at_any_call_keeps_the_others(world: World, operator:
         operator.deliver(world.upload("a.csv", FILE))
         key = f"b{number}.csv"
         overtaking = world.upload(key, FILE)
-        with between_calls(
-            number,
-            partial(operator.deliver, overtaking),
-            operator.pipeline.clients.s3,
-            operator.pipeline.clients.dynamodb,
-        ):
+        with operator.overtaken(number, partial(operator.deliver, overtaking)):
             operator.forget("a.csv")
         operator.retry()
         operator.deliver(overtaking)
@@ -437,7 +431,7 @@ def test_the_commands_say_what_becomes_of_a_file(world: World, operator: Operato
 
 @pytest.mark.usefixtures("commanded")
 def test_what_cannot_be_reloaded_is_said(world: World) -> None:
-    world.deliver(world.upload("bad.csv", "no header of ours\n"))
+    world.ingest("bad.csv", "no header of ours\n")
     assert "it was rejected, and no row of it is stored" in invoke("reload", "bad.csv", code=1).stderr
     event = world.upload("a.csv", FILE)
     calls = Calls(*world.engines)
@@ -509,11 +503,7 @@ def test_same_bytes_forgotten_twice_at_once_are_gone(world: World, operator: Ope
         for key in ("a.csv", "b.csv"):
             operator.deliver(world.upload(key, FILE))
         forget_the_other = partial(forget, forgetting_of(operator.pipeline, "b.csv"))
-
-        def act(forget_the_other: Callable[[], object] = forget_the_other) -> None:
-            done.append(forget_the_other())
-
-        with between_calls(number, act, operator.pipeline.clients.dynamodb, operator.pipeline.clients.s3):
+        with operator.overtaken(number, lambda act=forget_the_other: done.append(act())):  # type: ignore[misc]
             operator.forget("a.csv")
         if len(done) < number:
             break  # the command made fewer calls
@@ -536,7 +526,7 @@ def test_a_file_reloaded_and_forgotten_at_once_is_gone(world: World, operator: O
     outer, inner = (forget_, reload_) if first == "forget" else (reload_, forget_)
     for number in operator.numbers_of_calls():
         operator.deliver(world.upload("a.csv", FILE))
-        with between_calls(number, inner, operator.pipeline.clients.dynamodb, operator.pipeline.clients.s3):
+        with operator.overtaken(number, inner):
             outer()
         with suppress(ClientError):  # an event of the reload, whose object is gone
             operator.retry()
@@ -584,10 +574,10 @@ def test_uploads_of_both_write_modes_are_forgotten_in_turn(
 def test_uploads_of_two_feeds_are_forgotten_at_once(world: World) -> None:
     """A prefix was given to another feed, and the same bytes were uploaded again."""
     first = world.add_feed("first", "moved/", write_mode="merge")
-    world.deliver(world.upload("moved/a.csv", "id,name\n1,a\n"))
+    world.ingest("moved/a.csv", "id,name\n1,a\n")
     world.feeds[:] = [replace(first, prefix="else/")]
     second = world.add_feed("second", "moved/", write_mode="merge")
-    world.deliver(world.upload("moved/a.csv", "id,name\n1,a\n"))
+    world.ingest("moved/a.csv", "id,name\n1,a\n")
     assert first.rows.items().keys() == second.rows.items().keys() == {"1"}
     assert forget(forgetting_of(world.pipeline(), "moved/a.csv")) == 2
     assert first.rows.items() == second.rows.items() == {}
@@ -625,7 +615,7 @@ def test_two_forgets_under_way_keep_each_others_mark(
     _kill_while_it_waits(monkeypatch, lambda: operator.forget("a.csv"))
     operator.forget("b.csv")
     with pytest.raises(BeingErased):
-        world.deliver(world.upload("c.csv", FILE))
+        world.ingest("c.csv", FILE)
     operator.forget("a.csv")
     assert world.tables()[0] == {}
 
@@ -635,7 +625,7 @@ def test_a_forget_waits_since_its_own_beginning(
 ) -> None:
     """Not since that of another command for the same content: a part of the file can have begun in between."""
     operator.deliver(world.upload("a.csv", FILE))
-    world.deliver(world.upload("b.csv", FILE))
+    world.ingest("b.csv", FILE)
     _kill_while_it_waits(monkeypatch, lambda: operator.forget("a.csv"))
     later = datetime.now(UTC) + timedelta(milliseconds=10)
     sleep(0.02)
@@ -692,7 +682,7 @@ def test_rows_that_a_forgotten_file_replaced_come_back(world: World, operator: O
 @pytest.mark.usefixtures("commanded")
 @pytest.mark.parametrize(("world", "tuning"), [("merge", WHOLE)], indirect=True)
 def test_a_forget_says_how_replaced_rows_come_back(world: World) -> None:
-    world.deliver(world.upload("a.csv", FILE))
+    world.ingest("a.csv", FILE)
     told = invoke("forget", "a.csv", "--yes", code=0)
     assert "1 version, 12 rows. Looked again" in told.stdout
     assert "To bring them back: python -m ops audit --repair --feed default" in told.stderr
@@ -702,7 +692,7 @@ def test_a_forget_says_how_replaced_rows_come_back(world: World) -> None:
 @pytest.mark.parametrize(("world", "tuning"), [("postgresql merge", WHOLE)], indirect=True)
 def test_the_owner_is_asked_once_for_all_versions(world: World) -> None:
     for content in (FILE, "id,name\n99,newer\n"):
-        world.deliver(world.upload("a.csv", content))
+        world.ingest("a.csv", content)
     told = invoke("forget", "a.csv", "--yes", code=1).stderr
     statements = told.partition("run `")[2].partition("`")[0].split("; ")
     assert len(statements) == 2

@@ -43,8 +43,8 @@ def vendors(world: World) -> OtherFeed:
 
 
 def test_each_feed_reads_its_files_its_own_way(world: World, vendors: OtherFeed) -> None:
-    world.deliver(world.upload("orders/a.csv", "id,name\n1,Müller\n"))
-    world.deliver(world.upload("vendors/a.csv", "id;Preis\nä;1.50\n".encode("cp1252")))
+    world.ingest("orders/a.csv", "id,name\n1,Müller\n")
+    world.ingest("vendors/a.csv", "id;Preis\nä;1.50\n".encode("cp1252"))
     assert world.rows() == {"1": '{"id":"1","name":"Müller"}'}
     [item] = vendors.rows.items().values()
     assert (item["data"], by_value(item)["price"]) == ({"S": '{"id":"ä"}'}, Decimal("1.5"))
@@ -55,9 +55,9 @@ def test_each_feed_reads_its_files_its_own_way(world: World, vendors: OtherFeed)
 def test_the_same_content_is_stored_in_each_feed(world: World, vendors: OtherFeed) -> None:
     """One ETag, two feeds: two readings, in two tables."""
     content = "id;Preis\n1;2\n"
-    world.deliver(world.upload("vendors/a.csv", content))
-    world.deliver(world.upload("a.csv", f"id\n{content}"))
-    world.deliver(world.upload("a.csv", content))
+    world.ingest("vendors/a.csv", content)
+    world.ingest("a.csv", f"id\n{content}")
+    world.ingest("a.csv", content)
     assert world.file("vendors/a.csv")["status"] == "COMPLETE"
     entries = {entry for _, entry in world.tables()[1]}
     assert {"#content", "#content#vendors"} <= entries
@@ -67,8 +67,8 @@ def test_the_same_content_is_stored_in_each_feed(world: World, vendors: OtherFee
 def test_an_etag_can_be_another_content_in_another_feed(world: World) -> None:
     set_feed(encoding="iso8859-1", id_column="@line")
     other = world.add_feed("other", "other/")
-    world.deliver(world.upload("a.csv", FIRST + ROWS))
-    world.deliver(world.upload("other/a.csv", SECOND + ROWS))
+    world.ingest("a.csv", FIRST + ROWS)
+    world.ingest("other/a.csv", SECOND + ROWS)
     assert (world.file("a.csv")["status"], world.file("other/a.csv")["status"]) == ("COMPLETE", "COMPLETE")
     assert world.default_rows.items().keys() == other.rows.items().keys()
     assert world.default_rows.items() != other.rows.items()
@@ -80,7 +80,7 @@ def test_duplicate_ids_are_noted_for_their_own_feed(world: World, queue: Invocat
     world.add_feed("other", "other/", id_column="@line")
     content = "id,name\n" + "".join(f"{n % 40},{n}\n" for n in range(70))
     for key in ("other/a.csv", "a.csv"):
-        world.deliver(world.upload(key, content))
+        world.ingest(key, content)
         deliver_all(world, queue)
     assert world.file("a.csv")["rows_rejected"] == 30
     assert world.file("other/a.csv")["rows_rejected"] == 0
@@ -131,14 +131,14 @@ class TestOtherDestination:
         self, world: World, postgresql: LocalPostgresql, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Not seventy missing rows, which a repair would copy to the other table."""
-        world.deliver(world.upload("a.csv", LONG))
+        world.ingest("a.csv", LONG)
         other = f"{world.rows_table}_2"
         postgresql.run(f"CREATE TABLE {other} (LIKE {world.rows_table} INCLUDING ALL)")
         postgresql.run(f"GRANT SELECT ON {other} TO csv_ingest")
         monkeypatch.setenv("ROWS_TABLE", other)
         [finding] = audit(world.pipeline()).findings
         with pytest.raises(OtherTable, match="or upload it under another key"):
-            world.deliver(world.upload("a.csv", LONG))
+            world.ingest("a.csv", LONG)
         postgresql.run(f"DROP TABLE {other}")
         assert (finding.kind, finding.remedy) == ("unaccounted", None)
         assert finding.detail.endswith(f"_rows, and those of the feed go to postgres/{other} now")
@@ -190,12 +190,11 @@ class TestMovedPrefix:
         assert world.rows() == {}
 
     def test_a_file_that_was_complete_stays_so(self, world: World) -> None:
-        event = world.upload("moved/a.csv", LONG)
-        world.deliver(event)
+        event = world.ingest("moved/a.csv", LONG)
         moved = world.add_feed("moved", "moved/")
         world.deliver(event)
         with pytest.raises(OtherTable):
-            world.deliver(world.upload("moved/a.csv", LONG))
+            world.ingest("moved/a.csv", LONG)
         assert (world.file("moved/a.csv")["status"], moved.rows.items()) == ("COMPLETE", {})
 
     def test_two_feeds_at_once_are_one_winner(self, world: World) -> None:
@@ -282,10 +281,7 @@ class TestThrottledFeed:
         assert set(invocations.functions) == {"ingest-vendors"}
 
 
-FEEDS = {
-    "default": swept_feed("default", "orders/", [".csv"]),
-    "vendors": swept_feed("vendors", "vendors/", [".csv"]),
-}
+FEEDS = {"default": swept_feed("default", "orders/", [".csv"]), "vendors": swept_feed("vendors", "vendors/", [".csv"])}
 
 
 def test_the_sweep_delivers_to_the_feed_of_the_key(world: World, invocations: Invocations) -> None:
@@ -321,7 +317,7 @@ def test_a_feed_with_many_lost_events_delays_no_other(world: World, invocations:
 
 def test_parts_go_to_the_feed_of_their_file(world: World, queue: Invocations, vendors: OtherFeed) -> None:
     world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
-    world.deliver(world.upload("vendors/a.csv", "id;Preis\n" + "".join(f"{n};{n}\n" for n in range(70))))
+    world.ingest("vendors/a.csv", "id;Preis\n" + "".join(f"{n};{n}\n" for n in range(70)))
     assert len(queue.events) > 1
     deliver_all(world, queue)
     assert len(vendors.rows.items()) == 70

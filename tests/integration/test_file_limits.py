@@ -17,7 +17,7 @@ TUNING = SMALL_PARTS
 
 def test_a_file_with_too_many_parts_is_rejected(world: World) -> None:
     world = world.tuned(max_parts=5)
-    world.deliver(world.upload("a.csv", CONTENT))
+    world.ingest("a.csv", CONTENT)
     assert world.file("a.csv")["reason"].endswith("divide it")
     assert world.file("a.csv")["status"] == "REJECTED"
 
@@ -37,8 +37,7 @@ def test_a_file_too_large_is_rejected_with_the_remedy(world: World, key: str) ->
     world = world.tuned(block_bytes=64 * 1024)
     set_feed(max_file_mb=2)
     content, reason = TOO_LARGE[key]
-    event = world.upload(key, content)
-    world.deliver(event)
+    event = world.ingest(key, content)
     record = world.file(key)
     assert record["status"] == "REJECTED"
     assert reason in record["reason"]
@@ -63,14 +62,14 @@ def test_blank_lines_use_up_the_time_too(world: World) -> None:
 
 def test_blank_lines_use_up_the_unpacked_size_too(world: World) -> None:
     set_feed(max_file_mb=2)
-    world.deliver(world.upload("a.csv.gz", NEWLINES))
+    world.ingest("a.csv.gz", NEWLINES)
     assert "more than the 200,000 bytes, uncompressed" in world.file("a.csv.gz")["reason"]
 
 
 def test_blank_lines_count_as_records_do(world: World) -> None:
     """Before the unpacked size is used up, which would take longer than a delivery has."""
     set_feed(max_file_mb=20)
-    world.deliver(world.upload("a.csv.gz", gzip.compress(b"id\n" + b"\n" * 1_900_000)))
+    world.ingest("a.csv.gz", gzip.compress(b"id\n" + b"\n" * 1_900_000))
     assert "20,000 records or 40,000 lines that max_file_mb allows" in world.file("a.csv.gz")["reason"]
 
 
@@ -89,19 +88,19 @@ def test_records_of_an_unsplit_file_count_from_its_beginning(world: World, recor
     accept_every_statement(world.dynamodb)
     set_feed(max_file_mb=20)
     last = "".join(f"mac{n}{'x' * 10_000}\r" for n in range(110))
-    world.deliver(world.upload("a.csv", "id\n" + "".join(f"{n}\n" for n in range(records - 110)) + last))
+    world.ingest("a.csv", "id\n" + "".join(f"{n}\n" for n in range(records - 110)) + last)
     assert world.file("a.csv")["status"] == status
 
 
 def test_a_file_with_a_long_record_is_split(world: World, queue: Invocations) -> None:
     """README's limit is a million characters for a record; the file could not be ingested unsplit."""
     world = world.tuned(block_bytes=128 * 1024)
-    world.deliver(world.upload("a.csv", "id,name\n1," + "x" * 1_000_000 + "\n" + "2,y\n" * 200_000))
+    world.ingest("a.csv", "id,name\n1," + "x" * 1_000_000 + "\n" + "2,y\n" * 200_000)
     assert queue.events
 
 
 def test_an_unreadable_large_file_dispatches_no_part(world: World, queue: Invocations) -> None:
-    world.deliver(world.upload("a.csv", CONTENT + '"open'))
+    world.ingest("a.csv", CONTENT + '"open')
     record = world.file("a.csv")
     assert (record["status"], record["reason"]) == (
         "REJECTED",
@@ -112,6 +111,6 @@ def test_an_unreadable_large_file_dispatches_no_part(world: World, queue: Invoca
 
 
 def test_old_mac_line_ends_are_ingested_by_one_delivery(world: World, queue: Invocations) -> None:
-    world.deliver(world.upload("a.csv", "id\r" + "".join(f"{n}\r" for n in range(200))))
+    world.ingest("a.csv", "id\r" + "".join(f"{n}\r" for n in range(200)))
     assert not queue.events
     assert world.file("a.csv")["rows_stored"] == 200

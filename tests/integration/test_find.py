@@ -19,8 +19,7 @@ def uploads(world: World) -> list[str]:
     contents = {"1.csv": "id,name\nA,one\n", "2.csv": "id,name\nB,x\nA,two\n", "copy.csv": "id,name\nA,one\n"}
     etags = []
     for key, content in {**contents, "3.csv": "id,name\nA,three\n", "4.csv": "id,name\nB,four\n"}.items():
-        event = world.upload(key, content)
-        world.deliver(event)
+        event = world.ingest(key, content)
         etags.append(version_of(event).etag)
     return etags
 
@@ -43,11 +42,7 @@ def test_each_row_has_its_upload_and_version(world: World, uploads: list[str]) -
     record = world.file("3.csv")
     [upload] = third.pop("uploads")
     assert third == {"line": 2, "id": "A", "data": {"id": "A", "name": "three"}, "columns": {}, "etag": uploads[3]}
-    assert (upload["object_key"], upload["version_id"], upload["status"]) == (
-        "3.csv",
-        record["version_id"],
-        "COMPLETE",
-    )
+    assert (upload["object_key"], upload["version_id"], upload["status"]) == ("3.csv", record["version_id"], "COMPLETE")
     last = run("find", "A", code=0).splitlines()[-3:]
     assert last[:2] == ['"A" {"id":"A","name":"three"}', "  line 2 of 3.csv"]
     assert last[2].endswith(f" UTC, version {record['version_id']}")
@@ -87,7 +82,7 @@ ODD = [
 @pytest.mark.parametrize("world", ["dynamodb", "postgresql", "merge", "postgresql merge"], indirect=True)
 def test_odd_ids_are_found_and_escaped(world: World) -> None:
     quoted = ['"{}"'.format(id_.replace('"', '""')) for id_ in ODD]
-    world.deliver(world.upload("a.csv", "id\n" + "".join(f"{cell}\n" for cell in quoted)))
+    world.ingest("a.csv", "id\n" + "".join(f"{cell}\n" for cell in quoted))
     stored = set(world.rows())
     assert set(ODD) - stored == {"", " ", "x" * 2_100}
     rows = json.loads(run("find", "--json", "--", *ODD, code=1))
@@ -103,7 +98,7 @@ def test_more_ids_and_uploads_than_a_request_takes(world: World, monkeypatch: py
     for destination in ("dynamodb.DynamoDbDestination", "postgresql.PostgresqlDestination"):
         monkeypatch.setattr(f"csv_ingest.destinations.{destination}.max_fetch", 5)
     for number in range(7):
-        world.deliver(world.upload(f"{number}.csv", f"id\nA\n{number}\n"))
+        world.ingest(f"{number}.csv", f"id\nA\n{number}\n")
     ids = ["A", *map(str, range(7))]
     rows = reported("find", *ids, code=0)
     assert [row["id"] for row in rows] == ["A"] * 7 + ids[1:]
@@ -112,21 +107,16 @@ def test_more_ids_and_uploads_than_a_request_takes(world: World, monkeypatch: py
 
 def test_a_hundred_keys_are_one_request(world: World, pipeline: Pipeline) -> None:
     for number in range(6):
-        world.deliver(world.upload(f"{number}.csv", f"id\n{number}\n"))
+        world.ingest(f"{number}.csv", f"id\n{number}\n")
     calls = Calls(pipeline.clients.dynamodb)
     run("find", "0", code=0)
     assert sorted(calls.names) == ["BatchGetItem", "Scan"]
 
 
 @BOTH_DESTINATIONS
-def test_rows_of_an_unfinished_upload_are_found(world: World, uploads: list[str]) -> None:
-    world.dynamodb.update_item(
-        TableName=world.files_table,
-        Key={"object_key": {"S": "3.csv"}, "entry": {"S": uploads[3]}},
-        UpdateExpression="SET #status = :processing REMOVE settled_at",
-        ExpressionAttributeNames={"#status": "status"},
-        ExpressionAttributeValues={":processing": {"S": "PROCESSING"}},
-    )
+@pytest.mark.usefixtures("uploads")
+def test_rows_of_an_unfinished_upload_are_found(world: World) -> None:
+    world.change_record("3.csv", status="PROCESSING", remove="settled_at")
     assert "  PROCESSING since " in run("find", "A", code=0)
 
 
@@ -136,8 +126,8 @@ class TestFeeds:
     @pytest.fixture(autouse=True)
     def _two_feeds(self, world: World, postgresql: LocalPostgresql, monkeypatch: pytest.MonkeyPatch) -> None:
         world.add_postgresql_feed(postgresql, "vendors", "vendors/")
-        world.deliver(world.upload("orders/a.csv", "id\nA\n"))
-        world.deliver(world.upload("vendors/a.csv", "id\nA\n"))
+        world.ingest("orders/a.csv", "id\nA\n")
+        world.ingest("vendors/a.csv", "id\nA\n")
         two = world.pipeline()
         monkeypatch.setattr(Pipeline, "find", lambda _stack: two)
 
@@ -155,12 +145,7 @@ class TestFeeds:
 
     def test_uploads_in_another_table_are_counted(self, world: World) -> None:
         """The feed had DynamoDB as its destination when it read them."""
-        [(key, entry)] = [each for each in world.tables()[1] if each[0] == "vendors/a.csv"]
-        world.dynamodb.update_item(
-            TableName=world.files_table,
-            Key={"object_key": {"S": key}, "entry": {"S": entry}},
-            UpdateExpression="REMOVE place",
-        )
+        world.change_record("vendors/a.csv", remove="place")
         assert "Not looked at: 1 upload" in invoke("find", "A", "--feed", "vendors", code=1).stderr
         assert "its rows went to DynamoDB, and those of the feed go to postgres/" in (
             invoke("rows", "vendors/a.csv", code=1).stderr

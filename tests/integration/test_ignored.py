@@ -29,7 +29,7 @@ def world(aws: LocalAws) -> Iterator[World]:  # noqa: ARG001 - it is the server
 @pytest.fixture
 def complete(world: World) -> None:
     """What is well, and what is meant."""
-    world.deliver(world.upload("orders/a.csv", ROW))
+    world.ingest("orders/a.csv", ROW)
     world.upload("reports/a.pdf", "x")
     world.upload("vendors/", "")
 
@@ -37,7 +37,7 @@ def complete(world: World) -> None:
 @pytest.mark.usefixtures("complete")
 def test_status_lists_objects_with_the_nearest_key(world: World) -> None:
     assert run("status", code=0) == "Every upload is complete, and no row was rejected.\n"
-    world.deliver(world.upload("vendors/bad.csv", "\0"))
+    world.ingest("vendors/bad.csv", "\0")
     version = version_of(world.upload(MISSPELT, ROW))
     world.upload(OTHER_ENDING, ROW)
     done = invoke("status", code=1)
@@ -55,13 +55,7 @@ def test_status_lists_objects_with_the_nearest_key(world: World) -> None:
     [_, *ignored] = reported("status", code=1)
     about: dict[str, Any] = next(each for each in ignored if each["object_key"] == MISSPELT)
     assert about.pop("uploaded_at").startswith("20")
-    assert about == {
-        "object_key": MISSPELT,
-        "entry": version.etag,
-        "size": 5,
-        "status": "IGNORED",
-        "reason": NO_PREFIX,
-    }
+    assert about == {"object_key": MISSPELT, "entry": version.etag, "size": 5, "status": "IGNORED", "reason": NO_PREFIX}
     assert "1 more: --limit 2" in invoke("status", "--limit", "1", code=1).stderr
 
 
@@ -109,7 +103,7 @@ def test_an_ignored_object_ends_like_this(world: World, end: str) -> None:
     event = world.upload(MISSPELT, ROW)
     run("status", code=1)
     if end == "deleted":
-        world.s3.delete_object(Bucket=world.bucket, Key=MISSPELT, VersionId=version_of(event).version_id)
+        world.delete_object(event)
     elif end == "ingested":
         world.deliver(event)
     else:
@@ -125,7 +119,7 @@ def test_what_is_meant_needs_nothing_to_be_done(world: World) -> None:
 
 def test_a_newer_version_can_be_ignored(world: World) -> None:
     """The prefix was a feed's, when the version before it was uploaded."""
-    world.deliver(world.upload(MISSPELT, ROW))
+    world.ingest(MISSPELT, ROW)
     run("status", MISSPELT, code=0)
     world.upload(MISSPELT, "id\n2\n")
     assert [each["status"] for each in reported("status", MISSPELT, code=1)] == ["COMPLETE", "IGNORED"]

@@ -27,8 +27,7 @@ from tests.integration.world import World, set_feed, version_of
 @pytest.mark.parametrize("name", ["orders.csv", "REPORT.CSV", "excel.csv", "notes.csv"])
 def test_rows_are_stored_as_the_csv_module_reads_them(world: World, name: str) -> None:
     content = (EXAMPLES / name).read_bytes()
-    event = world.upload(f"from vendor+1/{name}", content)
-    world.deliver(event)
+    event = world.ingest(f"from vendor+1/{name}", content)
     rows, _ = world.tables()
     expected = expected_rows(content, version_of(event).etag)
     assert {pk: TableRow.of(item) for pk, item in rows.items()} == expected
@@ -61,8 +60,7 @@ def test_5000_rows_take_211_requests_and_a_redelivery_one(world: World) -> None:
 
 def test_an_overwritten_version_is_still_read(world: World) -> None:
     first = world.upload("a.csv", "id,name\n1,first\n")
-    second = world.upload("a.csv", "id,name\n1,second\n")
-    world.deliver(second)
+    second = world.ingest("a.csv", "id,name\n1,second\n")
     world.deliver(first)
     rows, _ = world.tables()
     assert {pk: json.loads(item["data"]["S"])["name"] for pk, item in rows.items()} == {
@@ -81,8 +79,7 @@ def test_bytes_that_differ_from_the_event_are_never_stored(world: World) -> None
 
 def test_a_gzip_file_is_unpacked(world: World) -> None:
     content = orders(60)
-    event = world.upload("a.CSV.GZ", gzip.compress(content))
-    world.deliver(event)
+    event = world.ingest("a.CSV.GZ", gzip.compress(content))
     rows, _ = world.tables()
     expected = expected_rows(content, version_of(event).etag)
     assert {pk: TableRow.of(item) for pk, item in rows.items()} == expected
@@ -90,7 +87,7 @@ def test_a_gzip_file_is_unpacked(world: World) -> None:
 
 @pytest.mark.parametrize("content", ["", "\n", "id,name", "id,name\n"])
 def test_a_file_without_rows_is_complete_with_none(world: World, content: str) -> None:
-    world.deliver(world.upload("a.csv", content))
+    world.ingest("a.csv", content)
     record = world.file("a.csv")
     assert (record["status"], record["rows_read"], record["rows_stored"]) == ("COMPLETE", 0, 0)
 
@@ -98,8 +95,7 @@ def test_a_file_without_rows_is_complete_with_none(world: World, content: str) -
 def test_bad_rows_are_recorded_and_the_others_stored(world: World) -> None:
     long_id = "x" * MAX_KEY
     big = "y" * 410_000
-    event = world.upload("a.csv", f"id,name\n1,a\n,b\n3\n4,d,e\n{long_id},f\n6,{big}\n7,g\n")
-    world.deliver(event)
+    event = world.ingest("a.csv", f"id,name\n1,a\n,b\n3\n4,d,e\n{long_id},f\n6,{big}\n7,g\n")
     assert sorted(world.rows()) == ["1", "7"]
     assert [line for line, _ in world.rejects("a.csv")] == [3, 4, 5, 6, 7]
     reasons = " ".join(reason for _, reason in world.rejects("a.csv"))
@@ -119,7 +115,7 @@ def test_the_largest_key_and_the_largest_item_are_stored(world: World, excess: i
     overhead = 14 + (32 + len("#1")) + 32 + 2 + len('{"id":"1","name":""}')
     fit = (MAX_ITEM - overhead) // 2 * 2
     text = "é" * (fit // 2) + "x" * (MAX_ITEM - overhead - fit + excess)
-    world.deliver(world.upload("a.csv", f"id,name\n{id_},\n1,{text}\n"))
+    world.ingest("a.csv", f"id,name\n{id_},\n1,{text}\n")
     assert world.file("a.csv")["rows_rejected"] == 2 * excess
     assert set(world.rows()) == (set() if excess else {id_, "1"})
 
@@ -127,8 +123,7 @@ def test_the_largest_key_and_the_largest_item_are_stored(world: World, excess: i
 @pytest.mark.parametrize("gap", [0, 3, 30, 60])
 def test_of_two_rows_with_one_id_the_first_wins(world: World, gap: int) -> None:
     between = "".join(f"b{number},x\n" for number in range(gap))
-    event = world.upload("a.csv", f"id,name\n1,first\n1,first\n{between}1,second\n")
-    world.deliver(event)
+    world.ingest("a.csv", f"id,name\n1,first\n1,first\n{between}1,second\n")
     assert json.loads(world.rows()["1"])["name"] == "first"
     assert world.rejects("a.csv") == [(gap + 4, "duplicate id: line 2 has it with different values")]
     record = world.file("a.csv")
@@ -151,13 +146,6 @@ def test_a_slow_request_is_not_overtaken_for_its_id(world: World) -> None:
     assert world.rejects("a.csv") == [(43, "duplicate id: line 2 has it with different values")]
 
 
-def test_two_keys_with_the_same_bytes_share_their_rows(world: World) -> None:
-    for key in ("a.csv", "b.csv"):
-        world.deliver(world.upload(key, "id\n1\n2\n"))
-    assert sorted(world.rows()) == ["1", "2"]
-    assert [world.file(key)["rows_stored"] for key in ("a.csv", "b.csv")] == [2, 2]
-
-
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     content=st.binary(max_size=300) | st.binary(max_size=300).map(lambda tail: b"id,name\n1,a\n" + tail),
@@ -165,7 +153,7 @@ def test_two_keys_with_the_same_bytes_share_their_rows(world: World) -> None:
 )
 def test_any_bytes_end_complete_or_rejected(world: World, content: bytes, key: str) -> None:
     world.empty()
-    world.deliver(world.upload(key, content))
+    world.ingest(key, content)
     record = world.file(key)
     if record["status"] == "REJECTED":
         assert record["reason"]
@@ -186,7 +174,7 @@ def test_any_text_comes_back_from_the_table(world: World, rows: list[tuple[str, 
     file = io.StringIO(newline="")
     written = [[f"{number}{a}", a, b] for number, (a, b) in enumerate(rows)]
     csv.writer(file).writerows([["id", "a", "b"], *written])
-    world.deliver(world.upload("a.csv", file.getvalue()))
+    world.ingest("a.csv", file.getvalue())
     stored = sorted(world.tables()[0].values(), key=lambda item: int(item["line"]["N"]))
     assert [list(json.loads(item["data"]["S"]).values()) for item in stored] == written
     assert [item["pk"]["S"].partition("#")[2] for item in stored] == [row[0] for row in written]
@@ -194,7 +182,7 @@ def test_any_text_comes_back_from_the_table(world: World, rows: list[tuple[str, 
 
 def test_memory_does_not_grow_with_the_file(world: World) -> None:
     accept_every_statement(world.dynamodb)
-    world.deliver(world.upload("warm.csv", orders(2_000)))
+    world.ingest("warm.csv", orders(2_000))
     requests = itertools.count()
 
     def collect(**_: Any) -> None:
@@ -225,9 +213,9 @@ def test_a_first_load_that_merges_costs_no_more_requests(world: World) -> None:
     for mode in ("append", "merge"):
         set_feed(write_mode=mode)
         calls.names.clear()
-        world.deliver(world.upload(f"{mode}.csv", content))
+        world.ingest(f"{mode}.csv", content)
         made.append(sorted(calls.names))
     assert made[1] == sorted([*made[0], "GetItem"]), "the ledger has two places for the record"
     calls.names.clear()
-    world.deliver(world.upload("merge.csv", content.replace("x", "y")))
+    world.ingest("merge.csv", content.replace("x", "y"))
     assert len(calls.names) == len(made[1]) + 2 * 1_000 // 25

@@ -32,8 +32,7 @@ def _all_have_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_too_many_reject_the_file_before_a_row_is_stored(world: World, queue: Invocations) -> None:
     set_feed(max_rejected="50%")
-    event = world.upload("a.csv", "id,name\n1,a\n" + BAD * 2)
-    world.deliver(event)
+    event = world.ingest("a.csv", "id,name\n1,a\n" + BAD * 2)
     record = world.file("a.csv")
     assert record["status"] == "REJECTED"
     assert record["reason"].startswith(
@@ -48,9 +47,9 @@ def test_too_many_reject_the_file_before_a_row_is_stored(world: World, queue: In
 
 
 def test_the_setting_does_not_reach_accepted_content(world: World) -> None:
-    world.deliver(world.upload("a.csv", "id,name\n1,a\n,b\n"))
+    world.ingest("a.csv", "id,name\n1,a\n,b\n")
     set_feed(max_rejected="0")
-    world.deliver(world.upload("b.csv", "id,name\n1,a\n,b\n"))
+    world.ingest("b.csv", "id,name\n1,a\n,b\n")
     assert world.file("b.csv")["status"] == "COMPLETE"
 
 
@@ -67,8 +66,7 @@ def test_a_small_file_is_read_once(world: World) -> None:
 def test_the_first_ones_are_recorded_and_all_are_listed(
     world: World, queue: Invocations, pipeline: Pipeline, tuning: Tuning
 ) -> None:
-    event = world.upload("a.csv", MIXED)
-    world.deliver(event)
+    world.ingest("a.csv", MIXED)
     deliver_all(world, queue, shuffle=random.Random(1), times=2)  # noqa: S311 - no secret
     record = world.file("a.csv")
     assert (record["status"], record["rows_read"], record["rows_rejected"]) == ("COMPLETE", 150, 90)
@@ -83,12 +81,11 @@ def test_the_first_ones_are_recorded_and_all_are_listed(
 
 
 def test_a_record_that_is_lost_is_found_nevertheless(world: World, pipeline: Pipeline) -> None:
-    world.deliver(world.upload("a.csv", "id,name\n" + GOOD + BAD[:42]))
+    world.ingest("a.csv", "id,name\n" + GOOD + BAD[:42])
     assert world.file("a.csv")["rows_rejected"] == 6
     lost = [key for key in world.tables()[1] if "#reject#" in key[1]][:2]
-    for object_key, entry in lost:
-        item = {"object_key": {"S": object_key}, "entry": {"S": entry}}
-        world.dynamodb.delete_item(TableName=world.files_table, Key=item)
+    for entry in lost:
+        world.delete_entry(*entry)
     found = audit(pipeline).findings
     assert [each.kind for each in found] == ["unaccounted"] * 2
     repair(pipeline, found)
@@ -96,8 +93,7 @@ def test_a_record_that_is_lost_is_found_nevertheless(world: World, pipeline: Pip
 
 
 def test_a_killed_delivery_records_no_more_of_them(world: World) -> None:
-    event = world.upload("a.csv", MIXED)
-    world.deliver(event)
+    event = world.ingest("a.csv", MIXED)
     expected = world.tables()
     calls = Calls(*world.engines)
     for number in range(6, 24, 3):

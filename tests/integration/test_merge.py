@@ -91,8 +91,7 @@ def test_the_row_of_the_newest_upload_stays(world: World, keys: tuple[str, str],
 
 
 def test_each_row_says_of_which_upload_it_is(world: World) -> None:
-    event = world.upload("a.csv", OLD)
-    world.deliver(event)
+    event = world.ingest("a.csv", OLD)
     version, uploaded = version_of(event), record_of(world, event).upload_order
     assert uploaded.startswith("2026-01-01T00:00:00.000Z~")
     assert uploaded.endswith(f"~{version.version_id}")
@@ -180,8 +179,7 @@ class TestBeforeVersions:
 
 def test_every_delivery_takes_the_time_of_the_first(world: World) -> None:
     """A redelivery without a time is not an older upload than its rows."""
-    event = world.upload("a.csv", OLD)
-    world.deliver(event)
+    event = world.ingest("a.csv", OLD)
     before = world.tables()
     world.empty()
     kill_before_the_end(world, event)
@@ -364,11 +362,11 @@ MANY = [f"added{number:03}" * 4 for number in range(500)]
 @example(MANY)
 def test_no_name_keeps_a_newer_row_out(world: World, names: list[str]) -> None:
     """Somebody has added attributes to a row of the older upload."""
-    world.deliver(world.upload("a.csv", "id,name\n1,a\n2,b\n"))
+    world.ingest("a.csv", "id,name\n1,a\n2,b\n")
     names = names if world.in_dynamodb else names[:30]  # a table of PostgreSQL has at most 1,600 columns
     world.default_rows.add_columns(set(names))
     world.default_rows.put(world.tables()[0]["1"] | {name: {"S": "x"} for name in names})
-    world.deliver(world.upload("a.csv", "id,name\n1,A\n2,B\n"))
+    world.ingest("a.csv", "id,name\n1,A\n2,B\n")
     assert stored(world) == {"1": ("A", 2), "2": ("B", 3)}
     items = world.tables()[0].values()
     assert {frozenset(item) for item in items} == {frozenset({"pk", "etag", "line", "data", "uploaded"})}
@@ -431,7 +429,7 @@ class TestAudit:
         """They came after the audit."""
         world.default_rows.delete("2")
         findings = audit(pipeline).findings
-        world.deliver(world.upload("c.csv", "id,name\n2,newest\n"))
+        world.ingest("c.csv", "id,name\n2,newest\n")
         before = world.tables()
         assert repair(pipeline, findings).rows == 0
         assert world.tables() == before
@@ -456,13 +454,8 @@ class TestAudit:
         assert (found.findings, found.not_compared) == ([], 2)
 
     def test_wrong_counts_are_corrected(self, world: World, pipeline: Pipeline, events: list[Event]) -> None:
-        world.deliver(event := world.upload("c.csv", OLD))
-        world.dynamodb.update_item(
-            TableName=world.files_table,
-            Key={"object_key": {"S": "c.csv"}, "entry": {"S": version_of(event).etag}},
-            UpdateExpression="SET rows_superseded = :many, rows_stored = :none",
-            ExpressionAttributeValues={":many": {"N": "99"}, ":none": {"N": "0"}},
-        )
+        world.ingest("c.csv", OLD)
+        world.change_record("c.csv", rows_superseded=99, rows_stored=0)
         [finding] = audit(pipeline).findings
         assert (finding.kind, finding.key) == ("sums", "c.csv")
         repair(pipeline, [finding])
@@ -478,7 +471,7 @@ def test_a_reject_that_was_deleted_is_found(world: World, pipeline: Pipeline) ->
     assert counts_of(world, older) == RowCounts(3, 1, 1, 1)
     rejects = world.rejects("a.csv")
     [entry] = [entry for key, entry in world.tables()[1] if key == "a.csv" and "#reject#" in entry]
-    world.dynamodb.delete_item(TableName=world.files_table, Key={"object_key": {"S": "a.csv"}, "entry": {"S": entry}})
+    world.delete_entry("a.csv", entry)
     [finding] = audit(pipeline).findings
     assert finding.kind == "unaccounted"
     repair(pipeline, [finding])
@@ -513,8 +506,7 @@ def test_a_row_that_somebody_changed_fails_the_delivery(world: World) -> None:
 def test_parts_take_their_time_from_the_plan(world: World, queue: Invocations) -> None:
     """Their events have none, and the function asks S3 for none."""
     world = world.tuned(block_bytes=16, part_lines=3, whole_parts=1)
-    event = world.upload("a.csv", BEFORE)
-    world.deliver(event)
+    event = world.ingest("a.csv", BEFORE)
     seen: list[Any] = []
     clients.s3().meta.events.register("before-call.s3.HeadObject", lambda **_: seen.append(1))
     deliver_all(world, queue)
@@ -573,12 +565,11 @@ class TestCommands:
             world.deliver(event)
         assert run("rows", "d.csv", code=0) == 'line 2: "8" {"id":"8","name":"newer"}\n'
         for event in events:
-            version = version_of(event)
-            world.s3.delete_object(Bucket=world.bucket, Key="d.csv", VersionId=version.version_id)
-        assert f"version {version.version_id} of d.csv is not" in invoke("rows", "d.csv", code=1).stderr
+            world.delete_object(event)
+        assert f"version {version_of(events[1]).version_id} of d.csv is not" in invoke("rows", "d.csv", code=1).stderr
 
     def test_without_the_object_ids_are_found(self, world: World, events: list[Event]) -> None:
-        world.s3.delete_object(Bucket=world.bucket, Key="b.csv", VersionId=version_of(events[1]).version_id)
+        world.delete_object(events[1])
         told = invoke("rows", "b.csv", code=1).stderr
         assert told.endswith("look for single ids with `find`\n")
         assert ("set file_index=true" in told) == world.in_dynamodb
@@ -607,7 +598,7 @@ class TestCommands:
         assert "next: python -m ops rejects b.csv" in run("status", code=1)
         world.upload("b.csv", OLD)
         assert "next: python -m ops rejects b.csv" in run("status", "b.csv", code=1)
-        world.deliver(world.upload("b.csv", OLD))
+        world.ingest("b.csv", OLD)
         for told in (run("status", code=1), run("status", "b.csv", code=0)):
             assert f"version {version_of(events[1]).version_id}\n  a newer version of it was delivered\n" in told
             assert "rejects" not in told

@@ -273,8 +273,7 @@ class TestAudit:
         """A complete file of the default feed, whose prefix was then given to the vendors."""
         feeds = list(world.feeds)
         world.feeds.clear()
-        event = world.upload("vendors/a.csv", "id\n1\n2\n")
-        world.deliver(event)
+        event = world.ingest("vendors/a.csv", "id\n1\n2\n")
         world.feeds.extend(feeds)
         return event
 
@@ -289,26 +288,14 @@ class TestAudit:
         assert audit(pipeline).findings == []
 
     def test_a_begun_file_needs_its_prefix_back(self, world: World, pipeline: Pipeline, moved: Event) -> None:
-        about = version_of(moved)
-        world.dynamodb.update_item(
-            TableName=world.files_table,
-            Key={"object_key": {"S": about.key}, "entry": {"S": about.etag}},
-            UpdateExpression="SET #status = :processing",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":processing": {"S": "PROCESSING"}},
-        )
+        world.change_record(version_of(moved).key, status="PROCESSING")
         [finding] = audit(pipeline).findings
         assert (finding.kind, finding.remedy) == ("unsettled", None)
         assert finding.detail.endswith("its prefix is that of the feed vendors now: give it back to default")
 
-    def test_a_feed_that_is_gone_is_named(self, world: World, pipeline: Pipeline, both: tuple[Event, Event]) -> None:
-        about = version_of(both[1])
-        world.dynamodb.update_item(
-            TableName=world.files_table,
-            Key={"object_key": {"S": about.key}, "entry": {"S": about.etag}},
-            UpdateExpression="SET feed = :feed",
-            ExpressionAttributeValues={":feed": {"S": "traders"}},
-        )
+    @pytest.mark.usefixtures("both")
+    def test_a_feed_that_is_gone_is_named(self, world: World, pipeline: Pipeline) -> None:
+        world.change_record("vendors/a.csv", feed="traders")
         found = [finding for finding in audit(pipeline).findings if finding.kind == "unaccounted"]
         assert [finding.remedy for finding in found] == [None]
         assert "the feed traders ingested it, and is not deployed any more" in found[0].detail
@@ -337,8 +324,8 @@ class TestPostgresql:
     @pytest.fixture
     def owner(self, world: World, postgresql: LocalPostgresql) -> Owner:
         """The owner of the table, which has the rows of a file."""
-        world.deliver(world.upload("orders/a.csv", "id\n1\n"))
-        world.deliver(world.upload("vendors/a.csv", self.TYPED))
+        world.ingest("orders/a.csv", "id\n1\n")
+        world.ingest("vendors/a.csv", self.TYPED)
         table = world.feeds[0].rows_table
         return lambda sql, **values: postgresql.run(re.sub(r"\bT\b", table, sql), **values)
 
@@ -410,7 +397,7 @@ class TestPostgresql:
                 owner(f"ALTER ROLE csv_ingest SET {name} = {value}")
             assert audit(pipeline).findings == []
             owner("DELETE FROM T")
-            world.deliver(world.upload("vendors/b.csv", self.TYPED + "4;1;2026-01-02;2026-01-02T00:00:00Z;no;z\n"))
+            world.ingest("vendors/b.csv", self.TYPED + "4;1;2026-01-02;2026-01-02T00:00:00Z;no;z\n")
             assert repair(pipeline, audit(pipeline).findings).rows == 3
             assert audit(pipeline).findings == []
         finally:

@@ -50,7 +50,7 @@ def test_the_feed_that_would_read_it_is_named(
     (tmp_path / name).write_bytes(body)
     code = 1 if content else 0
     assert reported("check", str(tmp_path / name), "--feed", "default", code=code).get("remark", "") == remark
-    world.deliver(world.upload(f"orders/{name}", body))
+    world.ingest(f"orders/{name}", body)
     assert (ADVICE in run("status", f"orders/{name}", code=code)) == bool(remark)
 
 
@@ -62,7 +62,7 @@ def test_an_upload_to_the_wrong_feed_names_the_right_one(tmp_path: Path) -> None
 
 
 def test_an_object_that_is_gone_has_no_advice(world: World) -> None:
-    world.deliver(world.upload("orders/a.csv", OF_VENDORS))
+    world.ingest("orders/a.csv", OF_VENDORS)
     [version] = world.s3.list_object_versions(Bucket=world.bucket)["Versions"]
     world.s3.delete_object(Bucket=world.bucket, Key="orders/a.csv", VersionId=version["VersionId"])
     output = run("status", "orders/a.csv", code=1)

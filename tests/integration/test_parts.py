@@ -25,8 +25,7 @@ TUNING = SMALL_PARTS
 
 
 def test_a_large_file_is_ingested_in_parts(world: World, queue: Invocations) -> None:
-    event = world.upload("a +.csv", CONTENT)
-    world.deliver(event)
+    event = world.ingest("a +.csv", CONTENT)
     assert world.rows() == {}
     total = len(queue.events)
     assert total >= 6
@@ -48,8 +47,7 @@ def test_a_large_file_is_ingested_in_parts(world: World, queue: Invocations) -> 
 
 
 def test_redelivering_a_complete_file_or_part_costs_one_read(world: World, queue: Invocations) -> None:
-    event = world.upload("a.csv", CONTENT)
-    world.deliver(event)
+    event = world.ingest("a.csv", CONTENT)
     part = queue.events[0]
     deliver_all(world, queue)
     before = world.tables()
@@ -63,7 +61,7 @@ def test_redelivering_a_complete_file_or_part_costs_one_read(world: World, queue
 
 
 def test_a_part_delivered_twice_counts_once(world: World, queue: Invocations) -> None:
-    world.deliver(world.upload("a.csv", CONTENT))
+    world.ingest("a.csv", CONTENT)
     first, second, *_ = queue.events
     world.deliver(first)
     done = world.file("a.csv")
@@ -123,7 +121,7 @@ def test_two_keys_sharing_duplicate_ids_are_both_accounted_for(world: World, que
     content = "id,name\n" + "".join(f"{n},{n}\n" for n in range(100)) + "0,again\n"
     of: dict[str, list[Event]] = {}
     for key in ("a.csv", "b.csv"):
-        world.deliver(world.upload(key, content))
+        world.ingest(key, content)
         of[key] = list(queue.events)
         queue.events.clear()
     # The last line of b is stored, then replaced by the first line of a; b finds its own first line in the table.
@@ -149,14 +147,13 @@ def test_threads_share_one_lambda_client(world: World, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("boto3.client", recording)
     with pytest.raises(ClientError, match="ResourceNotFound"):  # there is no function in this world
-        world.deliver(world.upload("a.csv", CONTENT))
+        world.ingest("a.csv", CONTENT)
     assert made == [("lambda", True)]
 
 
 def test_late_copies_of_parts_do_not_restart_the_check(world: World, queue: Invocations) -> None:
     """Or each copy would start a check of all parts: a storm that grows with the square of the file."""
-    event = world.upload("a.csv", DUPLICATE_IDS)
-    world.deliver(event)
+    event = world.ingest("a.csv", DUPLICATE_IDS)
     world.deliver(event)
     total = world.file("a.csv")["parts"]
     assert len(queue.events) == 2 * total
@@ -167,7 +164,7 @@ def test_late_copies_of_parts_do_not_restart_the_check(world: World, queue: Invo
 
 def test_duplicate_ids_are_marked_once_a_delivery(world: World, queue: Invocations) -> None:
     """The note is one item: DynamoDB takes a thousand writes a second of it, from all parts together."""
-    world.deliver(world.upload("a.csv", DUPLICATE_IDS))
+    world.ingest("a.csv", DUPLICATE_IDS)
     notes: list[Any] = []
 
     def note(params: Any, **_: Any) -> None:
@@ -180,7 +177,7 @@ def test_duplicate_ids_are_marked_once_a_delivery(world: World, queue: Invocatio
 
 
 def test_blank_lines_before_the_header_are_no_part(world: World, queue: Invocations) -> None:
-    world.deliver(world.upload("a.csv", "\n" * 300 + CONTENT))
+    world.ingest("a.csv", "\n" * 300 + CONTENT)
     deliver_all(world, queue)
     assert sorted(map(int, world.rows())) == list(range(120))
     assert audit(world.pipeline()).findings == []

@@ -4,7 +4,6 @@ import itertools
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -67,7 +66,7 @@ def test_a_fault_at_any_call_leaves_no_trace(world: World, queue: Invocations, c
 
 
 def test_a_lost_part_leaves_the_file_unsettled_until_redriven(world: World, queue: Invocations) -> None:
-    world.deliver(world.upload("a.csv", CONTENT))
+    world.ingest("a.csv", CONTENT)
     lost = queue.events.pop(3)
     deliver_all(world, queue)
     record = world.file("a.csv")
@@ -84,8 +83,7 @@ def test_a_lost_part_leaves_the_file_unsettled_until_redriven(world: World, queu
 
 
 def test_a_redelivered_file_dispatches_only_unfinished_parts(world: World, queue: Invocations) -> None:
-    event = world.upload("a.csv", CONTENT)
-    world.deliver(event)
+    event = world.ingest("a.csv", CONTENT)
     lost = {number_of(each) for each in queue.events[2:4]}
     del queue.events[2:4]
     deliver_all(world, queue)
@@ -115,7 +113,7 @@ def test_a_deployment_does_not_change_a_recorded_plan(world: World, queue: Invoc
 
 def test_a_part_out_of_time_continues_from_its_checkpoint(world: World, queue: Invocations) -> None:
     world = world.tuned(part_lines=100)
-    world.deliver(world.upload("a.csv", CONTENT))
+    world.ingest("a.csv", CONTENT)
     part = queue.events.pop(0)
     with pytest.raises(OutOfTime, match="after 2 requests"):
         world.deliver(part, seconds_left=itertools.chain([30] * 3, itertools.repeat(1)))
@@ -128,7 +126,7 @@ def test_a_part_out_of_time_continues_from_its_checkpoint(world: World, queue: I
 
 
 def test_the_retry_dispatches_a_check_that_was_begun(world: World, queue: Invocations) -> None:
-    world.deliver(world.upload("a.csv", DUPLICATE_IDS))
+    world.ingest("a.csv", DUPLICATE_IDS)
     *others, last = queue.events
     queue.events.clear()
     for each in others:
@@ -150,7 +148,7 @@ def test_the_retry_dispatches_a_check_that_was_begun(world: World, queue: Invoca
 
 
 def test_a_row_missing_from_a_part_is_restored(world: World, queue: Invocations) -> None:
-    world.deliver(world.upload("a.csv", CONTENT))
+    world.ingest("a.csv", CONTENT)
     deliver_all(world, queue)
     before = world.tables()
     delete_row(world, "77")
@@ -162,8 +160,7 @@ def test_a_row_missing_from_a_part_is_restored(world: World, queue: Invocations)
 
 
 def test_a_row_deleted_before_its_check_can_be_repaired(world: World, queue: Invocations) -> None:
-    event = world.upload("a.csv", DUPLICATE_IDS)
-    world.deliver(event)
+    world.ingest("a.csv", DUPLICATE_IDS)
     while not number_of(queue.events[0])[0]:
         world.deliver(queue.events.pop(0))
     delete_row(world, "7")
@@ -186,13 +183,10 @@ def test_a_row_deleted_before_its_check_can_be_repaired(world: World, queue: Inv
 
 @pytest.mark.parametrize("content", [CONTENT, DUPLICATE_IDS], ids=["different ids", "duplicate ids"])
 def test_parts_are_counted_again_for_a_deleted_record(world: World, queue: Invocations, content: str) -> None:
-    event = world.upload("a.csv", content)
-    world.deliver(event)
+    event = world.ingest("a.csv", content)
     deliver_all(world, queue)
     before = world.tables()
-    version = version_of(event)
-    key: Any = {"object_key": {"S": version.key}, "entry": {"S": version.etag}}
-    world.dynamodb.delete_item(TableName=world.files_table, Key=key)
+    world.delete_entry("a.csv", version_of(event).etag)
     world.deliver(event)
     deliver_all(world, queue)
     world.deliver(event)
@@ -201,7 +195,7 @@ def test_parts_are_counted_again_for_a_deleted_record(world: World, queue: Invoc
 
 
 def test_later_lines_are_no_findings_between_parts(world: World, queue: Invocations) -> None:
-    world.deliver(world.upload("a.csv", DUPLICATE_IDS))
+    world.ingest("a.csv", DUPLICATE_IDS)
     for part in queue.events[:0:-1]:
         world.deliver(part)
     assert {finding.kind for finding in audit(world.pipeline()).findings} == {"unsettled"}
@@ -209,4 +203,4 @@ def test_later_lines_are_no_findings_between_parts(world: World, queue: Invocati
 
 def delete_row(world: World, id_: str) -> None:
     [pk] = [pk for pk in world.tables()[0] if pk.endswith(f"#{id_}")]
-    world.dynamodb.delete_item(TableName=world.rows_table, Key={"pk": {"S": pk}})
+    world.default_rows.delete(pk)

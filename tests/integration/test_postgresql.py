@@ -124,14 +124,13 @@ def test_a_delivery_has_one_connection_and_leaves_none(world: World, postgresql:
 
     seen: list[int] = []
     world.statements.before.append(lambda _sql: seen.append(connections()))
-    world.deliver(world.upload("a.csv", FILE))
+    world.ingest("a.csv", FILE)
     assert set(seen) == {1}
     wait_until(lambda: connections() == 0, "the server has noticed")
 
 
 def test_a_redelivery_of_a_complete_file_does_not_connect(world: World) -> None:
-    event = world.upload("a.csv", FILE)
-    world.deliver(event)
+    event = world.ingest("a.csv", FILE)
     calls = Calls(*world.engines)
     set_feed(database_port=9)
     world.deliver(event)
@@ -141,7 +140,7 @@ def test_a_redelivery_of_a_complete_file_does_not_connect(world: World) -> None:
 def test_requests_for_5000_rows_are_few(world: World) -> None:
     world = world.tuned(batch_rows=1_000, checkpoint_rows=1_000)
     calls = Calls(world.statements)
-    world.deliver(world.upload("a.csv", "id\n" + "".join(f"{n}\n" for n in range(5_000))))
+    world.ingest("a.csv", "id\n" + "".join(f"{n}\n" for n in range(5_000)))
     assert calls.names == ["SELECT"] + ["WITH"] * 5
 
 
@@ -292,8 +291,7 @@ def test_a_rotation_with_alternating_users_needs_no_deployment(
 @pytest.mark.parametrize("username", [{"username": ""}, {"username": None}, {"username": 5}])
 def test_a_secret_without_user_is_that_of_the_setting(world: World, username: Any) -> None:
     rotate(password=PASSWORD, **username)
-    event = world.upload("a.csv", FILE)
-    world.deliver(event)
+    event = world.ingest("a.csv", FILE)
     assert_whole(world, event)
 
 
@@ -387,10 +385,7 @@ def test_a_hanging_statement_ends_with_the_invocation(
         locking.run("BEGIN")
         locking.run(f"LOCK TABLE {world.rows_table}")
 
-    with (
-        pytest.raises(OutOfTime, match="during a statement of PostgreSQL"),
-        between_calls(9, lock, world.statements),
-    ):
+    with pytest.raises(OutOfTime, match="during a statement of PostgreSQL"), between_calls(9, lock, world.statements):
         world.tuned(in_flight=1).deliver(event, seconds_left=countdown(3))
     locking.run("ROLLBACK")
     locking.close()
@@ -405,7 +400,7 @@ def test_no_setting_of_the_role_changes_a_character(world: World, postgresql: Lo
     """In the two Japanese ones, the bytes of a yen sign are those of a backslash: "\u00a5t" would be a tab."""
     postgresql.run(f"ALTER ROLE csv_ingest SET client_encoding = '{encoding}'")
     try:
-        world.deliver(world.upload("a.csv", "id,name\n1,\u00a5ten \u203e \u20ac \U0001f600\n"))
+        world.ingest("a.csv", "id,name\n1,\u00a5ten \u203e \u20ac \U0001f600\n")
     finally:
         postgresql.run("ALTER ROLE csv_ingest RESET client_encoding")
     assert [json.loads(data)["name"] for data in world.rows().values()] == ["\u00a5ten \u203e \u20ac \U0001f600"]

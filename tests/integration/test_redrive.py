@@ -21,7 +21,7 @@ def rejected(world: World) -> list[str]:
     """Five files whose messages are in the failure queue."""
     keys = [f"{number} [/b].csv" for number in range(5)]
     for key in keys:
-        world.deliver(world.upload(key, "\0"))
+        world.ingest(key, "\0")
     return keys
 
 
@@ -95,7 +95,7 @@ def test_messages_are_discarded_by_prefix_only(
 
 def test_an_event_of_the_sweep_returns_to_the_sweep(world: World, pipeline: Pipeline, invocations: Invocations) -> None:
     fail(world, {"source": "aws.events"}, name="sweep")
-    world.deliver(world.upload("a.csv", "\0"))
+    world.ingest("a.csv", "\0")
     run("redrive", code=0)
     assert sorted(invocations.functions) == [pipeline.feeds[0].function, "sweep"]
     assert [object_version(e["Records"][0]).key for e in invocations.events if "Records" in e] == ["a.csv"]
@@ -131,7 +131,7 @@ def test_rate_limits_how_fast_events_are_delivered() -> None:
 
 
 def test_wait_says_what_became_of_the_files(world: World, invocations: Invocations) -> None:
-    world.deliver(world.upload("broken.csv", "\0"))
+    world.ingest("broken.csv", "\0")
     fail(world, world.upload("good.csv", "id\n1\n"))
     invocations.at_once = world.deliver
     lines = run("redrive", "--wait", code=1).splitlines()
@@ -145,7 +145,7 @@ def test_an_empty_queue_is_a_sentence() -> None:
 
 
 def test_messages_in_other_hands_are_no_empty_queue(world: World, pipeline: Pipeline) -> None:
-    world.deliver(world.upload("a.csv", "\0"))
+    world.ingest("a.csv", "\0")
     assert len(list(failures(pipeline))) == 1  # as if the command had died before it put the message back
     assert "1 message hidden for up to five minutes" in invoke("redrive", code=0).stderr
     run("redrive", "--dry-run", code=1)
@@ -178,7 +178,7 @@ def test_rejected_files_are_not_offered_for_delivery(world: World) -> None:
 
     fail(world, world.upload("late.csv", "id\n1\n"))
     assert offered() == ["redrive --wait"]
-    world.deliver(world.upload("a.csv", "\0"))
+    world.ingest("a.csv", "\0")
     assert offered() == [
         "redrive --only Rejected --wait",
         "acknowledge --reason ... a.csv",

@@ -22,8 +22,7 @@ BROKEN = {
 @pytest.mark.parametrize("kind", BROKEN)
 def test_an_unreadable_file_is_rejected_and_stores_no_row(world: World, kind: str) -> None:
     content, reason = BROKEN[kind]
-    event = world.upload("a.csv.gz" if kind == "gzip" else "a.csv", content)
-    world.deliver(event)
+    event = world.ingest("a.csv.gz" if kind == "gzip" else "a.csv", content)
     record = world.file(version_of(event).key)
     assert record["status"] == "REJECTED"
     assert record["reason"].startswith(reason)
@@ -49,8 +48,7 @@ def test_a_rejection_is_announced_before_it_is_recorded(world: World) -> None:
 
 
 def test_a_rejected_file_is_ingested_under_corrected_settings(world: World) -> None:
-    event = world.upload("a.csv", "id;name\n1;Müller\n2;x\n".encode("cp1252"))
-    world.deliver(event)
+    event = world.ingest("a.csv", "id;name\n1;Müller\n2;x\n".encode("cp1252"))
     assert world.file("a.csv")["status"] == "REJECTED"
     set_feed(encoding="cp1252", delimiter=";")
     world.deliver(event)

@@ -15,7 +15,7 @@ EVIL = '=HYPERLINK("http://x/")'
 
 def test_the_rows_can_be_uploaded_again_after_correction(world: World, pipeline: Pipeline) -> None:
     content = 'id,name\n1,a\n,"two\r\nlines, é"\n3,b,too many\n'
-    world.deliver(world.upload("a.csv", content))
+    world.ingest("a.csv", content)
     done = invoke("rejects", "a.csv", "--csv", code=0)
     assert list(csv.reader(done.stdout_bytes.decode().splitlines(keepends=True), strict=True)) == [
         ["id", "name"],
@@ -24,7 +24,7 @@ def test_the_rows_can_be_uploaded_again_after_correction(world: World, pipeline:
     ]
     assert done.stderr.splitlines() == ["line 3: no id", "line 5: 3 fields, expected 2"]
     corrected = done.stdout_bytes.replace(b"\r\n,", b"\r\n2,").replace(b",too many", b"")
-    world.deliver(world.upload("again.csv", corrected))
+    world.ingest("again.csv", corrected)
     assert world.file("again.csv")["rows_stored"] == 2
     assert set(world.rows()) == {"1", "2", "3"}
     assert pipeline.feeds[0].config.feed.format.encoding == "utf-8"
@@ -33,13 +33,13 @@ def test_the_rows_can_be_uploaded_again_after_correction(world: World, pipeline:
 @pytest.mark.parametrize(("encoding", "delimiter"), [("cp1252", ";"), ("utf-16", "\t")])
 def test_rows_are_in_the_encoding_that_is_read(world: World, pipeline: Pipeline, encoding: str, delimiter: str) -> None:
     world.deploy(pipeline, encoding=encoding, delimiter=delimiter)
-    world.deliver(world.upload("a.csv", f"id{delimiter}name\n{delimiter}é\n".encode(encoding)))
+    world.ingest("a.csv", f"id{delimiter}name\n{delimiter}é\n".encode(encoding))
     done = invoke("rejects", "a.csv", "--csv", code=0)
     assert done.stdout_bytes.decode(encoding) == f"id{delimiter}name\r\n{delimiter}é\r\n"
 
 
 def test_characters_outside_the_encoding_are_an_error(world: World, pipeline: Pipeline) -> None:
-    world.deliver(world.upload("a.csv", "id,name\n,日本\n"))
+    world.ingest("a.csv", "id,name\n,日本\n")
     world.deploy(pipeline, encoding="cp1252")
     assert "a character that is not in cp1252" in invoke("rejects", "a.csv", "--csv", code=1).stderr
 
@@ -47,7 +47,7 @@ def test_characters_outside_the_encoding_are_an_error(world: World, pipeline: Pi
 def test_formulas_are_neutralised_for_a_spreadsheet_only(world: World) -> None:
     cells = [EVIL, "+1", "-1", "@x", "\tx", "\rx", " =1", "a;=1", "x=1"]
     text = ",".join('"{}"'.format(cell.replace('"', '""')) for cell in cells)
-    world.deliver(world.upload("a.csv", f"id,{','.join('abcdefghi')}\n,{text}\n"))
+    world.ingest("a.csv", f"id,{','.join('abcdefghi')}\n,{text}\n")
 
     def row(*options: str) -> tuple[str, list[str]]:
         written = invoke("rejects", "a.csv", "--csv", *options, code=0).stdout_bytes.decode()
@@ -60,27 +60,27 @@ def test_formulas_are_neutralised_for_a_spreadsheet_only(world: World) -> None:
 
 
 def test_cells_cannot_steer_the_terminal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.deliver(world.upload("a.csv", 'id,name\n,"\x1b]0;x\x07\n\u202e"\n'))
+    world.ingest("a.csv", 'id,name\n,"\x1b]0;x\x07\n\u202e"\n')
     shown = shown_on_a_terminal(monkeypatch, "rejects", "a.csv", "--csv")
     assert shown.split() == ["id,name", r",\u001b]0;x\u0007\u000a\u202e"]
 
 
 def test_bytes_for_a_program_are_exact(world: World) -> None:
-    world.deliver(world.upload("a.csv", 'id,name\n,"\x1b]0;x\x07\n\u202e"\n'))
+    world.ingest("a.csv", 'id,name\n,"\x1b]0;x\x07\n\u202e"\n')
     done = invoke("rejects", "a.csv", "--csv", code=0)
     assert done.stdout_bytes == 'id,name\r\n,"\x1b]0;x\x07\n\u202e"\r\n'.encode()
 
 
 def test_lines_and_reasons_are_listed_without_rows(world: World) -> None:
-    world.deliver(world.upload("a.csv", "id\n1\n"))
+    world.ingest("a.csv", "id\n1\n")
     assert run("rejects", "a.csv", code=0) == "No row of a.csv was rejected.\n"
-    world.deliver(world.upload("b.csv", "id,name\n,x\n"))
+    world.ingest("b.csv", "id,name\n,x\n")
     assert run("rejects", "b.csv", code=0) == "line 2: no id\n"
     assert reported("rejects", "b.csv", code=0) == [{"line": 2, "reason": "no id"}]
 
 
 def test_rejects_of_a_rejected_file_are_its_reason(world: World) -> None:
-    world.deliver(world.upload("a.csv", "\0"))
+    world.ingest("a.csv", "\0")
     done = invoke("rejects", "a.csv", "--csv", code=1)
     assert "a.csv: no row of it was stored: line 1 has a NUL byte" in done.stderr
 

@@ -121,7 +121,11 @@ def test_earlier_environments_mean_the_same_feed(world: World, settings: dict[st
     set_feed(**settings, max_rejected="7%", rows_table=world.rows_table if world.in_dynamodb else None)
     read, feed = IngestConfig.from_environment(environment_in(release)).feed, feed_now()
     assert (read.name, read.format, read.write_mode) == (feed.name, feed.format, feed.write_mode)
-    assert (read.max_file_mb, read.database) == (feed.max_file_mb, feed.database)
+    assert (read.max_file_mb, read.database, read.database_table) == (
+        feed.max_file_mb,
+        feed.database,
+        feed.database_table,
+    )
     added = (feed.max_rejected, feed.rows_table) if release else (None, None)
     assert (read.max_rejected, read.rows_table) == added
 
@@ -133,7 +137,7 @@ def test_new_code_works_before_its_environment_comes(
 ) -> None:
     for name, value in environment_in(release).items():
         monkeypatch.setenv(name, value)
-    world.deliver(world.upload("a.csv", "id,name\n1,a\n"))
+    world.ingest("a.csv", "id,name\n1,a\n")
     monkeypatch.undo()
     assert world.file("a.csv")["status"] == "COMPLETE"
     assert world.rows() == {"1": '{"id":"1","name":"a"}'}

@@ -23,15 +23,7 @@ from csv_ingest.model import DeliveryFailed, ItemsNotRead, MalformedEvent, Objec
 from csv_ingest.reporting import logger
 from local.examples import sample_event
 from tests.integration.faults import throttle_statements
-from tests.integration.world import (
-    BOTH_DESTINATIONS,
-    PASSWORD,
-    World,
-    forget_clients,
-    invocation,
-    metrics_in,
-    version_of,
-)
+from tests.integration.world import BOTH_DESTINATIONS, PASSWORD, World, forget_clients, invocation, metrics_in
 
 SECRET = "4111-1111"  # noqa: S105 - a card number, not a password
 
@@ -56,7 +48,7 @@ def test_nothing_of_a_row_reaches_the_logs(world: World, printed: Callable[[], s
         f"id,name\n{secret},{'x' * MAX_RECORD}",
         f"id,name\n{secret},".encode() + b"\xff",
     ):
-        world.deliver(world.upload("a.csv", content))
+        world.ingest("a.csv", content)
     for code in ("ThrottlingError", "AccessDenied"):
         throttle_statements(world.dynamodb, code, lambda _: True)
         try:
@@ -76,7 +68,7 @@ def test_no_level_logs_rows_or_passwords(
     """Lambda's log level is that of the root logger, if the log format is JSON."""
     caplog.set_level(logging.DEBUG)
     for content in (f"id,name\n1,{SECRET}\n1,{SECRET}x\n,{SECRET}\n", f"{SECRET},name\n1,2\n"):
-        world.deliver(world.upload("a.csv", content))
+        world.ingest("a.csv", content)
     assert world.failures()[0]["responsePayload"]["errorMessage"].count(SECRET)
     output = printed() + caplog.text
     assert '"message":"complete"' in output
@@ -165,8 +157,7 @@ def test_a_file_that_cannot_be_rejected_is_not_quoted(world: World) -> None:
 
 
 def test_the_metrics_say_what_a_delivery_did(world: World, printed: Callable[[], str]) -> None:
-    event = world.upload("a.csv", "id,name\n1,a\n1,a\n,b\n2,c\n")
-    world.deliver(event)
+    event = world.ingest("a.csv", "id,name\n1,a\n1,a\n,b\n2,c\n")
     assert metrics_in(printed()) == {
         "Deliveries": 1,
         "FilesComplete": 1,
@@ -178,7 +169,7 @@ def test_the_metrics_say_what_a_delivery_did(world: World, printed: Callable[[],
     world.deliver(event)
     # The rejected row is told again: the first delivery might have been killed before it could.
     assert metrics_in(printed()) == {"Deliveries": 1, "FilesSettledBefore": 1, "RowsRejected": 1}
-    world.deliver(world.upload("b.csv", "\0"))
+    world.ingest("b.csv", "\0")
     assert metrics_in(printed()) == {"Deliveries": 1, "FilesRejected": 1}
 
 
@@ -226,14 +217,14 @@ def test_a_malformed_event_is_raised_and_not_ignored() -> None:
 
 def test_a_missing_object_version_is_raised(world: World) -> None:
     event = world.upload("a.csv", "id\n1\n")
-    world.s3.delete_object(Bucket=world.bucket, Key="a.csv", VersionId=event["Records"][0]["s3"]["object"]["versionId"])
+    world.delete_object(event)
     with pytest.raises(ClientError, match="NoSuchVersion"):
         world.deliver(event)
 
 
 def test_one_failing_record_does_not_stop_the_others(world: World) -> None:
     good, bad, last = (world.upload(f"{n}.csv", f"id\n{n}\n") for n in range(3))
-    world.s3.delete_object(Bucket=world.bucket, Key="1.csv", VersionId=version_of(bad).version_id)
+    world.delete_object(bad)
     with pytest.raises(ClientError, match="NoSuchVersion"):
         world.deliver({"Records": good["Records"] + bad["Records"] + last["Records"]})
     assert sorted(world.rows()) == ["0", "2"]

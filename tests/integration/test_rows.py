@@ -25,8 +25,7 @@ def stored(world: World, pipeline: Pipeline) -> str:
     """A file with three rows in the table, a duplicate, a row without an id, and a row that is there twice."""
     world.declare(COLUMNS)
     world.deploy(pipeline)
-    event = world.upload("a.csv", FILE)
-    world.deliver(event)
+    event = world.ingest("a.csv", FILE)
     assert (world.file("a.csv")["rows_stored"], len(world.rows())) == (4, 3)
     return version_of(event).etag
 
@@ -99,7 +98,7 @@ def test_an_item_that_is_no_row_is_missing(world: World, stored: str) -> None:
 
 @EVERYWHERE
 def test_the_latest_upload_of_a_key_is_shown(world: World, stored: str) -> None:
-    world.deliver(world.upload("a.csv", "id,name,price\nz,new,1\n"))
+    world.ingest("a.csv", "id,name,price\nz,new,1\n")
     assert lines_of(run("rows", "a.csv", code=0)) == ["line 2"]
     assert f"{stored}#b" in world.default_rows.items()
     again = world.upload("a.csv", FILE)
@@ -122,7 +121,7 @@ def test_a_version_without_a_delivery_is_told(world: World) -> None:
 @BOTH_DESTINATIONS
 @pytest.mark.usefixtures("stored")
 def test_two_keys_with_the_same_bytes_share_rows(world: World) -> None:
-    world.deliver(world.upload("b.csv", FILE))
+    world.ingest("b.csv", FILE)
     assert run("rows", "b.csv", code=0) == run("rows", "a.csv", code=0)
 
 
@@ -151,22 +150,15 @@ class TestWithoutTheObject:
 
     @pytest.mark.parametrize("world", ["indexed", "postgresql"], indirect=True)
     def test_no_file_is_needed_when_all_rows_are_there(self, world: World) -> None:
-        world.deliver(world.upload("c.csv", "id,price\n1,1\n2,2\n"))
+        world.ingest("c.csv", "id,price\n1,1\n2,2\n")
         world.s3.delete_object(Bucket=world.bucket, Key="c.csv", VersionId=world.file("c.csv")["version_id"])
         assert lines_of(run("rows", "c.csv", code=0)) == ["line 2", "line 3"]
 
 
 @EVERYWHERE
 def test_an_upload_in_progress_is_not_well(world: World) -> None:
-    world.deliver(world.upload("a.csv", "id,name\n1,a\n2,b\n"))
-    key = {"object_key": {"S": "a.csv"}, "entry": {"S": world.pipeline().files.records_of_key("a.csv")[0].etag}}
-    world.dynamodb.update_item(
-        TableName=world.files_table,
-        Key=key,
-        UpdateExpression="SET #status = :processing",
-        ExpressionAttributeNames={"#status": "status"},
-        ExpressionAttributeValues={":processing": {"S": "PROCESSING"}},
-    )
+    world.ingest("a.csv", "id,name\n1,a\n2,b\n")
+    world.change_record("a.csv", status="PROCESSING")
     [pk, _] = sorted(world.default_rows.items())
     world.default_rows.delete(pk)
     done = invoke("rows", "a.csv", code=1)
@@ -187,13 +179,13 @@ def test_an_upload_that_is_taken_back_is_not_well(world: World, pipeline: Pipeli
 
 def test_unknown_and_rejected_uploads_have_no_rows(world: World) -> None:
     assert "a.csv: there is no such upload" in invoke("rows", "a.csv", code=1).stderr
-    world.deliver(world.upload("a.csv", "\0"))
+    world.ingest("a.csv", "\0")
     assert "a.csv: no row of it was stored: line 1 has a NUL byte" in invoke("rows", "a.csv", code=1).stderr
 
 
 @BOTH_DESTINATIONS
 def test_contents_cannot_steer_the_terminal(world: World) -> None:
-    world.deliver(world.upload("a.csv", 'id,name\n"\x1b]0;x\x07\u202e","\x1b[2J\n\u200b"\n'))
+    world.ingest("a.csv", 'id,name\n"\x1b]0;x\x07\u202e","\x1b[2J\n\u200b"\n')
     output = run("rows", "a.csv", code=0)
     assert output == (
         r'line 2: "\u001b]0;x\u0007\u202e" {"id":"\u001b]0;x\u0007\u202e","name":"\u001b[2J\n\u200b"}' "\n"
@@ -224,7 +216,7 @@ class TestPages:
     def _paged(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("csv_ingest.destinations.postgresql._PAGE", 100)
         # In the order of the ids, the lines are mixed.
-        world.deliver(world.upload("a.csv", "id\n" + "".join(f"{n * 7 % 251}\n" for n in range(1, self.NUMBER + 1))))
+        world.ingest("a.csv", "id\n" + "".join(f"{n * 7 % 251}\n" for n in range(1, self.NUMBER + 1)))
 
     @EVERYWHERE
     def test_all_rows_come_in_the_order_of_lines(self) -> None:
@@ -246,7 +238,7 @@ class TestPages:
 @pytest.mark.parametrize("world", ["indexed merge"], indirect=True)
 def test_the_index_has_what_newer_files_left(world: World) -> None:
     for key, content in (("a.csv", "id,name\n1,a\n2,b\n"), ("b.csv", "id,name\n2,newer\n")):
-        world.deliver(world.upload(key, content))
+        world.ingest(key, content)
     world.s3.delete_object(Bucket=world.bucket, Key="a.csv", VersionId=world.file("a.csv")["version_id"])
     done = invoke("rows", "a.csv", code=1)
     assert lines_of(done.stdout) == ["line 2"]

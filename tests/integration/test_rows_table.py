@@ -77,7 +77,7 @@ def test_a_begun_file_begins_again_in_the_new_table(
 @WRITE_MODES
 def test_a_begun_file_in_parts_begins_again(world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch) -> None:
     world = world.tuned(block_bytes=64, part_lines=20, whole_parts=1)
-    world.deliver(world.upload("a.csv", LONG))
+    world.ingest("a.csv", LONG)
     late = queue.events.pop()
     deliver_all(world, queue)
     table = restored(world, monkeypatch, without=70)
@@ -106,8 +106,7 @@ def test_a_file_begun_at_any_call_is_completed(
 
 @WRITE_MODES
 def test_a_restored_table_gets_what_it_lacks(world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch) -> None:
-    event = world.upload("a.csv", LONG)
-    world.deliver(event)
+    event = world.ingest("a.csv", LONG)
     table = restored(world, monkeypatch, without=3)
     found = audit(world.pipeline()).findings
     assert [each.kind for each in found] == ["unaccounted"] + ["missing"] * 3
@@ -134,18 +133,14 @@ def test_a_table_made_again_under_its_name_is_another(
 
 def test_a_file_of_an_earlier_release_goes_on(world: World) -> None:
     event = killed_after_a_checkpoint(world)
-    world.dynamodb.update_item(
-        TableName=world.files_table,
-        Key={"object_key": {"S": "a.csv"}, "entry": {"S": world.file("a.csv")["entry"]}},
-        UpdateExpression="REMOVE place",
-    )
+    world.change_record("a.csv", remove="place")
     world.deliver(event)
     assert sorted(world.rows()) == EVERY_ID
 
 
 def test_a_file_whose_rows_are_elsewhere_is_not_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     former = world.rows_table
-    world.deliver(world.upload("a.csv", LONG))
+    world.ingest("a.csv", LONG)
     restored(world, monkeypatch)
     forgetting = forgetting_of(world.pipeline(), "a.csv")
     [reason] = forgetting.skipped
@@ -177,4 +172,4 @@ def test_a_table_with_another_key_takes_no_row(
     monkeypatch.setenv("ROWS_TABLE", name)
     set_feed(rows_table=name)
     with pytest.raises(RowsNotWritten, match=reason):
-        world.deliver(world.upload("a.csv", LONG))
+        world.ingest("a.csv", LONG)

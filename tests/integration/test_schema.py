@@ -73,7 +73,7 @@ def test_a_table_made_by_the_statements_is_right(world: World, owner: Owner) -> 
     assert reported("schema", "--check", code=0) == [
         {"feed": "vendors", "table": table, "problems": [], "warnings": []}
     ]
-    world.deliver(world.upload("vendors/a.csv", "id,Preis,nr\n1,5.50,1\n"))
+    world.ingest("vendors/a.csv", "id,Preis,nr\n1,5.50,1\n")
     assert world.file("vendors/a.csv")["status"] == "COMPLETE"
 
 
@@ -218,7 +218,7 @@ def test_columns_of_others_are_no_problem(owner: Owner) -> None:
 def test_columns_of_others_have_any_names(owner: Owner, world: World) -> None:
     owner('ALTER TABLE T ADD "Preis.netto" text, ADD "a""b:c" text')
     for key in ("vendors/a.csv", "vendors/b.csv"):  # the second one reads what the first one wrote
-        world.deliver(world.upload(key, "id,Preis,nr\n1,5.50,1\n"))
+        world.ingest(key, "id,Preis,nr\n1,5.50,1\n")
     run("audit", code=0)
     owner("TRUNCATE T")
     owner('ALTER TABLE T ALTER "a""b:c" SET NOT NULL')
@@ -285,12 +285,12 @@ class TestLogin:
 
     @pytest.fixture(autouse=True)
     def _no_patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("csv_ingest.postgresql_connection.PATIENCE", 0)
+        monkeypatch.setattr("csv_ingest.postgresql.connection.PATIENCE", 0)
 
     @pytest.fixture(params=["audit", "schema"])
     def error(self, request: pytest.FixtureRequest, world: World) -> Callable[[], str]:
         """What a command says on standard error, without what it shows of its progress."""
-        world.deliver(world.upload("vendors/a.csv", "id,Preis,nr\n1,5.50,1\n"))
+        world.ingest("vendors/a.csv", "id,Preis,nr\n1,5.50,1\n")
         arguments = {"audit": ["audit"], "schema": ["schema", "--check"]}[request.param]
         return lambda: invoke(*arguments, code=1).stderr.partition("Error: ")[2]
 
@@ -352,7 +352,7 @@ class TestLogin:
 
 
 def test_an_audit_without_a_table_says_what_to_do(world: World, owner: Owner) -> None:
-    world.deliver(world.upload("vendors/a.csv", "id,Preis,nr\n1,5.50,1\n"))
+    world.ingest("vendors/a.csv", "id,Preis,nr\n1,5.50,1\n")
     owner("ALTER TABLE T RENAME TO T_2")
     problem = f"there is no table {world.feeds[0].rows_table}: `python -m ops schema --check` says what to do"
     assert problem in invoke("audit", code=1).stderr

@@ -17,14 +17,14 @@ pytestmark = pytest.mark.usefixtures("commanded")
 
 
 def test_nothing_to_show_is_a_sentence(world: World) -> None:
-    world.deliver(world.upload("a.csv", "id\n1\n"))
+    world.ingest("a.csv", "id\n1\n")
     assert run("status", code=0) == "Every upload is complete, and no row was rejected.\n"
     assert reported("status", code=0) == []
 
 
 @pytest.mark.parametrize("key", ["incoming/" + "2026-11-25/" * 12 + "orders.csv", "[red]x[/b] :smile:.csv"])
 def test_a_key_is_a_line_and_never_cut(world: World, key: str) -> None:
-    world.deliver(world.upload(key, "\0"))
+    world.ingest(key, "\0")
     assert key in run("status", code=1).splitlines()
     assert key in run("status", key, code=1).splitlines()
 
@@ -39,7 +39,7 @@ def test_two_uploads_of_one_key_are_told_apart(world: World) -> None:
 
 
 def test_numbers_stand_under_their_headings(world: World) -> None:
-    world.deliver(world.upload("a.csv", "id,name\n" + "".join(f"{n},a\n" for n in range(1_200)) + ",b\n"))
+    world.ingest("a.csv", "id,name\n" + "".join(f"{n},a\n" for n in range(1_200)) + ",b\n")
     header, _, numbers = run("status", code=1).splitlines()[:3]
     for heading, number in (("read", "1,201"), ("stored", "1,200"), ("rejected", "1")):
         assert numbers[: header.index(heading) + len(heading)].endswith(f" {number}")
@@ -49,7 +49,7 @@ def test_numbers_stand_under_their_headings(world: World) -> None:
 def test_rows_of_unfinished_parts_are_counted(world: World) -> None:
     queue = Invocations(clients.lambda_())
     world = world.tuned(block_bytes=64, part_lines=400, whole_parts=1, checkpoint_rows=25)
-    world.deliver(world.upload("a.csv", "id\n" + "".join(f"{n}\n" for n in range(1_000))))
+    world.ingest("a.csv", "id\n" + "".join(f"{n}\n" for n in range(1_000)))
     with pytest.raises(Killed), Calls(world.dynamodb).fault("die_before", 12):
         world.deliver(queue.events[0])
     [record] = reported("status", "a.csv", code=1)
@@ -89,7 +89,7 @@ def test_what_is_no_upload_is_named_with_the_reason() -> None:
 
 
 def test_commands_to_run_next_take_any_key(world: World) -> None:
-    world.deliver(world.upload("-a b.csv", "id\n1\n''\n1\n,\n"))
+    world.ingest("-a b.csv", "id\n1\n''\n1\n,\n")
     [command] = [line for line in run("status", code=1).splitlines() if "next: " in line]
     [*words] = shlex.split(command.partition("python -m ops ")[2])
     assert run(*words, code=0).startswith("line ")
@@ -100,7 +100,7 @@ def test_commands_to_run_next_take_any_key(world: World) -> None:
 def test_a_key_cannot_steer_the_terminal(world: World) -> None:
     # No key with an escape: MiniStack cannot list it, unlike S3.
     key, shown = "\u202e\x9b31m\u2028\u200b.csv", r"\u202e\u009b31m\u2028\u200b.csv"
-    world.deliver(world.upload(key, "\0"))
+    world.ingest(key, "\0")
     fail(world, {"source": "aws.events"}, reason="\x1b[31m", condition="\x07", name="sweep")
     for arguments, code in ((["status"], 1), (["status", key], 1), (["redrive", "--dry-run"], 1)):
         for json_ in ([], ["--json"]):
@@ -113,7 +113,7 @@ def test_a_key_cannot_steer_the_terminal(world: World) -> None:
 
 
 def test_only_recent_changes_are_listed(world: World) -> None:
-    world.deliver(world.upload("a.csv", "\0"))
+    world.ingest("a.csv", "\0")
     yesterday, soon = datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(hours=1)
     for since in ("90m", "12h", "7d", "2w", f"{yesterday:%Y-%m-%d}", "2026-01-01T00:00Z", "2026-01-01T00:00+05:00"):
         assert [each["object_key"] for each in reported("status", "--since", since, code=1)] == ["a.csv"]
@@ -181,7 +181,7 @@ def test_a_reason_is_told_once(world: World) -> None:
 
 def test_a_status_has_a_colour_on_a_terminal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for key, content in (("bad.csv", "\0"), ("rows.csv", "id,name\n,x\n"), ("good.csv", "id\n1\n")):
-        world.deliver(world.upload(key, content))
+        world.ingest(key, content)
 
     def coloured(*arguments: str) -> bool:
         return "\x1b[" in shown_on_a_terminal(monkeypatch, *arguments)

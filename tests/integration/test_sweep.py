@@ -33,8 +33,8 @@ def test_a_file_in_parts_has_six_hours_to_finish(
 
 
 def test_only_uploads_that_never_settled_are_delivered_again(world: World, invocations: Invocations) -> None:
-    world.deliver(world.upload("in/complete.csv", "id\n1\n"))
-    world.deliver(world.upload("in/rejected.csv", "\0"))
+    world.ingest("in/complete.csv", "id\n1\n")
+    world.ingest("in/rejected.csv", "\0")
     lost = world.upload("in/lost é+.csv", "id\n2\n")
     world.upload("in/lost é+.csv", "id\n2\n")  # the same bytes: the same upload
     world.upload("elsewhere/a.csv", "id\n")
@@ -60,14 +60,8 @@ def test_a_planned_file_is_left_to_a_person(world: World, invocations: Invocatio
     event = world.upload("in/a.csv", "id\n" + "".join(f"{n}\n" for n in range(200)))
     with suppress(Killed), Calls(world.dynamodb).fault("die_after", 8):
         world.deliver(event)
-    [pk, *_] = world.tables()[0]
-    world.dynamodb.update_item(
-        TableName=world.rows_table,
-        Key={"pk": {"S": pk}},
-        UpdateExpression="SET #data = :data",
-        ExpressionAttributeNames={"#data": "data"},
-        ExpressionAttributeValues={":data": {"S": "{}"}},
-    )
+    item, *_ = world.tables()[0].values()
+    world.default_rows.put(item | {"data": {"S": "{}"}})
     for _ in range(MAX_ATTEMPTS):
         assert run(world, invocations).delivered == 1
         with pytest.raises(TableAltered):
@@ -153,7 +147,7 @@ class TestHandler:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setenv("EXISTING_BUCKET", existing_bucket)
-        world.deliver(world.upload("in/a.csv", "id\n1\n"))
+        world.ingest("in/a.csv", "id\n1\n")
         for key in ("in/a.Csv", "In/a.csv", "/in/a.csv", "a.csv", "elsewhere/b.csv", "reports/a.txt", "gone.csv"):
             world.upload(key, "id\n1\n")
         world.upload("in/a.Csv", "id\n2\n")  # only the current version counts
@@ -166,7 +160,7 @@ class TestHandler:
         self, world: World, capsys: pytest.CaptureFixture[str]
     ) -> None:
         for key, content in (("before/complete.csv", "id\n1\n"), ("before/rejected.csv", "\0")):
-            world.deliver(world.upload(key, content))
+            world.ingest(key, content)
         with pytest.raises(OutOfTime):
             world.deliver(world.upload("before/begun.csv", "id\n1\n"), seconds_left=1)
         handler({}, invocation())

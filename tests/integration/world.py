@@ -207,6 +207,11 @@ class World:
         with self.configured(version_of(event).key if self.feeds else ""):
             handler(event, invocation(seconds_left=seconds_left), tuning=tuning or self.tuning)
 
+    def ingest(self, key: str, content: bytes | str) -> Event:
+        """Upload a file and deliver its event, which is returned."""
+        self.deliver(event := self.upload(key, content))
+        return event
+
     def deliver_despite(self, calls: Calls, fault: str, number: int, event: Event) -> None:
         """Lambda's view of a fault: the process is gone or has raised, the event is delivered again."""
         try:
@@ -316,16 +321,27 @@ class World:
         )
         return [(int(item["line"]["N"]), item["reason"]["S"]) for _, item in entries]
 
+    def change_record(self, key: str, *, remove: str = "", **values: str | int) -> None:
+        """Set attributes of the one record of a file, or remove one, as only somebody else does."""
+        [record] = [item for (k, entry), item in self._files().items() if k == key and "#" not in entry]
+        changed = {name: {"N" if isinstance(value, int) else "S": str(value)} for name, value in values.items()}
+        record.pop(remove, None)
+        self.dynamodb.put_item(TableName=self.files_table, Item=record | changed)
+
+    def delete_entry(self, key: str, entry: str) -> None:
+        """Delete what the ledger has under a key: a record, or a rejected row."""
+        self.dynamodb.delete_item(TableName=self.files_table, Key={"object_key": {"S": key}, "entry": {"S": entry}})
+
+    def delete_object(self, event: Event) -> None:
+        """Delete the version that an event names, for good."""
+        version = version_of(event)
+        self.s3.delete_object(Bucket=self.bucket, Key=version.key, VersionId=version.version_id)
+
     def an_hour_later(self, key: str) -> None:
         """Have the last delivery of a file begun an hour earlier than it did."""
         [record] = [item for (k, entry), item in self._files().items() if k == key and "#" not in entry]
         started = datetime.fromisoformat(record["started_at"]["S"]) - timedelta(hours=1)
-        self.dynamodb.update_item(
-            TableName=self.files_table,
-            Key={"object_key": record["object_key"], "entry": record["entry"]},
-            UpdateExpression="SET started_at = :started",
-            ExpressionAttributeValues={":started": {"S": started.isoformat(timespec="milliseconds")}},
-        )
+        self.change_record(key, started_at=started.isoformat(timespec="milliseconds"))
 
     def empty(self) -> None:
         """Forget everything but the uploads."""

@@ -93,14 +93,7 @@ def test_names_that_are_too_long_are_told(header: str, reason: str) -> None:
 
 @pytest.mark.parametrize(
     ("columns", "name", "filled"),
-    [
-        (20, 10, 20),
-        (50, 14, 10),
-        (150, 15, 2),
-        (150, 30, 60),
-        (50, 80, 50),
-        (1_000, 5, 1_000),
-    ],
+    [(20, 10, 20), (50, 14, 10), (150, 15, 2), (150, 30, 60), (50, 80, 50), (1_000, 5, 1_000)],
 )
 def test_a_wide_file_with_few_filled_cells_is_accepted(columns: int, name: int, filled: int) -> None:
     header = ",".join(["id", *(f"{n:c>{name}}" for n in range(columns))])

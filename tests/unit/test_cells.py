@@ -236,14 +236,3 @@ def test_the_advice_knows_the_delimiter_of_declared_columns() -> None:
 def test_a_file_whose_columns_are_all_declared_is_read() -> None:
     format_ = FileFormat("id", ",", "utf-8", columns=(Column.parse("id", "integer"),))
     assert read("id\n7\n", format_) == [Row(2, "7", "{}", {"id": Decimal(7)})]
-
-
-@pytest.mark.parametrize("declaration", ["text", "decimal required", "date as day", "boolean required as gift"])
-def test_a_declaration_is_written_as_it_is_read(declaration: str) -> None:
-    assert Column.parse("x", declaration).declaration == declaration
-
-
-@pytest.mark.parametrize("declaration", ["", "decimal as", "decimal as a b", "decimal required required", "as x"])
-def test_another_declaration_is_an_error(declaration: str) -> None:
-    with pytest.raises(ValueError, match="column 'x'"):
-        Column.parse("x", declaration)

@@ -25,7 +25,7 @@ def test_libraries_log_nothing_at_debug() -> None:
     code = """
 import logging
 logging.basicConfig(level=logging.DEBUG)  # as Lambda does, before it imports the handler
-import csv_ingest.handler, csv_ingest.postgresql_connection, csv_ingest.sweep
+import csv_ingest.handler, csv_ingest.postgresql.connection, csv_ingest.sweep
 csv_ingest.clients.dynamodb()
 loggers = map(logging.getLogger, list(logging.root.manager.loggerDict))
 print(*sorted({each.name.partition(".")[0] for each in loggers if each.isEnabledFor(logging.DEBUG)}))

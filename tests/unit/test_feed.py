@@ -81,9 +81,7 @@ def test_another_release_of_a_feed_is_refused() -> None:
     [
         (lambda: Feed(name="Orders!"), "setting name='Orders!': allowed is a lower-case letter, then "),
         (lambda: Feed(timeout_seconds=3_000_000), "setting timeout_seconds=3000000: allowed is a whole number from 1"),
-        (lambda: Feed(memory_mb=True), "setting memory_mb=True: allowed is .* \\(in cdk.json text, or a whole number"),
         (lambda: FileFormat(delimiter="::"), "setting delimiter='::': allowed is comma, "),
-        (lambda: Feed(rows_table="Rows", file_index=True), "file_index: it is for the deployment's own table"),
         (lambda: Feed(database_host="db.example.com"), "database_host: only a PostgreSQL feed uses it"),
         (lambda: Feed(destination="postgresql"), "database_host, database_name, .*: not set, and a PostgreSQL feed "),
         (lambda: Feed(write_mode="merge", format=FileFormat(id_column=LINE_AS_ID)), "id_column=@line: in a feed that "),
@@ -129,38 +127,6 @@ class TestEnvironments:
     def test_of_a_feeds_function_has_the_feed(self, feed: Feed) -> None:
         config = IngestConfig(**SHARED, rows_table="r", feed=feed)
         assert replace(IngestConfig.from_environment(config.to_environment()), release="") == config
-
-    def test_of_a_release_before_feeds_were_values_is_read(self) -> None:
-        former = {
-            "UPLOAD_BUCKET": "b",
-            "ROWS_TABLE": "vendors",
-            "FILES_TABLE": "t",
-            "FAILURE_QUEUE": "q",
-            "ID_COLUMN": "no",
-            "DELIMITER": ";",
-            "ENCODING": "cp1252",
-            "MAX_FILE_MB": "7",
-            "FEED": "vendors",
-            "COLUMNS": '{"price":"decimal as p"}',
-            "DECIMAL_SEPARATOR": ",",
-            "MAX_REJECTED": "none",
-            "DATABASE": "{}",
-            "WRITE_MODE": "merge",
-            "EXISTING_TABLE": "true",
-            "RELEASE": "1.1.0",
-        }
-        columns: Any = {"price": "decimal as p"}
-        format_ = FileFormat(id_column="no", delimiter=";", encoding="cp1252", decimal_separator=",", columns=columns)
-        expected = Feed(name="vendors", format=format_, max_file_mb=7, max_rejected=None, write_mode="merge")
-        assert IngestConfig.from_environment(former).feed == replace(expected, rows_table="vendors")
-        database = {"host": "db.example.com", "port": 5433, "name": "erp", "user": "u", "secret": "", "ca": ""}
-        former |= {"DATABASE": json.dumps(database), "EXISTING_TABLE": ""}
-        feed = IngestConfig.from_environment(former).feed
-        assert feed.database is not None
-        assert (feed.database._asdict(), feed.database_table) == (database, "vendors")
-        del former["DELIMITER"]
-        with pytest.raises(NotConfigured, match="lacks DELIMITER: deploy the stack again"):
-            IngestConfig.from_environment(former)
 
     def test_of_the_sweep_has_what_it_sweeps(self) -> None:
         orders = Feed(name="orders", key_prefix="orders/", key_suffixes=(".csv",), write_mode="merge")

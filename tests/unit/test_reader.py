@@ -82,12 +82,7 @@ def test_a_file_without_records_has_no_rows(content: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "reason"),
-    [
-        (",x", "no id"),
-        (" \t,x", "no id"),
-        ("1", "1 fields, expected 2"),
-        ("1,x,y", "3 fields, expected 2"),
-    ],
+    [(",x", "no id"), (" \t,x", "no id"), ("1", "1 fields, expected 2"), ("1,x,y", "3 fields, expected 2")],
 )
 def test_a_bad_row_is_rejected_by_its_line(line: str, reason: str) -> None:
     assert read(f"id,name\n0,a\n{line}\n9,b\n") == [
@@ -116,10 +111,7 @@ def test_a_bad_row_is_rejected_by_its_line(line: str, reason: str) -> None:
             b"no;article;remark, if any\n1;a;b\n",
             r"the columns are .*: it seems to be delimited by semicolons, without a column of that name: is it a file ",
         ),
-        (
-            b"nr,remark; more\n1,a\n",
-            "the columns are 'nr', 'remark; more': rename a column, or set id_column",
-        ),
+        (b"nr,remark; more\n1,a\n", "the columns are 'nr', 'remark; more': rename a column, or set id_column"),
         (b'id,name\n1,a\n2,"b\nc', "record that starts on line 3: unexpected end of data"),
         (b'id,name\n1,"a"b\n', "record that starts on line 2"),
         (b"id,name\n1,a\n2,b\0c\n", "line 3 has a NUL byte"),
