@@ -1,11 +1,10 @@
 """What one delivery works with: the upload, the configuration, the ledger, the destination, the deadline."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from csv_ingest import clients, configuration, csvfile, dynamodb, events, ledger, source
+from csv_ingest import clients, configuration, csvfile, dynamodb, events, ledger, queues, source
 from csv_ingest.acceptance import Acceptance, MaxRejected
 from csv_ingest.destinations import open_destination, owner_of
 from csv_ingest.model import Deadline, ObjectVersion, Origin, Owner, PartJob, Tuning
@@ -85,8 +84,7 @@ class Delivery:
         client = clients.lambda_()  # here, because threads must not create clients: boto3's session is not thread-safe
 
         def dispatch(job: PartJob) -> None:
-            event = json.dumps(events.upload_event(self.version, job)).encode()
-            client.invoke(FunctionName=self._function, InvocationType="Event", Payload=event)
+            queues.dispatch(client, self._function, events.upload_event(self.version, job))
 
         return dispatch
 

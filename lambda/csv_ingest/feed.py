@@ -156,7 +156,7 @@ class Feed:
         values = json.loads(text)
         if unknown := values.keys() - {each.name for each in fields(cls)}:
             raise InvalidSetting(sorted(unknown), ": unknown to this release")
-        return cls(**{**values, "format": FileFormat(**values["format"])})
+        return cls(**{**values, "format": FileFormat(**values.get("format", {}))})
 
     @property
     def is_postgresql(self) -> bool:

@@ -3,7 +3,6 @@
 It also counts the objects that no feed takes.
 """
 
-import json
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -154,5 +153,4 @@ def _needs_a_person(record: ledger.FileRecord, before: datetime) -> bool:
 def _deliver(versions: Sequence[ObjectVersion], function: str, lambda_: "LambdaClient", deadline: Deadline) -> None:
     for version in versions:
         deadline.check(f"while {len(versions):,} uploads were delivered")
-        payload = json.dumps(events.upload_event(version)).encode()
-        lambda_.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+        queues.dispatch(lambda_, function, events.upload_event(version))

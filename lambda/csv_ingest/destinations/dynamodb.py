@@ -4,11 +4,10 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from operator import attrgetter
 
+from csv_ingest import dynamodb, modes
 from csv_ingest.destinations.base import OnlyIf
 from csv_ingest.destinations.dynamodb_items import RESERVED, UPLOADED, from_item, item_size, to_item
-from csv_ingest.dynamodb import MAX_KEYS, MAX_STATEMENTS, DynamoDbTable, Item, Update
 from csv_ingest.model import ROWS_INDEX, ForeignItem, Origin, Row, RowKey, StoredRow, TableAltered
-from csv_ingest.modes import WriteMode
 
 MAX_KEY, MAX_ITEM = 2_048, 400 * 1024
 """Bytes. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
@@ -17,11 +16,11 @@ MAX_KEY, MAX_ITEM = 2_048, 400 * 1024
 class DynamoDbDestination:
     """The rows table: an attribute for each declared column that is not empty. Implements Destination."""
 
-    max_insert = MAX_STATEMENTS
-    max_fetch = MAX_KEYS
+    max_insert = dynamodb.MAX_STATEMENTS
+    max_fetch = dynamodb.MAX_KEYS
     who_deletes = "somebody deleted them"
 
-    def __init__(self, table: DynamoDbTable, mode: WriteMode) -> None:
+    def __init__(self, table: dynamodb.DynamoDbTable, mode: modes.WriteMode) -> None:
         self._table = table
         self._mode = mode
         self.reserved: Collection[str] = (*RESERVED, *mode.own_columns)
@@ -51,19 +50,19 @@ class DynamoDbDestination:
         write = self._replace_later_line if only_if is OnlyIf.LATER_LINE else self._put_unless_newer
         return [row for row in rows if not write(origin, row)]
 
-    def _replacement(self, origin: Origin, row: Row, found: StoredRow) -> Update:
+    def _replacement(self, origin: Origin, row: Row, found: StoredRow) -> dynamodb.Update:
         item = to_item(self._mode, origin, row)
         # The older upload itself can have put an earlier line there, with other attributes.
-        there: Item = {UPLOADED: {"S": found.key.upload}, "line": {"N": str(found.line)}}
+        there: dynamodb.Item = {UPLOADED: {"S": found.key.upload}, "line": {"N": str(found.line)}}
         removed = [name for name in found.values if name not in item]
-        return Update({"pk": item.pop("pk")}, there, item, removed)
+        return dynamodb.Update({"pk": item.pop("pk")}, there, item, removed)
 
     def _replace_later_line(self, origin: Origin, row: Row) -> bool:
         item = to_item(self._mode, origin, row)
         own = ("pk", "etag", UPLOADED)
         values = {name: value for name, value in item.items() if name not in own}
         empty = [name for name in row.values if name not in item]
-        of_upload: Item = {name: item[name] for name in self._mode.own_columns}
+        of_upload: dynamodb.Item = {name: item[name] for name in self._mode.own_columns}
         condition = " AND ".join(["#line > :line", *(f"#{name} = :{name}" for name in of_upload)])
         return (
             self._table.update({"pk": item["pk"]}, values, condition=condition, values=of_upload, remove=empty) is None
@@ -118,7 +117,7 @@ class DynamoDbDestination:
 
         Where uploads have no order, whatever is under the keys of an upload is of the upload.
         """
-        keys: list[Item] = [{"pk": {"S": self._mode.row_key(RowKey(origin.upload, id_))}} for id_ in ids]
+        keys: list[dynamodb.Item] = [{"pk": {"S": self._mode.row_key(RowKey(origin.upload, id_))}} for id_ in ids]
         found = self._keys_to_delete(origin, keys)
         if origin.upload_order:
             self._table.delete_each([{**key, UPLOADED: {"S": origin.upload_order}} for key in found])
@@ -128,7 +127,7 @@ class DynamoDbDestination:
             raise TableAltered(f"{len(left):,} rows were written while they were deleted: run the command again")
         return len(found)
 
-    def _keys_to_delete(self, origin: Origin, keys: Sequence[Item]) -> list[Item]:
+    def _keys_to_delete(self, origin: Origin, keys: Sequence[dynamodb.Item]) -> list[dynamodb.Item]:
         found = self._table.get_many(keys) if keys else []
         order = origin.upload_order
         return [{"pk": item["pk"]} for item in found if not order or item.get(UPLOADED, {}).get("S") == order]

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
-from csv_ingest.dynamodb import MAX_STATEMENTS, DynamoDbTable, Item
+from csv_ingest import dynamodb, modes
 from csv_ingest.ledger import items, keys, names, records
 from csv_ingest.model import FILES_KEY, BeingErased, ObjectVersion, Owner, RejectedRow, RowCounts
-from csv_ingest.modes import WriteMode
 
 
 class Erasures:
@@ -17,7 +16,7 @@ class Erasures:
     records.FileRecord.upload, or the ETag.
     """
 
-    def __init__(self, table: DynamoDbTable) -> None:
+    def __init__(self, table: dynamodb.DynamoDbTable) -> None:
         self._table = table
 
     def command(self, content: str, feed: str) -> str:
@@ -32,7 +31,7 @@ class Erasures:
         and to forget it ends a reload, which finds that out by `is_under_way`. Raises BeingErased if a content is to be
         reloaded that is being forgotten.
         """
-        erasing: Item = {names.ERASING: {"S": command}, names.ERASING_SINCE: items.now()}
+        erasing: dynamodb.Item = {names.ERASING: {"S": command}, names.ERASING_SINCE: items.now()}
         key = keys.key_of_content(content, feed)
         if command == names.FORGET:
             found = self._table.add_to_set(key, names.ERASING_KEYS, object_key, attributes=erasing)
@@ -70,7 +69,7 @@ class Erasures:
         is_over = f"attribute_exists({names.ERASING}) AND attribute_not_exists({names.ERASING_KEYS})"
         self._table.delete(key, condition=is_over)
 
-    def mark_version(self, version: ObjectVersion, mode: WriteMode, command: str) -> datetime:
+    def mark_version(self, version: ObjectVersion, mode: modes.WriteMode, command: str) -> datetime:
         """As `mark`, where each version is an upload of its own: whether or not a delivery of it has begun."""
         marked = items.processing(keys.Entries(version, mode)) | items.erasing(command)
         unless_marked = f"NOT (#{names.ERASING} = :{names.ERASING})"
@@ -88,7 +87,7 @@ class Erasures:
         """
         marked = items.erasing(command)
         unless_marked = f"NOT (#{names.ERASING} = :{names.ERASING} OR #{names.ERASING} = :forget)"
-        forget: Item = {"forget": {"S": names.FORGET}}
+        forget: dynamodb.Item = {"forget": {"S": names.FORGET}}
         key = keys.key_of_entry(object_key, upload)
         stayed = self._table.update(key, marked, condition=unless_marked, values=forget)
         return datetime.fromisoformat((stayed or marked)[names.ERASING_SINCE]["S"])
@@ -120,16 +119,16 @@ class Erasures:
         is_free = not shared.status and not self._table.get(keys.key_of(later))
         return first.upload if is_own or is_free else later.upload
 
-    def _delete_all(self, found: Iterable[Item]) -> None:
-        found_keys: Iterator[Item] = ({name: item[name] for name in FILES_KEY} for item in found)
-        while some := list(islice(found_keys, MAX_STATEMENTS)):
+    def _delete_all(self, found: Iterable[dynamodb.Item]) -> None:
+        found_keys: Iterator[dynamodb.Item] = ({name: item[name] for name in FILES_KEY} for item in found)
+        while some := list(islice(found_keys, dynamodb.MAX_STATEMENTS)):
             self._table.delete_many(some)
 
 
 class Repairs:
     """Corrections of what is recorded of an upload; `upload` is the beginning of its entries: FileRecord.upload."""
 
-    def __init__(self, table: DynamoDbTable) -> None:
+    def __init__(self, table: dynamodb.DynamoDbTable) -> None:
         self._table = table
 
     def record_reject(self, object_key: str, upload: str, row: RejectedRow) -> None:
@@ -144,7 +143,7 @@ class Repairs:
         """As UploadLedger.mark_duplicate_ids: a repair does not know which lines are stored."""
         self._table.insert_absent([keys.key_of_duplicates(content, feed)])
 
-    def correct_counts(self, object_key: str, upload: str, counts: RowCounts, mode: WriteMode) -> None:
+    def correct_counts(self, object_key: str, upload: str, counts: RowCounts, mode: modes.WriteMode) -> None:
         """Set the counts of a complete upload; does nothing if the upload is not complete."""
         self._correct(object_key, upload, items.sums(counts, mode), remove=names.ACKNOWLEDGEMENT)
 
@@ -152,12 +151,12 @@ class Repairs:
         """Record that the rows of a complete upload are where its feed stores them today."""
         self._correct(object_key, upload, {names.TARGET: {"S": str(owner.target)}})
 
-    def _correct(self, object_key: str, upload: str, corrected: Item, *, remove: Sequence[str] = ()) -> None:
+    def _correct(self, object_key: str, upload: str, corrected: dynamodb.Item, *, remove: Sequence[str] = ()) -> None:
         key, complete = keys.key_of_entry(object_key, upload), "#status = :complete"
         self._table.update(key, corrected, condition=complete, values=names.COMPLETE_VALUE, remove=remove)
 
 
-def entries(table: DynamoDbTable, object_key: str, beginning: str = "") -> Iterator[Item]:
+def entries(table: dynamodb.DynamoDbTable, object_key: str, beginning: str = "") -> Iterator[dynamodb.Item]:
     """The items of an object key whose entries begin with a text, in the order of the entries."""
     if not beginning:
         return table.query("object_key = :key", {"key": {"S": object_key}})

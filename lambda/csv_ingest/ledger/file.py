@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from csv_ingest.dynamodb import DynamoDbTable, Item
+from csv_ingest import dynamodb, modes
 from csv_ingest.ledger import items, keys, names, records, upload
 from csv_ingest.ledger.parts import PartLedger
 from csv_ingest.model import ObjectVersion, Owner, Plan, RowCounts, TableAltered
-from csv_ingest.modes import WriteMode
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,9 @@ class FileLedger(upload.UploadLedger):
     """As earlier deliveries had left it when it was read."""
 
     @classmethod
-    def read(cls, table: DynamoDbTable, version: ObjectVersion, feed: str, mode: WriteMode) -> "FileLedger":
+    def read(
+        cls, table: dynamodb.DynamoDbTable, version: ObjectVersion, feed: str, mode: modes.WriteMode
+    ) -> "FileLedger":
         """What the ledger has of an upload. One strongly consistent read.
 
         Two, if each version is an upload of its own, and the entries of the ETag are not those of this one: then its
@@ -36,7 +37,7 @@ class FileLedger(upload.UploadLedger):
         return self._read(self.table, self.feed, self.entries)
 
     @classmethod
-    def _read(cls, table: DynamoDbTable, feed: str, entries: keys.Entries) -> "FileLedger":
+    def _read(cls, table: dynamodb.DynamoDbTable, feed: str, entries: keys.Entries) -> "FileLedger":
         record = records.FileRecord.of(table.get(keys.key_of(entries)))
         is_own = record.version_id == entries.version.version_id or not entries.mode.each_version
         if not is_own and not entries.is_later:
@@ -107,7 +108,7 @@ class FileLedger(upload.UploadLedger):
 
     def complete(self, counts: RowCounts) -> None:
         """Settle the upload as complete. Each row has to be confirmed by the destination, or recorded as rejected."""
-        settled: Item = {"status": {"S": names.COMPLETE}, "settled_at": items.now()}
+        settled: dynamodb.Item = {"status": {"S": names.COMPLETE}, "settled_at": items.now()}
         earlier = ["reason", "check_begun_by", "attempts", "last_error", *names.ACKNOWLEDGEMENT]
         self._update(settled | self._sums(counts), remove=earlier)
 
@@ -117,7 +118,7 @@ class FileLedger(upload.UploadLedger):
         A later delivery, under other settings, can begin the upload again. Unless each version is an upload of its own,
         the version gets a record of its own, too: the upload's record is, or becomes, that of another version.
         """
-        settled: Item = {"status": {"S": names.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
+        settled: dynamodb.Item = {"status": {"S": names.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
         settled |= items.about_version(self.entries.version)
         overtaken = "attribute_exists(#rows_read) OR #version_id <> :version_id"
         stayed = self._update(settled, remove=["attempts", "last_error", *names.ACKNOWLEDGEMENT], unless=overtaken)
@@ -129,13 +130,15 @@ class FileLedger(upload.UploadLedger):
 
     def record_error(self, reason: str) -> None:
         """Record why the last delivery failed, of an upload that is being ingested."""
-        condition, values = "#status = :processing", Item(processing={"S": names.PROCESSING})
+        condition, values = "#status = :processing", dynamodb.Item(processing={"S": names.PROCESSING})
         if self.entries.mode.each_version:  # it must not be told of an earlier version
             condition += " AND #version_id = :version_id"
             values["version_id"] = {"S": self.entries.version.version_id}
         self.table.update(self._key, {"last_error": {"S": reason}}, condition=condition, values=values)
 
-    def _update(self, attributes: Item, *, remove: Sequence[str] = (), unless: str | None = None) -> Item | None:
+    def _update(
+        self, attributes: dynamodb.Item, *, remove: Sequence[str] = (), unless: str | None = None
+    ) -> dynamodb.Item | None:
         """Update the record unless it is complete or `unless` holds; returns None, or the unchanged record.
 
         In that case another delivery updated it before, from the same content and with the same result. Raises

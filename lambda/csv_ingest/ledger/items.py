@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from csv_ingest.dynamodb import Attribute, Found, Item
+from csv_ingest import dynamodb, modes
 from csv_ingest.ledger import keys, names
 from csv_ingest.model import (
     DEFAULT_FEED,
@@ -17,10 +17,9 @@ from csv_ingest.model import (
     RejectedRow,
     RowCounts,
 )
-from csv_ingest.modes import APPEND, WriteMode
 
 
-def about_plan(format_: FileFormat, owner: Owner, upload_order: str) -> Item:
+def about_plan(format_: FileFormat, owner: Owner, upload_order: str) -> dynamodb.Item:
     """The attributes that say how a file is read, by which feed, for which table, and the order of the upload.
 
     The first delivery that plans the file says it for all. What is at its default is left out.
@@ -30,13 +29,13 @@ def about_plan(format_: FileFormat, owner: Owner, upload_order: str) -> Item:
     return about_format(format_) | {name: {"S": text} for name, text in about.items() if text}
 
 
-def about_content(content: Content) -> Item:
+def about_content(content: Content) -> dynamodb.Item:
     """The attributes of the item that says what an ETag stands for."""
-    order: Item = {names.UPLOADED: {"S": content.upload_order}} if content.upload_order else {}
+    order: dynamodb.Item = {names.UPLOADED: {"S": content.upload_order}} if content.upload_order else {}
     return {"sha256": {"S": content.sha256}, **about_format(content.format), **order}
 
 
-def content_of(item: Found) -> Content | None:
+def content_of(item: dynamodb.Found) -> Content | None:
     """What an ETag stands for; None if there is no item."""
     if "sha256" not in item:
         return None
@@ -45,7 +44,7 @@ def content_of(item: Found) -> Content | None:
     )
 
 
-def require_not_erased(item: Found) -> Found:
+def require_not_erased(item: dynamodb.Found) -> dynamodb.Found:
     """The item that says what an ETag stands for; raises BeingErased if that is being taken back."""
     if names.ERASING in item:
         command = item[names.ERASING]["S"]
@@ -53,16 +52,16 @@ def require_not_erased(item: Found) -> Found:
     return item
 
 
-def item_of_reject(object_key: str, upload: str, row: RejectedRow) -> Item:
-    about: Item = {"line": {"N": str(row.line)}, "reason": {"S": row.reason}}
+def item_of_reject(object_key: str, upload: str, row: RejectedRow) -> dynamodb.Item:
+    about: dynamodb.Item = {"line": {"N": str(row.line)}, "reason": {"S": row.reason}}
     return keys.key_of_reject(object_key, upload, row.line) | about
 
 
-def reject_of(item: Item) -> RejectedRow:
+def reject_of(item: dynamodb.Item) -> RejectedRow:
     return RejectedRow(int(item["line"]["N"]), item["reason"]["S"])
 
 
-def sums(counts: RowCounts, mode: WriteMode) -> Item:
+def sums(counts: RowCounts, mode: modes.WriteMode) -> dynamodb.Item:
     """The attributes that count rows. Few files have all five."""
     left_out = {names.SUPERSEDED} if not mode.supersedes else set()
     if not counts.unrecorded:
@@ -70,34 +69,34 @@ def sums(counts: RowCounts, mode: WriteMode) -> Item:
     return {name: {"N": str(number)} for name, number in zip(names.SUMS, counts, strict=True) if name not in left_out}
 
 
-def about_version(version: ObjectVersion) -> Item:
+def about_version(version: ObjectVersion) -> dynamodb.Item:
     """The attributes that say which version of the object a record is about."""
     return {"version_id": {"S": version.version_id}, "size": {"N": str(version.size)}}
 
 
-def processing(entries: keys.Entries) -> Item:
+def processing(entries: keys.Entries) -> dynamodb.Item:
     """The attributes of an upload that is being ingested."""
-    mode: Item = {names.WRITE_MODE: {"S": entries.mode.name}} if entries.mode is not APPEND else {}
+    mode: dynamodb.Item = {names.WRITE_MODE: {"S": entries.mode.name}} if entries.mode is not modes.APPEND else {}
     return {"status": {"S": names.PROCESSING}, **about_version(entries.version), **mode}
 
 
-def erasing(command: str) -> Item:
+def erasing(command: str) -> dynamodb.Item:
     """The attributes of an upload that is being taken back."""
     return {"status": {"S": names.COMPLETE}, names.ERASING: {"S": command}, names.ERASING_SINCE: now()}
 
 
-def acknowledged(by: str, reason: str) -> Item:
+def acknowledged(by: str, reason: str) -> dynamodb.Item:
     """The attributes of an upload whose outcome somebody knows of."""
     return dict(zip(names.ACKNOWLEDGEMENT, (now(), {"S": by}, {"S": reason}), strict=True))
 
 
-def about_format(format_: FileFormat) -> Item:
+def about_format(format_: FileFormat) -> dynamodb.Item:
     """The attribute that says how a file is read."""
     return {"format": {"S": json.dumps(format_.to_json())}}
 
 
-def item_of_plan(entries: keys.Entries, plan: Plan, owner: Owner) -> Item:
-    about: Item = {
+def item_of_plan(entries: keys.Entries, plan: Plan, owner: Owner) -> dynamodb.Item:
+    about: dynamodb.Item = {
         **about_plan(plan.format, owner, plan.upload_order),
         "columns": {"S": json.dumps(plan.header)},
         "parts": {"S": json.dumps(plan.parts)},
@@ -105,13 +104,13 @@ def item_of_plan(entries: keys.Entries, plan: Plan, owner: Owner) -> Item:
     return keys.key_of(entries, keys.PLAN) | about
 
 
-def plan_of(item: Found) -> Plan:
+def plan_of(item: dynamodb.Found) -> Plan:
     """The plan of an item; raises KeyError if there is no item."""
     parts = [PartStart(*part) for part in json.loads(item["parts"]["S"])]
     order = item.get(names.UPLOADED, {}).get("S", "")
     return Plan(FileFormat.from_text(item["format"]["S"]), json.loads(item["columns"]["S"]), parts, order)
 
 
-def now() -> Attribute:
+def now() -> dynamodb.Attribute:
     """The time, UTC, in ISO 8601."""
     return {"S": datetime.now(UTC).isoformat(timespec="milliseconds")}

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from csv_ingest.dynamodb import Found, Item
+from csv_ingest import dynamodb, modes
 from csv_ingest.model import DEFAULT_FEED, VERSION_MARK, ObjectVersion, PartJob, Phase
-from csv_ingest.modes import APPEND, WriteMode
 
 MARK = "#"
 """Follows the upload in the sort key of every item but the record of an upload. An ETag contains none."""
@@ -32,7 +31,7 @@ class Entries:
     """Under which entries the ledger has an upload, and what its content stands for."""
 
     version: ObjectVersion
-    mode: WriteMode = APPEND
+    mode: modes.WriteMode = modes.APPEND
     is_later: bool = False
     """Whether an earlier upload has the entries of this key and ETag: only if each version is an upload of its own."""
 
@@ -48,30 +47,30 @@ class Entries:
         return self.mode.content_key(self.version)
 
 
-def key_of(entries: Entries, suffix: str = "") -> Item:
+def key_of(entries: Entries, suffix: str = "") -> dynamodb.Item:
     """The key of an upload's record; with a suffix, that of something else about the upload."""
     return key_of_entry(entries.version.key, f"{entries.upload}{suffix}")
 
 
-def key_of_entry(object_key: str, entry: str) -> Item:
+def key_of_entry(object_key: str, entry: str) -> dynamodb.Item:
     return {"object_key": {"S": object_key}, "entry": {"S": entry}}
 
 
-def key_of_version(version: ObjectVersion) -> Item:
+def key_of_version(version: ObjectVersion) -> dynamodb.Item:
     """The key of the record of a single version."""
     return key_of(Entries(version), f"{VERSION}{version.version_id}")
 
 
-def is_rejected_version(item: Found) -> bool:
+def is_rejected_version(item: dynamodb.Found) -> bool:
     """Whether the record of a single version says that it was rejected."""
     return VERSION in item["entry"].get("S", "") and "status" in item
 
 
-def key_of_part(entries: Entries, job: PartJob) -> Item:
+def key_of_part(entries: Entries, job: PartJob) -> dynamodb.Item:
     return key_of(entries, f"{PART_PREFIXES[job.phase]}{job.number:06d}")
 
 
-def number_of_part(item: Item) -> int:
+def number_of_part(item: dynamodb.Item) -> int:
     """The number of a part, of its item."""
     return int(item["entry"]["S"].rpartition(MARK)[2])
 
@@ -80,12 +79,12 @@ def number_of_part(item: Item) -> int:
 # entry: the entry of an object begins with its ETag.
 
 
-def key_of_duplicates(content: str, feed: str) -> Item:
+def key_of_duplicates(content: str, feed: str) -> dynamodb.Item:
     """The key of the item that says that an id is on two lines."""
     return key_of_entry(content, f"#repeats{_of_feed(feed)}")
 
 
-def key_of_content(content: str, feed: str) -> Item:
+def key_of_content(content: str, feed: str) -> dynamodb.Item:
     """The key of the item that says what an ETag, or a version, stands for."""
     return key_of_entry(content, f"#content{_of_feed(feed)}")
 
@@ -94,5 +93,5 @@ def _of_feed(feed: str) -> str:
     return "" if feed == DEFAULT_FEED else f"{MARK}{feed}"
 
 
-def key_of_reject(object_key: str, upload: str, line: int) -> Item:
+def key_of_reject(object_key: str, upload: str, line: int) -> dynamodb.Item:
     return key_of_entry(object_key, f"{upload}{REJECTS}{line:012d}")

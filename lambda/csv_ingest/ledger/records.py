@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from csv_ingest.dynamodb import Found
+from csv_ingest import dynamodb, modes
 from csv_ingest.ledger import keys, names
 from csv_ingest.model import (
     DEFAULT_FEED,
@@ -18,7 +18,6 @@ from csv_ingest.model import (
     RowCounts,
     Target,
 )
-from csv_ingest.modes import APPEND, MODES, WriteMode
 
 LONGEST_DELIVERY = timedelta(minutes=15)
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html"""
@@ -63,7 +62,7 @@ class FileRecord:
     """Why the last delivery of the whole file, or of a part of it, failed; empty if it could not tell."""
     erasing: str = ""
     """Which command takes back what was ingested, or has begun to; empty if none."""
-    mode: WriteMode = APPEND
+    mode: modes.WriteMode = modes.APPEND
     """In which the feed read the file."""
     upload_order: str = ""
     """As in Origin; empty until the file was read to its end."""
@@ -71,7 +70,7 @@ class FileRecord:
     """The item as it is in the table, numbers as int."""
 
     @classmethod
-    def of(cls, item: Found) -> "FileRecord":
+    def of(cls, item: dynamodb.Found) -> "FileRecord":
         """Read an item of the files table."""
         plain = {name: _plain(value) for name, value in item.items()}
         counted = names.SUMS[0] in plain
@@ -89,7 +88,7 @@ class FileRecord:
             attempts=plain.get("attempts", 0),
             last_error=plain.get("last_error", ""),
             erasing=plain.get(names.ERASING, ""),
-            mode=MODES[plain.get(names.WRITE_MODE, APPEND.name)],
+            mode=modes.MODES[plain.get(names.WRITE_MODE, modes.APPEND.name)],
             upload_order=plain.get(names.UPLOADED, ""),
             attributes=plain,
         )
@@ -209,7 +208,7 @@ def require_owner(recorded: Owner, owner: Owner, *, is_complete: bool = False) -
         raise OtherTable(f"{went}: `python -m ops audit --repair` {repair}")
 
 
-def owner_of(item: Found) -> Owner:
+def owner_of(item: dynamodb.Found) -> Owner:
     """The feed that an item is about, and where its rows are."""
     feed, target = (item.get(name, {}).get("S", "") for name in (names.FEED, names.TARGET))
     return Owner(feed or DEFAULT_FEED, Target.parse(target))
