@@ -22,7 +22,7 @@ class Acknowledged:
     good: list[status.UploadStatus] = field(default_factory=list)
     """Complete uploads without rejected rows: there is nothing to acknowledge."""
     messages: int = 0
-    """How many messages about the acknowledged uploads were deleted from the failure queue."""
+    """Messages about the acknowledged uploads that were deleted from the failure queue."""
 
 
 def acknowledge(pipeline: Pipeline, key: str, reason: str) -> Acknowledged:

@@ -30,7 +30,6 @@ class Checked:
     reason: str = ""
     """Why the file would be REJECTED; empty if it would not be."""
     remark: str = ""
-    """Advice beside the reason."""
     rows: int = 0
     """Rows that are read; those that are not rejected would be stored."""
     rejected: int = 0

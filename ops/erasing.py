@@ -1,8 +1,8 @@
 """`reload` and `forget` take rows back, while no delivery stores them again: what both commands share.
 
 Rows belong to an ETag: every key of the feed with the same bytes has the same rows. So an ETag is erased; where each
-version is an upload of its own, one version. Either command can be killed anywhere,
-and is then to be run again: what it has begun is marked in the ledger, which the sweep's alarm and `status` show.
+version is an upload of its own, one version. Either command can be killed anywhere, and is then to be run again: what
+it has begun is marked in the ledger, which the sweep's alarm and `status` show.
 """
 
 import time

@@ -54,7 +54,6 @@ class Failure:
     subjects: list[Subject] = field(default_factory=list)
     """Empty for the event of a schedule."""
     function: str = ""
-    """The name of the function that failed."""
 
     @property
     def keys(self) -> list[str]:

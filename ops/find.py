@@ -32,7 +32,6 @@ class Looked:
     found: list[FoundRow] = field(default_factory=list)
     """By id, in the order in which the ids were given; of each id, the row of the newest upload last."""
     uploads: int = 0
-    """How many uploads were looked at."""
     skipped: int = 0
     """How many uploads were not looked at: their rows are in another table, since the feed had another destination."""
 

@@ -64,11 +64,9 @@ class Pipeline:
     def find(cls, stack: str) -> "Pipeline":
         """Read the stack's outputs; raises NotDeployed with what to do."""
         outputs, clients = _outputs(stack), Clients()
-        functions = sorted(name for name in outputs if name.startswith(FUNCTION)) or [FUNCTION]
+        names = sorted(name for name in outputs if name.startswith(FUNCTION)) or [FUNCTION]
         try:
-            feeds = [
-                DeployedFeed(outputs[name], outputs[name.replace(FUNCTION, TABLE, 1)], clients) for name in functions
-            ]
+            feeds = [DeployedFeed(outputs[name], outputs[name.replace(FUNCTION, TABLE, 1)], clients) for name in names]
             return cls(
                 stack=stack,
                 upload_bucket=outputs["UploadBucketName"],
@@ -101,9 +99,8 @@ class Pipeline:
         """The feed that ingests a key; raises NoFeed if there are several and the key is of none of them."""
         if len(self.feeds) == 1:
             return self.feeds[0]
-        for feed in self.feeds:
-            if feed.takes(key):
-                return feed
+        if found := next((feed for feed in self.feeds if feed.takes(key)), None):
+            return found
         raise NoFeed(f"no feed takes {key}: {self.intake.why_not(key).reason}")
 
     def owner_of(self, key: str, record: ledger.FileRecord) -> DeployedFeed:
@@ -115,9 +112,8 @@ class Pipeline:
 
     def feed_named(self, name: str) -> DeployedFeed:
         """The feed with a name; raises NoFeed with the names that there are."""
-        for feed in self.feeds:
-            if feed.name == name:
-                return feed
+        if found := next((feed for feed in self.feeds if feed.name == name), None):
+            return found
         names = ", ".join(feed.name for feed in self.feeds)
         raise NoFeed(f"there is no feed {name}; the feeds are: {names}")
 

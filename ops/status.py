@@ -26,7 +26,6 @@ class UploadStatus:
     is_replaced: bool = False
     """Whether a newer version of the object was delivered: `rejects` and `rows` are about that one."""
     progress: str = ""
-    """How far a file is that is ingested in parts."""
     failure: Failure | None = None
     """The latest message of an unsettled upload in the failure queue."""
     remark: str = ""

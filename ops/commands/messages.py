@@ -56,11 +56,9 @@ def print_next(done: Sequence[redrive.Redriven], prefix: str) -> None:
     """Say, beside a list of messages that could be delivered, what can be done with them."""
     found = [each.failure for each in done if each.failure.event is not None]
     chosen = ["--prefix", prefix] if prefix else []
-    rejected = [each for each in found if each.condition == REJECTION]
-    others = {each.condition for each in found} - {REJECTION}
-    if rejected:
+    if rejected := [each for each in found if each.condition == REJECTION]:
         _print_next_of_rejected(rejected, chosen, prefix)
-    if others:
+    if others := {each.condition for each in found} - {REJECTION}:
         known = [each for each in CONDITIONS if each in others and rejected]
         again = display.command("redrive", *chosen, *_only(known), "--wait")
         display.say(f"To deliver {'the others' if rejected else 'them'} again: {again}", err=True)

@@ -33,17 +33,15 @@ def rows_command(find: options.Find, *, key: str, limit: int | None, json_: bool
     feed = rows.feed_with_rows(pipeline, key, record)
     seen = _Seen()
     with closing(rows.rows_of(pipeline, feed, record)) as found:
-        left = seen.until_gone(found)
-        shown = seen.counted(islice(left, limit))
+        shown = seen.read(found, limit)
         if json_:
             display.print_json_list(map(_as_json, shown))
         else:
             for each in shown:
                 display.say(_as_text(each))
-        more = sum(seen.counts.values()) == limit and next(left, None) is not None
     if seen.gone:
         raise click.ClickException(f"{seen.gone}: {_without_object(seen, seen.gone, record, feed)}")
-    display.say(_sum(seen, record, more=more), err=True)
+    display.say(_sum(seen, record), err=True)
     if seen.counts[rows.Missing]:
         # Where rows are superseded, the row that belongs there can be that of a file under another key.
         below = ("--feed", feed.name) if feed.mode.supersedes else ("--prefix", key)
@@ -59,18 +57,18 @@ class _Seen:
     """Of stored, missing and superseded rows, by their types."""
     gone: ObjectGone | None = None
     """Why the rest is not known."""
+    has_more: bool = False
+    """Whether there are more than were asked for."""
 
-    def until_gone(self, found: Iterator[rows.Shown]) -> Iterator[rows.Shown]:
-        """The same rows; they end where the file is needed and gone, so that what is printed has an end, too."""
+    def read(self, found: Iterator[rows.Shown], limit: int | None) -> Iterator[rows.Shown]:
+        """Rows up to a limit; they end where the file is needed and gone, so that what is printed has an end, too."""
         try:
-            yield from found
+            for each in islice(found, limit):
+                self.counts[type(each)] += 1
+                yield each
+            self.has_more = limit is not None and next(found, None) is not None
         except ObjectGone as error:
             self.gone = error
-
-    def counted(self, found: Iterator[rows.Shown]) -> Iterator[rows.Shown]:
-        for each in found:
-            self.counts[type(each)] += 1
-            yield each
 
 
 def _as_text(found: rows.Shown) -> str:
@@ -89,10 +87,10 @@ def _as_json(found: rows.Shown) -> dict[str, Any]:
     return stored.as_json(found)
 
 
-def _sum(seen: _Seen, record: ledger.FileRecord, *, more: bool) -> str:
+def _sum(seen: _Seen, record: ledger.FileRecord) -> str:
     """How many rows there are, and what of the file's rows is known."""
     found = wording.counted(seen.counts[model.StoredRow], "row")
-    text = f"{'the first ' if more else ''}{found}, {seen.counts[rows.Missing]:,} missing"
+    text = f"{'the first ' if seen.has_more else ''}{found}, {seen.counts[rows.Missing]:,} missing"
     if superseded := seen.counts[rows.Superseded]:
         text += f", {superseded:,} superseded: newer uploads have rows of their ids, `find` says which"
     if record.erasing:
