@@ -99,9 +99,6 @@ class TestPrefixes:
         feeds = {"csv": {"key_suffixes": ".csv"}, "text": {"key_suffixes": ".txt"}}
         assert message(feeds=feeds, key_prefix="in/").startswith("feeds csv and text: ")
 
-    def test_beside_each_other_are_allowed(self) -> None:
-        assert len(feeds_of(feeds={"a": {"key_prefix": "in/a/"}, "b": {"key_prefix": "in/b/"}})) == 2
-
 
 class TestStages:
     def test_change_single_settings_of_a_feed(self) -> None:
@@ -202,11 +199,6 @@ class TestPostgresql:
     def test_without_a_needed_setting_names_it(self, name: str) -> None:
         feed = {key: value for key, value in IN_POSTGRESQL.items() if key != name}
         assert message(feeds={"vendors": feed}).startswith(f"feeds.vendors.{name}: not set, and a PostgreSQL feed ")
-
-    def test_names_all_that_is_missing_at_once(self) -> None:
-        assert message(destination="postgresql").startswith(
-            "database_host, database_name, database_user, database_table, subnets, security_groups: not set, and "
-        )
 
     @pytest.mark.parametrize(
         "given", [{"database_secret": SECRET_ARN}, {"database_resource_id": None}], ids=["both", "neither"]

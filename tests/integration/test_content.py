@@ -9,7 +9,6 @@ from functools import partial
 
 import pytest
 
-from csv_ingest.events import Event
 from ops.audit import audit
 from ops.pipeline import Pipeline
 from ops.repair import repair
@@ -54,7 +53,7 @@ def test_a_new_version_with_other_content_is_rejected(collision: World, pipeline
         collision.deliver(second)
     assert len(collision.failures()) == 2
     [found] = not_good(pipeline)
-    assert (found.record.version_id, found.record.status) == (version_id(second), "REJECTED")
+    assert (found.record.version_id, found.record.status) == (version_of(second).version_id, "REJECTED")
     assert "other content" in found.record.reason
     rows, files = collision.tables()
     assert rows == before[0]
@@ -92,7 +91,7 @@ def test_a_rejected_version_says_nothing_of_the_others(
     assert collision.file("a.csv")["status"] == "REJECTED"
     assert findings(pipeline) == [("unsettled", "a.csv")]
     run_sweep(collision, invocations)
-    assert list(map(version_id, invocations.events)) == [version_id(lost)]
+    assert list(map(version_of, invocations.events)) == [version_of(lost)]
     collision.deliver(lost)
     assert findings(pipeline) == []
 
@@ -118,9 +117,12 @@ def test_content_that_cannot_be_unpacked_is_other_content(world: World, pipeline
         world.dynamodb.put_item(TableName=world.files_table, Item=item | renamed)
     world.deliver(damaged)
     record = pipeline.files.record(version_of(damaged))
-    assert (record.status, record.version_id) == ("REJECTED", version_id(damaged))
+    assert (record.status, record.version_id) == ("REJECTED", version_of(damaged).version_id)
     assert len(world.failures()) == 1
-    assert pipeline.files.record(replace(version_of(damaged), version_id=version_id(first))).status == "COMPLETE"
+    assert (
+        pipeline.files.record(replace(version_of(damaged), version_id=version_of(first).version_id)).status
+        == "COMPLETE"
+    )
 
 
 @pytest.mark.parametrize("rows", [20, 150])
@@ -246,7 +248,3 @@ def test_deliveries_under_two_settings_agree_on_one_reading(world: World, pipeli
     assert {world.file(key)["rows_stored"] for key in ("a.csv", "b.csv")} == {60}
     assert len({world.file(key)["format"] for key in ("a.csv", "b.csv")}) == 1
     assert findings(pipeline) == []
-
-
-def version_id(event: Event) -> str:
-    return str(event["Records"][0]["s3"]["object"]["versionId"])

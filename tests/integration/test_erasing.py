@@ -29,7 +29,6 @@ from ops.reloading import erasure_for_reload, reload, versions_to_reload
 from ops.repair import repair
 from tests.integration.commands import invoke, run
 from tests.integration.faults import Calls, Killed, between_calls
-from tests.integration.rows import PostgresqlRows
 from tests.integration.sweeping import run_sweep
 from tests.integration.world import (
     BOTH_DESTINATIONS,
@@ -690,21 +689,22 @@ def test_a_forget_says_how_replaced_rows_come_back(world: World) -> None:
 
 @pytest.mark.usefixtures("commanded")
 @pytest.mark.parametrize(("world", "tuning"), [("postgresql merge", WHOLE)], indirect=True)
-def test_the_owner_is_asked_once_for_all_versions(world: World) -> None:
+def test_the_owner_is_asked_once_for_all_versions(world: World, postgresql: LocalPostgresql) -> None:
     for content in (FILE, "id,name\n99,newer\n"):
         world.ingest("a.csv", content)
     told = invoke("forget", "a.csv", "--yes", code=1).stderr
     statements = told.partition("run `")[2].partition("`")[0].split("; ")
     assert len(statements) == 2
-    assert isinstance(world.default_rows, PostgresqlRows)
     for statement in statements:
-        world.default_rows.server.run(statement)
+        postgresql.run(statement)
     assert run("forget", "a.csv", "--yes", code=0).startswith("Deleted: 2 versions. Looked again: nothing of a.csv is")
 
 
 @pytest.mark.parametrize("conforming", ["on", "off"])
 @pytest.mark.parametrize(("world", "tuning"), [("postgresql merge", WHOLE)], indirect=True)
-def test_no_stored_text_becomes_sql_of_the_owner(world: World, operator: Operator, conforming: str) -> None:
+def test_no_stored_text_becomes_sql_of_the_owner(
+    world: World, operator: Operator, postgresql: LocalPostgresql, conforming: str
+) -> None:
     """A release that took any text for a sequencer has stored this one."""
     operator.deliver(world.upload("a.csv", "id,name\n1,a\n"))
     written = f"2026~\\'; DROP TABLE {world.rows_table}; --~v"
@@ -715,8 +715,7 @@ def test_no_stored_text_becomes_sql_of_the_owner(world: World, operator: Operato
             world.dynamodb.put_item(TableName=world.files_table, Item=item | {"uploaded": {"S": written}})
     with pytest.raises(OwnerNeeded) as needed:
         forget(forgetting_of(operator.pipeline, "a.csv"))
-    assert isinstance(world.default_rows, PostgresqlRows)
-    with closing(world.default_rows.server.connect()) as owner:
+    with closing(postgresql.connect()) as owner:
         owner.run(f"SET standard_conforming_strings = {conforming}")
         owner.run(str(needed.value))
     assert world.rows() == {}
@@ -724,15 +723,16 @@ def test_no_stored_text_becomes_sql_of_the_owner(world: World, operator: Operato
 
 @MERGING
 @pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
-def test_files_from_before_versions_are_forgotten_alone(world: World, operator: Operator) -> None:
+def test_files_from_before_versions_are_forgotten_alone(
+    world: World, operator: Operator, postgresql: LocalPostgresql
+) -> None:
     """Though they are of one second, and their version ids are the same."""
     for key, content in (("a.csv", "id,name\n1,A\n2,A\n"), ("b.csv", "id,name\n3,B\n4,B\n")):
         operator.deliver(world.upload_before_versions(key, content))
     if not world.in_dynamodb:
         with pytest.raises(OwnerNeeded) as needed:
             forget(forgetting_of(operator.pipeline, "a.csv"))
-        assert isinstance(world.default_rows, PostgresqlRows)
-        world.default_rows.server.run(str(needed.value))
+        postgresql.run(str(needed.value))
     forget(forgetting_of(operator.pipeline, "a.csv"))
     assert world.rows().keys() == {"3", "4"}
     assert audit(operator.pipeline).findings == []

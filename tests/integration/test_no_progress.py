@@ -39,9 +39,8 @@ def test_a_file_that_never_gets_planned_is_rejected(world: World) -> None:
 
 def test_a_delivery_that_is_killed_counts_without_a_reason(world: World) -> None:
     event = world.upload("a.csv", ROWS)
-    calls = Calls(world.s3)
-    calls.die_before = 1
-    deliver_in_vain(world, event, MAX_ATTEMPTS, Killed)
+    with Calls(world.s3).fault("die_before", 1):
+        deliver_in_vain(world, event, MAX_ATTEMPTS, Killed)
     world.an_hour_later("a.csv")
     world.deliver(event)
     assert world.file("a.csv")["reason"].endswith("it was throttled, paused or killed before it could tell")
@@ -50,9 +49,8 @@ def test_a_delivery_that_is_killed_counts_without_a_reason(world: World) -> None
 def test_a_reason_from_aws_is_its_code_alone(world: World) -> None:
     """The message of an answer may quote what was asked for."""
     event = world.upload("a.csv", ROWS)
-    calls = Calls(world.s3)
-    calls.fail_at = 1
-    deliver_in_vain(world, event, 1, ClientError)
+    with Calls(world.s3).fault("fail_at", 1):
+        deliver_in_vain(world, event, 1, ClientError)
     assert world.file("a.csv")["last_error"] == "GetObject answered AccessDenied"
 
 
@@ -102,9 +100,8 @@ def test_deliveries_that_overlap_have_not_failed(world: World) -> None:
 def test_the_last_error_is_of_the_last_delivery(world: World) -> None:
     event = world.upload("a.csv", ROWS)
     deliver_in_vain(world, event, 1)
-    calls = Calls(world.s3)
-    calls.die_before = 1
-    deliver_in_vain(world, event, 1, Killed)
+    with Calls(world.s3).fault("die_before", 1):
+        deliver_in_vain(world, event, 1, Killed)
     assert "last_error" not in world.file("a.csv")
 
 

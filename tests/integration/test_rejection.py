@@ -88,9 +88,7 @@ def test_overlapping_deliveries_with_different_settings_read_one_way(world: Worl
 
 def test_a_rejection_that_cannot_be_sent_is_an_error(world: World, caplog: pytest.LogCaptureFixture) -> None:
     event = world.upload("a.csv", "id\n1\n\0")
-    calls = Calls(world.sqs)
-    calls.fail_at = 1
-    with pytest.raises(ClientError):
+    with pytest.raises(ClientError), Calls(world.sqs).fault("fail_at", 1):
         world.deliver(event)
     assert caplog.messages == ["failed"]
     assert world.file("a.csv")["last_error"] == "SendMessage answered AccessDenied"

@@ -153,9 +153,7 @@ def test_every_verb_says_that_an_object_is_gone(world: World, delete: Callable[[
 
 
 def test_rejects_of_a_gone_file_are_one_sentence(world: World) -> None:
-    version = version_of(event := world.upload("a.csv", "id,name\n,y\n"))
-    world.deliver(event)
-    deleted_for_good(world, "a.csv", version.version_id)
+    world.delete_object(world.ingest("a.csv", "id,name\n,y\n"))
     assert "is not in the bucket any more" in invoke("rejects", "a.csv", "--csv", code=1).stderr
 
 

@@ -83,7 +83,8 @@ def test_another_release_of_a_feed_is_refused() -> None:
         (lambda: Feed(timeout_seconds=3_000_000), "setting timeout_seconds=3000000: allowed is a whole number from 1"),
         (lambda: FileFormat(delimiter="::"), "setting delimiter='::': allowed is comma, "),
         (lambda: Feed(database_host="db.example.com"), "database_host: only a PostgreSQL feed uses it"),
-        (lambda: Feed(destination="postgresql"), "database_host, database_name, .*: not set, and a PostgreSQL feed "),
+        (lambda: Feed(destination="postgresql"), "database_host, database_name, database_user, database_table, "
+                                                 "subnets, security_groups: not set, and a PostgreSQL feed "),
         (lambda: Feed(write_mode="merge", format=FileFormat(id_column=LINE_AS_ID)), "id_column=@line: in a feed that "),
     ],
 )  # fmt: skip
