@@ -12,7 +12,7 @@ from typing import Any
 from csv_ingest import feed_rules, feed_types
 from csv_ingest.model import DEFAULT_FEED, Database, FileFormat
 from csv_ingest.modes import APPEND, MODES, WriteMode
-from csv_ingest.settings import InvalidSetting, given, optional, read_settings, setting, settings_of, whole_number
+from csv_ingest.settings import given, optional, read_settings, require_known, setting, settings_of, whole_number
 
 
 class _Concurrency(int):
@@ -154,9 +154,10 @@ class Feed:
     def from_json(cls, text: str) -> "Feed":
         """The feed that `to_json` wrote. Raises InvalidSetting, also for settings of a later release."""
         values = json.loads(text)
-        if unknown := values.keys() - {each.name for each in fields(cls)}:
-            raise InvalidSetting(sorted(unknown), ": unknown to this release")
-        return cls(**{**values, "format": FileFormat(**values.get("format", {}))})
+        require_known(values, [each.name for each in fields(cls)])
+        format_ = values.get("format", {})
+        require_known(format_, FORMAT_SETTINGS)
+        return cls(**{**values, "format": FileFormat(**format_)})
 
     @property
     def is_postgresql(self) -> bool:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from csv_ingest.model import NotAccepted
+
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
@@ -21,10 +23,10 @@ class Count(NamedTuple):
 
 
 def dispatch(lambda_: "LambdaClient", function: str, event: Mapping[str, Any]) -> None:
-    """Put an event into Lambda's queue for a function, as S3 does; raises RuntimeError if it was not taken."""
+    """Put an event into Lambda's queue for a function, as S3 does; raises NotAccepted if it was not taken."""
     answer = lambda_.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())
     if answer["StatusCode"] != ACCEPTED:
-        raise RuntimeError(f"Lambda answered {answer['StatusCode']} to an event, expected {ACCEPTED}")
+        raise NotAccepted(f"Lambda answered {answer['StatusCode']} to an event, expected {ACCEPTED}")
 
 
 def count_messages(sqs: "SQSClient", queue: str) -> Count:

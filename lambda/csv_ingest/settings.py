@@ -114,6 +114,12 @@ def given(owner: Any) -> dict[str, Any]:
     return {name: value for name, (value, default) in values.items() if default is MISSING or value != default}
 
 
+def require_known(values: Collection[str], settings: Collection[str]) -> None:
+    """Raise InvalidSetting if there are names among some values that are no settings, but those of a later release."""
+    if unknown := set(values).difference(settings):
+        raise InvalidSetting(sorted(unknown), ": unknown to this release")
+
+
 def matching(pattern: str, allowed: str) -> SettingType:
     """Text that a regular expression matches as a whole."""
 

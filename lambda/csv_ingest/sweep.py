@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import clients, configuration, events, ignored, ledger, listing, queues, reporting
 from csv_ingest.dynamodb import DynamoDbTable
-from csv_ingest.model import Deadline, ObjectVersion, Upload
+from csv_ingest.model import Deadline, NotAccepted, ObjectVersion, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -97,13 +97,13 @@ def sweep(
     The bucket is the truth: an upload that the ledger has never heard of is found too. Nothing is stored from run to
     run, so that nothing can be stored wrongly. Raises OutOfTime if time is used up before the last upload was looked
     at: a number that is too small would be taken for good news. If the function of a feed does not take an event,
-    raises botocore's error after the other feeds had their turn.
+    raises NotAccepted or botocore's error after the other feeds had their turn.
     """
     table = ledger.FilesTable(DynamoDbTable(dynamodb, config.files_table, deadline=deadline))
     feeds = list(config.feeds.values())
     random.shuffle(feeds)  # a feed with too many uploads must not always come before the others
     swept = Swept(0, 0, 0)
-    failures: list[ClientError | BotoCoreError] = []
+    failures: list[ClientError | BotoCoreError | NotAccepted] = []
     for feed in feeds:
         prefix, suffixes = feed.taker.prefix, feed.taker.suffixes
         uploads = listing.list_uploads(s3, config.upload_bucket, prefix=prefix, suffixes=suffixes)
@@ -114,7 +114,7 @@ def sweep(
         swept = Swept(swept.uploads + seen, swept.unsettled + len(unsettled), swept.delivered + len(chosen))
         try:
             _deliver(chosen, feed.function, lambda_, deadline)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, NotAccepted) as error:
             failures.append(error)
     if failures:
         raise failures[0]

@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 
 from csv_ingest import csvfile
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.destinations import Destination
+from csv_ingest.destinations import Destination, OnlyIf
 from csv_ingest.destinations.dynamodb import MAX_ITEM, DynamoDbDestination
 from csv_ingest.destinations.opening import open_destination
 from csv_ingest.dynamodb import DynamoDbTable
 from csv_ingest.model import Deadline, Origin, Row, RowKey, StoredRow, TableAltered, Value, fingerprint
 from csv_ingest.modes import APPEND
 from csv_ingest.row_store import RowStore
+from ops.audit import audit
+from ops.repair import repair
 from tests.integration.faults import Calls, Killed
 from tests.integration.parts import deliver_all
 from tests.integration.rows import by_value
@@ -223,6 +225,32 @@ def test_what_is_stored_reads_back_as_the_same_values(world: World, records: lis
     assert len(rows) == len(records)
     with closing(open_destination(config, world.dynamodb, deadline=Deadline.never())) as destination:
         assert_read_back(destination, rows)
+
+
+@BOTH_DESTINATIONS
+@pytest.mark.parametrize(("type_", "early", "late"), [("date", "2026-01-01", "2027-01-01"), ("boolean", False, True)])
+class TestColumnUploaded:
+    """In a feed that merges, each row has its order under this name, and conditions are about it. Here it is none."""
+
+    def test_an_earlier_line_brings_its_value(self, world: World, type_: str, early: Value, late: Value) -> None:
+        world.declare({"uploaded": type_})
+        config, origin = IngestConfig.from_environment(), Origin(uuid.uuid4().hex)
+        with closing(open_destination(config, world.dynamodb, deadline=Deadline.never())) as destination:
+            destination.write(origin, [Row(3, "1", "{}", {"uploaded": late})], only_if=OnlyIf.ABSENT)
+            destination.write(origin, [Row(2, "1", "{}", {"uploaded": early})], only_if=OnlyIf.LATER_LINE)
+            [found] = destination.find([RowKey(origin.upload, "1")])
+        assert isinstance(found, StoredRow)
+        assert (found.line, found.values) == (2, {"uploaded": early})
+
+    def test_a_repair_restores_the_value(self, world: World, type_: str, early: Value, late: Value) -> None:
+        world.declare({"uploaded": type_})
+        world.ingest("a.csv", f"id,uploaded\n1,{str(early).lower()}\n")
+        [item] = world.default_rows.items().values()
+        world.default_rows.put(item | {"uploaded": {"S" if isinstance(late, str) else "BOOL": late}})
+        findings = audit(world.pipeline()).findings
+        assert [finding.kind for finding in findings] == ["different"]
+        assert repair(world.pipeline(), findings).rows == 1
+        assert audit(world.pipeline()).findings == []
 
 
 def assert_read_back(destination: Destination, rows: Sequence[Row]) -> None:

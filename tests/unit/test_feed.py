@@ -71,9 +71,10 @@ def test_what_a_feed_holds_it_also_takes(feed: Feed) -> None:
     assert replace(feed, format=replace(feed.format)) == feed
 
 
-def test_another_release_of_a_feed_is_refused() -> None:
+@pytest.mark.parametrize("text", ['{"format":{},"later":1}', '{"format":{"later":"x"}}'])
+def test_another_release_of_a_feed_is_refused(text: str) -> None:
     with pytest.raises(InvalidSetting, match=r"^later: unknown to this release$"):
-        Feed.from_json('{"format":{},"later":1}')
+        Feed.from_json(text)
 
 
 @pytest.mark.parametrize(

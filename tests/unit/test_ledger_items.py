@@ -1,11 +1,13 @@
 """What the ledger writes is what it reads, and what earlier versions wrote is read too."""
 
+import json
 from typing import Any
 
 import pytest
 
 from csv_ingest.ledger import FileRecord, items, keys, names
 from csv_ingest.model import FileFormat, ObjectVersion, Owner, PartJob, PartStart, Phase, Plan, RejectedRow, RowCounts
+from csv_ingest.settings import InvalidSetting
 
 VERSION = ObjectVersion("uploads", "a.csv", "v1", "e1", 10)
 SEMICOLONS = FileFormat("no", ";", "cp1252")
@@ -14,7 +16,7 @@ SEMICOLONS = FileFormat("no", ";", "cp1252")
 @pytest.mark.parametrize(
     "recorded",
     ['["no", ";", "cp1252"]', '{"id_column": "no", "delimiter": ";", "encoding": "cp1252"}'],
-    ids=["a list, as until now", "an object"],
+    ids=["a list, as the first releases wrote it", "an object"],
 )
 def test_both_recorded_shapes_of_a_format_are_read(recorded: str) -> None:
     counts: dict[str, Any] = {name: {"N": "0"} for name in names.SUMS}
@@ -29,8 +31,14 @@ def test_a_format_is_recorded_as_an_object() -> None:
 
 
 def test_a_format_with_an_unknown_field_is_an_error() -> None:
-    with pytest.raises(TypeError, match="quote"):
+    with pytest.raises(InvalidSetting, match="quote: unknown to this release"):
         FileFormat.from_text('{"id_column": "no", "delimiter": ";", "encoding": "cp1252", "quote": "|"}')
+
+
+@pytest.mark.parametrize("encoding", ["hz", "utf-16-le"])
+def test_a_recorded_format_is_held_to_no_rule(encoding: str) -> None:
+    recorded = FileFormat.from_text(json.dumps({"id_column": "no", "delimiter": ";", "encoding": encoding}))
+    assert recorded.encoding == encoding
 
 
 def test_a_plan_is_read_as_it_was_recorded() -> None:
@@ -55,7 +63,7 @@ def test_a_part_has_an_entry_for_each_phase(phase: Phase, entry: str) -> None:
 
 @pytest.mark.parametrize("note", [{"BOOL": True}, {"NULL": True}, {"M": {}}, {"N": "1.5"}], ids=str)
 def test_attributes_that_others_add_are_no_error(note: Any) -> None:
-    record = FileRecord.of({"status": {"S": "COMPLETE"}, "size": {"N": "-7"}, "note": note})
+    record = FileRecord.of({"status": {"S": "COMPLETE"}, "size": {"N": "-7"}, "note": note, "write_mode": note})
     assert (record.status, record.attributes["size"]) == ("COMPLETE", -7)
 
 

@@ -59,7 +59,7 @@ class DynamoDbDestination:
 
     def _replace_later_line(self, origin: Origin, row: Row) -> bool:
         item = to_item(self._mode, origin, row)
-        own = ("pk", "etag", UPLOADED)
+        own = ("pk", "etag", *self._mode.own_columns)  # where it is none of these, a declared column can be UPLOADED
         values = {name: value for name, value in item.items() if name not in own}
         empty = [name for name in row.values if name not in item]
         of_upload: dynamodb.Item = {name: item[name] for name in self._mode.own_columns}
@@ -70,7 +70,7 @@ class DynamoDbDestination:
 
     def _put_unless_newer(self, origin: Origin, row: Row) -> bool:
         item = to_item(self._mode, origin, row)
-        if UPLOADED not in item:
+        if UPLOADED not in self._mode.own_columns:
             return self._table.put(item)
         # Holds as well where there is no such text: of what is no text, a comparison with a text never holds.
         not_newer = f"NOT ({UPLOADED} > :{UPLOADED})"
@@ -115,11 +115,11 @@ class DynamoDbDestination:
     def delete(self, origin: Origin, ids: Sequence[str]) -> int:
         """Delete the items of an upload under at most 25 ids, and see that they are gone; returns how many there were.
 
-        Where uploads have no order, whatever is under the keys of an upload is of the upload.
+        Where no row takes the place of another upload's, whatever is under the keys of an upload is of the upload.
         """
         keys: list[dynamodb.Item] = [{"pk": {"S": self._mode.row_key(RowKey(origin.upload, id_))}} for id_ in ids]
         found = self._keys_to_delete(origin, keys)
-        if origin.upload_order:
+        if self._mode.supersedes:
             self._table.delete_each([{**key, UPLOADED: {"S": origin.upload_order}} for key in found])
         elif found:
             self._table.delete_many(found)
@@ -129,8 +129,9 @@ class DynamoDbDestination:
 
     def _keys_to_delete(self, origin: Origin, keys: Sequence[dynamodb.Item]) -> list[dynamodb.Item]:
         found = self._table.get_many(keys) if keys else []
-        order = origin.upload_order
-        return [{"pk": item["pk"]} for item in found if not order or item.get(UPLOADED, {}).get("S") == order]
+        if self._mode.supersedes:
+            found = [item for item in found if item.get(UPLOADED, {}).get("S") == origin.upload_order]
+        return [{"pk": item["pk"]} for item in found]
 
     def close(self) -> None:
         """Do nothing: the connections are the client's, which outlives a delivery."""

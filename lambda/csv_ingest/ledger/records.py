@@ -88,7 +88,7 @@ class FileRecord:
             attempts=plain.get("attempts", 0),
             last_error=plain.get("last_error", ""),
             erasing=plain.get(names.ERASING, ""),
-            mode=modes.MODES[plain.get(names.WRITE_MODE, modes.APPEND.name)],
+            mode=modes.MODES.get(str(plain.get(names.WRITE_MODE)), modes.APPEND),
             upload_order=plain.get(names.UPLOADED, ""),
             attributes=plain,
         )

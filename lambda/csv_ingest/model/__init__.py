@@ -7,6 +7,7 @@ from csv_ingest.model.errors import (
     DeliveryFailed,
     ItemsNotRead,
     MalformedEvent,
+    NotAccepted,
     OtherContent,
     OtherTable,
     OutOfTime,

@@ -54,5 +54,9 @@ class OutOfTime(PipelineError):
     """The invocation's timeout is about to end it. Rows that are stored stay stored."""
 
 
+class NotAccepted(PipelineError):
+    """Lambda did not put an event into the queue of a function."""
+
+
 class DeliveryFailed(PipelineError):
     """A delivery ended with an error that may quote a row: the message is the error's name and place."""

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from csv_ingest.settings import Problem, SettingType, given, matching, read_settings, setting
+from csv_ingest.settings import (
+    Problem,
+    SettingType,
+    given,
+    matching,
+    read_settings,
+    require_known,
+    setting,
+    settings_of,
+)
 
 LINE_AS_ID = "@line"
 """The id column's name for files without one: the number of the record's first line is the id."""
@@ -183,6 +192,17 @@ class FileFormat:
     @classmethod
     @lru_cache(maxsize=1_000)  # the records of the files of a feed have the same one
     def from_text(cls, text: str) -> "FileFormat":
-        """The format of a JSON object that `to_json` wrote, or of the list that the first releases did."""
+        """The format of a JSON object that `to_json` wrote, or of the list that the first releases did.
+
+        It is not held to the rules for settings: a file stays readable that was recorded under laxer ones. Raises
+        InvalidSetting for settings of a later release.
+        """
         recorded = json.loads(text)
-        return cls(*recorded) if isinstance(recorded, list) else cls(**recorded)
+        settings = settings_of(cls)
+        values = dict(zip(settings, recorded, strict=False)) if isinstance(recorded, list) else recorded
+        require_known(values, settings)
+        values["columns"] = tuple(Column.parse(*each) for each in values.get("columns", {}).items())
+        format_ = object.__new__(cls)
+        for name, each in settings.items():
+            object.__setattr__(format_, name, values.get(name, each.default))
+        return format_

@@ -69,7 +69,7 @@ class Target:
 
     def is_same(self, today: "Target") -> bool:
         """Whether rows that were written here are where those of a feed go to today."""
-        if not self.table:
+        if not self.table and not self.database:
             return not today.database and self.mode == today.mode
         return self == today
 
