@@ -1,5 +1,6 @@
 """A feed as it is deployed: its function, its rows table, and its uploads; and the clients that reach AWS."""
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import boto3
 from csv_ingest import configuration, feed, listing, modes
 from csv_ingest.destinations import base, opening
 from csv_ingest.dynamodb import table as dynamodb_table
-from csv_ingest.model import ROWS_INDEX, Deadline, Owner, PipelineError, Upload
+from csv_ingest.model import DEFAULT_FEED, ROWS_INDEX, Deadline, Owner, PipelineError, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -80,7 +81,12 @@ class DeployedFeed:
 
     @property
     def name(self) -> str:
-        return self.settings.name
+        """Also of a release with settings that are unknown here: `pause` has to find its feeds."""
+        try:
+            return self.settings.name
+        except configuration.NotConfigured:
+            said = self.environment.get("FEED", "")
+            return str(json.loads(said).get("name", DEFAULT_FEED)) if said.startswith("{") else said
 
     @property
     def mode(self) -> modes.WriteMode:

@@ -210,7 +210,7 @@ def test_the_brake_is_released_by_settings_that_have_more_than_these_commands_kn
     later = json.loads(os.environ["FEED"]) | {"later": 1, "reserved_concurrency": 7}
     deploy(environment() | {"FEED": json.dumps(later)}, "9.0.0")
     expected = "Resumed, with a reserved concurrency of 7."
-    assert invoke("--stack", world.bucket, "resume", code=0).stdout.startswith(expected)
+    assert invoke("--stack", world.bucket, "resume", "--feed", "default", code=0).stdout.startswith(expected)
 
 
 def test_a_missing_variable_is_named_in_one_sentence(deploy: Deploy, world: World) -> None:
