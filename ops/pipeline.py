@@ -12,7 +12,6 @@ import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from csv_ingest import csvfile, events, intake, ledger, queues, source
-from csv_ingest.dynamodb import table as dynamodb_table
 from csv_ingest.model import Deadline, FileFormat, ObjectVersion, PipelineError, RejectedRow, Row, Upload
 from ops.feed import Clients, DeployedFeed
 
@@ -86,9 +85,7 @@ class Pipeline:
     @cached_property
     def files(self) -> ledger.FilesTable:
         """The ledger."""
-        return ledger.FilesTable(
-            dynamodb_table.DynamoDbTable(self.clients.dynamodb, self.files_table, deadline=Deadline.never())
-        )
+        return ledger.FilesTable(self.clients.dynamodb, self.files_table, deadline=Deadline.never())
 
     @property
     def functions(self) -> frozenset[str]:

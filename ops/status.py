@@ -115,8 +115,7 @@ def _statuses(found: Iterable[tuple[Upload, ledger.FileRecord]]) -> Iterator[Upl
 def name_of(upload: Upload, record: ledger.FileRecord, mode: modes.WriteMode) -> tuple[str, str]:
     """The same for versions that are one upload: they share a record, or have none but the same key and ETag."""
     version = upload.version
-    unrecorded = version.version_id if mode.each_version else f"{version.etag}, no record"
-    return version.key, record.entry or unrecorded
+    return version.key, record.entry or f"{mode.content_key(version)}, no record"
 
 
 def distinct(

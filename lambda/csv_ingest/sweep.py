@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest import clients, configuration, events, ignored, ledger, listing, queues, reporting
-from csv_ingest.dynamodb import DynamoDbTable
+from csv_ingest import clients, configuration, events, ignored, ledger, listing, modes, queues, reporting
 from csv_ingest.model import Deadline, NotAccepted, ObjectVersion, Upload
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def _report_ignored(config: configuration.SweepConfig, deadline: Deadline) -> No
     """Raises OutOfTime before it has looked at all: a number that is too small would be taken for good news."""
     intake = config.intake
     objects = ignored.objects_to_look_at(clients.s3(), config.upload_bucket, intake=intake, deadline=deadline)
-    files = ledger.FilesTable(DynamoDbTable(clients.dynamodb(), config.files_table, deadline=deadline))
+    files = ledger.FilesTable(clients.dynamodb(), config.files_table, deadline=deadline)
     since = ignored.deployed_at(clients.dynamodb(), config.files_table)
     reporting.count("ObjectsIgnored", sum(1 for _ in ignored.find(objects, intake=intake, files=files, since=since)))
 
@@ -99,7 +98,7 @@ def sweep(
     at: a number that is too small would be taken for good news. If the function of a feed does not take an event,
     raises NotAccepted or botocore's error after the other feeds had their turn.
     """
-    table = ledger.FilesTable(DynamoDbTable(dynamodb, config.files_table, deadline=deadline))
+    table = ledger.FilesTable(dynamodb, config.files_table, deadline=deadline)
     feeds = list(config.feeds.values())
     random.shuffle(feeds)  # a feed with too many uploads must not always come before the others
     swept = Swept(0, 0, 0)
@@ -107,7 +106,7 @@ def sweep(
     for feed in feeds:
         prefix, suffixes = feed.taker.prefix, feed.taker.suffixes
         uploads = listing.list_uploads(s3, config.upload_bucket, prefix=prefix, suffixes=suffixes)
-        seen, unsettled = _find_unsettled(uploads, table, before, deadline, each_version=feed.mode.each_version)
+        seen, unsettled = _find_unsettled(uploads, feed.mode, table, before, deadline)
         due = [version for version, record in unsettled if not _needs_a_person(record, before)]
         # At random, or a hundred files that fail for ever would keep all others waiting for ever.
         chosen = random.sample(due, min(len(due), MAX_DELIVERIES))
@@ -122,7 +121,7 @@ def sweep(
 
 
 def _find_unsettled(
-    uploads: Iterator[Upload], table: ledger.FilesTable, before: datetime, deadline: Deadline, *, each_version: bool
+    uploads: Iterator[Upload], mode: modes.WriteMode, table: ledger.FilesTable, before: datetime, deadline: Deadline
 ) -> tuple[int, list[tuple[ObjectVersion, ledger.FileRecord]]]:
     """How many uploads from before a time there are, and those of them that should be settled and are not."""
     seen = 0
@@ -134,7 +133,7 @@ def _find_unsettled(
         if record.is_settled or _is_under_way(record, before):
             continue
         # Of the versions that are one upload, the one whose delivery has begun: others can have other content.
-        name = version.key, version.version_id if each_version else version.etag
+        name = version.key, mode.content_key(version)
         if name not in unsettled or version.version_id == record.version_id:
             unsettled[name] = version, record
     return seen, list(unsettled.values())

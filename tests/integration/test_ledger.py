@@ -140,7 +140,7 @@ def test_a_file_found_readable_is_no_longer_rejected(ledger: FileLedger, world: 
 
 
 def test_a_note_ends_with_the_outcome_it_is_about(ledger: FileLedger, world: World) -> None:
-    files = FilesTable(DynamoDbTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10)))
+    files = FilesTable(world.dynamodb, world.files_table, deadline=Deadline(lambda: 10))
     for change in (
         partial(ledger.begin, attempt=1),
         partial(ledger.record_readable, Plan(COMMAS, [], []), HERE),

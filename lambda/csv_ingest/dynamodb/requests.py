@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from csv_ingest.backoff import AdaptiveBackoff
 from csv_ingest.dynamodb.expressions import Item
-from csv_ingest.model import AdaptiveBackoff, Deadline, ItemsNotRead, RowsNotWritten
+from csv_ingest.model import Deadline, ItemsNotRead, RowsNotWritten
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient, type_defs
@@ -38,12 +39,12 @@ class RepeatedRequests:
     a single statement as RowsNotWritten, otherwise as botocore's ClientError.
     """
 
-    def __init__(self, client: "DynamoDBClient", name: str, *, deadline: Deadline) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, *, deadline: Deadline) -> None:
         self._client = client
-        self.name = name
+        self._table = table
         self._backoff = AdaptiveBackoff(deadline)
 
-    def _execute(self, statements: "Sequence[type_defs.BatchStatementRequestTypeDef]", *, unless: str) -> list[int]:
+    def execute(self, statements: "Sequence[type_defs.BatchStatementRequestTypeDef]", *, unless: str) -> list[int]:
         """Run at most 25 statements; return the positions of those that were answered with the code `unless`.
 
         A request answers for each of its statements, and a 200 can hold throttled ones, which boto3 does not retry:
@@ -66,7 +67,7 @@ class RepeatedRequests:
             self._backoff.on_throttle()
             pending = list(refused)
         codes = ", ".join(sorted(set(refused.values())))
-        raise RowsNotWritten(f"{self.name} refused {len(refused)} of {len(statements)} items: {codes}")
+        raise RowsNotWritten(f"{self._table} refused {len(refused)} of {len(statements)} items: {codes}")
 
     def _execute_once(self, statements: "Mapping[int, type_defs.BatchStatementRequestTypeDef]") -> dict[int, str]:
         """Run some statements in one request; return the error codes of those that had no effect, by number.
@@ -79,11 +80,11 @@ class RepeatedRequests:
             return dict.fromkeys(statements, _transient_code(error))
         return {i: answer["Error"]["Code"] for i, answer in zip(statements, answers, strict=True) if "Error" in answer}
 
-    def get_many(self, keys: Sequence[Item]) -> list[Item]:
+    def get(self, keys: Sequence[Item]) -> list[Item]:
         """The items of at most 100 different keys, strongly consistent, in any order; a key may have none."""
         found: list[Item] = []
         wanted: Mapping[str, type_defs.KeysAndAttributesUnionTypeDef] = {
-            self.name: {"Keys": keys, "ConsistentRead": True}
+            self._table: {"Keys": keys, "ConsistentRead": True}
         }
         for _ in self._backoff.attempts():
             try:
@@ -92,17 +93,17 @@ class RepeatedRequests:
                 _transient_code(error)
                 self._backoff.on_throttle()
                 continue
-            found += answer["Responses"].get(self.name, [])
+            found += answer["Responses"].get(self._table, [])
             wanted = answer.get("UnprocessedKeys", {})
             if not wanted:
                 self._backoff.on_success()
                 return found
             self._backoff.on_throttle()
-        raise ItemsNotRead(f"{self.name} returned {len(found)} of {len(keys)} items")
+        raise ItemsNotRead(f"{self._table} returned {len(found)} of {len(keys)} items")
 
-    def delete_many(self, keys: Sequence[Item]) -> None:
+    def delete(self, keys: Sequence[Item]) -> None:
         """Delete the items under at most 25 different keys."""
-        wanted: Any = {self.name: [{"DeleteRequest": {"Key": key}} for key in keys]}
+        wanted: Any = {self._table: [{"DeleteRequest": {"Key": key}} for key in keys]}
         for _ in self._backoff.attempts():
             try:
                 wanted = self._client.batch_write_item(RequestItems=wanted)["UnprocessedItems"]
@@ -112,15 +113,15 @@ class RepeatedRequests:
                 self._backoff.on_success()
                 return
             self._backoff.on_throttle()
-        raise RowsNotWritten(f"{self.name} deleted not all of {len(keys)} items")
+        raise RowsNotWritten(f"{self._table} deleted not all of {len(keys)} items")
 
-    def _send_update(self, key: Item, told: Mapping[str, Any]) -> Item | None:
+    def update(self, key: Item, told: Mapping[str, Any]) -> Item | None:
         """Send UpdateItem, with what it is told beside the key; returns None, or the item as it stayed."""
         code = ""
         for _ in self._backoff.attempts():
             try:
                 self._client.update_item(
-                    TableName=self.name, Key=key, **told, ReturnValuesOnConditionCheckFailure="ALL_OLD"
+                    TableName=self._table, Key=key, **told, ReturnValuesOnConditionCheckFailure="ALL_OLD"
                 )
             except self._client.exceptions.ConditionalCheckFailedException as error:
                 stayed: Item = error.response.get("Item", {})  # type: ignore[assignment] # the stubs do not know it
@@ -131,7 +132,7 @@ class RepeatedRequests:
             else:
                 self._backoff.on_success()
                 return None
-        raise RowsNotWritten(f"{self.name} did not take an update: {code}")
+        raise RowsNotWritten(f"{self._table} did not take an update: {code}")
 
     def transact(self, writes: "Sequence[type_defs.TransactWriteItemTypeDef]") -> bool:
         """Apply all writes or none; return whether the condition of the first one held.
@@ -156,7 +157,7 @@ class RepeatedRequests:
             else:
                 self._backoff.on_success()
                 return True
-        raise RowsNotWritten(f"{self.name} did not take a transaction: {', '.join(codes)}")
+        raise RowsNotWritten(f"{self._table} did not take a transaction: {', '.join(codes)}")
 
 
 def _transient_code(error: ClientError, *also: str) -> str:

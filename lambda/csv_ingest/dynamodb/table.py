@@ -1,22 +1,29 @@
 """One DynamoDB table: batched put-if-absent, consistent reads, conditional writes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from csv_ingest.dynamodb import expressions, requests
 from csv_ingest.dynamodb.expressions import Found, Item, Update, as_values
+from csv_ingest.model import Deadline
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import type_defs
+    from mypy_boto3_dynamodb import DynamoDBClient, type_defs
 
 
-class DynamoDbTable(requests.RepeatedRequests):
+class DynamoDbTable:
     """A table, with the backoff that all requests of this invocation to it share.
 
     `update`, `transact` and the methods for several items repeat throttled requests, as RepeatedRequests says. The
     other methods rely on botocore's own retries.
     """
+
+    def __init__(self, client: "DynamoDBClient", name: str, *, deadline: Deadline) -> None:
+        self.name = name
+        self._client = client
+        self._repeated = requests.RepeatedRequests(client, name, deadline=deadline)
 
     def insert_absent(self, items: Sequence[Item]) -> list[int]:
         """Write each item unless its key is in the table already; return the positions of those whose key was.
@@ -24,7 +31,7 @@ class DynamoDbTable(requests.RepeatedRequests):
         On return every key is known to be in the table. At most 25 items with different keys: DynamoDB refuses the
         whole request for two equal keys.
         """
-        return self._execute([expressions.insert(self.name, item) for item in items], unless="DuplicateItem")
+        return self._repeated.execute([expressions.insert(self.name, item) for item in items], unless="DuplicateItem")
 
     def update_each(self, updates: Sequence[Update]) -> list[int]:
         """Update at most 25 items; return the positions of those that are not as they were read.
@@ -37,7 +44,7 @@ class DynamoDbTable(requests.RepeatedRequests):
                 sent[i] = expressions.update(self.name, update)
             elif self._remove(update):
                 sent[i] = expressions.update(self.name, update._replace(removed=()))
-        declined = self._execute(list(sent.values()), unless=requests.CONDITION_FAILED)
+        declined = self._repeated.execute(list(sent.values()), unless=requests.CONDITION_FAILED)
         refused = {list(sent)[position] for position in declined}
         return [i for i in range(len(updates)) if i not in sent or i in refused]
 
@@ -53,7 +60,25 @@ class DynamoDbTable(requests.RepeatedRequests):
     def delete_each(self, items: Sequence[Item]) -> list[int]:
         """Delete at most 25 items, each if it has these attributes, key included; as `update_each`."""
         deletes = [expressions.delete(self.name, item) for item in items]
-        return self._execute(deletes, unless=requests.CONDITION_FAILED)
+        return self._repeated.execute(deletes, unless=requests.CONDITION_FAILED)
+
+    def get_many(self, keys: Iterable[Item]) -> list[Item]:
+        """The items of different keys, strongly consistent, in any order; a key may have none."""
+        found: list[Item] = []
+        remaining = iter(keys)
+        while some := list(islice(remaining, requests.MAX_KEYS)):
+            found += self._repeated.get(some)
+        return found
+
+    def delete_many(self, keys: Iterable[Item]) -> None:
+        """Delete the items under different keys."""
+        remaining = iter(keys)
+        while some := list(islice(remaining, requests.MAX_STATEMENTS)):
+            self._repeated.delete(some)
+
+    def transact(self, writes: "Sequence[type_defs.TransactWriteItemTypeDef]") -> bool:
+        """As RepeatedRequests.transact."""
+        return self._repeated.transact(writes)
 
     def get(self, key: Item) -> Found:
         """The item under a key, strongly consistent; empty if there is none."""
@@ -67,7 +92,7 @@ class DynamoDbTable(requests.RepeatedRequests):
         In the condition, `#name` is an attribute and `:name` a value, of `attributes` or of `values`. Returns None if
         the item was updated, otherwise the item as it stayed.
         """
-        return self._send_update(key, expressions.update_item(attributes, condition, values or {}, remove))
+        return self._repeated.update(key, expressions.update_item(attributes, condition, values or {}, remove))
 
     def query(self, condition: str, values: Item, *, index: str | None = None, **more: Any) -> Iterator[Item]:
         """The items that a key condition finds, in the order of their sort key, strongly consistent.

@@ -1,12 +1,11 @@
-"""What operators change in the ledger: `reload` and `forget` take back what was ingested, and audits correct it."""
+"""How operators take back, in the ledger, what was ingested: what `reload` and `forget` record and delete."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from itertools import islice
 
 from csv_ingest import dynamodb, modes
 from csv_ingest.ledger import items, keys, names, records
-from csv_ingest.model import FILES_KEY, BeingErased, ObjectVersion, Owner, RejectedRow, RowCounts
+from csv_ingest.model import FILES_KEY, BeingErased, ObjectVersion
 
 
 class Erasures:
@@ -99,12 +98,12 @@ class Erasures:
 
     def erase_entries(self, object_key: str, upload: str) -> None:
         """Delete the rejected rows, the plan and the parts of an upload; not the records of rejected versions."""
-        found = entries(self._table, object_key, f"{upload}{keys.MARK}")
+        found = self._table.query(*keys.below(object_key, f"{upload}{keys.MARK}"))
         self._delete_all(item for item in found if not keys.is_rejected_version(item))
 
     def erase_upload(self, object_key: str, upload: str) -> None:
         """Delete everything about an upload and its versions; its record last of all."""
-        self._delete_all(entries(self._table, object_key, f"{upload}{keys.MARK}"))
+        self._delete_all(self._table.query(*keys.below(object_key, f"{upload}{keys.MARK}")))
         self.erase_record(object_key, upload)
 
     def erase_record(self, object_key: str, upload: str) -> None:
@@ -120,45 +119,4 @@ class Erasures:
         return first.upload if is_own or is_free else later.upload
 
     def _delete_all(self, found: Iterable[dynamodb.Item]) -> None:
-        found_keys: Iterator[dynamodb.Item] = ({name: item[name] for name in FILES_KEY} for item in found)
-        while some := list(islice(found_keys, dynamodb.MAX_STATEMENTS)):
-            self._table.delete_many(some)
-
-
-class Repairs:
-    """Corrections of what is recorded of an upload; `upload` is the beginning of its entries: FileRecord.upload."""
-
-    def __init__(self, table: dynamodb.DynamoDbTable) -> None:
-        self._table = table
-
-    def record_reject(self, object_key: str, upload: str, row: RejectedRow) -> None:
-        """Record a rejected row of an upload, whatever is recorded for its line."""
-        self._table.put(items.item_of_reject(object_key, upload, row))
-
-    def remove_reject(self, object_key: str, upload: str, line: int) -> None:
-        """Delete the record of a rejected row, if there is one."""
-        self._table.delete(keys.key_of_reject(object_key, upload, line))
-
-    def mark_duplicate_ids(self, content: str, feed: str) -> None:
-        """As UploadLedger.mark_duplicate_ids: a repair does not know which lines are stored."""
-        self._table.insert_absent([keys.key_of_duplicates(content, feed)])
-
-    def correct_counts(self, object_key: str, upload: str, counts: RowCounts, mode: modes.WriteMode) -> None:
-        """Set the counts of a complete upload; does nothing if the upload is not complete."""
-        self._correct(object_key, upload, items.sums(counts, mode), remove=names.ACKNOWLEDGEMENT)
-
-    def move(self, object_key: str, upload: str, owner: Owner) -> None:
-        """Record that the rows of a complete upload are where its feed stores them today."""
-        self._correct(object_key, upload, {names.TARGET: {"S": str(owner.target)}})
-
-    def _correct(self, object_key: str, upload: str, corrected: dynamodb.Item, *, remove: Sequence[str] = ()) -> None:
-        key, complete = keys.key_of_entry(object_key, upload), "#status = :complete"
-        self._table.update(key, corrected, condition=complete, values=names.COMPLETE_VALUE, remove=remove)
-
-
-def entries(table: dynamodb.DynamoDbTable, object_key: str, beginning: str = "") -> Iterator[dynamodb.Item]:
-    """The items of an object key whose entries begin with a text, in the order of the entries."""
-    if not beginning:
-        return table.query("object_key = :key", {"key": {"S": object_key}})
-    condition = "object_key = :key AND begins_with(entry, :beginning)"
-    return table.query(condition, {"key": {"S": object_key}, "beginning": {"S": beginning}})
+        self._table.delete_many({name: item[name] for name in FILES_KEY} for item in found)

@@ -56,6 +56,12 @@ def key_of_entry(object_key: str, entry: str) -> dynamodb.Item:
     return {"object_key": {"S": object_key}, "entry": {"S": entry}}
 
 
+def below(object_key: str, beginning: str) -> tuple[str, dynamodb.Item]:
+    """The key condition of the items of an object key whose entries begin with a text, and its values."""
+    condition = "object_key = :key AND begins_with(entry, :beginning)"
+    return condition, {"key": {"S": object_key}, "beginning": {"S": beginning}}
+
+
 def key_of_version(version: ObjectVersion) -> dynamodb.Item:
     """The key of the record of a single version."""
     return key_of(Entries(version), f"{VERSION}{version.version_id}")

@@ -3,21 +3,25 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from csv_ingest.dynamodb import MAX_KEYS, DynamoDbTable, Item
-from csv_ingest.ledger import erasures, items, keys, names
+from csv_ingest.ledger import erasures, items, keys, names, repairs
 from csv_ingest.ledger.records import FileRecord
-from csv_ingest.model import Content, ObjectVersion, Phase, RejectedRow, Upload
+from csv_ingest.model import Content, Deadline, ObjectVersion, Phase, RejectedRow, Upload
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class FilesTable:
     """The records of all uploads, and their rejected rows."""
 
-    def __init__(self, table: DynamoDbTable) -> None:
-        self._table = table
-        self.erasures = erasures.Erasures(table)
+    def __init__(self, client: "DynamoDBClient", name: str, *, deadline: Deadline) -> None:
+        self._table = DynamoDbTable(client, name, deadline=deadline)
+        self.erasures = erasures.Erasures(self._table)
         """What operators take back."""
-        self.repairs = erasures.Repairs(table)
+        self.repairs = repairs.Repairs(self._table)
         """What audits correct."""
 
     def record(self, version: ObjectVersion) -> FileRecord:
@@ -26,7 +30,7 @@ class FilesTable:
         return record
 
     def records(self, uploads: Iterable[Upload]) -> Iterator[tuple[Upload, FileRecord]]:
-        """Pair each upload with its record, in the order of the uploads; one or two requests a hundred uploads.
+        """Pair each upload with its record, in the order of the uploads; one or two requests per hundred uploads.
 
         Versions with the same key and ETag share a record, as long as none was found to have other content. A version
         that was rejected has a record of its own, which says nothing of the others. In a feed that merges, each version
@@ -51,17 +55,18 @@ class FilesTable:
 
     def _get(self, wanted: Sequence[Item]) -> "_Records":
         """The records under some keys, by object key and entry."""
-        distinct = list({_name(key): key for key in wanted}.values())  # a request must not name a key twice
-        chunks = (distinct[start : start + MAX_KEYS] for start in range(0, len(distinct), MAX_KEYS))
-        return {_name(item): FileRecord.of(item) for chunk in chunks for item in self._table.get_many(chunk)}
+        distinct = {_name(key): key for key in wanted}  # a request must not name a key twice
+        return {_name(item): FileRecord.of(item) for item in self._table.get_many(distinct.values())}
 
     def records_of_key(self, key: str) -> list[FileRecord]:
-        """The records of an object key, one an upload: the latest delivery first; in a feed that merges, the newest."""
+        """The records of an object key, one per upload: the latest delivery first.
+
+        In a feed that merges: the newest upload first.
+        """
         found: dict[tuple[str, str | None], FileRecord] = {}
         shared = FileRecord()
-        for item in erasures.entries(
-            self._table, key
-        ):  # the record of an upload comes before the records of its versions
+        # In the order of the entries: the record of an upload comes before the records of its versions.
+        for item in self._table.query("object_key = :key", {"key": {"S": key}}):
             record = FileRecord.of(item)
             if keys.MARK not in item["entry"]["S"]:
                 shared = record
@@ -78,19 +83,15 @@ class FilesTable:
     def rows_read_in_parts(self, record: FileRecord) -> int:
         """How many rows the parts of a file have read in its present phase, by their checkpoints."""
         phase = Phase.STORE if record.parts_checked is None else Phase.CHECK
-        parts = erasures.entries(
-            self._table, record.attributes["object_key"], f"{record.upload}{keys.PART_PREFIXES[phase]}"
-        )
+        parts = self._table.query(*keys.below(record.object_key, f"{record.upload}{keys.PART_PREFIXES[phase]}"))
         return sum(FileRecord.of(part).attributes.get(names.SUMS[0], 0) for part in parts)
 
     def rejected_rows(self, record: FileRecord) -> Iterator[RejectedRow]:
         """The rejected rows of an upload, by line; none if it has no record."""
         if not record.attributes:
             return iter(())
-        return map(
-            items.reject_of,
-            erasures.entries(self._table, record.attributes["object_key"], f"{record.upload}{keys.REJECTS}"),
-        )
+        found = self._table.query(*keys.below(record.object_key, f"{record.upload}{keys.REJECTS}"))
+        return map(items.reject_of, found)
 
     def content(self, content: str, feed: str) -> Content | None:
         """What is recorded under the key of a content in a feed; None if no upload with it was planned yet."""
@@ -113,7 +114,7 @@ class FilesTable:
 
         The first note stays. A record that is being erased, or was settled anew since it was read, gets none.
         """
-        key = keys.key_of_entry(record.attributes["object_key"], record.attributes["entry"])
+        key = keys.key_of_entry(record.object_key, record.attributes["entry"])
         unchanged = f"#settled_at = :seen AND attribute_not_exists(#{names.ERASING})"
         first = f"attribute_not_exists(#{names.ACKNOWLEDGEMENT[0]})"
         seen: Item = {"seen": {"S": record.attributes["settled_at"]}}
@@ -143,7 +144,9 @@ def _own_record(version: ObjectVersion, record: FileRecord, single: _Records) ->
     if record.version_id == version.version_id:
         return record
     own, *others = (single.get(_name(key)) for key in _keys_of_versions(version, record))
-    return own or record if own or not others else _shared_record(version, record, *others)
+    if own:
+        return own
+    return _shared_record(version, record, *others) if others else record
 
 
 def _shared_record(

@@ -1,7 +1,7 @@
 """The vocabulary of the pipeline: data as plain values, and exceptions. Other code uses it through these names."""
 
 from csv_ingest.model.counts import NOTHING_YET, BatchResult, Outcome, RowCounts
-from csv_ingest.model.deadline import AdaptiveBackoff, Deadline
+from csv_ingest.model.deadline import Deadline
 from csv_ingest.model.errors import (
     BeingErased,
     DeliveryFailed,

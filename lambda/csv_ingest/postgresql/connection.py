@@ -12,7 +12,8 @@ from botocore.exceptions import BotoCoreError
 from pg8000.exceptions import DatabaseError, InterfaceError
 from scramp import ScramException
 
-from csv_ingest.model import AdaptiveBackoff, Database, Deadline, ItemsNotRead, RowsNotWritten
+from csv_ingest.backoff import AdaptiveBackoff
+from csv_ingest.model import Database, Deadline, ItemsNotRead, RowsNotWritten
 from csv_ingest.postgresql import errors, login
 from csv_ingest.postgresql.session import Session
 
