@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from csv_ingest import feed_rules, feed_types
-from csv_ingest.model import DEFAULT_FEED, Database, FileFormat
+from csv_ingest.model import DEFAULT_FEED, OF_EVERY_ROW, Database, FileFormat
 from csv_ingest.modes import APPEND, MODES, WriteMode
 from csv_ingest.settings import given, optional, read_settings, require_known, setting, settings_of, whole_number
 
@@ -171,6 +171,11 @@ class Feed:
     @property
     def mode(self) -> WriteMode:
         return MODES[self.write_mode]
+
+    @property
+    def reserved_names(self) -> tuple[str, ...]:
+        """What every row has in the destination: no declared column can be stored under one of these names."""
+        return (*OF_EVERY_ROW, *self.mode.own_columns, *(feed_rules.OF_POSTGRESQL if self.is_postgresql else ()))
 
     @property
     def max_file_bytes(self) -> int:

@@ -15,8 +15,8 @@ _ONLY_POSTGRESQL = (*_NEEDED, *_LOGINS, "database_port", "database_ca")
 _OF_OWN_TABLE = ("file_index", "max_write_units")
 _ONLY_DYNAMODB = ("rows_table", *_OF_OWN_TABLE)
 
-_RESERVED_IN_POSTGRESQL = {"id", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
-"""The names that no declared column can have in PostgreSQL: of the key, and of what each table has by itself.
+OF_POSTGRESQL = ("id", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+"""What every row has in PostgreSQL beside OF_EVERY_ROW: of the key, and of what each table has by itself.
 https://www.postgresql.org/docs/current/ddl-system-columns.html"""
 
 
@@ -53,7 +53,7 @@ def _of_postgresql(feed: "Feed") -> Iterator[InvalidSetting]:
         )
         yield InvalidSetting(["file_index"], f": it is an index of a DynamoDB table. In this one, {instead}: remove it")
     for column in feed.format.columns:
-        if column.stored_as in _RESERVED_IN_POSTGRESQL:
+        if column.stored_as in OF_POSTGRESQL:
             yield InvalidSetting(["columns"], f": {column.reserved('every row of a PostgreSQL table')}")
 
 

@@ -51,7 +51,7 @@ def check_command(find: options.Find, *, file: Path, feed: str | None, columns: 
 def _propose(feed: DeployedFeed, file: Path) -> None:
     with display.working(f"reading {file.name}") as show:
         of_feed = feed.settings.format
-        proposed, others = proposing.propose(of_feed, file, reserved=feed.destination.reserved, progress=show)
+        proposed, others = proposing.propose(of_feed, file, reserved=feed.settings.reserved_names, progress=show)
     display.print_json(proposed)
     if others:
         display.say(f"Left as text, since their cells have no type in common: {', '.join(others)}.", err=True)

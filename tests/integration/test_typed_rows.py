@@ -18,7 +18,6 @@ from csv_ingest.configuration import IngestConfig
 from csv_ingest.destinations import Destination, OnlyIf
 from csv_ingest.destinations.dynamodb import MAX_ITEM, DynamoDbDestination
 from csv_ingest.destinations.opening import open_destination
-from csv_ingest.dynamodb import DynamoDbTable
 from csv_ingest.model import Deadline, Origin, Row, RowKey, StoredRow, TableAltered, Value, fingerprint
 from csv_ingest.modes import APPEND
 from csv_ingest.row_store import RowStore
@@ -186,7 +185,7 @@ def test_what_others_change_is_told_by_declared_values(
 @pytest.mark.parametrize("number", ["1", "1.5", "-1" + "0" * 37, "9" * 38, "-0." + "9" * 38, "0." + "0" * 80 + "12"])
 def test_the_size_of_an_item_counts_its_values(world: World, number: str) -> None:
     """AWS refuses an item of more than 400 KB. A number takes at most 21 bytes there, and is taken for 23 at most."""
-    destination = DynamoDbDestination(DynamoDbTable(world.dynamodb, "none", deadline=Deadline.never()), APPEND)
+    destination = DynamoDbDestination(world.dynamodb, "none", APPEND, deadline=Deadline.never())
     etag, rest = "e" * 32, "pketaglinedata" + "e" * 32 * 2 + "#1" + "{}" + "price" + "note"
     values: dict[str, Value | None] = {"price": Decimal(number), "note": "n" * (MAX_ITEM - len(rest) - 2 - 23)}
     assert destination.refusal(Origin(etag), Row(2, "1", "{}", values)) is None

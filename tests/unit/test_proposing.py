@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csv_ingest.csvfile import cells
-from csv_ingest.destinations import postgresql_table
-from csv_ingest.destinations.dynamodb_items import RESERVED
+from csv_ingest.feed import Feed
+from csv_ingest.feed_rules import OF_POSTGRESQL
 from csv_ingest.model import Column, FileFormat
 from ops.proposing import NAME, TYPES, declarations
 
 FORMAT = FileFormat("id", ",", "utf-8")
+RESERVED = Feed().reserved_names
 
 some_cells = st.lists(
     st.sampled_from(["", " ", "0", "1", "007", "-12", "+5", "5.50", "5,50", "true", "No", "2026-11-25", "x", "1e3"])
@@ -77,7 +78,7 @@ def test_names_in_the_destination_are_possible_and_different() -> None:
 
 def test_names_of_the_destination_itself_are_not_proposed() -> None:
     names = ["nr", "id", "xmin"]
-    assert declarations(names, [["1"] * 3], FileFormat("nr", ",", "utf-8"), reserved=postgresql_table.RESERVED) == {
+    assert declarations(names, [["1"] * 3], FileFormat("nr", ",", "utf-8"), reserved=OF_POSTGRESQL) == {
         "id": "integer as id_2",
         "xmin": "integer as xmin_2",
     }

@@ -1,6 +1,6 @@
 """What a destination must do. It stores rows, and decides nothing about them."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 from typing import Protocol
 
@@ -31,8 +31,6 @@ class Destination(Protocol):
     """How many rows `write` takes at most."""
     max_fetch: int
     """How many keys `find` takes at most."""
-    reserved: Collection[str]
-    """Names that no declared column can have."""
     who_deletes: str
     """Why a row that was stored may not be there any more, for an error that names it."""
 

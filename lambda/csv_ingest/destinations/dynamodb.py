@@ -1,13 +1,17 @@
 """DynamoDB as a destination: one item per row, under the one text that the write mode makes of its key."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from csv_ingest import dynamodb, modes
 from csv_ingest.destinations.base import OnlyIf
-from csv_ingest.destinations.dynamodb_items import RESERVED, UPLOADED, from_item, item_size, to_item
-from csv_ingest.model import ROWS_INDEX, ForeignItem, Origin, Row, RowKey, StoredRow, TableAltered
+from csv_ingest.destinations.dynamodb_items import UPLOADED, from_item, item_size, to_item
+from csv_ingest.model import ROWS_INDEX, Deadline, ForeignItem, Origin, Row, RowKey, StoredRow, TableAltered
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_KEY, MAX_ITEM = 2_048, 400 * 1024
 """Bytes. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
@@ -20,10 +24,9 @@ class DynamoDbDestination:
     max_fetch = dynamodb.MAX_KEYS
     who_deletes = "somebody deleted them"
 
-    def __init__(self, table: dynamodb.DynamoDbTable, mode: modes.WriteMode) -> None:
-        self._table = table
+    def __init__(self, client: "DynamoDBClient", table: str, mode: modes.WriteMode, *, deadline: Deadline) -> None:
+        self._table = dynamodb.DynamoDbTable(client, table, deadline=deadline)
         self._mode = mode
-        self.reserved: Collection[str] = (*RESERVED, *mode.own_columns)
 
     def refusal(self, origin: Origin, row: Row) -> str | None:
         """Why DynamoDB can never store a row: the size of its key, or of its item."""
@@ -81,11 +84,8 @@ class DynamoDbDestination:
         texts = [self._mode.row_key(key) for key in keys]
         # DynamoDB refuses a request with a longer key, which no row has.
         possible = [text for text in texts if len(text.encode()) <= MAX_KEY]
-        if not possible:
-            return []
-        return [
-            from_item(self._mode, item) for item in self._table.get_many([{"pk": {"S": text}} for text in possible])
-        ]
+        items = self._table.get_many({"pk": {"S": text}} for text in possible)
+        return [from_item(self._mode, item) for item in items]
 
     def count(self, origin: Origin) -> int | None:
         """How many rows of an upload the index has; None if the table does not have the index.
@@ -121,14 +121,14 @@ class DynamoDbDestination:
         found = self._keys_to_delete(origin, keys)
         if self._mode.supersedes:
             self._table.delete_each([{**key, UPLOADED: {"S": origin.upload_order}} for key in found])
-        elif found:
+        else:
             self._table.delete_many(found)
         if left := self._keys_to_delete(origin, found):
             raise TableAltered(f"{len(left):,} rows were written while they were deleted: run the command again")
         return len(found)
 
     def _keys_to_delete(self, origin: Origin, keys: Sequence[dynamodb.Item]) -> list[dynamodb.Item]:
-        found = self._table.get_many(keys) if keys else []
+        found = self._table.get_many(keys)
         if self._mode.supersedes:
             found = [item for item in found if item.get(UPLOADED, {}).get("S") == origin.upload_order]
         return [{"pk": item["pk"]} for item in found]

@@ -3,11 +3,8 @@
 from decimal import Decimal
 
 from csv_ingest.dynamodb import Attribute, Item
-from csv_ingest.model import ForeignItem, Origin, Row, RowKey, StoredRow, Value
+from csv_ingest.model import OF_EVERY_ROW, ForeignItem, Origin, Row, RowKey, StoredRow, Value
 from csv_ingest.modes import WriteMode
-
-RESERVED = ("pk", "etag", "line", "data")
-"""The attributes of every row. No declared column has such a name."""
 
 UPLOADED = "uploaded"
 """The attribute that has the order of an upload, where uploads have one."""
@@ -42,13 +39,13 @@ def from_item(mode: WriteMode, item: Item) -> StoredRow | ForeignItem:
         return ForeignItem(key)
     if not key.upload:
         return ForeignItem(key)
-    own = (*RESERVED, *mode.own_columns)
+    own = (*OF_EVERY_ROW, *mode.own_columns)
     return StoredRow(key, etag, line, data, {name: _value(item[name]) for name in item if name not in own})
 
 
 def item_size(mode: WriteMode, origin: Origin, row: Row) -> int:
     """How many bytes the item of a row has, at most. Names count as well as values."""
-    texts = (*RESERVED, mode.row_key(RowKey(origin.upload, row.id)), origin.etag, row.data)
+    texts = (*OF_EVERY_ROW, mode.row_key(RowKey(origin.upload, row.id)), origin.etag, row.data)
     size = sum(len(text.encode()) for text in texts) + _size_of_integer(row.line)
     if origin.upload_order:
         size += len(UPLOADED) + len(origin.upload_order)

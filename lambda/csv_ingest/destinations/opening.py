@@ -5,9 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from csv_ingest import configuration, reporting
-from csv_ingest.destinations import base
-from csv_ingest.destinations.dynamodb import DynamoDbDestination
-from csv_ingest.dynamodb import DynamoDbTable
+from csv_ingest.destinations import base, dynamodb
 from csv_ingest.model import ROWS_KEY, Deadline, Owner, RowsNotWritten, Target
 
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 def open_destination(
     config: configuration.IngestConfig,
-    dynamodb: "DynamoDBClient",
+    client: "DynamoDBClient",
     *,
     deadline: Deadline,
     address: tuple[str, int] | None = None,
@@ -29,7 +27,7 @@ def open_destination(
     """
     feed = config.feed
     if not (database := feed.database):
-        return DynamoDbDestination(DynamoDbTable(dynamodb, config.rows_table, deadline=deadline), feed.mode)
+        return dynamodb.DynamoDbDestination(client, config.rows_table, feed.mode, deadline=deadline)
     # Here, because the cold start of the other feeds would take a tenth of a second longer.
     from csv_ingest.destinations.postgresql import PostgresqlDestination  # noqa: PLC0415
     from csv_ingest.postgresql import PostgresqlConnection  # noqa: PLC0415
@@ -43,25 +41,25 @@ def open_destination(
     return PostgresqlDestination(connection, config.rows_table, feed.format.columns, feed.mode)
 
 
-def owner_of(config: configuration.IngestConfig, dynamodb: "DynamoDBClient") -> Owner:
+def owner_of(config: configuration.IngestConfig, client: "DynamoDBClient") -> Owner:
     """The feed, and where its rows are. Raises RowsNotWritten if the settings name a table that is no rows table."""
     feed = config.feed
     if database := feed.database:
         return Owner(feed.name, Target(config.rows_table, database=database.name, mode=feed.write_mode))
-    id_ = table_id(dynamodb, config.rows_table) if feed.rows_table else ""
+    id_ = table_id(client, config.rows_table) if feed.rows_table else ""
     return Owner(feed.name, Target(config.rows_table, id_, mode=feed.write_mode))
 
 
 @cache
-def table_id(dynamodb: "DynamoDBClient", name: str) -> str:
+def table_id(client: "DynamoDBClient", name: str) -> str:
     """The id of a table, which no other table ever has: a restore makes a new table, also under an old name.
 
     One DescribeTable per process. Raises RowsNotWritten if there is no such table, or rows cannot have its key.
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
     """
     try:
-        table = dynamodb.describe_table(TableName=name)["Table"]
-    except dynamodb.exceptions.ResourceNotFoundException:
+        table = client.describe_table(TableName=name)["Table"]
+    except client.exceptions.ResourceNotFoundException:
         raise RowsNotWritten(
             f"there is no table {name} in this account and region: correct the setting rows_table"
         ) from None

@@ -1,6 +1,6 @@
 """PostgreSQL as a destination: one row of a table per row."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -43,7 +43,6 @@ class PostgresqlDestination:
         self._declared = columns
         self._mode = mode
         self._layout = postgresql_table.LAYOUTS[mode.name]
-        self.reserved: Collection[str] = (*postgresql_table.RESERVED, *mode.own_columns)
         self._found: Mapping[str, str] = {}
         self._asking = Lock()
 

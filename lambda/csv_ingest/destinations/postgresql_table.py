@@ -9,10 +9,6 @@ from csv_ingest.modes import APPEND, MERGE
 
 _COLUMNS = {"etag": "text", "id": "text", "line": "bigint", "data": "json"}
 
-RESERVED = ("pk", *_COLUMNS, "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
-"""No declared column has such a name: the rows' own, and PostgreSQL's.
-https://www.postgresql.org/docs/current/ddl-system-columns.html"""
-
 TYPES = {
     "text": "text",
     "integer": "bigint",

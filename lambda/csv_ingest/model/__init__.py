@@ -17,7 +17,15 @@ from csv_ingest.model.errors import (
     TableAltered,
     UnreadableFile,
 )
-from csv_ingest.model.file_format import DELIMITERS, LINE_AS_ID, TYPES, Column, FileFormat
+from csv_ingest.model.file_format import (
+    DELIMITERS,
+    LINE_AS_ID,
+    MAX_COLUMNS_BYTES,
+    OF_EVERY_ROW,
+    TYPES,
+    Column,
+    FileFormat,
+)
 from csv_ingest.model.plan import BEGINNING, Content, PartJob, PartStart, Phase, Plan
 from csv_ingest.model.rows import (
     NO_VALUES,

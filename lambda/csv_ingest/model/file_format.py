@@ -24,12 +24,14 @@ LINE_AS_ID = "@line"
 
 TYPES = ("text", "integer", "decimal", "boolean", "date", "timestamp")
 
+OF_EVERY_ROW = ("pk", "etag", "line", "data")
+"""What every row has in its destination, by the names that it has there."""
+
 MAX_COLUMNS_BYTES = 3_000
 """Of the declaration of columns as JSON: the rest of Lambda's 4 KB is for the other variables of the function."""
 
 _DECLARATION = re.compile(rf"({'|'.join(TYPES)})( required)?(?: as (\S+))?")
 _STORED_AS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_OWN_NAMES = {"pk", "etag", "line", "data"}
 
 
 class Column(NamedTuple):
@@ -65,7 +67,7 @@ class Column(NamedTuple):
                 "underscores that does not begin with a digit, at most 63 characters"
             )
         column = cls(name, found[1], bool(found[2]), stored_as)
-        if stored_as in _OWN_NAMES:
+        if stored_as in OF_EVERY_ROW:
             raise column.reserved("every row")
         return column
 
