@@ -103,33 +103,29 @@ class Erasure:
             return 0  # no delivery came so far as to store a row, or the records were deleted after the rows
         deleted, origin = 0, self.records[0].origin
         with closing(self.feed.destination) as destination:
-            ids = self._ids_of_file() or self._ids_of_table(origin)
+            ids = self._ids(origin)
             while some := list(dict.fromkeys(islice(ids, destination.max_insert))):
                 self.require_begun()
                 deleted += destination.delete(origin, some)
                 progress(f"{counted(deleted, 'row')} deleted")
         return deleted
 
-    def _ids_of_file(self) -> Iterator[str] | None:
-        """The ids of the rows, as a file in the bucket has them; None if none has these bytes any more."""
+    def _ids(self, origin: Origin) -> Iterator[str]:
+        """The ids of the rows: of a file in the bucket or, if none has these bytes any more, of the whole table."""
         for record in self.records:
-            version = record.object_version(self.pipeline.upload_bucket)
             if record.format:
-                with suppress(ObjectGone), self.pipeline.open(version):
-                    return self._ids_in(version, record)
-        return None
-
-    def _ids_in(self, version: ObjectVersion, record: ledger.FileRecord) -> Iterator[str]:
-        for row in self.pipeline.read_rows(version, record):
-            # Whoever asks DynamoDB for a key that it refused to store gets an error.
-            if isinstance(row, Row) and not self.feed.destination.refusal(record.origin, row):
-                yield row.id
-
-    def _ids_of_table(self, origin: Origin) -> Iterator[str]:
-        """The ids of the rows, by reading the whole table."""
+                with suppress(ObjectGone):
+                    yield from self._ids_in_file(record)
+                    return
         for found in self.feed.destination.scan():
             if found.key.upload == origin.upload and found.key.id is not None:
                 yield found.key.id
+
+    def _ids_in_file(self, record: ledger.FileRecord) -> Iterator[str]:
+        for row in self.pipeline.read_rows(record.object_version(self.pipeline.upload_bucket), record):
+            # Whoever asks DynamoDB for a key that it refused to store gets an error.
+            if isinstance(row, Row) and not self.feed.destination.refusal(record.origin, row):
+                yield row.id
 
 
 def wait_for_deliveries(feed: DeployedFeed, since: datetime, progress: Progress = silent) -> None:
