@@ -25,12 +25,12 @@ class Rejects:
     read: int = 0
     """The rows of the file."""
     all: int = 0
+    found: int = 0
+    """How many of them the ledger has."""
     duplicates: int = 0
     """Those whose id an earlier line has, with other values."""
     unrecorded: list[RejectedRow] = field(default_factory=list)
     """Duplicates that the ledger does not have."""
-    lacking: int = 0
-    """How many the ledger does not have, of a file that has too many for that."""
     different: list[Different] = field(default_factory=list)
 
     def note(self, expected: RejectedRow | None, recorded: RejectedRow | None) -> None:
@@ -43,14 +43,12 @@ class Rejects:
         self.all += 1
         self.duplicates += is_duplicate
         if recorded:
+            self.found += 1
             return
         if is_duplicate:
             self.unrecorded.append(expected)
-        if is_duplicate and self.mode.supersedes:
-            return  # it can have been counted as superseded
-        if self.recorded.unrecorded:
-            self.lacking += 1
-        else:
+        can_be_superseded = is_duplicate and self.mode.supersedes
+        if not can_be_superseded and not self.recorded.unrecorded:
             self.different.append(_not_recorded(expected))
 
     def not_counted(self) -> list[Different]:
@@ -70,7 +68,8 @@ class Rejects:
         # Rows that are rejected after all were counted as superseded.
         superseded = min(superseded - max(rejected - self.recorded.rejected, 0), self.read - rejected)
         superseded = max(superseded, 0)
-        unrecorded = max(self.recorded.unrecorded, self.lacking)
+        # Of a file that has more than the ledger takes, nobody knows which ones it does not have, only how many.
+        unrecorded = self.recorded.unrecorded and max(self.recorded.unrecorded, rejected - self.found)
         return RowCounts(self.read, self.read - rejected - superseded, rejected, superseded, unrecorded)
 
 

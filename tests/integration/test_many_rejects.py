@@ -92,6 +92,18 @@ def test_a_record_that_is_lost_is_found_nevertheless(world: World, pipeline: Pip
     assert len(world.rejects("a.csv")) == 6
 
 
+@pytest.mark.parametrize("world", ["dynamodb", "merge"], indirect=True)
+def test_a_record_lost_among_many_is_counted(world: World, pipeline: Pipeline) -> None:
+    world.ingest("a.csv", MIXED)
+    before = world.file("a.csv")["rejects_unrecorded"]
+    world.delete_entry(*next(key for key in world.tables()[1] if "#reject#" in key[1]))
+    found = audit(pipeline).findings
+    assert [each.kind for each in found] == ["sums"]
+    repair(pipeline, found)
+    assert world.file("a.csv")["rejects_unrecorded"] == before + 1
+    assert audit(pipeline).findings == []
+
+
 def test_a_killed_delivery_records_no_more_of_them(world: World) -> None:
     event = world.ingest("a.csv", MIXED)
     expected = world.tables()
