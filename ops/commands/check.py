@@ -1,18 +1,16 @@
 """`check`."""
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
+from csv_ingest.model import MAX_COLUMNS_BYTES, declaration_to_json
 from ops import checking, display, local_files, other_feeds, proposing, wording
 from ops.commands import options
 from ops.pipeline import DeployedFeed
 
 SHOWN_REJECTS = 20
-
-MAX_DECLARATION = 3_000  # bytes of JSON that a feed can have for its columns: docs/settings.md
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -57,9 +55,9 @@ def _propose(feed: DeployedFeed, file: Path) -> None:
         display.say(f"Left as text, since their cells have no type in common: {', '.join(others)}.", err=True)
     display.say("This is a proposal for the setting `columns`. Look at it first:", err=True)
     display.say("a file shows what is in it, not what will come.", err=True)
-    if (size := len(json.dumps(proposed).encode())) > MAX_DECLARATION:
+    if (size := len(declaration_to_json(proposed).encode())) > MAX_COLUMNS_BYTES:
         size_ = wording.counted(size, "byte")
-        display.say(f"It has {size_}, of {MAX_DECLARATION:,} possible: leave columns out.", err=True)
+        display.say(f"It has {size_}, of {MAX_COLUMNS_BYTES:,} possible: leave columns out.", err=True)
 
 
 def _as_json(checked: checking.Checked) -> dict[str, object]:

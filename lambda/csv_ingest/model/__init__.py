@@ -25,6 +25,7 @@ from csv_ingest.model.file_format import (
     TYPES,
     Column,
     FileFormat,
+    declaration_to_json,
 )
 from csv_ingest.model.plan import BEGINNING, Content, PartJob, PartStart, Phase, Plan
 from csv_ingest.model.rows import (

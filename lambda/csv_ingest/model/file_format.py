@@ -107,10 +107,11 @@ def _parse_columns(text: str) -> tuple[Column, ...]:
 
 
 def _columns_to_text(columns: tuple[Column, ...]) -> str:
-    return _to_json({column.name: column.declaration for column in columns})
+    return declaration_to_json({column.name: column.declaration for column in columns})
 
 
-def _to_json(declared: Mapping[str, Any]) -> str:
+def declaration_to_json(declared: Mapping[str, Any]) -> str:
+    """The declaration of columns as the function's environment has it: its bytes count for MAX_COLUMNS_BYTES."""
     return json.dumps(declared, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -154,7 +155,7 @@ COLUMNS = SettingType(
     'an object such as {"price": "decimal"}, on the command line as JSON',
     _parse_columns,
     to_text=_columns_to_text,
-    from_json={dict: _to_json},
+    from_json={dict: declaration_to_json},
 )
 
 
