@@ -40,7 +40,6 @@ class AsyncFunction(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._service = service
-        logging = {"POWERTOOLS_SERVICE_NAME": service, "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE}
         log_group = keeping.log_group(self)
         self.role = self._create_role(permissions, failures, keeping, log_group)
         self.function = lambda_.Function(
@@ -57,7 +56,7 @@ class AsyncFunction(Construct):
             role=self.role,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            environment={**environment, **logging},
+            environment=dict(environment),
         )
         self._acknowledge_findings(reserves_concurrency=reserved_concurrency is not None)
         self.asynchronous_invocation = self._keep_failed_events(failures)

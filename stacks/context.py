@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from csv_ingest.feed import Feed
-from csv_ingest.settings import InvalidSetting, SettingType
+from csv_ingest.settings import NAME, InvalidSetting, SettingType
 from stacks.limits import problems
-from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, STAGE_NAME, Settings
+from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, Settings
 
 __all__ = ["InvalidSetting", "settings_from_context"]
 
@@ -90,7 +90,7 @@ def _feed(name: str, own: Mapping[str, Any], for_all: Mapping[str, Any]) -> Feed
 def _parse_stages(stages: Any) -> dict[str, _Given]:
     parsed = {}
     for name, given in _require_object(stages, "stages").items():
-        STAGE_NAME.read("stages: stage", name)
+        NAME.read("stages: stage", name)
         parsed[name] = _parse_place(_require_object(given, f"stages.{name}"), f"stages.{name}.", _IN_STAGE)
     return parsed
 
@@ -112,7 +112,7 @@ def _parse_feeds(feeds: Any, where: str) -> dict[str, Mapping[str, Any]]:
             problem = f" is not JSON, and the name of a file is not read: {error}"
             raise InvalidSetting([where], problem, before="setting ") from error
     for name, given in _require_object(feeds, where).items():
-        STAGE_NAME.read(f"{where}: feed", name)  # a feed is named like a stage
+        NAME.read(f"{where}: feed", name)
         parsed[name] = _parse(_require_object(given, f"{where}.{name}"), f"{where}.{name}.", FEED_SETTINGS)
     return parsed
 

@@ -22,6 +22,7 @@ class IngestFunction(AsyncFunction):
         self, scope: Construct, id_: str, *, storage: Storage, failures: sqs.Queue, feed: Feed, service: str
     ) -> None:
         self.feed = feed
+        service = f"{service}/{feed.name}" if feed.suffix else service
         uploads = storage.uploads.arn_for_objects(f"{feed.key_prefix}*")
         config = IngestConfig(
             upload_bucket=storage.uploads.bucket_name,
@@ -38,11 +39,11 @@ class IngestFunction(AsyncFunction):
                 "Writes every row of an uploaded CSV file to "
                 f"{'PostgreSQL' if feed.is_postgresql else 'DynamoDB'} exactly once."
             ),
-            environment=config.to_environment(),
+            environment=config.to_environment(service),
             permissions=_permissions(storage, uploads, _rows_permissions(scope, storage, feed)),
             failures=failures,
             keeping=storage.keeping,
-            service=f"{service}/{feed.name}" if feed.suffix else service,
+            service=service,
             timeout_seconds=feed.timeout_seconds,
             memory_mb=feed.memory_mb,
             reserved_concurrency=feed.reserved_concurrency,

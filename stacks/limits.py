@@ -74,8 +74,8 @@ def _tables(feed: Feed) -> set[tuple[str, str | None, str]]:
 def _too_long_environments(feeds: Sequence[Feed], service: str, ignored_prefixes: Sequence[str]) -> Iterator[str]:
     for feed in feeds:
         rows = feed.database_table or feed.rows_table or _TABLE
-        size = _size(IngestConfig(**_SHARED, rows_table=rows, feed=feed).to_environment(), f"{service}/{feed.name}")
-        if size > MAX_ENVIRONMENT_BYTES:
+        config = IngestConfig(**_SHARED, rows_table=rows, feed=feed)
+        if (size := _size(config.to_environment(f"{service}/{feed.name}"))) > MAX_ENVIRONMENT_BYTES:
             yield (
                 f"feeds.{feed.name}.columns: the environment of the function would have up to {size:,} bytes, and "
                 f"Lambda allows {MAX_ENVIRONMENT_BYTES:,}: {'shorten database_ca, or ' if feed.database_ca else ''}"
@@ -83,7 +83,7 @@ def _too_long_environments(feeds: Sequence[Feed], service: str, ignored_prefixes
             )
     swept = {feed.name: SweptFeed.of(feed, _FUNCTION) for feed in feeds}
     sweep = SweepConfig(**_SHARED, feeds=swept, ignored_prefixes=ignored_prefixes)
-    if (size := _size(sweep.to_environment(), service)) > MAX_ENVIRONMENT_BYTES:
+    if (size := _size(sweep.to_environment(service))) > MAX_ENVIRONMENT_BYTES:
         yield (
             f"feeds: the environment of the sweep would have up to {size:,} bytes, and Lambda allows "
             f"{MAX_ENVIRONMENT_BYTES:,}: give the feeds shorter names and prefixes, or fewer key_suffixes"
@@ -91,8 +91,6 @@ def _too_long_environments(feeds: Sequence[Feed], service: str, ignored_prefixes
         )
 
 
-def _size(environment: Mapping[str, str], service: str) -> int:
+def _size(environment: Mapping[str, str]) -> int:
     """The bytes that Lambda measures: of the environment as JSON, so that each quote in a value counts twice."""
-    # Powertools reads two variables, of which the namespace is that of all functions.
-    logging = {"POWERTOOLS_SERVICE_NAME": service, "POWERTOOLS_METRICS_NAMESPACE": "CsvIngest"}
-    return len(json.dumps({**environment, **logging}, ensure_ascii=False, separators=(",", ":")).encode())
+    return len(json.dumps(environment, ensure_ascii=False, separators=(",", ":")).encode())

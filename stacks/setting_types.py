@@ -42,7 +42,6 @@ def _tags_to_text(tags: Mapping[str, Any]) -> str:
     return ",".join(f"{name}={each}" for name, each in tags.items())
 
 
-STAGE_NAME = matching(r"[a-z][a-z0-9-]{0,19}", "a lower-case letter, then such letters, digits and hyphens, at most 20")
 IGNORED_PREFIXES = several("beginnings of object keys such as reports/,tmp/, each once", _parse_prefixes)
 EMAIL_ADDRESS = matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
 BUCKET_NAME = matching(

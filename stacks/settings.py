@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from aws_cdk.aws_logs import RetentionDays
 
 from csv_ingest.feed import FORMAT_SETTINGS, Feed
-from csv_ingest.settings import one_of, optional, setting, settings_of
+from csv_ingest.settings import NAME, one_of, optional, setting, settings_of
 from stacks.setting_types import (
     BUCKET_NAME,
     EMAIL_ADDRESS,
     IGNORED_PREFIXES,
     KMS_KEY_ARN,
     POLICY_ARN,
-    STAGE_NAME,
     TAGS,
 )
 
-__all__ = ["DEPLOYMENT_SETTINGS", "FEED_SETTINGS", "STAGE_NAME", "Settings"]
+__all__ = ["DEPLOYMENT_SETTINGS", "FEED_SETTINGS", "Settings"]
 
 _LOG_RETENTION = {
     1: RetentionDays.ONE_DAY,
@@ -36,7 +35,7 @@ class Settings:
 
     stage: str = setting(
         "dev",
-        STAGE_NAME,
+        NAME,
         "Name of the deployment. `dev` can be destroyed with its data, every other stage keeps it.",
     )
     alarm_email: str | None = setting(

@@ -33,7 +33,7 @@ class SweepFunction(AsyncFunction):
         ignored_prefixes: Sequence[str],
         service: str,
     ) -> None:
-        environment = _config(storage, ingest, failures, ignored_prefixes).to_environment()
+        environment = _config(storage, ingest, failures, ignored_prefixes).to_environment(service)
         super().__init__(
             scope,
             id_,

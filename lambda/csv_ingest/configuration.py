@@ -7,12 +7,9 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from csv_ingest import RELEASE, feed_types, intake, modes, settings
+from csv_ingest import RELEASE, feed_types, intake, metrics, modes, settings
 from csv_ingest.feed import Feed
 from csv_ingest.model import PipelineError
-
-LOGGING_VARIABLES = frozenset({"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"})
-"""What Powertools reads by itself: the names under which logs and metrics are found."""
 
 
 class NotConfigured(PipelineError):
@@ -44,10 +41,15 @@ class IngestConfig:
         values = _required(environ, ("UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE"))
         return cls(**values, feed=_feed(environ), release=environ.get("RELEASE", ""))
 
-    def to_environment(self) -> dict[str, str]:
-        """The variables that `from_environment` reads, of this release."""
+    def to_environment(self, service: str) -> dict[str, str]:
+        """The whole environment of the function, of this release; logs and metrics are found under the service."""
         values = {each.name.upper(): getattr(self, each.name) for each in fields(self)}
-        return values | {"FEED": self.feed.to_json(), "RELEASE": RELEASE}
+        return values | {"FEED": self.feed.to_json(), "RELEASE": RELEASE} | logging_variables(service)
+
+
+def logging_variables(service: str) -> dict[str, str]:
+    """What Powertools reads by itself."""
+    return {"POWERTOOLS_SERVICE_NAME": service, "POWERTOOLS_METRICS_NAMESPACE": metrics.NAMESPACE}
 
 
 def _required(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
@@ -117,11 +119,12 @@ class SweepConfig:
             existing_bucket=json.loads(environ.get("EXISTING_BUCKET", "true")),
         )
 
-    def to_environment(self) -> dict[str, str]:
+    def to_environment(self, service: str) -> dict[str, str]:
         """As IngestConfig.to_environment."""
         values = {each.name.upper(): getattr(self, each.name) for each in fields(self)} | {"RELEASE": RELEASE}
         values["FEEDS"] = {name: each.to_json() for name, each in self.feeds.items()}
-        return {name: value if isinstance(value, str) else _compact(value) for name, value in values.items()}
+        texts = {name: value if isinstance(value, str) else _compact(value) for name, value in values.items()}
+        return texts | logging_variables(service)
 
     @property
     def intake(self) -> intake.Intake:

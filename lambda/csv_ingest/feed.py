@@ -12,7 +12,7 @@ from typing import Any
 from csv_ingest import feed_rules, feed_types
 from csv_ingest.model import DEFAULT_FEED, OF_EVERY_ROW, Database, FileFormat
 from csv_ingest.modes import APPEND, MODES, WriteMode
-from csv_ingest.settings import given, optional, read_settings, require_known, setting, settings_of, whole_number
+from csv_ingest.settings import NAME, given, optional, read_settings, require_known, setting, settings_of, whole_number
 
 
 class _Concurrency(int):
@@ -125,7 +125,7 @@ class Feed:
 
     def __post_init__(self) -> None:
         read_settings(self)
-        feed_types.FEED_NAME.read("name", self.name)
+        NAME.read("name", self.name)
         if self.reserved_concurrency is _CONCURRENCY:
             # Each delivery to PostgreSQL holds one of the server's connections, and all parts of a file write to one
             # partition of the index.

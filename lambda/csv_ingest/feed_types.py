@@ -55,7 +55,6 @@ def _parse_certificates(text: str) -> str:
     return text
 
 
-FEED_NAME = matching(r"[a-z][a-z0-9-]{0,19}", "a lower-case letter, then such letters, digits and hyphens, at most 20")
 KEY_PREFIX = matching(r"[A-Za-z0-9/_.-]{0,200}", "the beginning of an object key: letters, digits, / _ . -")
 KEY_SUFFIXES = several(
     "endings that begin with a dot, such as .csv,.CSV, none of them the end of another", _parse_suffixes

@@ -131,6 +131,10 @@ def matching(pattern: str, allowed: str) -> SettingType:
     return SettingType(allowed, parse)
 
 
+NAME = matching(r"[a-z][a-z0-9-]{0,19}", "a lower-case letter, then such letters, digits and hyphens, at most 20")
+"""How feeds are named, and stages."""
+
+
 def whole_number(low: int, high: int) -> SettingType:
     """A whole number within limits, which are allowed themselves."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from csv_ingest import RELEASE
-from csv_ingest.configuration import LOGGING_VARIABLES, IngestConfig, SweepConfig
+from csv_ingest.configuration import IngestConfig, SweepConfig, logging_variables
 from csv_ingest.feed import Feed
 from local.processes import PROJECT
 from tests.infrastructure.conftest import (
@@ -48,7 +48,7 @@ class TestFunctions:
         variables = readable(properties["Environment"]["Variables"])
         of: type[IngestConfig | SweepConfig] = IngestConfig if function == INGEST else SweepConfig
         config = of.from_environment(variables)
-        read = {"RELEASE", *(each.name.upper() for each in fields(config)), *LOGGING_VARIABLES}
+        read = {"RELEASE", *(each.name.upper() for each in fields(config)), *logging_variables("")}
         assert variables.keys() == read
         assert getattr(config, "feed", Feed()) == Feed()
 

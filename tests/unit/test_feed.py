@@ -128,14 +128,14 @@ class TestEnvironments:
     @given(feeds)
     def test_of_a_feeds_function_has_the_feed(self, feed: Feed) -> None:
         config = IngestConfig(**SHARED, rows_table="r", feed=feed)
-        assert replace(IngestConfig.from_environment(config.to_environment()), release="") == config
+        assert replace(IngestConfig.from_environment(config.to_environment("s")), release="") == config
 
     def test_of_the_sweep_has_what_it_sweeps(self) -> None:
         orders = Feed(name="orders", key_prefix="orders/", key_suffixes=(".csv",), write_mode="merge")
         swept = {"default": SweptFeed.of(Feed(), "f"), "orders": SweptFeed.of(orders, "g")}
         ignored = ["reports/", "Größe "]
         config = SweepConfig(**SHARED, feeds=swept, ignored_prefixes=ignored, existing_bucket=True)
-        read = SweepConfig.from_environment(config.to_environment())
+        read = SweepConfig.from_environment(config.to_environment("s"))
         takers = [Taker("default", "", [".csv", ".CSV", ".csv.gz"]), Taker("orders", "orders/", [".csv"])]
         assert read.intake == Intake(takers=takers, ignored_prefixes=ignored, existing_bucket=True)
         assert {name: (each.function, each.mode) for name, each in read.feeds.items()} == {
