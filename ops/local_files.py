@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from csv_ingest import csvfile, source
+from csv_ingest import csvfile
 from ops import wording
 
 
-def open_file(file: Path) -> AbstractContextManager[csvfile.ByteStream]:
+def open_file(file: Path) -> AbstractContextManager[csvfile.CountingStream]:
     """The content of a local file from its beginning, as the function would read it."""
     return Reading(file, wording.silent).open(0)
 
@@ -20,12 +20,15 @@ class Reading:
         self._file, self._progress = file, progress
 
     @contextmanager
-    def open(self, start: int) -> Iterator[csvfile.ByteStream]:
-        """The bytes from a place on; a .gz file is unpacked. Raises UnreadableFile if that is not whole."""
-        with self._file.open("rb") as stream:
+    def open(self, start: int) -> Iterator[csvfile.CountingStream]:
+        """The bytes from a place on; a packed file is unpacked. Raises UnreadableFile as `source.open_object` does."""
+        with self._file.open("rb") as stream, self._file.open("rb") as whole:
             stream.seek(start)
-            with source.unpacked(stream, self._file.name) as content:
-                yield csvfile.CountingStream(content, start=start, on_read=self._tell)
+            if start:
+                yield csvfile.CountingStream(stream, start=start, on_read=self._tell)
+                return
+            with csvfile.unpacked(stream, whole=lambda: whole) as content:
+                yield csvfile.CountingStream(content, on_read=self._tell, is_packed=content.is_packed)
 
     def _tell(self, position: int, _piece: bytes) -> None:
         self._progress(f"{position / 1e6:,.1f} MB")

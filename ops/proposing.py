@@ -9,7 +9,7 @@ from itertools import count, islice
 from pathlib import Path
 
 from csv_ingest import csvfile
-from csv_ingest.model import FileFormat
+from csv_ingest.model import Column, FileFormat
 from ops import local_files, wording
 
 TYPES = ("boolean", "integer", "decimal", "date", "timestamp")
@@ -63,7 +63,10 @@ class _Candidates:
     """The types that a column can still have, after some of its cells."""
 
     def __init__(self, format_: FileFormat) -> None:
-        self._converters = {type_: csvfile.cells.converter(type_, format_) for type_ in TYPES}
+        self._converters = {
+            type_: csvfile.cells.converter(Column(type_, type_, required=False, stored_as=type_), format_)
+            for type_ in TYPES
+        }
         self._is_filled = False
 
     @property

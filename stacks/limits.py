@@ -10,10 +10,12 @@ from typing import Any
 
 from csv_ingest.configuration import IngestConfig, SweepConfig, SweptFeed
 from csv_ingest.feed import Feed
+from csv_ingest.settings import given
 
 MAX_FEEDS = 20
 MAX_NOTIFICATIONS = 100
 MAX_ENVIRONMENT_BYTES = 4_096
+SHOWN_SETTINGS = 3
 
 # The names are not known before the deployment. CloudFormation makes those of tables from the stack's name, the
 # resource's logical id and a random part; the other lengths are the services' limits.
@@ -38,6 +40,13 @@ def problems(feeds: Sequence[Feed], *, service: str, ignored_prefixes: Sequence[
         )
     if not all(ignored_prefixes):
         yield "ignored_prefixes: an empty one would ignore all objects that no feed takes: remove it"
+    for feed in feeds:
+        if feed.format.is_headed_silently:
+            yield (
+                f"feeds.{feed.name}.header: with id_column=@line, any file would be read, and the first record of a "
+                "file without a header would be lost: set header=first if each file has one, or header=none with "
+                "header_names; or declare columns, or known_columns"
+            )
     yield from _too_long_environments(feeds, service, ignored_prefixes)
 
 
@@ -77,9 +86,9 @@ def _too_long_environments(feeds: Sequence[Feed], service: str, ignored_prefixes
         config = IngestConfig(**_SHARED, rows_table=rows, feed=feed)
         if (size := _size(config.to_environment(f"{service}/{feed.name}"))) > MAX_ENVIRONMENT_BYTES:
             yield (
-                f"feeds.{feed.name}.columns: the environment of the function would have up to {size:,} bytes, and "
-                f"Lambda allows {MAX_ENVIRONMENT_BYTES:,}: {'shorten database_ca, or ' if feed.database_ca else ''}"
-                "declare fewer columns; the others are stored as text"
+                f"feeds.{feed.name}: the environment of the function would have up to {size:,} bytes, and Lambda "
+                f"allows {MAX_ENVIRONMENT_BYTES:,}: shorten the largest settings, {_largest(feed)}; columns that are "
+                "not declared are stored as text"
             )
     swept = {feed.name: SweptFeed.of(feed, _FUNCTION) for feed in feeds}
     sweep = SweepConfig(**_SHARED, feeds=swept, ignored_prefixes=ignored_prefixes)
@@ -89,6 +98,14 @@ def _too_long_environments(feeds: Sequence[Feed], service: str, ignored_prefixes
             f"{MAX_ENVIRONMENT_BYTES:,}: give the feeds shorter names and prefixes, or fewer key_suffixes"
             f"{', or name fewer ignored_prefixes' if ignored_prefixes else ''}"
         )
+
+
+def _largest(feed: Feed) -> str:
+    """The settings of a feed that take most of its environment, with their bytes."""
+    values = {**given(feed), **feed.format.to_json()}
+    sizes = {name: len(json.dumps(value, default=str)) for name, value in values.items() if name != "format"}
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:SHOWN_SETTINGS]
+    return ", ".join(f"{name} ({sizes[name]:,})" for name in largest)
 
 
 def _size(environment: Mapping[str, str]) -> int:

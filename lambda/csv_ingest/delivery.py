@@ -49,13 +49,15 @@ class Delivery:
         self.destination.close()
 
     @contextmanager
-    def open(self, start: int = 0, end: int | None = None) -> Iterator[csvfile.ByteStream]:
+    def open(self, start: int = 0, end: int | None = None) -> Iterator[csvfile.CountingStream]:
         """Open the uploaded file, from byte `start` to before byte `end`, as `source.open_object` does.
 
         Reading raises OutOfTime when no time is left, also where nothing in the bytes is a record.
         """
         with source.open_object(self.version, clients.s3(), start=start, end=end, on_read=self._check_time) as stream:
-            yield csvfile.CountingStream(stream, start=start, on_read=self._check_time)
+            # Also of what is unpacked: a packed file of a few bytes can have many.
+            on_read = self._check_time if stream.is_packed else None
+            yield csvfile.CountingStream(stream, start=start, on_read=on_read, is_packed=stream.is_packed)
 
     def upload_order(self) -> str:
         """The sort key of the upload, as the write mode makes it. Raises MalformedEvent."""

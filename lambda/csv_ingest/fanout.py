@@ -5,6 +5,7 @@ compared with the destination, to reject the lines that lost. The delivery of th
 docs/architecture.md draws the states.
 """
 
+import sys
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,9 +55,9 @@ def run_part(delivery: Delivery, file: ledger.FileLedger, job: PartJob, counted:
     store = delivery.row_store(file, file.record.upload_order)
     most = delivery.destination.max_fetch if job.is_check else delivery.destination.max_insert
     with delivery.open(start.byte, end) as stream:
-        header = plan.header if job.number else None  # the first part has the header itself
+        end_line = plan.end_line or sys.maxsize
         return loader.load_rows(
-            csvfile.read_rows(stream, plan.format, header=header, start=start),
+            csvfile.read_part(stream, plan.format_of_parts, plan.header, start=start, end_line=end_line),
             counted,
             write=store.check if job.is_check else store.store_unordered,
             batch_rows=min(most, delivery.tuning.batch_rows),

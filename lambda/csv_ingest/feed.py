@@ -12,7 +12,17 @@ from typing import Any
 from csv_ingest import feed_rules, feed_types
 from csv_ingest.model import DEFAULT_FEED, OF_EVERY_ROW, Database, FileFormat
 from csv_ingest.modes import APPEND, MODES, WriteMode
-from csv_ingest.settings import NAME, given, optional, read_settings, require_known, setting, settings_of, whole_number
+from csv_ingest.settings import (
+    NAME,
+    TRUE_OR_FALSE,
+    given,
+    optional,
+    read_settings,
+    require_known,
+    setting,
+    settings_of,
+    whole_number,
+)
 
 
 class _Concurrency(int):
@@ -71,7 +81,7 @@ class Feed:
     )
     file_index: bool = setting(
         False,  # noqa: FBT003 - it is the value
-        feed_types.TRUE_OR_FALSE,
+        TRUE_OR_FALSE,
         "Whether the rows of a file can be [read by its ETag](reading.md#every-row-of-a-file): an index of the rows "
         "table. A row costs another write unit, a replaced one two, and a file is limited to some 1,000 rows per "
         "second. [See below](#index-of-the-files).",

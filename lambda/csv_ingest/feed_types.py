@@ -14,7 +14,6 @@ MAX_CERTIFICATE_BYTES = 2_000
 # S3 allows a hundred notifications for a bucket: stacks/limits.py counts those of all feeds.
 _MAX_SUFFIXES = 20
 
-_TRUTHS = {"true": True, "false": False}
 _IDENTIFIER = r"[a-z_][a-z0-9_]{0,62}"
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _PEM = re.compile(r"(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n?)+")
@@ -63,7 +62,6 @@ WRITE_MODE = matching("|".join(MODES), ", or ".join(MODES))
 MAX_REJECTED = replace(
     matching(r"\d{1,9}|(100|[1-9]?\d)%", "a number of rows, or a share such as 50%"), from_json={int: str}
 )
-TRUE_OR_FALSE = SettingType("true, or false", lambda text: _TRUTHS[text.lower()], from_json={bool: str})
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 ROWS_TABLE = matching(r"(?!none$)[A-Za-z0-9_.-]{3,255}", "the name of a table in DynamoDB")
 

@@ -2,8 +2,10 @@
 
 import json
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import NamedTuple
 
 from csv_ingest import csvfile, trial, unsplit
@@ -31,23 +33,38 @@ def plan_file(
     limit = acceptance.max_bytes if acceptance else sys.maxsize
     if version.size > limit:
         raise UnreadableFile(f"the file has {version.size:,} bytes, and max_file_mb allows {limit:,}: {unsplit.REMEDY}")
-    content = csvfile.ContentHash()
+    seen = _Seen()
 
     @contextmanager
-    def open_hashed(start: int) -> Iterator[csvfile.ByteStream]:
+    def open_seen(start: int) -> Iterator[csvfile.CountingStream]:
         with open_at(start) as stream:
-            yield csvfile.CountingStream(stream, start=start, on_read=content.add)
+            yield csvfile.CountingStream(stream, start=start, on_read=seen.add, is_packed=stream.is_packed)
 
-    plan, rows = _read(version, format_, open_hashed, acceptance, tuning)
+    plan, rows = _read(version, format_, open_seen, acceptance, tuning)
     if len(plan.parts) <= tuning.whole_parts:
         plan = Plan(format_, [], [])
+    elif format_.rules > 1 and (format_.footer_records or seen.has_ctrl_z):
+        plan = plan._replace(end_line=_end_line(plan, open_seen))
     names = len(json.dumps(plan.header))
     if len(plan.parts) > tuning.max_parts or names > MAX_NAMES:
         raise UnreadableFile(
             f"the file needs {len(plan.parts):,} parts, of {tuning.max_parts:,} possible, "
             f"and {names:,} characters for its columns' names, of {MAX_NAMES:,}: divide it"
         )
-    return Planned(plan, Content(content.hexdigest(), format_), rows)
+    return Planned(plan, Content(seen.content.hexdigest(), format_), rows)
+
+
+class _Seen:
+    """What the bytes of a file say while they pass."""
+
+    def __init__(self) -> None:
+        self.content = csvfile.ContentHash()
+        self.has_ctrl_z = False
+        """Whether its last line can be Ctrl-Z, which is no row."""
+
+    def add(self, position: int, piece: bytes) -> None:
+        self.content.add(position, piece)
+        self.has_ctrl_z = self.has_ctrl_z or b"\x1a" in piece
 
 
 def _read(
@@ -56,10 +73,12 @@ def _read(
     """Read the file to its end, and find where its parts begin, or its rows. Without any part, it is ingested whole."""
     unsplit_limit = (acceptance.max_bytes if acceptance else sys.maxsize) // unsplit.SHARE
     start = BEGINNING
-    if csvfile.is_splittable(version.key, format_.encoding):
+    with open_at(0) as stream:
+        if stream.is_packed or not csvfile.is_splittable(format_.encoding):
+            return Plan(format_, [], []), unsplit.read(stream, format_, unsplit_limit, trial.Trial(acceptance, tuning))
         is_small = version.size <= tuning.whole_bytes
         try:
-            return _find_parts(format_, open_at, trial.Trial(acceptance, tuning, of_beginning=not is_small), tuning)
+            return _find_parts(format_, stream, trial.Trial(acceptance, tuning, of_beginning=not is_small), tuning)
         except csvfile.AmbiguousCsv as ambiguous:
             # The csv module decides. If it can read the file, the file is of a kind that is not split: its lines may
             # end like those of old Macs. A file that is too large for that is only looked at where it is ambiguous.
@@ -67,22 +86,43 @@ def _read(
                 start = ambiguous.part
     if start.byte:
         unsplit.find_error(start, format_, open_at, unsplit_limit)
-    return Plan(format_, [], []), unsplit.read(format_, open_at, unsplit_limit, trial.Trial(acceptance, tuning))
+    with open_at(0) as stream:
+        return Plan(format_, [], []), unsplit.read(stream, format_, unsplit_limit, trial.Trial(acceptance, tuning))
 
 
 def _find_parts(
-    format_: FileFormat, open_at: csvfile.Open, attempt: trial.Trial, tuning: Tuning
+    format_: FileFormat, stream: csvfile.ByteStream, attempt: trial.Trial, tuning: Tuning
 ) -> tuple[Plan, trial.Records | None]:
     """Read the rows of a small file, or those at the beginning of another one, and find where the parts begin.
 
     Raises AmbiguousCsv.
     """
-    with open_at(0) as stream:
-        twice = csvfile.ReplayStream(stream)
-        rows = attempt.run(twice, format_)
-        if rows is not None:
-            return Plan(format_, [], []), rows
-        twice.replay()
-        parts = list(csvfile.split_points(twice, format_, tuning))
-    # Blank lines before the header are no part of their own: only the first part is read with its header.
-    return Plan(format_, attempt.header, parts[:1] + [part for part in parts[1:] if part.line > attempt.line]), None
+    twice = csvfile.ReplayStream(stream)
+    table, rows = attempt.run(twice, format_)
+    if rows is not None:
+        return Plan(format_, [], []), rows
+    twice.replay()
+    parts = list(csvfile.split_points(twice, table.format, tuning))
+    # What is before the header is no part of its own: only the first part is read with its header.
+    parts = parts[:1] + [part for part in parts[1:] if part.line > table.line]
+    delimiter = table.format.delimiter if table.format != format_ else ""
+    return Plan(format_, list(table.header), parts, delimiter=delimiter), None
+
+
+def _end_line(plan: Plan, open_at: csvfile.Open) -> int:
+    """The line from which on no record of a file in parts is a row; 0 if each is.
+
+    Reads the last part, and those before it only if all of its records may be the end.
+    """
+    ending = csvfile.Ending(plan.format.footer_records)
+    for number in reversed(range(len(plan.parts))):
+        later, ending = ending.held, csvfile.Ending(plan.format.footer_records, max_held=csvfile.MAX_HELD)
+        start = plan.parts[number]
+        end = plan.parts[number + 1].byte if number + 1 < len(plan.parts) else sys.maxsize
+        with open_at(start.byte) as stream:
+            part = csvfile.ByteRange(stream, 0, end - start.byte)
+            records = csvfile.read_part_records(part, plan.format_of_parts, start=start)
+            deque(ending.rows(chain(records, later)), maxlen=0)
+        if ending.has_rows:
+            break
+    return ending.line

@@ -173,3 +173,7 @@ def optional(required: SettingType) -> SettingType:
         optional=True,
         from_json=required.from_json,
     )
+
+
+_TRUTHS = {"true": True, "false": False}
+TRUE_OR_FALSE = SettingType("true, or false", lambda text: _TRUTHS[text.lower()], from_json={bool: str})

@@ -1,18 +1,22 @@
 """An upload in S3: its bytes, and when it was made."""
 
-import gzip
-import zlib
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import io
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from csv_ingest.csvfile import ByteRange, ByteStream, CountingStream, OnRead
-from csv_ingest.model import ObjectVersion, UnreadableFile
+from csv_ingest.csvfile import ByteRange, ByteStream, CountingStream, OnRead, unpacked
+from csv_ingest.model import ObjectVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
+
+MAX_READ = 4 << 20
+"""Bytes that a zip is asked for at once. Its directory is read so, and one of more entries is of no single file."""
 
 
 @contextmanager
@@ -23,13 +27,30 @@ def open_object(
     start: int = 0,
     end: int | None = None,
     on_read: OnRead | None = None,
-) -> Iterator[ByteStream]:
-    """Open the bytes of exactly this version: the key may hold another one by now. A .gz is unpacked.
+) -> Iterator[CountingStream]:
+    """Open the bytes of exactly this version: the key may hold another one by now. A packed file is unpacked.
 
-    The stream begins at byte `start`, 0 being the first, and ends before byte `end`. `on_read` gets the bytes of a .gz
-    as S3 sends them: ten megabytes of them can unpack to nothing. Raises UnreadableFile if the block reads a gzip file
-    that is not whole.
+    The stream begins at byte `start`, 0 being the first, and ends before byte `end`; only a file that is not packed has
+    other places than its beginning. `on_read` gets the bytes as S3 sends them: ten megabytes of a packed file can
+    unpack to nothing. Raises UnreadableFile if the file is no text, or the block reads a packed file that is not whole.
     """
+
+    def open_at(place: int) -> AbstractContextManager[CountingStream]:
+        return _open_range(version, s3, place, end, on_read)
+
+    with open_at(start) as stream:
+        if start:
+            yield stream
+            return
+        with ExitStack() as opened:
+            whole = opened.enter_context(closing(_RangedFile(open_at, version.size)))
+            yield opened.enter_context(unpacked(stream, whole=lambda: cast("BinaryIO", whole)))
+
+
+@contextmanager
+def _open_range(
+    version: ObjectVersion, s3: "S3Client", start: int, end: int | None, on_read: OnRead | None
+) -> Iterator[CountingStream]:
     wanted: GetObjectRequestTypeDef = {
         "Bucket": version.bucket,
         "Key": version.key,
@@ -41,27 +62,55 @@ def open_object(
     answer = s3.get_object(**wanted)
     body = answer["Body"]
     stream: ByteStream = body
-    if is_packed(version.key):
-        stream = CountingStream(body, on_read=on_read)
-    elif "Range" in wanted and "ContentRange" not in answer:
+    if "Range" in wanted and "ContentRange" not in answer:
         # A server need not heed a range (RFC 9110, 14.2). S3 does; MiniStack does not, for an object's version.
         stream = ByteRange(body, start, version.size if end is None else end)
-    with closing(body), unpacked(stream, version.key) as content:
-        yield content
+    with closing(body):
+        yield CountingStream(stream, start=start, on_read=on_read)
 
 
-@contextmanager
-def unpacked(stream: ByteStream, name: str) -> Iterator[ByteStream]:
-    """The content of a file with a name: that of a .gz is unpacked. Raises UnreadableFile if that is not whole."""
-    try:
-        # GzipFile needs no more of a stream than to read it.
-        yield cast("ByteStream", gzip.GzipFile(fileobj=cast("BinaryIO", stream))) if is_packed(name) else stream
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UnreadableFile(f"not a whole gzip file: {error}") from error
+class _RangedFile(io.RawIOBase):
+    """An object of which any place can be read. What follows in order is read from one answer of S3."""
 
+    def __init__(self, open_at: Callable[[int], AbstractContextManager[CountingStream]], size: int) -> None:
+        self._open_at, self._size = open_at, size
+        self._position = 0
+        self._opened = ExitStack()
+        self._stream: CountingStream | None = None
 
-def is_packed(name: str) -> bool:
-    return name.lower().endswith(".gz")
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if position < 0:
+            raise ValueError(position)
+        self._position = position
+        return position
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Raises BadZipFile if it is asked for more than MAX_READ bytes."""
+        left = max(self._size - self._position, 0)
+        wanted = left if size < 0 else min(size, left)
+        if wanted > MAX_READ:
+            raise zipfile.BadZipFile(f"its directory has more than {MAX_READ:,} bytes")
+        if not wanted:
+            return b""
+        if not self._stream or self._stream.position != self._position:
+            self._opened.close()
+            self._stream = self._opened.enter_context(self._open_at(self._position))
+        piece = b""
+        while len(piece) < wanted and (more := self._stream.read(wanted - len(piece))):
+            piece += more
+        self._position += len(piece)
+        return piece
+
+    def close(self) -> None:
+        self._opened.close()
+        super().close()
 
 
 def last_modified(version: ObjectVersion, s3: "S3Client") -> datetime:

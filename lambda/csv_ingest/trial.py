@@ -23,9 +23,6 @@ class Trial:
         self._max_lines = tuning.part_lines if of_beginning else tuning.whole_lines
         self._max_bytes = tuning.part_bytes if of_beginning else tuning.whole_bytes
         self._characters = 0
-        self.line = 1
-        """Of the header."""
-        self.header: list[str] = []
 
     def run(
         self,
@@ -34,18 +31,18 @@ class Trial:
         *,
         on_row: Callable[[int], None] | None = None,
         max_lines: int = sys.maxsize,
-    ) -> Records | None:
-        """Read a file from its first byte; returns its rows, or None if they are too many to be kept in memory.
+    ) -> tuple[csvfile.Table, Records | None]:
+        """Read a file from its first byte; returns its header and its rows, None if those are too many to be kept.
 
         If they are too many, the file is read to its end only if `on_row` is given, which gets the number of each row.
         Raises UnreadableFile if the file is not to be accepted, or cannot be read as far as that, and TooManyLines.
         """
         counted = csvfile.CountingStream(stream)
-        self.line, self.header, rows = csvfile.read_table(counted, format_, max_lines=max_lines)
-        tally = Tally(self._acceptance, self.header, remember=self._max_lines) if self._acceptance else None
+        table = csvfile.read_table(counted, format_, max_lines=max_lines)
+        tally = Tally(self._acceptance, table.header, remember=self._max_lines) if self._acceptance else None
         kept: Records | None = []
-        for number, row in enumerate(rows, start=1):
-            if kept is not None and self._has_room(row, counted.position):
+        for number, row in enumerate(table.rows(max_held=csvfile.MAX_HELD), start=1):
+            if kept is not None and self._has_room(row, row.line - table.line, counted.position):
                 kept.append(row)
             else:
                 kept = None
@@ -57,13 +54,9 @@ class Trial:
                 tally.add(row, counted.position)
         if tally:
             tally.require_acceptable(counted.position)
-        return None if self._of_beginning else kept
+        return table, None if self._of_beginning else kept
 
-    def _has_room(self, row: Row | RejectedRow, position: int) -> bool:
-        """Whether one more row is kept of a file that was read up to a position."""
+    def _has_room(self, row: Row | RejectedRow, lines: int, position: int) -> bool:
+        """Whether one more row is kept, so many lines below the header, of a file that was read up to a position."""
         self._characters += row.characters if isinstance(row, Row) else 0
-        return (
-            row.line - self.line <= self._max_lines
-            and position <= self._max_bytes
-            and self._characters <= MAX_KEPT_CHARACTERS
-        )
+        return lines <= self._max_lines and position <= self._max_bytes and self._characters <= MAX_KEPT_CHARACTERS

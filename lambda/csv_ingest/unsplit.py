@@ -21,18 +21,18 @@ million characters with four bytes each."""
 REMEDY = "divide it, or raise max_file_mb, and timeout_seconds with it"
 
 
-def read(format_: FileFormat, open_at: csvfile.Open, max_size: int, attempt: trial.Trial) -> trial.Records | None:
+def read(stream: csvfile.ByteStream, format_: FileFormat, max_size: int, attempt: trial.Trial) -> trial.Records | None:
     """Have the csv module read the file to its end; returns the rows of a small one.
 
     Raises UnreadableFile where the csv module finds an error, or where the file is too large.
     """
     size = _Size(max_size)
-    with open_at(0) as stream:
-        counted = csvfile.CountingStream(stream, on_read=size.add)
-        try:
-            return attempt.run(counted, format_, on_row=size.check_records, max_lines=size.lines)
-        except csvfile.TooManyLines:
-            raise size.too_large() from None
+    counted = csvfile.CountingStream(stream, on_read=size.add)
+    try:
+        _, rows = attempt.run(counted, format_, on_row=size.check_records, max_lines=size.lines)
+    except csvfile.TooManyLines:
+        raise size.too_large() from None
+    return rows
 
 
 def find_error(start: PartStart, format_: FileFormat, open_at: csvfile.Open, max_size: int) -> NoReturn:

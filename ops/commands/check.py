@@ -5,39 +5,38 @@ from pathlib import Path
 
 import click
 
-from csv_ingest.model import MAX_COLUMNS_BYTES, declaration_to_json
-from ops import checking, display, local_files, other_feeds, proposing, wording
-from ops.commands import options
-from ops.pipeline import DeployedFeed
+from csv_ingest.model import Row, RowKey, StoredRow
+from ops import checking, display, feed_file, local_files, other_feeds, wording
+from ops.commands import options, stored
 
 SHOWN_REJECTS = 20
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command(name="check", epilog="Example: python -m ops check orders.csv --feed orders")
+@click.command(name="check", epilog="Example: python -m ops check orders.csv --settings orders.json")
 @click.argument("file", type=FILE)
-@click.option("--feed", metavar="NAME", help="The feed that would read it; needed if there are several.")
-@click.option("--columns", is_flag=True, help="Propose a declaration of the columns instead.")
+@click.option("--feed", metavar="NAME", help="The deployed feed that would read it; needed if there are several.")
+@click.option("--settings", type=FILE, help="The settings of a feed, as `propose` prints them; nothing is deployed.")
 @options.as_json
 @click.pass_obj
-def check_command(find: options.Find, *, file: Path, feed: str | None, columns: bool, json_: bool) -> None:
+def check_command(find: options.Find, *, file: Path, feed: str | None, settings: Path | None, json_: bool) -> None:
     """Say what would become of FILE, and upload nothing.
 
-    The file is read here, with the settings of the deployed feed. Exit code 1 unless every row would be stored. With
-    --columns, the types of its columns are proposed, as JSON to paste into cdk.json.
+    The file is read here, with the settings of the deployed feed, or with those of a file. Exit code 1 unless every row
+    would be stored.
     """
-    pipeline = find()
-    chosen = options.one_feed(pipeline, feed)
-    if columns:
-        _propose(chosen, file)
-        return
+    if feed and settings:
+        raise click.UsageError("--feed names a deployed feed, and --settings has those of another: give one of them")
+    pipeline = None if settings else find()
+    chosen = options.one_feed(pipeline, feed) if pipeline else None
     with display.working(f"reading {file.name}") as show:
-        checked = checking.check(chosen, file, shown=None if json_ else SHOWN_REJECTS, progress=show)
-        if checked.reason:
+        read_as: checking.AnyFeed = chosen or feed_file.read(settings or file)
+        checked = checking.check(read_as, file, shown=None if json_ else SHOWN_REJECTS, progress=show)
+        if checked.reason and pipeline:
             checked.remark = other_feeds.advice(pipeline, chosen, lambda: local_files.open_file(file))
     if not checked.is_ingested:
-        endings = ", ".join(f"*{suffix}" for suffix in chosen.settings.key_suffixes)
+        endings = ", ".join(f"*{suffix}" for suffix in read_as.settings.key_suffixes)
         display.say(f"{file.name} would not be ingested under this name: only {endings} is", err=True)
     if json_:
         display.print_json(_as_json(checked))
@@ -46,26 +45,15 @@ def check_command(find: options.Find, *, file: Path, feed: str | None, columns: 
     sys.exit(0 if checked.is_good else 1)
 
 
-def _propose(feed: DeployedFeed, file: Path) -> None:
-    with display.working(f"reading {file.name}") as show:
-        of_feed = feed.settings.format
-        proposed, others = proposing.propose(of_feed, file, reserved=feed.settings.reserved_names, progress=show)
-    display.print_json(proposed)
-    if others:
-        display.say(f"Left as text, since their cells have no type in common: {', '.join(others)}.", err=True)
-    display.say("This is a proposal for the setting `columns`. Look at it first:", err=True)
-    display.say("a file shows what is in it, not what will come.", err=True)
-    if (size := len(declaration_to_json(proposed).encode())) > MAX_COLUMNS_BYTES:
-        size_ = wording.counted(size, "byte")
-        display.say(f"It has {size_}, of {MAX_COLUMNS_BYTES:,} possible: leave columns out.", err=True)
-
-
 def _as_json(checked: checking.Checked) -> dict[str, object]:
     return {
         "status": "REJECTED" if checked.reason else "COMPLETE",
         "reason": checked.reason,
         **({"remark": checked.remark} if checked.remark else {}),
         "is_ingested": checked.is_ingested,
+        "header": list(checked.header),
+        "header_line": checked.header_line,
+        "first_rows": [stored.as_json(_as_stored(row)) for row in checked.first_rows],
         "rows_read": checked.rows,
         "rows_stored": checked.stored,
         "rows_rejected": checked.rejected,
@@ -82,6 +70,11 @@ def _print(checked: checking.Checked) -> None:
         if checked.remark:
             display.say(checked.remark)
         return
+    if checked.header:
+        where = f"line {checked.header_line:,}" if checked.header_line else "the settings"
+        display.say(f"header: {', '.join(checked.header)} ({where})")
+    for row in checked.first_rows:
+        display.say(f"line {row.line:,} would be stored: {stored.as_text(_as_stored(row))}")
     for reject in checked.rejects:
         display.say(f"line {reject.line:,}: {reject.reason}")
     if (more := checked.rejected - len(checked.rejects)) > 0:
@@ -91,3 +84,8 @@ def _print(checked: checking.Checked) -> None:
     display.say(f"{rows}, read {pieces}: {checked.stored:,} stored, {checked.rejected:,} rejected")
     cost = f"{checked.dollars:,.6f} dollars in us-east-1"
     display.say(f"about {wording.counted(checked.write_units, 'write unit')} of DynamoDB, {cost}, if the file is new")
+
+
+def _as_stored(row: Row) -> StoredRow:
+    """A row as `rows` would show it."""
+    return StoredRow(RowKey("", row.id), "", row.line, row.data, row.values)

@@ -158,7 +158,7 @@ class TestLimits:
         columns = {f"column {number:03}": f"text as column_{number:03}" for number in range(86)}
         assert feeds_of(feeds={"orders": ORDERS | {"columns": columns}}, id_column="id")
         text = message(feeds={"orders": ORDERS | {"columns": columns, "id_column": "ü" * 255}})
-        assert text.startswith("feeds.orders.columns: the environment of the function would have up to 4,")
+        assert text.startswith("feeds.orders: the environment of the function would have up to 4,")
 
 
 CONCURRENCY = pytest.mark.parametrize(
@@ -264,8 +264,8 @@ class TestPostgresql:
         columns = {f"column {number:03}": f"text as column_{number:03}" for number in range(80)}
         feed = IN_POSTGRESQL | {"columns": columns}
         text = message(feeds={"vendors": feed | {"database_ca": CERTIFICATE}})
-        assert text.startswith("feeds.vendors.columns: the environment of the function would have up to 4,")
-        assert "shorten database_ca, or declare fewer columns" in text
+        assert text.startswith("feeds.vendors: the environment of the function would have up to 4,")
+        assert "shorten the largest settings, columns (2,880), database_ca (" in text
 
     def test_of_a_stage_is_checked_like_any_other(self) -> None:
         stages = {"prod": {"feeds": {"orders": {"destination": "postgresql"}}}}
@@ -336,8 +336,24 @@ class TestColumns:
                 "columns 'Preis' and 'price' would both be stored as 'price': add \"as\" and another name",
             ),
             (
-                {f"c{number:060}": "text" for number in range(50)},
-                f"50 columns from 'c{0:060}' on have 3,551 bytes of JSON, and 3,000 are allowed: declare fewer",
+                {"a": {"type": "day"}},
+                'column \'a\': {"type": "day"} is not a declaration: write one of text, integer, ',
+            ),
+            ({"a": {"type": "date", "form": "x"}}, "column 'a': {"),
+            ({"a": {"type": "date", "required": "yes"}}, "column 'a': {"),
+            (
+                {"a": {"type": "text", "format": "%Y"}},
+                "column 'a': a format is for a date or a timestamp, not ",
+            ),
+            (
+                {"a": {"type": "decimal", "format": "%Y%j"}},
+                "column 'a': a format is for a date or a timestamp, not for ",
+            ),
+            ({"a": {"type": "date", "format": "%Y%j %H"}}, "column 'a': '%Y%j %H' has hours, and a date has none: "),
+            ({"a": {"type": "date", "timezone": "UTC"}}, "column 'a': a timezone is for a timestamp, not for date: "),
+            (
+                {"a": {"type": "timestamp", "timezone": "Mars"}},
+                "column 'a': setting timezone='Mars': allowed is the IANA",
             ),
         ],
     )
@@ -356,6 +372,6 @@ class TestColumns:
         assert declared(columns=json.dumps(once)) == columns
 
 
-def declared(**context: Any) -> dict[str, str]:
+def declared(**context: Any) -> dict[str, Any]:
     [feed] = settings_from_context(context).feeds
     return {column.name: column.declaration for column in feed.format.columns}

@@ -29,14 +29,31 @@ def of_one_feed(*, stage: str = "dev", **settings: Any) -> Settings:
 
 MEANT: dict[str, list[tuple[Any, Any]]] = {
     "stage": [("prod", "prod")],
-    "id_column": [("@line", "@line"), ("Order No", "Order No")],
+    "id_column": [("nr", "nr"), ("Order No", "Order No"), (["order", "nr"], ("order", "nr"))],
     "delimiter": [(";", ";"), ("tab", "\t"), ("semicolon", ";")],
     "decimal_separator": [("point", "."), ("comma", ",")],
     "columns": [
         ('{"price": "decimal"}', {"price": "decimal"}),
         ({"Preis": "decimal  required as price"}, {"Preis": "decimal required as price"}),
     ],
-    "encoding": [("UTF-8", "utf-8"), ("latin-1", "iso8859-1")],
+    "encoding": [("UTF-8", "utf-8"), ("latin-1", "iso8859-1"), ("utf-8-sig", "utf-8"), ("utf-16-be", "utf-16-be")],
+    "header": [(7, "7"), ("first", "first"), ("search", "search")],
+    "header_match": [("loose", "loose")],
+    "footer_records": [("2", 2), (100, 100)],
+    "known_columns": [(["id", "name"], ("id", "name")), ('["id"]', ("id",))],
+    "null_values": [(["NULL", "n/a", "-"], ("NULL", "n/a", "-")), ("NULL", ("NULL",))],
+    "date_format": [("%d.%m.%Y", ("%d.%m.%Y",)), (["%Y%m%d", "%-d.%-m.%y"], ("%Y%m%d", "%-d.%-m.%y"))],
+    "timestamp_format": [("unix_ms", ("unix_ms",)), ("%Y-%m-%dT%H:%M%z", ("%Y-%m-%dT%H:%M%z",))],
+    "timezone": [("Europe/Berlin", "Europe/Berlin"), ("UTC", "UTC")],
+    "grouping_separator": [("comma", ","), ("space", " "), ("apostrophe", "'"), ("none", "")],
+    "number_style": [("accounting", "accounting")],
+    "affixes": [(["€", "Fr."], ("€", "Fr."))],
+    "true_values": [(["J"], ("J",))],
+    "false_values": [('["N", "nein"]', ("N", "nein"))],
+    "quote": [("'", "'"), ("none", "")],
+    "escape": [("\\", "\\"), ("none", "")],
+    "trim": [("true", True), (True, True)],
+    "short_rows": [("fill", "fill")],
     "key_prefix": [("in/", "in/")],
     "key_suffixes": [(".csv", (".csv",)), (".csv, .TXT", (".csv", ".TXT")), ([".csv", ".tsv"], (".csv", ".tsv"))],
     "timeout_seconds": [("900", 900), (60, 60)],
@@ -100,11 +117,23 @@ def test_a_setting_of_postgresql_holds_for_all_feeds(key: str, given: Any, meant
 
 INVALID: dict[str, list[Any]] = {
     "stage": ["Prod", "", "a" * 21],
-    "id_column": ["", "@row", {"a": "b"}, None, "x" * 256],
+    "id_column": ["", "@row", {"a": "b"}, None, "x" * 256, ["a", "a"], [], ["a", ""]],
     "delimiter": ["", "::", '"', "\n"],
     "decimal_separator": [";"],
     "columns": ["price=decimal", ["price"], None],
     "encoding": ["utf-9", "hex", "unicode_escape", "utf-7"],
+    "header": ["0", -1, "second", True, "07"],
+    "header_match": ["Loose"],
+    "footer_records": [101, -1, "all"],
+    "known_columns": [["a", "a"], [1], "[1]", {"a": 1}],
+    "null_values": [["", "NULL"], ["a", "a"], 5],
+    "timezone": ["Berlin", "../etc/passwd", "europe/berlin", "CEST"],
+    "grouping_separator": ["underscore", "  "],
+    "number_style": ["german"],
+    "quote": ["''", "a", " ", "“"],
+    "escape": ["\\\\", "\n", "e"],
+    "trim": ["yes", 1],
+    "short_rows": ["pad"],
     "key_prefix": ["My Uploads/", None, "in*/"],
     "key_suffixes": [
         "",
@@ -217,8 +246,7 @@ def test_no_setting_takes_another_type_of_json(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     ("key", "given", "types"),
     [
-        ("id_column", ["x", "y"], "text"),
-        ("id_column", 5, "text"),
+        ("id_column", 5, "text, or a list of text"),
         ("memory_mb", True, "text, or a whole number"),
         ("memory_mb", 512.0, "text, or a whole number"),
         ("reserved_concurrency", 1.5, "text, or a whole number, or null"),
@@ -319,7 +347,7 @@ def test_what_feeds_share_is_shown_once() -> None:
     feeds = (
         '{"orders": {"key_prefix": "orders/"}, "vendors": {"key_prefix": "vendors/", "columns": {"a b": "date as c"}}}'
     )
-    done = shown("-c", f"feeds={feeds}", "-c", "id_column=@line")
+    done = shown("-c", f"feeds={feeds}", "-c", "id_column=@line", "-c", "header=first")
     assert done.exit_code == 0, done.output
     assert done.output.startswith("The settings of CsvIngest, with the feeds orders, vendors:\n\nstage=dev\n")
     assert "\n\nid_column=@line  (default: id)\n    The column" in done.output

@@ -41,7 +41,7 @@ def test_rows_are_stored_as_the_csv_module_reads_them(world: World, name: str) -
         "rows_read": len(expected),
         "rows_stored": len(expected),
         "rows_rejected": 0,
-        "format": '{"id_column": "id", "delimiter": ",", "encoding": "utf-8"}',
+        "format": '{"id_column": "id", "delimiter": ",", "encoding": "utf-8", "rules": 2}',
         "place": f"DynamoDB:{world.rows_table}",
     }
 

@@ -84,7 +84,7 @@ def environment_in(release: str) -> dict[str, str]:
     feed = feed_now()
     values = environment() | {
         "FEED": feed.name,
-        "ID_COLUMN": feed.format.id_column,
+        "ID_COLUMN": str(feed.format.id_column),
         "DELIMITER": feed.format.delimiter,
         "ENCODING": feed.format.encoding,
         "DECIMAL_SEPARATOR": feed.format.decimal_separator,

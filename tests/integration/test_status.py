@@ -89,7 +89,7 @@ def test_what_is_no_upload_is_named_with_the_reason() -> None:
 
 
 def test_commands_to_run_next_take_any_key(world: World) -> None:
-    world.ingest("-a b.csv", "id\n1\n''\n1\n,\n")
+    world.ingest("-a b.csv", "id\n1\n''\n1\nx,y\n")
     [command] = [line for line in run("status", code=1).splitlines() if "next: " in line]
     [*words] = shlex.split(command.partition("python -m ops ")[2])
     assert run(*words, code=0).startswith("line ")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from csv_ingest import csvfile
 from csv_ingest.acceptance import Acceptance, MaxRejected
+from csv_ingest.csvfile import CountingStream
 from csv_ingest.destinations.dynamodb_items import item_size
 from csv_ingest.model import FileFormat, ObjectVersion, Origin, Row, Tuning, UnreadableFile
 from csv_ingest.modes import APPEND
@@ -23,7 +24,11 @@ def plan(content: str, max_rejected: str | None = "50%", tuning: Tuning = Tuning
     version = ObjectVersion("b", "a.csv", "v", ORIGIN.etag, len(body))
     acceptance = Acceptance(1_000_000_000, MaxRejected.parse(max_rejected), lambda _row: None)
     return plan_file(
-        version, FORMAT, lambda start: nullcontext(io.BytesIO(body[start:])), acceptance=acceptance, tuning=tuning
+        version,
+        FORMAT,
+        lambda start: nullcontext(CountingStream(io.BytesIO(body[start:]))),
+        acceptance=acceptance,
+        tuning=tuning,
     )
 
 

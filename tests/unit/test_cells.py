@@ -1,6 +1,7 @@
 """Cells of declared columns: stored with exactly their value, or the reason why their row is rejected."""
 
 import io
+import json
 import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -10,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csv_ingest.csvfile import read_header, read_rows
-from csv_ingest.model import TYPES, Column, FileFormat, RejectedRow, Row, UnreadableFile, Value
+from csv_ingest.model import (
+    TYPES,
+    Column,
+    DateFormat,
+    FileFormat,
+    NoSuchMoment,
+    RejectedRow,
+    Row,
+    UnreadableFile,
+    Value,
+)
 from local.processes import PROJECT
 
 REJECTED = "–"  # noqa: RUF001 - as in the documentation
@@ -58,16 +69,16 @@ def read_cell(cell: str, type_: str, *, separator: str = ".", required: bool = F
     """The value of a cell, or the rejected row."""
     column = Column("price", type_, required, "price")
     format_ = FileFormat("@line", ",", "utf-8", separator, (column,))
-    [row] = read('price,z\n"' + cell.replace('"', '""') + '",\n', format_)
+    [row] = read('price,z\n"' + cell.replace('"', '""') + '",.\n', format_)
     if isinstance(row, RejectedRow):
         return row
-    assert row.data == '{"z":""}'
+    assert row.data == '{"z":"."}'
     return row.values["price"]
 
 
 def documented() -> list[tuple[str, str, str]]:
-    """Each cell of docs/settings.md, with the heading of a column and what is written there."""
-    section = (PROJECT / "docs/settings.md").read_text().partition("### What each type accepts")[2].partition("\n#")[0]
+    """Each cell of a table of docs/files.md, with the heading of a column and what is written there."""
+    section = (PROJECT / "docs/files.md").read_text().partition("\n## What each type accepts")[2].partition("\n#")[0]
     cases = []
     headings: list[str] = []
     for line in section.splitlines():
@@ -81,6 +92,31 @@ def documented() -> list[tuple[str, str, str]]:
 
 def test_the_documentation_has_every_type_but_text() -> None:
     assert {heading.partition(",")[0] for _, heading, _ in documented()} == {*TYPES} - {"text"}
+
+
+def examples() -> list[tuple[str, ...]]:
+    """The rows of another table: a type, some settings, a cell, and what it means."""
+    section = (PROJECT / "docs/files.md").read_text().partition("\n## Examples")[2].partition("\n#")[0]
+    rows = [line.strip("|").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    return [tuple(each.strip().removeprefix("`").removesuffix("`") for each in row) for row in rows]
+
+
+@pytest.mark.parametrize(("type_", "written", "cell", "expected"), examples())
+def test_an_example_means_what_the_documentation_says(type_: str, written: str, cell: str, expected: str) -> None:
+    found = re.findall(r"(\w+)=(\[.*?\]|.*?)(?= \w+=|$)", written)
+    settings = {name: json.loads(value) if value.startswith("[") else value for name, value in found}
+    format_ = FileFormat("@line", columns={"price": type_}, **settings)  # type: ignore[arg-type]
+    [row] = read('price,z\n"' + cell + '",.\n', format_)
+    if expected == REJECTED:
+        assert isinstance(row, RejectedRow)
+        assert row.reason.startswith(f"column price: not a{'n' * (type_ == 'integer')} {type_}: ")
+        return
+    assert isinstance(row, Row)
+    value = row.values["price"]
+    if type_ in ("integer", "decimal") and expected != "empty":
+        assert value == Decimal(expected)
+    else:
+        assert value == {"empty": None, "true": True, "false": False}.get(expected, expected)
 
 
 @pytest.mark.parametrize(("cell", "heading", "expected"), documented())
@@ -236,3 +272,41 @@ def test_the_advice_knows_the_delimiter_of_declared_columns() -> None:
 def test_a_file_whose_columns_are_all_declared_is_read() -> None:
     format_ = FileFormat("id", ",", "utf-8", columns=(Column.parse("id", "integer"),))
     assert read("id\n7\n", format_) == [Row(2, "7", "{}", {"id": Decimal(7)})]
+
+
+days = st.sampled_from(["%d %m %Y", "%-d %-m %y", "%d %b %Y", "%B %-d %y", "%Y %j", "%a %d %m %Y", "%A %-d %b %y"])
+times = st.sampled_from(["", "%H", "%H %M", "%H %M %S", "%H %M %S %f", "%I %M %p", "%-I %p", "%H %M %z", "%-H %-M %-S"])
+moments = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2068, 12, 31))  # noqa: DTZ001
+changes = st.sampled_from([("0", ""), ("1", "01"), (" ", "  "), ("a", "A"), ("1", "\u0661"), ("P", "p"), ("2", "3")])
+
+
+@given(
+    parts=st.tuples(days, times).flatmap(st.permutations),
+    between=st.sampled_from([".", "/", "-", " T"]),
+    moment=moments,
+    change=st.none() | changes,
+)
+def test_a_text_fits_if_its_value_gives_it(
+    parts: list[str], between: str, moment: datetime, change: tuple[str, str] | None
+) -> None:
+    written = between.join(" ".join(filter(None, parts)).split(" "))
+    format_ = DateFormat.compile(written)
+    moment = moment.replace(tzinfo=UTC, **{name: 0 for name, field in LEFT_OUT.items() if field not in format_.fields})
+    text = moment.strftime(written)
+    if not change:
+        found = format_.read(text)
+        assert found
+        assert found.replace(tzinfo=UTC) == moment
+        return
+    text = text.replace(*change, 1)
+    try:
+        found = format_.read(text)
+    except NoSuchMoment:
+        return
+    if found:
+        again = found.replace(tzinfo=UTC).strftime(written)
+        fraction = r"0+(?=\D|$)" if "f" in format_.fields else "(?!)"  # which is read with one to six digits
+        assert re.sub(fraction, "", again).casefold() == re.sub(fraction, "", text).casefold()
+
+
+LEFT_OUT = {"hour": "H", "minute": "M", "second": "S", "microsecond": "f"}

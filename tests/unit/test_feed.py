@@ -1,6 +1,5 @@
 """Feed and FileFormat: what they refuse, their JSON, and how they come from the functions' environments."""
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -63,7 +62,7 @@ def test_a_feed_comes_back_from_its_json(feed: Feed) -> None:
 
 @given(formats)
 def test_a_format_comes_back_from_its_json(found: FileFormat) -> None:
-    assert FileFormat.from_text(json.dumps(found.to_json())) == found
+    assert FileFormat.from_text(found.to_text()) == found
 
 
 @given(feeds)
@@ -152,3 +151,56 @@ class TestEnvironments:
         del older["FILES_TABLE"]
         with pytest.raises(NotConfigured, match="FILES_TABLE"):
             SweepConfig.from_environment(older)
+
+
+CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
+    ({"decimal_separator": ","}, ""),
+    ({"decimal_separator": ",", "grouping_separator": ","}, "decimal_separator, grouping_separator: they are the same"),
+    ({"delimiter": "'", "quote": "'"}, "delimiter, quote: they are the same character: change one"),
+    ({"escape": '"'}, "escape, quote: they are the same character: change one"),
+    ({"true_values": ["J", "ja"], "false_values": ["JA"]}, "true_values, false_values: 'JA' is in both"),
+    ({"true_values": ["no"]}, "true_values, false_values: 'no' is in both: remove it from one"),
+    ({"null_values": ["0"]}, "false_values, null_values: '0' is in both: remove it from one"),
+    ({"header": "none"}, "header_names: not set, and with header=none they name the columns: list them"),
+    ({"header_names": ["id"]}, "header_names: they name the columns of a file with header=none: set it, or "),
+    ({"header": "none", "header_names": ["a"]}, "header_names: 'id' is not among them, and is a column of the feed"),
+    ({"header": "search", "id_column": "@line"}, "header=search: there is no name to search for: set id_column, or "),
+    ({"header": "search", "id_column": "@line", "columns": {"a": "text"}}, ""),
+    ({"header_match": "loose", "id_column": ["A", "a "]}, "id_column: with header_match=loose, 'A' is there twice"),
+    ({"id_column": ["A", "@line"]}, "setting id_column: @line stands for itself, and for no column beside others"),
+    ({"date_format": "%d.%m.%Y %H"}, "date_format: '%d.%m.%Y %H' has hours, and a date has none: declare a timestamp"),
+    ({"date_format": "%d.%m."}, "setting date_format: '%d.%m.' has no year, month and day: write them as %Y or %y,"),
+    ({"date_format": "%d.%m.%Y %Z"}, "setting date_format: '%d.%m.%Y %Z' has '%Z': a format can have %d %m "),
+    ({"date_format": "%d.%m.%Y %y"}, "setting date_format: '%d.%m.%Y %y' has both %Y and %y, which say the same"),
+    ({"date_format": "%-d%-m%Y"}, "setting date_format: '%-d%-m%Y' has %-d before %-m, so that nobody knows where"),
+    ({"timestamp_format": "%Y%m%d %I"}, "setting timestamp_format: '%Y%m%d %I' has %I without %p: add it, or "),
+    ({"timestamp_format": "%Y%m%d %H"}, "timestamp_format: '%Y%m%d %H' has no %z: add it, or set timezone"),
+    ({"timestamp_format": "%Y%m%d", "timezone": "UTC"}, "timestamp_format: '%Y%m%d' has no hours: declare a date, or"),
+    ({"timestamp_format": "%Y%m%d %H:%S", "timezone": "UTC"}, "setting timestamp_format: '%Y%m%d %H:%S' has a part of"),
+    (
+        {"columns": {"a": {"type": "timestamp", "format": "%Y%m%d %H"}}},
+        "columns: column 'a': format: '%Y%m%d %H' has no",
+    ),
+    (
+        {"affixes": ["m2"]},
+        "setting affixes: 'm2' has a digit, a sign, a bracket, or a space at its end: it could be of",
+    ),
+]
+"""Settings, and why they are refused; nothing if they are not."""
+
+
+@pytest.mark.parametrize(("settings", "problem"), CONTRADICTIONS)
+def test_what_contradicts_itself_is_refused(settings: dict[str, Any], problem: str) -> None:
+    if not problem:
+        FileFormat(**settings)
+        return
+    with pytest.raises(InvalidSetting) as error:
+        FileFormat(**settings)
+    assert str(error.value).startswith(problem)
+
+
+def test_nothing_read_by_line_may_be_a_header() -> None:
+    silent = [{"id_column": "@line"}, {"id_column": "@line", "delimiter": ";"}]
+    said: list[dict[str, Any]] = [{"header": "first"}, {"known_columns": ["a"]}, {"columns": {"a": "text"}}]
+    assert all(FileFormat(**each).is_headed_silently for each in silent)
+    assert not any(FileFormat(id_column="@line", **each).is_headed_silently for each in said)

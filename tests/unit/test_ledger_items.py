@@ -1,6 +1,7 @@
 """What the ledger writes is what it reads, and what earlier versions wrote is read too."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from csv_ingest.settings import InvalidSetting
 
 VERSION = ObjectVersion("uploads", "a.csv", "v1", "e1", 10)
 SEMICOLONS = FileFormat("no", ";", "cp1252")
+BY_FORMER_RULES = replace(SEMICOLONS, rules=1)
 
 
 @pytest.mark.parametrize(
@@ -21,18 +23,22 @@ SEMICOLONS = FileFormat("no", ";", "cp1252")
 def test_both_recorded_shapes_of_a_format_are_read(recorded: str) -> None:
     counts: dict[str, Any] = {name: {"N": "0"} for name in names.SUMS}
     record = FileRecord.of({"format": {"S": recorded}, **counts})
-    assert (record.format, record.counts) == (SEMICOLONS, RowCounts())
+    assert (record.format, record.counts) == (BY_FORMER_RULES, RowCounts())
     plan = items.plan_of({"format": {"S": recorded}, "columns": {"S": '["no"]'}, "parts": {"S": "[[0, 1], [5, 3]]"}})
-    assert plan == Plan(SEMICOLONS, ["no"], [PartStart(0, 1), PartStart(5, 3)])
+    assert plan == Plan(BY_FORMER_RULES, ["no"], [PartStart(0, 1), PartStart(5, 3)])
 
 
 def test_a_format_is_recorded_as_an_object() -> None:
-    assert SEMICOLONS.to_json() == {"id_column": "no", "delimiter": ";", "encoding": "cp1252"}
+    settings = {"id_column": "no", "delimiter": ";", "encoding": "cp1252"}
+    assert json.loads(SEMICOLONS.to_text()) == settings | {"rules": 2}
+    assert json.loads(BY_FORMER_RULES.to_text()) == settings
 
 
 def test_a_format_with_an_unknown_field_is_an_error() -> None:
-    with pytest.raises(InvalidSetting, match="quote: unknown to this release"):
-        FileFormat.from_text('{"id_column": "no", "delimiter": ";", "encoding": "cp1252", "quote": "|"}')
+    with pytest.raises(InvalidSetting, match="colour: unknown to this release"):
+        FileFormat.from_text('{"id_column": "no", "delimiter": ";", "encoding": "cp1252", "colour": "|"}')
+    with pytest.raises(InvalidSetting, match="rules=3: unknown to this release"):
+        FileFormat.from_text('{"id_column": "no", "delimiter": ";", "encoding": "cp1252", "rules": 3}')
 
 
 @pytest.mark.parametrize("encoding", ["hz", "utf-16-le"])
@@ -42,7 +48,8 @@ def test_a_recorded_format_is_held_to_no_rule(encoding: str) -> None:
 
 
 def test_a_plan_is_read_as_it_was_recorded() -> None:
-    plan = Plan(SEMICOLONS, ["no", "größe"], [PartStart(0, 1), PartStart(5, 3)], upload_order="2026~1~v")
+    parts = [PartStart(0, 1), PartStart(5, 3)]
+    plan = Plan(SEMICOLONS, ["no", "größe"], parts, "2026~1~v", delimiter="|", end_line=7)
     item = items.item_of_plan(keys.Entries(VERSION), plan, Owner())
     assert (item["object_key"], item["entry"]) == ({"S": "a.csv"}, {"S": "e1#plan"})
     assert items.plan_of(item) == plan

@@ -97,11 +97,14 @@ def test_a_bad_row_is_rejected_by_its_line(line: str, reason: str) -> None:
     [
         (
             b"id,name\n1,M\xfcller\n",
-            r"byte 11 \(0xfc\) on line 2 is not utf-8: is the file cp1252\? set encoding=cp1252",
+            r"byte 11 \(0xfc\) on line 2 is not utf-8: in which encoding is the file\? Ask who makes it",
+        ),
+        (
+            b"id,name\n1,M\xc3\xbcller\n2,abcdefg\n3,M\xfcller\n",
+            r"byte 31 \(0xfc\) on line 4 is not utf-8: the rest is, so the byte is damaged: correct the file",
         ),
         (b"id,name\n1,\xe2\x82", r"byte 10 \(0xe2\) on line 2 is not utf-8"),
-        (b"id,a,b,a\n", "columns 2 and 4 have the same name"),
-        (b"id,,b\n", "column 2 has no name"),
+        (b"id,a,b,id\n", "columns 1 and 4 have the same name, 'id', which id_column names"),
         (
             b"key,name\n1,a\n",
             "no column is named 'id'; the columns are 'key', 'name': rename a column, or set id_column",
@@ -120,9 +123,9 @@ def test_a_bad_row_is_rejected_by_its_line(line: str, reason: str) -> None:
     ],
     ids=[
         "encoding",
+        "damaged",
         "cut",
         "doubled",
-        "nameless",
         "no id",
         "delimiter",
         "another feed's delimiter",

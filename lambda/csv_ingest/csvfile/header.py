@@ -1,39 +1,116 @@
 """The names in a header: where each column is, and what to do about a column that is not there. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import count
 
-from csv_ingest.model import DELIMITERS, FileFormat, UnreadableFile
+from csv_ingest.csvfile.records import Record, Records
+from csv_ingest.model import DELIMITERS, FileFormat, UnreadableFile, matcher
 
 MAX_NAME_CHARACTERS = 1_000
 """Characters of column names in an error. A header can be as long as a record."""
 
-
-def places(names: Sequence[str]) -> dict[str, int]:
-    """The place of each column, from 0. Raises UnreadableFile for a name that is empty or there twice."""
-    numbers: dict[str, int] = {}
-    for number, name in enumerate(names):
-        if not name:
-            raise UnreadableFile(f"header: column {number + 1} has no name")
-        if (first := numbers.setdefault(name, number)) < number:
-            raise UnreadableFile(f"header: columns {first + 1} and {number + 1} have the same name")
-    return numbers
+MAX_SEARCHED, MAX_SEARCHED_BYTES = 1_000, 1_000_000
+"""Records, and bytes, among which a header is searched."""
 
 
-def find(wanted: str, numbers: Mapping[str, int], format_: FileFormat, setting: str) -> int:
-    """The place of a column that the settings name. Raises UnreadableFile if the file has no such column."""
-    if wanted in numbers:
-        return numbers[wanted]
-    found = ", ".join(map(repr, numbers))[:MAX_NAME_CHARACTERS]
-    advice = _other_encoding(numbers) or _other_delimiter(numbers, wanted, format_.delimiter)
-    advice = advice or f"rename a column, or set {setting}"
-    raise UnreadableFile(f"header: no column is named {wanted!r}; the columns are {found}: {advice}")
+class Header:
+    """The names of a file's columns, as the format of the file matches them."""
+
+    def __init__(self, names: Sequence[str], format_: FileFormat) -> None:
+        """Raises UnreadableFile if the file has a column that the settings do not know."""
+        self._names, self._format = names, format_
+        self._match = matcher(format_)
+        self._places: dict[str, list[int]] = {}
+        for place, name in enumerate(map(self._match, names)):
+            self._places.setdefault(name, []).append(place)
+        if format_.known_columns:
+            self._require_known()
+
+    @property
+    def nameless(self) -> list[int]:
+        """The places, from 0, of columns without a name."""
+        return [place for place, name in enumerate(self._names) if not name]
+
+    @property
+    def unique(self) -> list[str]:
+        """A name for each column: its own, or one that no other column of the file has, if it has none or a second one.
+
+        The same header gives the same names.
+        """
+        taken, seen, names = set(self._names), set(), []
+        numbers: dict[str, Iterator[int]] = {}
+        for number, name in enumerate(self._names, start=1):
+            unique, beginning = name, name or f"column_{number}"
+            if not name and beginning not in taken:
+                unique = beginning
+            elif not name or name in seen:
+                following = numbers.setdefault(beginning, count(2))
+                unique = next(each for each in (f"{beginning}_{n}" for n in following) if each not in taken)
+            taken.add(unique)
+            seen.add(name)
+            names.append(unique)
+        return names
+
+    def place(self, wanted: str, setting: str) -> int:
+        """The place of a column, from 0, that a setting names. Raises UnreadableFile unless the file has it once."""
+        places = self._places.get(self._match(wanted), [])
+        if len(places) > 1:
+            raise UnreadableFile(
+                f"header: columns {places[0] + 1} and {places[1] + 1} have the same name, {wanted!r}, which {setting} "
+                "names: rename one of them"
+            )
+        if not places:
+            raise self._lacks(wanted, setting)
+        return places[0]
+
+    def _lacks(self, wanted: str, setting: str) -> UnreadableFile:
+        found = ", ".join(map(repr, self._names))[:MAX_NAME_CHARACTERS]
+        advice = (
+            _other_encoding(self._names, self._format.encoding)
+            or _other_delimiter(self._names, wanted, self._format.delimiter)
+            or f"rename a column, or set {setting}"
+        )
+        return UnreadableFile(f"header: no column is named {wanted!r}; the columns are {found}: {advice}")
+
+    def _require_known(self) -> None:
+        format_ = self._format
+        names = (*format_.known_columns, *format_.id_columns, *(column.name for column in format_.columns))
+        known = {*map(self._match, names), self._match("")}
+        if unknown := [self._names[places[0]] for name, places in self._places.items() if name not in known]:
+            found = ", ".join(map(repr, unknown))[:MAX_NAME_CHARACTERS]
+            raise UnreadableFile(f"header: not among known_columns: {found}: leave the column out, or add it there")
 
 
-def _other_encoding(names: Iterable[str]) -> str | None:
-    """Which encoding to set, if the file begins with the mark of UTF-8 in the letters of another encoding."""
-    if next(iter(names)).startswith("\u00ef\u00bb\u00bf"):
-        return "does the file begin with the mark of UTF-8? set encoding=utf-8"
-    return None
+def needed(format_: FileFormat) -> set[str]:
+    """The names that each header has, as they are matched."""
+    return set(map(matcher(format_), (*format_.id_columns, *(column.name for column in format_.columns))))
+
+
+def search(all_: Iterator[Record], records: Records) -> Record:
+    """The first of all records that has the names of all columns that the settings need. Raises UnreadableFile."""
+    format_ = records.format
+    wanted, match, read = needed(format_), matcher(format_), 0
+    for record in all_:
+        if wanted <= set(map(match, record[1])):
+            return record
+        read += 1
+        if read >= MAX_SEARCHED or records.position > MAX_SEARCHED_BYTES:
+            break
+    names = ", ".join(map(repr, (*format_.id_columns, *(column.name for column in format_.columns))))
+    raise UnreadableFile(
+        f"header: none of the first {read:,} records has all of the columns {names}: correct the settings, or the file"
+    )
+
+
+def _other_encoding(names: Sequence[str], encoding: str) -> str | None:
+    """Which encoding to set, if the names are those of a file in UTF-8 that was read as UTF-16."""
+    if not encoding.startswith("utf-16"):
+        return None
+    try:
+        "".join(names).encode("utf-16-be" if encoding == "utf-16-be" else "utf-16-le").decode("utf-8")
+    except UnicodeError:
+        return None
+    return "is the file utf-8? set encoding=utf-8"
 
 
 def _other_delimiter(names: Collection[str], wanted: str, delimiter: str) -> str | None:

@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from csv_ingest.csvfile import reader, streams
+from csv_ingest.csvfile import streams
+from csv_ingest.csvfile.text import MAX_RECORD
+from csv_ingest.csvfile.tokens import SPACES
 from csv_ingest.model import BEGINNING, FileFormat, PartStart, Tuning
 
 
@@ -21,14 +23,12 @@ class AmbiguousCsv(Exception):
         self.part = part
 
 
-def is_splittable(key: str, encoding: str) -> bool:
-    """Whether the lines of an object can be found in its bytes without decoding them.
+def is_splittable(encoding: str) -> bool:
+    """Whether the lines of a file can be found in its bytes without decoding them.
 
-    A compressed object is not splittable, nor is an encoding in which the byte of a quote can be a part of another
-    character. UTF-8 and the code pages that extend ASCII are splittable.
+    Not in an encoding in which the byte of a quote can be a part of another character. UTF-8 and the code pages that
+    extend ASCII are splittable.
     """
-    if key.lower().endswith(".gz"):
-        return False
     every_byte = bytes(range(256))
     text = every_byte.decode(encoding, "replace")
     return encoding == "utf-8" or (len(text) == len(every_byte) and text[:128] == every_byte[:128].decode("ascii"))
@@ -41,8 +41,9 @@ def split_points(stream: streams.ByteStream, format_: FileFormat, tuning: Tuning
     or part by part with the same records. The parts that were yielded before AmbiguousCsv are still true.
     """
     part, yielded = BEGINNING, None
-    records = _Records(format_.delimiter)
+    records = _records(format_)
     position, rest = part, b""  # where the last record ended, and what was read after it
+    unparsed = max(format_.header_line - 1, 0)  # lines above the header
     try:
         for block in _text_blocks(stream, format_.encoding, tuning.block_bytes):
             if part != yielded:  # only now is it known that the part is not empty
@@ -51,17 +52,20 @@ def split_points(stream: streams.ByteStream, format_: FileFormat, tuning: Tuning
             text = rest + block
             if position.byte == 0:
                 text, position = _without_bom(text, format_.encoding)
+            skipped = _length_of_lines(text, unparsed)
+            unparsed -= _line_ends(text, skipped)
+            below = text[skipped:] if skipped else text
             # Bytes are more than characters, but counting those of a record at each block would take much longer.
-            if len(text) > reader.MAX_RECORD and len(records.first(text)) > reader.MAX_RECORD:
+            if len(below) > MAX_RECORD and len(below if unparsed else records.first(below)) > MAX_RECORD:
                 raise AmbiguousCsv(part)  # or a quote that does not belong there
-            end = records.length(text) if b"\n" in block else 0
+            end = skipped + (records.length(below) if b"\n" in block and not unparsed else 0)
             position = PartStart(position.byte + end, position.line + _line_ends(text, end))
             if position.byte - part.byte >= tuning.part_bytes or position.line - part.line >= tuning.part_lines:
                 part = position
             rest = text[end:]
     except UnicodeError:
         raise AmbiguousCsv(part) from None
-    if rest and records.length(rest + b"\n") <= len(rest):
+    if rest and not unparsed and records.length(rest + b"\r\n") <= len(rest):
         raise AmbiguousCsv(part)
 
 
@@ -91,27 +95,30 @@ def _line_ends(text: bytes, end: int) -> int:
     return count
 
 
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r(?=[^\n]))")
+
+
+def _length_of_lines(text: bytes, count: int) -> int:
+    """How many bytes the first lines of a text have; those that are complete, if they are fewer."""
+    end = 0
+    for _ in range(count):
+        if not (line := _LINE.match(text, end)):
+            break
+        end = line.end()
+    return end
+
+
 class _Records:
-    """Finds the records in some bytes, of which the first begins a record.
+    """Finds the records in some bytes, of which the first begins a record."""
 
-    In a record, the expression takes what is before a quote. Then it takes either the cell that the quote opens, or the
-    rest of the cell in the middle of which the quote stands and means nothing. It goes on so to the end of a line.
-    """
-
-    def __init__(self, delimiter: str) -> None:
-        # An atomic group, and not a possessive one: before Python 3.11.5, the latter matches wrongly if something in it
-        # can be tried in two ways (https://github.com/python/cpython/issues/106052).
-        quoted = rb"""(?> (?:
-            [^"\n]*+ (?: (?<! [^%(end)b] ) " [^"]*+ (?: "" [^"]*+ )*+ " (?= [%(end)b] )
-                       | (?<= [^%(end)b] ) " [^%(end)b]*+ )
-        )* )""" % {b"end": rb"\r\n" + re.escape(delimiter.encode())}
-        # Records without a quote follow in one step: it ends with the last line end before the next quote.
-        self._all = re.compile(rb"(?: %b [^\"]* \n )*" % quoted, re.VERBOSE)
-        self._first = re.compile(rb"%b [^\"\n]*+ \n" % quoted, re.VERBOSE)
+    def __init__(self, special: bytes, all_: bytes, first: bytes) -> None:
+        """`all_` and `first` are the expressions of records, which may have the special characters."""
+        self._special = re.compile(b"[%b]" % re.escape(special)) if special else None
+        self._all, self._first = (re.compile(each, re.VERBOSE | re.DOTALL) for each in (all_, first))
 
     def length(self, text: bytes) -> int:
         """How many bytes the complete records have."""
-        if b'"' not in text:
+        if not (self._special and self._special.search(text)):
             return text.rfind(b"\n") + 1
         found = self._all.match(text)
         return found.end() if found else 0
@@ -120,3 +127,58 @@ class _Records:
         """The first record, or all bytes if it is not complete."""
         found = self._first.match(text)
         return found.group() if found else text
+
+
+def _records(format_: FileFormat) -> _Records:
+    if format_.escape or format_.trim:
+        return _of_tokens(format_)
+    return _of_quotes(format_) if format_.quote else _Records(b"", b"", rb"[^\n]* \n")
+
+
+def _of_quotes(format_: FileFormat) -> _Records:
+    """The records that the csv module reads.
+
+    In a record, the expression takes what is before a quote. Then it takes either the cell that the quote opens, or the
+    rest of the cell in the middle of which the quote stands and means nothing. It goes on so to the end of a line.
+    """
+    words = {b"quote": re.escape(format_.quote.encode()), b"end": rb"\r\n" + re.escape(format_.delimiter.encode())}
+    # An atomic group, and not a possessive one: before Python 3.11.5, the latter matches wrongly if something in it
+    # can be tried in two ways (https://github.com/python/cpython/issues/106052).
+    quoted = (
+        rb"""(?> (?:
+            [^%(quote)b\n]*+ (?: (?<! [^%(end)b] ) %(quote)b [^%(quote)b]*+ (?: %(quote)b%(quote)b [^%(quote)b]*+ )*+
+                                 %(quote)b (?= [%(end)b] )
+                               | (?<= [^%(end)b] ) %(quote)b [^%(quote)b%(end)b]*+ )
+        )* )"""
+        % words
+    )
+    words[b"quoted"] = quoted
+    # Records without a quote follow in one step: it ends with the last line end before the next quote.
+    all_ = rb"(?: %(quoted)b [^%(quote)b]* \n )*" % words
+    return _Records(format_.quote.encode(), all_, rb"%(quoted)b [^%(quote)b\n]*+ \n" % words)
+
+
+def _of_tokens(format_: FileFormat) -> _Records:
+    """The expression goes from cell to cell, as Tokens does."""
+    special = (format_.quote + format_.escape).encode()
+    ordinary = re.escape(special)
+    spaces = [each.encode(format_.encoding, "ignore") for each in SPACES if format_.trim and each != format_.delimiter]
+    words = {
+        b"delimiter": re.escape(format_.delimiter.encode()),
+        b"quote": re.escape(format_.quote.encode()),
+        b"special": ordinary,
+        b"spaces": rb"(?> (?: %b )* )" % b"|".join(re.escape(each) for each in spaces if each) if format_.trim else b"",
+        b"escaped": rb"| %b (?: \r\n | . )" % re.escape(format_.escape.encode()) if format_.escape else b"",
+        b"escape": re.escape(format_.escape.encode()),
+    }
+    words[b"cell"] = rb"(?> (?: [^%(delimiter)b%(escape)b\r\n]+ %(escaped)b )* )" % words
+    if format_.quote:
+        words[b"cell"] = (
+            rb"""(?: %(spaces)b %(quote)b (?> (?: [^%(special)b]+ | %(quote)b%(quote)b %(escaped)b )* ) %(quote)b
+                     %(spaces)b (?= [%(delimiter)b\r\n] )
+                 | (?! %(spaces)b %(quote)b ) %(cell)b )"""
+            % words
+        )
+    record = rb"(?> %(cell)b (?: [%(delimiter)b\r] %(cell)b )* \n )" % words
+    plain = rb"(?> [^%b]* \n )" % ordinary if special else rb"[^\n]* \n"
+    return _Records(special, rb"(?: %b | %b )*" % (plain, record), record)

@@ -16,20 +16,21 @@ class ByteStream(Protocol):
 OnRead = Callable[[int, bytes], None]
 """Gets the place in the file of each piece that was read, 0 being the first byte, and the piece."""
 
-Open = Callable[[int], AbstractContextManager[ByteStream]]
-"""Opens the file at a byte, 0 being the first."""
-
 
 class CountingStream(io.RawIOBase):
     """A stream that knows the place in the file up to which it was read. Python's text layer reads from it too."""
 
     name = "stream"
 
-    def __init__(self, stream: ByteStream, *, start: int = 0, on_read: OnRead | None = None) -> None:
+    def __init__(
+        self, stream: ByteStream, *, start: int = 0, on_read: OnRead | None = None, is_packed: bool = False
+    ) -> None:
         """`start` is the place of the stream's first byte; `on_read` may raise, which ends the reading."""
         self._stream = stream
         self._on_read = on_read
         self.position = start
+        self.is_packed = is_packed
+        """Whether the bytes are unpacked ones, so that places among them are none in the file itself."""
 
     def readable(self) -> bool:
         return True
@@ -40,6 +41,10 @@ class CountingStream(io.RawIOBase):
             self._on_read(self.position, piece)
         self.position += len(piece)
         return piece
+
+
+Open = Callable[[int], AbstractContextManager[CountingStream]]
+"""Opens the file at a byte, 0 being the first."""
 
 
 class ReplayStream:

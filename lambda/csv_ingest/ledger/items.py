@@ -92,7 +92,7 @@ def acknowledged(by: str, reason: str) -> dynamodb.Item:
 
 def about_format(format_: FileFormat) -> dynamodb.Item:
     """The attribute that says how a file is read."""
-    return {"format": {"S": json.dumps(format_.to_json())}}
+    return {"format": {"S": format_.to_text()}}
 
 
 def item_of_plan(entries: keys.Entries, plan: Plan, owner: Owner) -> dynamodb.Item:
@@ -101,14 +101,23 @@ def item_of_plan(entries: keys.Entries, plan: Plan, owner: Owner) -> dynamodb.It
         "columns": {"S": json.dumps(plan.header)},
         "parts": {"S": json.dumps(plan.parts)},
     }
+    if plan.delimiter:
+        about["delimiter"] = {"S": plan.delimiter}
+    if plan.end_line:
+        about["end_line"] = {"N": str(plan.end_line)}
     return keys.key_of(entries, keys.PLAN) | about
 
 
 def plan_of(item: dynamodb.Found) -> Plan:
     """The plan of an item; raises KeyError if there is no item."""
-    parts = [PartStart(*part) for part in json.loads(item["parts"]["S"])]
-    order = item.get(names.UPLOADED, {}).get("S", "")
-    return Plan(FileFormat.from_text(item["format"]["S"]), json.loads(item["columns"]["S"]), parts, order)
+    return Plan(
+        FileFormat.from_text(item["format"]["S"]),
+        json.loads(item["columns"]["S"]),
+        [PartStart(*part) for part in json.loads(item["parts"]["S"])],
+        item.get(names.UPLOADED, {}).get("S", ""),
+        item.get("delimiter", {}).get("S", ""),
+        int(item.get("end_line", {}).get("N", "0")),
+    )
 
 
 def now() -> dynamodb.Attribute:

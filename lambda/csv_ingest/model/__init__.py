@@ -1,6 +1,8 @@
 """The vocabulary of the pipeline: data as plain values, and exceptions. Other code uses it through these names."""
 
+from csv_ingest.model.column import OF_EVERY_ROW, TYPES, Column, declaration_to_json
 from csv_ingest.model.counts import NOTHING_YET, BatchResult, Outcome, RowCounts
+from csv_ingest.model.date_format import DateFormat, NoSuchMoment
 from csv_ingest.model.deadline import Deadline
 from csv_ingest.model.errors import (
     BeingErased,
@@ -17,16 +19,9 @@ from csv_ingest.model.errors import (
     TableAltered,
     UnreadableFile,
 )
-from csv_ingest.model.file_format import (
-    DELIMITERS,
-    LINE_AS_ID,
-    MAX_COLUMNS_BYTES,
-    OF_EVERY_ROW,
-    TYPES,
-    Column,
-    FileFormat,
-    declaration_to_json,
-)
+from csv_ingest.model.file_format import RULES, FileFormat
+from csv_ingest.model.format_rules import FALSE_WORDS, TRUE_WORDS, matcher
+from csv_ingest.model.format_types import DELIMITERS, LINE_AS_ID, NO_HEADER, SEARCH
 from csv_ingest.model.plan import BEGINNING, Content, PartJob, PartStart, Phase, Plan
 from csv_ingest.model.rows import (
     NO_VALUES,

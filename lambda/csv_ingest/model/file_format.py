@@ -1,160 +1,34 @@
 """How a file is read: a value that a feed has, and the ledger's record of each file."""
 
-import codecs
 import json
-import re
-from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
+from csv_ingest.model import format_rules, format_types
+from csv_ingest.model.column import Column, columns_to_json, declaration_to_json, parse_columns
+from csv_ingest.model.format_types import LINE_AS_ID
 from csv_ingest.settings import (
-    Problem,
+    TRUE_OR_FALSE,
+    InvalidSetting,
     SettingType,
     given,
-    matching,
     read_settings,
     require_known,
     setting,
     settings_of,
+    whole_number,
 )
 
-LINE_AS_ID = "@line"
-"""The id column's name for files without one: the number of the record's first line is the id."""
+RULES = 2
+"""The version of reading, recorded with each file. Version 1 knows no made-up names and no `sep=`; a record of empty
+cells, one that repeats the header, and a last line of Ctrl-Z are rows of it like all others."""
 
-TYPES = ("text", "integer", "decimal", "boolean", "date", "timestamp")
-
-OF_EVERY_ROW = ("pk", "etag", "line", "data")
-"""What every row has in its destination, by the names that it has there."""
-
-MAX_COLUMNS_BYTES = 3_000
-"""Of the declaration of columns as JSON: the rest of Lambda's 4 KB is for the other variables of the function."""
-
-_DECLARATION = re.compile(rf"({'|'.join(TYPES)})( required)?(?: as (\S+))?")
-_STORED_AS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-
-
-class Column(NamedTuple):
-    """A declared column: its cells have a type, and the destination has them beside `data`."""
-
-    name: str
-    """In the header of the file."""
-    type: str
-    """One of TYPES; `csvfile.cells` has what they accept."""
-    required: bool
-    """Whether an empty cell rejects the row."""
-    stored_as: str
-    """Its name in the destination."""
-
-    @classmethod
-    def parse(cls, name: str, declaration: Any) -> "Column":
-        """The column that is declared as `TYPE`, `TYPE required`, `TYPE as NAME` or `TYPE required as NAME`.
-
-        Raises Problem, which names the column and says what to do.
-        """
-        if not name:
-            raise Problem(f"column '' ({declaration!r}) has an empty name: write its name in the file's header")
-        found = isinstance(declaration, str) and _DECLARATION.fullmatch(" ".join(declaration.split()))
-        if not found:
-            raise Problem(
-                f"column {name!r}: {declaration!r} is not a type: write one of {', '.join(TYPES)}, then optionally "
-                '"required", then optionally "as" and another name'
-            )
-        stored_as = found[3] or name
-        if not _STORED_AS.fullmatch(stored_as):
-            raise Problem(
-                f'column {name!r} cannot be stored as {stored_as!r}: add "as" and a name of letters, digits and '
-                "underscores that does not begin with a digit, at most 63 characters"
-            )
-        column = cls(name, found[1], bool(found[2]), stored_as)
-        if stored_as in OF_EVERY_ROW:
-            raise column.reserved("every row")
-        return column
-
-    def reserved(self, by: str) -> Problem:
-        """The problem that what has a column of this name already does not take another one."""
-        return Problem(
-            f'column {self.name!r} cannot be stored as {self.stored_as!r}, which {by} has already: add "as" and '
-            "another name"
-        )
-
-    @property
-    def declaration(self) -> str:
-        """The text that `parse` reads."""
-        renamed = "" if self.stored_as == self.name else f" as {self.stored_as}"
-        return f"{self.type}{' required' if self.required else ''}{renamed}"
-
-
-def _parse_columns(text: str) -> tuple[Column, ...]:
-    declared = json.loads(text)
-    if not isinstance(declared, dict):
-        raise ValueError(text)  # noqa: TRY004  a value, of text that a person wrote
-    columns: dict[str, Column] = {}
-    for column in (Column.parse(*each) for each in declared.items()):
-        if other := columns.get(column.stored_as):
-            raise Problem(
-                f"columns {other.name!r} and {column.name!r} would both be stored as {column.stored_as!r}: "
-                'add "as" and another name'
-            )
-        columns[column.stored_as] = column
-    found = tuple(columns.values())
-    if (size := len(_columns_to_text(found).encode())) > MAX_COLUMNS_BYTES:
-        raise Problem(
-            f"{len(found)} columns from {found[0].name!r} on have {size:,} bytes of JSON, and {MAX_COLUMNS_BYTES:,} "
-            "are allowed: declare fewer columns; the others are stored as text"
-        )
-    return found
-
-
-def _columns_to_text(columns: tuple[Column, ...]) -> str:
-    return declaration_to_json({column.name: column.declaration for column in columns})
-
-
-def declaration_to_json(declared: Mapping[str, Any]) -> str:
-    """The declaration of columns as the function's environment has it: its bytes count for MAX_COLUMNS_BYTES."""
-    return json.dumps(declared, ensure_ascii=False, separators=(",", ":"))
-
-
-# Python has more codecs: some are not for text, others decode to characters that DynamoDB refuses.
-_TEXT_ENCODINGS = re.compile(
-    r"utf-8|utf-16|ascii|iso8859-\d+|cp\d+|koi8-[ru]|mac-roman|big5|gb2312|gbk|gb18030|shift_jis|euc_jp|euc_kr"
-)
-
-
-def _parse_encoding(text: str) -> str:
-    name = codecs.lookup(text).name
-    if not _TEXT_ENCODINGS.fullmatch(name):
-        raise ValueError(text)
-    return name
-
-
-DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
-"""The delimiters that files usually have, by what the setting calls them."""
-
-
-def _parse_delimiter(text: str) -> str:
-    character = DELIMITERS.get(text, text)
-    if len(character) != 1 or character in '"\r\n\0 ' or not character.isascii():
-        raise ValueError(text)
-    return character
-
-
-_SEPARATORS = {"point": ".", "comma": ","}
-
-ID_COLUMN = matching(r"@line|[^@].{0,254}", "a column name, or @line")
-DELIMITER = SettingType(
-    "comma, semicolon, tab, pipe, or one ASCII character other than a space or a quote", _parse_delimiter
-)
-ENCODING = SettingType("an encoding of text files that Python knows, such as utf-8 or cp1252", _parse_encoding)
-DECIMAL_SEPARATOR = SettingType(
-    "point, or comma",
-    lambda text: text if text in _SEPARATORS.values() else _SEPARATORS[text],
-    to_text={character: word for word, character in _SEPARATORS.items()}.__getitem__,
-)
 COLUMNS = SettingType(
     'an object such as {"price": "decimal"}, on the command line as JSON',
-    _parse_columns,
-    to_text=_columns_to_text,
+    parse_columns,
+    to_text=columns_to_json,
     from_json={dict: declaration_to_json},
 )
 
@@ -163,49 +37,159 @@ COLUMNS = SettingType(
 class FileFormat:
     """How a file is read. Takes what cdk.json can have for each setting; raises InvalidSetting, a ValueError."""
 
-    id_column: str = setting(
+    id_column: str | tuple[str, ...] = setting(
         "id",
-        ID_COLUMN,
-        "The column that identifies a row within its file; with `merge`, in the whole feed. `@line`: the line number "
-        "does.",
+        format_types.ID_COLUMN,
+        "The column that identifies a row within its file; with `merge`, in the whole feed. A list: their cells "
+        "together do, [joined](files.md#an-id-of-several-columns). `@line`: the line number does.",
     )
-    delimiter: str = setting(",", DELIMITER, "What separates the fields.")
-    encoding: str = setting("utf-8", ENCODING, "How files are encoded.")
+    delimiter: str = setting(",", format_types.DELIMITER, "What separates the fields.")
+    encoding: str = setting("utf-8", format_types.ENCODING, "How files are encoded.")
     decimal_separator: str = setting(
-        ".", DECIMAL_SEPARATOR, "What separates the whole part of a decimal from its fraction, in declared columns."
+        ".",
+        format_types.DECIMAL_SEPARATOR,
+        "What separates the whole part of a decimal from its fraction, in declared columns.",
     )
     columns: tuple[Column, ...] = setting(
         (),
         COLUMNS,
         "The columns that are stored with a type, [see below](#columns). All others are stored as text.",
     )
+    header: str = setting(
+        "",
+        format_types.HEADER,
+        "Where the header is: the first record; a line, above which nothing is read; the first record that has the id "
+        "and every declared column (`search`); nowhere (`none`), and `header_names` has the names.",
+    )
+    header_names: tuple[str, ...] = setting((), format_types.NAMES, "The names of the columns, with `header=none`.")
+    header_match: str = setting(
+        "exact",
+        format_types.HEADER_MATCH,
+        "`loose`: case, Unicode form and spaces around names make no difference. `data` keeps the names of the file.",
+    )
+    footer_records: int = setting(
+        0, whole_number(0, format_types.MAX_FOOTERS), "How many records at the end of a file are no rows."
+    )
+    known_columns: tuple[str, ...] = setting(
+        (),
+        format_types.NAMES,
+        "Which columns a file may have beside the id and the declared ones. A file with another one is `REJECTED`. "
+        "Without it, any.",
+    )
+    null_values: tuple[str, ...] = setting(
+        (),
+        format_types.TEXTS,
+        "What stands for an empty cell in declared columns, such as `NULL`. Upper and lower case differ.",
+    )
+    date_format: tuple[str, ...] = setting(
+        (), format_types.FORMATS, "How dates are written in declared columns. Without it, in ISO 8601."
+    )
+    timestamp_format: tuple[str, ...] = setting(
+        (),
+        format_types.FORMATS,
+        "How timestamps are written in declared columns; also `unix`, `unix_ms`. Without it, in ISO 8601.",
+    )
+    timezone: str = setting(
+        "", format_types.TIMEZONE, "The zone of timestamps that say none. Without it, their rows are rejected."
+    )
+    grouping_separator: str = setting(
+        "", format_types.GROUPING_SEPARATOR, "What separates groups of three digits in numbers, in declared columns."
+    )
+    number_style: str = setting(
+        "plain",
+        format_types.NUMBER_STYLE,
+        "`accounting`: a negative number may also be `12.50-`, `(12.50)`, or have the sign U+2212.",
+    )
+    affixes: tuple[str, ...] = setting(
+        (), format_types.AFFIXES, "What may stand before or after a number, such as a currency or `%`, and is ignored."
+    )
+    true_values: tuple[str, ...] = setting(
+        (), format_types.TEXTS, "What is true, instead of true, yes and 1. Case is ignored."
+    )
+    false_values: tuple[str, ...] = setting(
+        (), format_types.TEXTS, "What is false, instead of false, no and 0. Case is ignored."
+    )
+    quote: str = setting('"', format_types.CHARACTER, "What cells with delimiters or line ends are enclosed in.")
+    escape: str = setting(
+        "",
+        format_types.CHARACTER,
+        "What makes an ordinary character of the quote, the delimiter, a line end or itself. [Costs "
+        "time](files.md#quotes-and-escapes).",
+    )
+    trim: bool = setting(
+        False,  # noqa: FBT003 - it is the value
+        TRUE_OR_FALSE,
+        "Whether spaces around cells and ids are left out.",
+    )
+    short_rows: str = setting(
+        "reject",
+        format_types.SHORT_ROWS,
+        "`fill`: cells that are missing at the end of a record are empty.",
+    )
+    rules: int = RULES
+    """As RULES. No setting: a file is read by the rules by which it was read first."""
 
     def __post_init__(self) -> None:
         declared = self.columns
         if isinstance(declared, tuple):  # of another FileFormat
             object.__setattr__(self, "columns", {column.name: column.declaration for column in declared} or ())
         read_settings(self)
+        for problem in format_rules.problems(self):
+            raise problem
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """The names of the columns that identify a row; none if its line does."""
+        if self.id_column == LINE_AS_ID:
+            return ()
+        return (self.id_column,) if isinstance(self.id_column, str) else self.id_column
+
+    @property
+    def header_line(self) -> int:
+        """The line of the header if the settings say it, otherwise 0."""
+        return int(self.header) if self.header.isdigit() else 0
+
+    @property
+    def is_headed_silently(self) -> bool:
+        """Whether the first record of any file is taken for its header, though no setting says that files have one."""
+        return not (self.id_columns or self.columns or self.known_columns or self.header)
+
+    def delimited_by(self, delimiter: str) -> "FileFormat":
+        """The same format with another delimiter, which a file says itself."""
+        format_ = copy(self)
+        object.__setattr__(format_, "delimiter", delimiter)
+        return format_
 
     def to_json(self) -> dict[str, Any]:
-        """An object that `from_json` reads. Any release can read it that knows the settings that are given."""
+        """The settings, as an object of JSON. Any release can read them that knows those that are given."""
         of_every_release = {name: getattr(self, name) for name in ("id_column", "delimiter", "encoding")}
         declared = {column.name: column.declaration for column in self.columns}
-        return of_every_release | given(self) | ({"columns": declared} if declared else {})
+        values = {name: value for name, value in given(self).items() if name != "rules"}
+        return of_every_release | values | ({"columns": declared} if declared else {})
+
+    def to_text(self) -> str:
+        """What `from_text` reads: the settings, and the version of reading."""
+        return json.dumps(self.to_json() | ({"rules": self.rules} if self.rules > 1 else {}))
 
     @classmethod
     @lru_cache(maxsize=1_000)  # the records of the files of a feed have the same one
     def from_text(cls, text: str) -> "FileFormat":
-        """The format of a JSON object that `to_json` wrote, or of the list that the first releases did.
+        """The format of a text that `to_text` wrote, or of the list that the first releases did.
 
         It is not held to the rules for settings: a file stays readable that was recorded under laxer ones. Raises
-        InvalidSetting for settings of a later release.
+        InvalidSetting for settings, or rules, of a later release.
         """
         recorded = json.loads(text)
         settings = settings_of(cls)
         values = dict(zip(settings, recorded, strict=False)) if isinstance(recorded, list) else recorded
+        rules = values.pop("rules", 1)
         require_known(values, settings)
+        if rules > RULES:
+            raise InvalidSetting(["rules"], f"={rules}: unknown to this release")
         values["columns"] = tuple(Column.parse(*each) for each in values.get("columns", {}).items())
         format_ = object.__new__(cls)
         for name, each in settings.items():
-            object.__setattr__(format_, name, values.get(name, each.default))
+            value = values.get(name, each.default)
+            object.__setattr__(format_, name, tuple(value) if isinstance(value, list) else value)
+        object.__setattr__(format_, "rules", rules)
         return format_

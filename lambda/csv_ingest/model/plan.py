@@ -63,3 +63,12 @@ class Plan(NamedTuple):
     """Empty if one delivery ingests the whole file."""
     upload_order: str = ""
     """As in Origin."""
+    delimiter: str = ""
+    """The one that the file says itself; empty if it says none."""
+    end_line: int = 0
+    """The line from which on no record of a file in parts is a row; 0 if each is."""
+
+    @property
+    def format_of_parts(self) -> FileFormat:
+        """How the parts are read."""
+        return self.format.delimited_by(self.delimiter) if self.delimiter else self.format

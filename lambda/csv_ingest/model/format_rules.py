@@ -1,0 +1,119 @@
+"""Which settings of a format do not go together."""
+
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from csv_ingest.model import format_types
+from csv_ingest.model.column import require_of_date
+from csv_ingest.model.date_format import BadFormat, DateFormat
+from csv_ingest.settings import InvalidSetting
+
+if TYPE_CHECKING:
+    from csv_ingest.model.file_format import FileFormat
+
+
+def loose(name: str) -> str:
+    """A name without what makes no difference where `header_match` is loose: case, form, and spaces around it."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()
+
+
+def problems(format_: "FileFormat") -> Iterator[InvalidSetting]:
+    """Each reason why the settings of a format cannot be used together."""
+    yield from _of_header(format_)
+    yield from _of_names(format_)
+    yield from _of_characters(format_)
+    yield from _of_words(format_)
+    yield from _of_moments(format_)
+
+
+def _of_header(format_: "FileFormat") -> Iterator[InvalidSetting]:
+    has_none = format_.header == format_types.NO_HEADER
+    if has_none and not format_.header_names:
+        yield InvalidSetting(["header_names"], ": not set, and with header=none they name the columns: list them")
+    if format_.header_names and not has_none:
+        yield InvalidSetting(
+            ["header_names"], ": they name the columns of a file with header=none: set it, or remove them"
+        )
+    if has_none and (missing := [name for name in _needed(format_) if name not in _as_matched(format_)]):
+        yield InvalidSetting(
+            ["header_names"], f": {missing[0]!r} is not among them, and is a column of the feed: add it"
+        )
+    if format_.header == format_types.SEARCH and not _needed(format_):
+        yield InvalidSetting(["header"], "=search: there is no name to search for: set id_column, or declare columns")
+
+
+def _needed(format_: "FileFormat") -> list[str]:
+    match = matcher(format_)
+    return [match(name) for name in (*format_.id_columns, *(column.name for column in format_.columns))]
+
+
+def _as_matched(format_: "FileFormat") -> list[str]:
+    return list(map(matcher(format_), format_.header_names))
+
+
+def matcher(format_: "FileFormat") -> Callable[[str], str]:
+    """What makes of a name the text by which it is compared."""
+    return loose if format_.header_match == "loose" else str
+
+
+def _of_names(format_: "FileFormat") -> Iterator[InvalidSetting]:
+    match = matcher(format_)
+    lists: dict[str, Sequence[str]] = {
+        "id_column": format_.id_columns,
+        "columns": [column.name for column in format_.columns],
+        "known_columns": format_.known_columns,
+    }
+    for setting, names in lists.items():
+        if twice := next((name for name in names if [*map(match, names)].count(match(name)) > 1), None):
+            yield InvalidSetting([setting], f": with header_match=loose, {twice!r} is there twice: remove one")
+
+
+def _of_characters(format_: "FileFormat") -> Iterator[InvalidSetting]:
+    if format_.decimal_separator == format_.grouping_separator:
+        yield InvalidSetting(["decimal_separator", "grouping_separator"], ": they are the same: change one")
+    characters = {name: getattr(format_, name) for name in ("delimiter", "quote", "escape")}
+    for name, character in characters.items():
+        others = [other for other in characters if other > name and characters[other] == character]
+        if character and others:
+            yield InvalidSetting([name, *others], ": they are the same character: change one")
+
+
+def _of_words(format_: "FileFormat") -> Iterator[InvalidSetting]:
+    """True, false and null have to be told apart in a cell of a boolean."""
+    lists = {name: getattr(format_, name) for name in ("true_values", "false_values", "null_values")}
+    words = {name: {each.casefold(): each for each in texts} for name, texts in lists.items()}
+    words["true_values"] = words["true_values"] or {each: each for each in TRUE_WORDS}
+    words["false_values"] = words["false_values"] or {each: each for each in FALSE_WORDS}
+    for first, second in (
+        ("true_values", "false_values"),
+        ("true_values", "null_values"),
+        ("false_values", "null_values"),
+    ):
+        if both := words[first].keys() & words[second].keys():
+            yield InvalidSetting([first, second], f": {words[second][min(both)]!r} is in both: remove it from one")
+
+
+TRUE_WORDS, FALSE_WORDS = ("true", "yes", "1"), ("false", "no", "0")
+
+
+def _of_moments(format_: "FileFormat") -> Iterator[InvalidSetting]:
+    for text in format_.date_format:
+        try:
+            require_of_date(DateFormat.compile(text))
+        except BadFormat as error:
+            yield InvalidSetting(["date_format"], f": {error}")
+    yield from _without_zone("timestamp_format", format_.timestamp_format, format_.timezone)
+    for column in format_.columns:
+        if column.type == "timestamp":
+            yield from _without_zone(
+                f"columns: column {column.name!r}: format", column.formats, column.timezone or format_.timezone
+            )
+
+
+def _without_zone(setting: str, texts: Sequence[str], timezone: str) -> Iterator[InvalidSetting]:
+    for format_ in map(DateFormat.compile, texts):
+        if not format_.has_time:
+            yield InvalidSetting([setting], f": {format_.text!r} has no hours: declare a date, or add %H")
+        if not (format_.has_zone or timezone):
+            yield InvalidSetting([setting], f": {format_.text!r} has no %z: add it, or set timezone")
