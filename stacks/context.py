@@ -7,6 +7,7 @@ import difflib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from csv_ingest.feed import Feed
@@ -103,13 +104,15 @@ def _parse_place(given: Mapping[str, Any], where: str, allowed: Collection[str])
 
 
 def _parse_feeds(feeds: Any, where: str) -> dict[str, Mapping[str, Any]]:
-    """The settings of each feed. On the command line, they are the text of the object."""
+    """The settings of each feed. A text is the JSON of the object, or `@` and the name of a file that has it."""
     parsed: dict[str, Mapping[str, Any]] = {}
     if isinstance(feeds, str):
         try:
-            feeds = json.loads(feeds)
-        except ValueError as error:
-            problem = f" is not JSON, and the name of a file is not read: {error}"
+            text = Path(feeds.removeprefix("@")).read_text("utf-8") if feeds.startswith("@") else feeds
+            feeds = json.loads(text)
+        except (OSError, ValueError) as error:
+            # The CDK's command line cuts a value at its first line end.
+            problem = f" is not the JSON of one line, nor @ and the name of a file with JSON: {error}"
             raise InvalidSetting([where], problem, before="setting ") from error
     for name, given in _require_object(feeds, where).items():
         NAME.read(f"{where}: feed", name)

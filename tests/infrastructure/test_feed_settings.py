@@ -1,6 +1,8 @@
 """What a user writes into `feeds`, and which feeds cannot be deployed together."""
 
 import json
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,9 +28,15 @@ def message(**context: Any) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("written", [dict, json.dumps], ids=["cdk.json", "command line"])
-def test_each_feed_has_settings_of_its_own(written: Any) -> None:
-    assert feeds_of(feeds=written({"orders": ORDERS, "vendors": VENDORS})) == {
+def in_file(folder: Path, feeds: Any) -> str:
+    (folder / "feeds.json").write_text(json.dumps(feeds, indent=2))
+    return f"@{folder / 'feeds.json'}"
+
+
+@pytest.mark.parametrize("written", ["cdk.json", "command line", "file"])
+def test_each_feed_has_settings_of_its_own(tmp_path: Path, written: str) -> None:
+    ways: dict[str, Any] = {"cdk.json": dict, "command line": json.dumps, "file": partial(in_file, tmp_path)}
+    assert feeds_of(feeds=ways[written]({"orders": ORDERS, "vendors": VENDORS})) == {
         "orders": Feed(
             name="orders",
             key_prefix="orders/",
@@ -77,8 +85,12 @@ def test_names_of_outputs_end_in_the_suffix(name: str, suffix: str) -> None:
         ),
         ({"orders": "in/"}, "setting feeds.orders='in/': allowed is an object in cdk.json"),
         ({"orders": {"feeds": {}}}, "unknown setting feeds.orders.feeds. There are: "),
+        (
+            "@nowhere.json",
+            "setting feeds is not the JSON of one line, nor @ and the name of a file with JSON: [Errno 2]",
+        ),
         ([], "setting feeds=[]: allowed is an object in cdk.json"),
-        ('{"orders": ', "setting feeds is not JSON, and the name of a file is not read: "),
+        ('{"orders": ', "setting feeds is not the JSON of one line, nor @ and the name "),
     ],
 )
 def test_an_invalid_feed_names_key_and_allowed_values(feeds: Any, expected: str) -> None:

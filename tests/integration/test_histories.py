@@ -16,6 +16,7 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -30,6 +31,7 @@ from csv_ingest.events import Event
 from csv_ingest.model import (
     ROWS_KEY,
     BeingErased,
+    FileFormat,
     ItemsNotRead,
     MalformedEvent,
     ObjectVersion,
@@ -57,7 +59,7 @@ from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, between_calls, throttle_statements
 from tests.integration.rows import DynamoDbRows, Rows
 from tests.integration.sweeping import run_sweep, swept_feed
-from tests.integration.world import Invocations, World, create_table, fresh_world, set_feed
+from tests.integration.world import Invocations, World, create_table, feed_now, fresh_world, set_feed
 
 HISTORIES = int(os.environ.get("HISTORIES", "30"))
 
@@ -67,6 +69,9 @@ CONTENTS = {
     "long.csv": "id,name\n" + "".join(f"{n},{n}\n" for n in range(70)),
     "bad.csv": "id,name\n" + "".join(f"{n % 40},{n // 60}\n,\n" for n in range(35)) + "1,2,3\n1,0\n1,9\n",
     "hopeless.csv": "id,name\n" + "".join(f"{n},{n}\n" for n in range(20)) + ",\n" * 130,
+    "exported.csv": "sep=;\r\nid;name;\r\n"
+    + "".join(f'{n % 50};"{n % 45}";\r\n;;\r\n' for n in range(60))
+    + "id;name;\r\n7;(8);x\r\n8;a\\\r\nb;\r\nTotal;60;\r\n\x1a\r\n",
     "broken.csv": "id,name\n" + "".join(f"{n},{n}\n" for n in range(60)) + '61,"x',
 }
 COLLISIONS = {"first": FIRST + ROWS, "second": SECOND + ROWS}
@@ -74,13 +79,17 @@ COLLISIONS = {"first": FIRST + ROWS, "second": SECOND + ROWS}
 
 DAMAGES = ["change row", "change value", "delete row", "delete reject", "add reject"]
 
-SETTINGS = [
-    ("id", "utf-8", "{}"),
-    ("@line", "iso8859-1", "{}"),
-    ("name", "utf-8", "{}"),
-    ("id", "utf-8", '{"name": "integer as number"}'),
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    {"id_column": "@line", "encoding": "iso8859-1"},
+    {"id_column": "name"},
+    {"columns": {"name": "integer as number"}},
+    {"header": "search", "footer_records": 1, "id_column": ["id", "name"]},
+    {"footer_records": 20, "trim": True, "escape": "\\", "columns": {"name": "integer as number"}},
+    {"null_values": ["3", "a"], "number_style": "accounting", "columns": {"name": "integer as number"}},
+    {"header": 2, "short_rows": "fill", "quote": "none"},
 ]
-"""Of the default feed: id column, encoding, declared columns."""
+"""Of the format of the default feed; what is not there is at its default."""
 
 FEEDS = {"default": swept_feed("default", "orders/"), "typed": swept_feed("typed", "typed/")}
 
@@ -90,7 +99,7 @@ keys = st.sampled_from(KEYS)
 names = st.sampled_from(sorted(CONTENTS)) | st.sampled_from(sorted(COLLISIONS))
 uploads = st.tuples(st.just("upload"), keys, names)
 ingested = st.tuples(st.just("ingest"), keys, names)
-plain_names = st.sampled_from(["small.csv", "other.csv", "long.csv", "bad.csv"])
+plain_names = st.sampled_from(["small.csv", "other.csv", "long.csv", "bad.csv", "exported.csv"])
 corrections = st.tuples(st.just("correct"), keys, keys, plain_names, plain_names)
 """Two uploads that have ids in common, under one key or two."""
 faults = st.one_of(
@@ -309,9 +318,9 @@ def play(lambda_: Lambda, step: tuple[Any, ...]) -> None:
             lambda_.deliver(index, twice=twice, fault=fault)
         case ("lose" | "redrive" | "sweep" | "at_once" | "table" as what, *arguments):
             getattr(lambda_, what)(*arguments)
-        case ("settings", (id_column, encoding, columns)):
+        case ("settings", values):
             with suppress(InvalidSetting):  # a feed that merges takes no line as an id
-                set_feed(id_column=id_column, encoding=encoding, columns=columns)
+                os.environ["FEED"] = replace(feed_now(), format=FileFormat(**values)).to_json()
         case ("reload" | "forget" as command, key, die_before):
             lambda_.erase(command, key, die_before)
         case ("repair" | "backfill" as command, die_before):

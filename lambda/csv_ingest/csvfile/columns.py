@@ -1,6 +1,6 @@
 """From the cells of a record to a row. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from itertools import compress
 from json.encoder import encode_basestring
@@ -27,78 +27,92 @@ class BadCell(ValueError):
     """A cell is not of the type of its column. The message names the column, and never holds the cell."""
 
 
-class RowMaker:
-    """Makes rows of records."""
+Make = Callable[[int, list[str]], Row | RejectedRow]
+"""Makes a row of the line on which a record begins, and its cells."""
 
-    def __init__(self, names: Sequence[str], format_: FileFormat) -> None:
-        """Check the names in the header. Raises UnreadableFile if no row can be read under them."""
-        header = Header(names, format_)
-        self._ids = _Ids(header, format_)
-        places = {column: header.place(column.name, "columns") for column in format_.columns}
-        self._width = len(names)
-        self._fills = format_.short_rows == "fill"
-        self._typed = [(column.stored_as, place, _cell_reader(column, format_)) for column, place in places.items()]
-        self._repeated = _as_repeated(list(names), format_)
-        self._data_of = _Data(header, left_out=set(places.values())).of
 
-    def make(self, line: int, record: list[str]) -> Row | RejectedRow:
-        """The row of a record that begins on a line.
+def row_maker(names: Sequence[str], format_: FileFormat) -> Make:
+    """Check the names in the header, and return the function that makes rows. Raises UnreadableFile.
 
-        Rejected are a record with another number of cells than the header, the header itself, and one without an id, or
-        with a cell that is not of the type of its column.
-        """
-        if len(record) != self._width:
-            if len(record) > self._width or not self._fills:
-                return RejectedRow(line, f"{len(record)} fields, expected {self._width}")
-            record = record + [""] * (self._width - len(record))
-        if record in self._repeated:
+    The function rejects a record with another number of cells than the header, the header itself, and a record without
+    an id, or with a cell that is not of the type of its column.
+    """
+    header = Header(names, format_)
+    id_of, first = _id_maker(header, format_)
+    places = {column: header.place(column.name, "columns") for column in format_.columns}
+    width, fills = len(names), format_.short_rows == "fill"
+    typed = [(column.stored_as, place, _cell_reader(column, format_)) for column, place in places.items()]
+    data_of = _data_maker(header, left_out=set(places.values()))
+    repeated, beginnings = _as_repeated(list(names), first, format_)
+
+    def make(line: int, record: list[str]) -> Row | RejectedRow:
+        if len(record) != width:
+            if len(record) > width or not fills:
+                return RejectedRow(line, f"{len(record)} fields, expected {width}")
+            record = record + [""] * (width - len(record))
+        if record[first] in beginnings and record in repeated:
             return RejectedRow(line, "it repeats the header")
-        if type(record) is BadEscape:
-            return RejectedRow(line, f"field {record.column}: the escape character stands before another character")
         try:
-            id_ = self._ids.of(line, record)
-            values = {name: read(record[place]) for name, place, read in self._typed} if self._typed else NO_VALUES
+            id_ = id_of(line, record)
+            if not typed:
+                return Row(line, id_, data_of(record), NO_VALUES)
+            return Row(line, id_, data_of(record), {name: read(record[place]) for name, place, read in typed})
         except BadCell as error:
             return RejectedRow(line, str(error))
-        return Row(line, id_, self._data_of(record), values)
+
+    return _without_bad_escapes(make) if format_.escape else make
 
 
-class _Ids:
-    """What identifies rows."""
+def _without_bad_escapes(make: Make) -> Make:
+    def make_or_reject(line: int, record: list[str]) -> Row | RejectedRow:
+        if isinstance(record, BadEscape):
+            return RejectedRow(line, f"field {record.column}: the escape character stands before another character")
+        return make(line, record)
 
-    def __init__(self, header: Header, format_: FileFormat) -> None:
-        self._places = [(name, header.place(name, "id_column")) for name in format_.id_columns]
-        self._only = self._places[0][1] if len(self._places) == 1 else None
-        declared = (
-            {header.place(column.name, "columns") for column in format_.columns} if format_.null_values else set()
-        )
-        self._nulls = {place: frozenset(format_.null_values) for _, place in self._places if place in declared}
+    return make_or_reject
 
-    def of(self, line: int, record: Sequence[str]) -> str:
-        """The id of a record. Raises BadCell if it has none."""
-        if self._only is not None:
-            id_ = record[self._only]
-            if not id_.strip() or (self._nulls and id_ in self._nulls[self._only]):
-                raise BadCell("no id")
-            return id_
-        if not self._places:
-            return str(line)
+
+def _id_maker(header: Header, format_: FileFormat) -> tuple[Callable[[int, Sequence[str]], str], int]:
+    """The function that makes the id of a record, and a place in it on which the id depends.
+
+    The function raises BadCell if the record has no id.
+    """
+    places = [(name, header.place(name, "id_column")) for name in format_.id_columns]
+    if not places:
+        return lambda line, _record: str(line), 0
+    declared = {header.place(column.name, "columns") for column in format_.columns} if format_.null_values else set()
+    nulls = {place: frozenset(format_.null_values) for _, place in places if place in declared}
+    first = places[0][1]
+
+    def cell(_line: int, record: Sequence[str]) -> str:
+        id_ = record[first]
+        if not id_.strip() or (nulls and id_ in nulls[first]):
+            raise BadCell("no id")
+        return id_
+
+    def joined(_line: int, record: Sequence[str]) -> str:
         parts = []
-        for name, place in self._places:
+        for name, place in places:
             part = record[place]
-            if not part.strip() or part in self._nulls.get(place, ()):
+            if not part.strip() or part in nulls.get(place, ()):
                 raise BadCell(f"no id: column {name} is empty, and is a part of it")
             parts.append(part.replace(ESCAPE, ESCAPE * 2).replace(SEPARATOR, ESCAPE + SEPARATOR))
         return SEPARATOR.join(parts)
 
+    return (cell if len(places) == 1 else joined), first
 
-def _as_repeated(names: list[str], format_: FileFormat) -> tuple[list[str], ...]:
-    """How a header looks within a file: files that were put one after the other have marks of UTF-8 in the middle."""
+
+def _as_repeated(names: list[str], first: int, format_: FileFormat) -> tuple[list[list[str]], frozenset[str]]:
+    """How a header looks within a file, and what such a record has in one place.
+
+    Files that were put one after the other have marks of UTF-8 in the middle.
+    """
     if format_.rules == 1:
-        return ()
+        return [], frozenset()
     quote = format_.quote
     quoted = quote + names[0].replace(quote, quote * 2) + quote if quote else names[0]
-    return names, [BOM + names[0], *names[1:]], [BOM + quoted, *names[1:]]
+    repeated = [names, [BOM + names[0], *names[1:]], [BOM + quoted, *names[1:]]]
+    return repeated, frozenset(each[first] for each in repeated)
 
 
 def _cell_reader(column: Column, format_: FileFormat) -> Callable[[str], Value | None]:
@@ -128,30 +142,29 @@ def _cell_reader(column: Column, format_: FileFormat) -> Callable[[str], Value |
     return read if is_text else lru_cache(REMEMBERED_CELLS)(read)
 
 
-class _Data:
-    """Writes the cells of records, but for some columns, as JSON objects."""
+def _data_maker(header: Header, *, left_out: set[int]) -> Callable[[Sequence[str]], str]:
+    """The function that writes the cells of a record, but for some columns, as a JSON object.
 
-    def __init__(self, header: Header, *, left_out: set[int]) -> None:
-        self._names = header.unique
-        self._nameless = [place for place in header.nameless if place not in left_out]
-        kept = [place not in left_out for place in range(len(self._names))]
-        self._usual = self._writer(kept, set(self._nameless))
-        self._kept = kept
-        self._filled = lru_cache(REMEMBERED_TEMPLATES)(lambda empty: self._writer(kept, empty))
+    A column without a name is in the object only if its cell is not empty.
+    """
+    names = header.unique
+    nameless = [place for place in header.nameless if place not in left_out]
+    usual = _writer(names, left_out.union(nameless))
+    if not nameless:
+        return usual
 
-    def of(self, record: Sequence[str]) -> str:
-        """The object of a record. A column without a name is in it if its cell is not empty."""
-        if self._nameless and (empty := frozenset(each for each in self._nameless if not record[each])) != frozenset(
-            self._nameless
-        ):
-            return self._filled(empty)(record)
-        return self._usual(record)
+    @lru_cache(REMEMBERED_TEMPLATES)
+    def writer(filled: tuple[int, ...]) -> Callable[[Sequence[str]], str]:
+        return _writer(names, left_out.union(nameless).difference(filled))
 
-    def _writer(self, kept: Sequence[bool], left_out: set[int] | frozenset[int]) -> Callable[[Sequence[str]], str]:
-        chosen = [is_kept and place not in left_out for place, is_kept in enumerate(kept)]
-        # As json.dumps writes a dict, in a fifth of its time: the names are the same in each row.
-        names = (encode_basestring(name) for name in compress(self._names, chosen))
-        template = "{" + ",".join(f"{name}:".replace("%", "%%") + "%s" for name in names) + "}"
-        if all(chosen):
-            return lambda record: template % tuple(map(encode_basestring, record))
-        return lambda record: template % tuple(map(encode_basestring, compress(record, chosen)))
+    return lambda record: writer(tuple(place for place in nameless if record[place]))(record)
+
+
+def _writer(names: Sequence[str], left_out: Collection[int]) -> Callable[[Sequence[str]], str]:
+    kept = [place not in left_out for place in range(len(names))]
+    # As json.dumps writes a dict, in a fifth of its time: the names are the same in each row.
+    written = (encode_basestring(name) for name in compress(names, kept))
+    template = "{" + ",".join(f"{name}:".replace("%", "%%") + "%s" for name in written) + "}"
+    if all(kept):
+        return lambda record: template % tuple(map(encode_basestring, record))
+    return lambda record: template % tuple(map(encode_basestring, compress(record, kept)))

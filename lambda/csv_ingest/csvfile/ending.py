@@ -42,10 +42,10 @@ class Ending:
             if record[1] == CTRL_Z:
                 self.held.append(record)
                 continue
-            if self.held:
+            if self.held or not self.has_rows:
                 yield from self.held
                 self.held.clear()
-            self.has_rows = True
+                self.has_rows = True
             yield record
 
     def _hold(self, record: Record) -> None:

@@ -60,16 +60,16 @@ class Records:
 
     def __iter__(self) -> Iterator[Record]:
         format_ = self.format
-        of_empty_cells = format_.rules == 1
+        of_empty_cells, lines = format_.rules == 1, self._lines
         csv.field_size_limit(MAX_RECORD)  # the module's default is lower than what an item can hold
         try:
             for cells in _cells(self._text, format_):
-                if any(cells) or (of_empty_cells and cells):
-                    yield self._lines.first, cells
-                self._lines.begin_record()
+                if cells and (cells[0] or any(cells) or of_empty_cells):
+                    yield lines.first, cells
+                lines.begin_record()
         except csv.Error as error:
             advice = ": is a quote left open?" if str(error) == "unexpected end of data" else ""
-            raise UnreadableFile(f"the record that starts on line {self._lines.first:,}: {error}{advice}") from error
+            raise UnreadableFile(f"the record that starts on line {lines.first:,}: {error}{advice}") from error
 
 
 def _cells(lines: Iterator[str], format_: FileFormat) -> Iterator[list[str]]:

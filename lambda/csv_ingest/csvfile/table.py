@@ -1,19 +1,18 @@
 """The header of a file, and the rows below it. Pure."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from itertools import takewhile
+from collections.abc import Iterator, Sequence
+from itertools import starmap, takewhile
 from typing import NamedTuple
 
 from csv_ingest.csvfile import header as headers
 from csv_ingest.csvfile import streams
-from csv_ingest.csvfile.columns import RowMaker
+from csv_ingest.csvfile.columns import Make, row_maker
 from csv_ingest.csvfile.ending import Ending
 from csv_ingest.csvfile.records import Record, Records
 from csv_ingest.model import BEGINNING, NO_HEADER, SEARCH, FileFormat, PartStart, RejectedRow, Row, UnreadableFile
 
 Rows = Iterator[Row | RejectedRow]
-Make = Callable[[int, list[str]], Row | RejectedRow]
 
 NOT_HEADED = (1, list[str]())
 
@@ -36,7 +35,7 @@ class Table(NamedTuple):
         """Yield each row in file order. Raises UnreadableFile with the place, as Ending does, and TooManyLines."""
         ending = Ending(self.format.footer_records, max_held=max_held)
         records = self.records if self.format.rules == 1 else ending.rows(self.records)
-        return (self.make(line, cells) for line, cells in records)
+        return starmap(self.make, records)
 
 
 def read_table(stream: streams.ByteStream, format_: FileFormat, *, max_lines: int = sys.maxsize) -> Table:
@@ -46,7 +45,7 @@ def read_table(stream: streams.ByteStream, format_: FileFormat, *, max_lines: in
     line, names = _read_header(records, all_)
     if not names:
         return Table(records.format, line, names, iter(()), _make_nothing)
-    return Table(records.format, line, names, all_, RowMaker(names, records.format).make)
+    return Table(records.format, line, names, all_, row_maker(names, records.format))
 
 
 def read_header(stream: streams.ByteStream, format_: FileFormat) -> tuple[int, Sequence[str]]:
@@ -67,8 +66,10 @@ def read_part(
 
     Where the part begins, where the rows of the file end, and what its header is, were found when it was planned.
     """
-    records, make = read_part_records(stream, format_, start=start), RowMaker(header, format_).make
-    yield from (make(line, cells) for line, cells in takewhile(lambda record: record[0] < end_line, records))
+    make, records = row_maker(header, format_), read_part_records(stream, format_, start=start)
+    if end_line < sys.maxsize:
+        records = takewhile(lambda record: record[0] < end_line, records)
+    return starmap(make, records)
 
 
 def read_part_records(stream: streams.ByteStream, format_: FileFormat, *, start: PartStart) -> Iterator[Record]:

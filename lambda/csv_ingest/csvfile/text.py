@@ -47,7 +47,9 @@ class Lines:
         codec = "utf-8-sig" if format_.encoding == "utf-8" and is_beginning else format_.encoding
         # newline="" leaves line ends to the csv module, or a quoted CRLF would not survive.
         self._text = io.TextIOWrapper(self._counted, encoding=codec, newline="")
-        self._has_mark = is_beginning and format_.rules > 1 and format_.encoding in ("utf-16-le", "utf-16-be")
+        self._readline = self._text.readline
+        if is_beginning and format_.rules > 1 and format_.encoding in ("utf-16-le", "utf-16-be"):
+            self._readline = self._without_mark
         self._last = start.line - 1 + max_lines
         self._count = start.line - 1
         self._record_size = 0
@@ -75,11 +77,15 @@ class Lines:
 
     def __next__(self) -> str:
         """The next line with its end. Raises UnreadableFile with the place, and TooManyLines."""
-        line = self._read_line()
+        try:
+            line = self._readline(MAX_RECORD + 1)
+        except UnicodeError as error:
+            raise UnreadableFile(self._not_decoded(error)) from None
         if not line:
             raise StopIteration
         self._count += 1
-        self._is_ascii = self._is_ascii and line.isascii()
+        if self._is_ascii:
+            self._is_ascii = line.isascii()
         if self._count > self._last:
             raise TooManyLines(self._last)
         self._record_size += len(line)
@@ -92,21 +98,16 @@ class Lines:
             raise UnreadableFile(f"line {self._count:,} has a NUL byte{_of_utf16(line)}")
         return line
 
-    def _read_line(self) -> str:
-        try:
-            line = self._text.readline(MAX_RECORD + 1)
-        except UnicodeDecodeError as error:
-            raise UnreadableFile(self._not_decoded(error)) from None
-        except UnicodeError as error:  # without a place: a UTF-16 file that does not begin with a byte order mark
-            advice = ": set encoding=utf-16-le, or utf-16-be" if self._encoding == "utf-16" else ""
-            raise UnreadableFile(f"not {self._encoding}: {error}{advice}") from None
-        if self._has_mark:
-            self._has_mark = False
-            return line.removeprefix(BOM)
-        return line
+    def _without_mark(self, size: int, /) -> str:
+        """The first line, but for a mark."""
+        self._readline = self._text.readline
+        return self._readline(size).removeprefix(BOM)
 
-    def _not_decoded(self, error: UnicodeDecodeError) -> str:
+    def _not_decoded(self, error: UnicodeError) -> str:
         """Why the file is not text, and what to do."""
+        if not isinstance(error, UnicodeDecodeError):  # without a place: UTF-16 that does not begin with its mark
+            advice = ": set encoding=utf-16-le, or utf-16-be" if self._encoding == "utf-16" else ""
+            return f"not {self._encoding}: {error}{advice}"
         # The decoder sees the stream in pieces, each of which ends where reading has got to. A piece is decoded when no
         # whole line is left of the pieces before it.
         offset = self._counted.position - len(error.object) + error.start
@@ -127,7 +128,7 @@ def _advice(error: UnicodeDecodeError, encoding: str, *, is_ascii: bool) -> str:
         following = after.partition(b"\n")[2]
         if not is_ascii or any(not each.isascii() and _is_utf8(each) for each in (before, following)):
             return "the rest is, so the byte is damaged: correct the file"
-        return "in which encoding is the file? Ask who makes it, and set encoding, such as cp1252, cp1250 or shift_jis"
+        return "in which encoding is the file? Ask who makes it, and set encoding"
     if not error.object.isascii() and _is_utf8(error.object):
         return "is the file utf-8? set encoding=utf-8"
     return "in which encoding is the file? Ask who makes it, and set encoding"
