@@ -22,6 +22,7 @@ from ops.commands.check import check_command
 from ops.commands.find import find_command
 from ops.commands.forget import forget_command
 from ops.commands.pause import pause_command, resume_command
+from ops.commands.propose import propose_command
 from ops.commands.redrive import redrive_command
 from ops.commands.rejects import rejects_command
 from ops.commands.reload import reload_command
@@ -114,6 +115,7 @@ def _numbers(release: str) -> tuple[int, int]:
 
 for verb in (
     schema_command,
+    propose_command,
     check_command,
     upload_command,
     status_command,

@@ -200,7 +200,7 @@ def test_what_contradicts_itself_is_refused(settings: dict[str, Any], problem: s
 
 
 def test_nothing_read_by_line_may_be_a_header() -> None:
-    silent = [{"id_column": "@line"}, {"id_column": "@line", "delimiter": ";"}]
+    silent: list[dict[str, Any]] = [{"id_column": "@line"}, {"id_column": "@line", "delimiter": ";"}]
     said: list[dict[str, Any]] = [{"header": "first"}, {"known_columns": ["a"]}, {"columns": {"a": "text"}}]
     assert all(FileFormat(**each).is_headed_silently for each in silent)
     assert not any(FileFormat(id_column="@line", **each).is_headed_silently for each in said)

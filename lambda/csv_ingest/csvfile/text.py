@@ -2,7 +2,7 @@
 
 import codecs
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from csv_ingest.csvfile import streams
 from csv_ingest.model import BEGINNING, FileFormat, PartStart, UnreadableFile
@@ -47,7 +47,7 @@ class Lines:
         codec = "utf-8-sig" if format_.encoding == "utf-8" and is_beginning else format_.encoding
         # newline="" leaves line ends to the csv module, or a quoted CRLF would not survive.
         self._text = io.TextIOWrapper(self._counted, encoding=codec, newline="")
-        self._readline = self._text.readline
+        self._readline: Callable[[int], str] = self._text.readline
         if is_beginning and format_.rules > 1 and format_.encoding in ("utf-16-le", "utf-16-be"):
             self._readline = self._without_mark
         self._last = start.line - 1 + max_lines
