@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from csv_ingest import csvfile, ledger
-from csv_ingest.model import LINE_AS_ID, FileFormat, UnreadableFile
+from csv_ingest.model import NO_HEADER, FileFormat, UnreadableFile
 from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 from ops.status import UploadStatus
 
@@ -15,7 +15,7 @@ Open = Callable[[], AbstractContextManager[csvfile.ByteStream]]  # opens the fil
 def advice(pipeline: Pipeline, own: DeployedFeed | None, open_: Open) -> str:
     """Where to upload a file whose header its own feed does not read, and others do; empty if there is no such feed.
 
-    A feed that names no column is not named: it would read any file.
+    A feed that asks for no column is not named: it would read any file.
     """
     if own and _reads(own.settings.format, open_):
         return ""
@@ -23,7 +23,7 @@ def advice(pipeline: Pipeline, own: DeployedFeed | None, open_: Open) -> str:
     return "; ".join(
         f"the feed {each.name} would read this header: upload it below {each.key_prefix}"
         for each in others
-        if (each.format.id_column != LINE_AS_ID or each.format.columns) and _reads(each.format, open_)
+        if _asks_for_columns(each.format) and _reads(each.format, open_)
     )
 
 
@@ -33,6 +33,10 @@ def remarked(pipeline: Pipeline, status: UploadStatus, open_: Open) -> UploadSta
         return status
     own = next((feed for feed in pipeline.feeds if feed.takes(status.key)), None)
     return replace(status, remark=advice(pipeline, own, open_) or status.remark)
+
+
+def _asks_for_columns(format_: FileFormat) -> bool:
+    return format_.header != NO_HEADER and bool(format_.id_columns or format_.columns or format_.known_columns)
 
 
 def _reads(format_: FileFormat, open_: Open) -> bool:

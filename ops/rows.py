@@ -115,17 +115,17 @@ def _rejected_in_file(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator
 
 
 def rows_to_send_back(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator[tuple[RejectedRow | None, list[str]]]:
-    """Yield the header's cells with None, then each rejected row by line, with its cells as they are in the file.
+    """Yield the header's cells with None, if it has one; then each rejected row by line, with its cells in the file.
 
     The file is read as it was when it was ingested. Raises UnreadableFile if it is not what it was, and ObjectGone.
     """
     version = record.object_version(pipeline.upload_bucket)
     with pipeline.open(version) as stream:
-        records = csvfile.read_records(stream, pipeline.format_of(version, record))
-        for _, names in islice(records, 1):
-            yield None, names
+        table = csvfile.read_table(stream, pipeline.format_of(version, record))
+        if table.line:
+            yield None, list(table.header)
         for rejected in rejected_rows(pipeline, record):
-            for line, cells in records:  # both are in the order of the file
+            for line, cells in table.records:  # both are in the order of the file
                 if line == rejected.line:
                     yield rejected, cells
                     break

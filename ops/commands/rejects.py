@@ -3,10 +3,13 @@
 import csv
 import io
 import sys
+from collections.abc import Callable, Sequence
+from typing import TextIO
 
 import click
 
 from csv_ingest.ledger import FileRecord
+from csv_ingest.model import FileFormat
 from ops import display, rows
 from ops.commands import guards, options
 from ops.pipeline import ObjectGone, Pipeline
@@ -25,8 +28,8 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
     """List rejected rows, or write them as CSV.
 
     Lines and reasons of the newest upload under KEY. With --csv, standard output is a file that can be corrected and
-    uploaded: the header and the rejected rows as they are in the file, in the delimiter and the encoding that the
-    pipeline reads. On a terminal, the cells are escaped.
+    uploaded: the header and the rejected rows with the cells of the file, written as the feed reads them. `end` stands
+    in the place of footers. On a terminal, the cells are escaped.
     """
     if (csv_ and json_) or (spreadsheet and not csv_):
         raise click.UsageError("--csv and --json exclude each other, and --spreadsheet needs --csv")
@@ -49,20 +52,23 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
 
 
 def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet: bool) -> None:
-    """Write the file to standard output, and a line about each row to standard error."""
+    """Write a file that its feed can read to standard output, and a line about each row to standard error."""
     for_terminal = sys.stdout.isatty()
     format_ = pipeline.feed_of(key).settings.format
     encoding = "utf-8" if for_terminal else format_.encoding
     text = io.TextIOWrapper(sys.stdout.buffer, encoding=encoding, newline="")
     # With all cells quoted, a spreadsheet that expects another delimiter begins no cell inside of one.
-    writer = csv.writer(text, delimiter=format_.delimiter, quoting=csv.QUOTE_ALL if spreadsheet else csv.QUOTE_MINIMAL)
+    write = _writer(text, format_, spreadsheet=spreadsheet)
     try:
+        text.write("\r\n" * (format_.header_line - 1))
         for reject, cells in rows.rows_to_send_back(pipeline, record):
-            shown = map(_as_text, cells) if spreadsheet else cells
-            writer.writerow(map(display.escaped, shown) if for_terminal else shown)
+            write([display.escaped(cell) for cell in cells] if for_terminal else cells)
             text.flush()
             if reject:
                 display.say(f"line {reject.line:,}: {reject.reason}", err=True)
+        for _ in range(format_.footer_records):
+            write(["end"])
+        text.flush()
     except ObjectGone as error:
         raise click.ClickException(f"{error}: without --csv, the lines and the reasons are printed") from error
     except UnicodeEncodeError as error:
@@ -70,6 +76,21 @@ def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet:
         raise click.ClickException(f"{key}: {reason}") from error
     finally:
         text.detach()
+
+
+def _writer(text: TextIO, format_: FileFormat, *, spreadsheet: bool) -> Callable[[Sequence[str]], object]:
+    """The function that writes the cells of a record as the feed reads them."""
+    escape = format_.escape
+    if not format_.quote:
+        return lambda cells: text.write(format_.delimiter.join(cells) + "\r\n")
+    quoting = csv.QUOTE_ALL if spreadsheet else csv.QUOTE_MINIMAL
+    writer = csv.writer(text, delimiter=format_.delimiter, quotechar=format_.quote, quoting=quoting)
+
+    def write(cells: Sequence[str]) -> object:
+        cells = list(map(_as_text, cells)) if spreadsheet else cells
+        return writer.writerow([cell.replace(escape, escape * 2) for cell in cells] if escape else cells)
+
+    return write
 
 
 def _as_text(cell: str) -> str:

@@ -4,7 +4,9 @@ import sys
 
 import click
 
+from csv_ingest.feed import FORMAT_SETTINGS
 from csv_ingest.model import FileFormat
+from csv_ingest.settings import given
 from ops import display, erasing, failures, reloading, wording
 from ops.commands import guards, options, uploads
 
@@ -56,5 +58,7 @@ def _say_what_is_reloaded(erasure: erasing.Erasure) -> None:
 
 
 def _as_text(format_: FileFormat) -> str:
-    columns = "".join(f"; {column.name}: {column.declaration}" for column in format_.columns)
-    return f"id {format_.id_column}, delimiter {format_.delimiter}, {format_.encoding}{columns}"
+    types = {name: setting.metadata["type"] for name, setting in FORMAT_SETTINGS.items()}
+    always = ["id_column", "delimiter", "encoding"]
+    others = [name for name in types if name in given(format_) and name not in always]
+    return ", ".join(f"{name}={types[name].to_text(getattr(format_, name))}" for name in always + others)

@@ -1,6 +1,7 @@
 """`rejects` gives back what the sender has to correct, and nothing that runs anywhere."""
 
 import csv
+from typing import Any
 
 import pytest
 
@@ -88,3 +89,25 @@ def test_rejects_of_a_rejected_file_are_its_reason(world: World) -> None:
 @pytest.mark.parametrize("options", [["--csv", "--json"], ["--spreadsheet"]])
 def test_options_that_exclude_each_other_are_refused(options: list[str]) -> None:
     run("rejects", "a.csv", *options, code=2)
+
+
+WRITTEN: list[tuple[dict[str, Any], str]] = [
+    ({"header": 3, "footer_records": 2}, "x\n\nid,name\n,a\n1,b\n,c\nsum\nend\n"),
+    ({"header": "none", "header_names": ["id", "name"]}, ",a\n1,b\n,c\n"),
+    ({"header": "search", "quote": "'"}, "x\nid,name\n,'a,''\n'\n1,b\n,c\n"),
+    ({"quote": "none", "delimiter": "tab"}, 'id\tname\n\t"a\n1\tb\n\tc"\n'),
+    ({"escape": "\\", "trim": True}, 'id,name\n,a\\,\\"\\\n\n1,b\n,"c\\\\"\n'),
+    ({"encoding": "utf-16-be"}, "id,name\n,ä\n1,b\n,c\n"),
+]
+
+
+@pytest.mark.parametrize(("settings", "content"), WRITTEN)
+def test_what_is_sent_back_is_read_the_same_way(
+    world: World, pipeline: Pipeline, settings: dict[str, Any], content: str
+) -> None:
+    world.deploy(pipeline, **settings)
+    world.ingest("a.csv", content.encode(settings.get("encoding", "utf-8")))
+    sent = invoke("rejects", "a.csv", "--csv", code=0).stdout_bytes
+    world.ingest("again.csv", sent)
+    assert world.file("again.csv")["rows_rejected"] == world.file("a.csv")["rows_rejected"] == 2
+    assert invoke("rejects", "again.csv", "--csv", code=0).stdout_bytes == sent
