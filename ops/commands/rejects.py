@@ -4,7 +4,7 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Sequence
-from typing import TextIO
+from typing import Literal, TextIO
 
 import click
 
@@ -83,7 +83,8 @@ def _writer(text: TextIO, format_: FileFormat, *, spreadsheet: bool) -> Callable
     escape = format_.escape
     if not format_.quote:
         return lambda cells: text.write(format_.delimiter.join(cells) + "\r\n")
-    quoting = csv.QUOTE_ALL if spreadsheet else csv.QUOTE_MINIMAL
+    # With all cells quoted, a spreadsheet that expects another delimiter begins no cell inside of one.
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if spreadsheet else csv.QUOTE_MINIMAL
     writer = csv.writer(text, delimiter=format_.delimiter, quotechar=format_.quote, quoting=quoting)
 
     def write(cells: Sequence[str]) -> object:

@@ -18,6 +18,8 @@ Convert = Callable[[str], Value]
 KINDS = {type_: f"an {type_}" if type_ == "integer" else f"a {type_}" for type_ in TYPES}
 """How messages name a value of a type."""
 
+_EXAMPLE = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
+
 
 def converter(column: Column, format_: FileFormat) -> Convert:
     """The function that converts the cells of a column."""
@@ -45,26 +47,25 @@ def _booleans(true: Sequence[str], false: Sequence[str]) -> Convert:
     return read
 
 
-_EXAMPLE = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
-
-
 def spelling(column: Column, format_: FileFormat) -> str:
     """How a value of a column is written, for the message about a cell that is none."""
-    match column.type:
-        case "boolean":
-            words = [*(format_.true_values or TRUE_WORDS), *(format_.false_values or FALSE_WORDS)]
-            if not (format_.true_values or format_.false_values):
-                words = ["true", "false", "yes", "no", "1", "0"]
-            return f"{', '.join(words[:-1])} or {words[-1]}"
-        case "date":
-            return _moment(column.formats or format_.date_format) or "2026-11-28"
-        case "timestamp":
-            zone = "" if column.timezone or format_.timezone else "+01:00"
-            return _moment(column.formats or format_.timestamp_format) or f"2026-11-28T09:30:00{zone}"
-        case "integer":
-            return f"1{format_.grouping_separator}234"
-        case _:
-            return f"1{format_.grouping_separator}234{format_.decimal_separator}5"
+    group, point = format_.grouping_separator, format_.decimal_separator
+    zone = "" if column.timezone or format_.timezone else "+01:00"
+    return {
+        "text": "",
+        "boolean": _words(format_),
+        "date": _moment(column.formats or format_.date_format) or "2026-11-28",
+        "timestamp": _moment(column.formats or format_.timestamp_format) or f"2026-11-28T09:30:00{zone}",
+        "integer": f"1{group}234",
+        "decimal": f"1{group}234{point}5",
+    }[column.type]
+
+
+def _words(format_: FileFormat) -> str:
+    if not (format_.true_values or format_.false_values):
+        return "true, false, yes, no, 1 or 0"
+    *others, last = [*(format_.true_values or TRUE_WORDS), *(format_.false_values or FALSE_WORDS)]
+    return f"{', '.join(others)} or {last}"
 
 
 def _moment(formats: Sequence[str]) -> str:

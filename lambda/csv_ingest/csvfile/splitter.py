@@ -41,32 +41,56 @@ def split_points(stream: streams.ByteStream, format_: FileFormat, tuning: Tuning
     or part by part with the same records. The parts that were yielded before AmbiguousCsv are still true.
     """
     part, yielded = BEGINNING, None
-    records = _records(format_)
-    position, rest = part, b""  # where the last record ended, and what was read after it
-    unparsed = max(format_.header_line - 1, 0)  # lines above the header
+    text = _Text(format_)
     try:
         for block in _text_blocks(stream, format_.encoding, tuning.block_bytes):
             if part != yielded:  # only now is it known that the part is not empty
                 yield part
                 yielded = part
-            text = rest + block
-            if position.byte == 0:
-                text, position = _without_bom(text, format_.encoding)
-            skipped = _length_of_lines(text, unparsed)
-            unparsed -= _line_ends(text, skipped)
-            below = text[skipped:] if skipped else text
-            # Bytes are more than characters, but counting those of a record at each block would take much longer.
-            if len(below) > MAX_RECORD and len(below if unparsed else records.first(below)) > MAX_RECORD:
-                raise AmbiguousCsv(part)  # or a quote that does not belong there
-            end = skipped + (records.length(below) if b"\n" in block and not unparsed else 0)
-            position = PartStart(position.byte + end, position.line + _line_ends(text, end))
-            if position.byte - part.byte >= tuning.part_bytes or position.line - part.line >= tuning.part_lines:
-                part = position
-            rest = text[end:]
+            text.add(block)
+            read = text.position
+            if read.byte - part.byte >= tuning.part_bytes or read.line - part.line >= tuning.part_lines:
+                part = read
     except UnicodeError:
         raise AmbiguousCsv(part) from None
-    if rest and not unparsed and records.length(rest + b"\r\n") <= len(rest):
+    if not text.is_whole:
         raise AmbiguousCsv(part)
+
+
+class _Text:
+    """The text of a file up to a block."""
+
+    def __init__(self, format_: FileFormat) -> None:
+        self._encoding = format_.encoding
+        self._records = _records(format_)
+        self._unparsed = max(format_.header_line - 1, 0)
+        """How many lines above the header are still to come."""
+        self._rest = b""
+        """What was read after the last record."""
+        self.position = BEGINNING
+        """Where the last record ended."""
+
+    def add(self, block: bytes) -> None:
+        """Read on. Raises UnicodeError at a record that is too long."""
+        text = self._rest + block
+        if self.position.byte == 0:
+            text, self.position = _without_bom(text, self._encoding)
+        end = _length_of_lines(text, self._unparsed)
+        self._unparsed -= _line_ends(text, end)
+        below = text[end:] if end else text
+        # Bytes are more than characters, but counting those of a record at each block would take much longer.
+        if len(below) > MAX_RECORD and len(below if self._unparsed else self._records.first(below)) > MAX_RECORD:
+            raise UnicodeError("a record that is too long, or a quote that does not belong there")
+        if b"\n" in block and not self._unparsed:
+            end += self._records.length(below)
+        self.position = PartStart(self.position.byte + end, self.position.line + _line_ends(text, end))
+        self._rest = text[end:]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the file can end here: what is left is a record without its line end."""
+        rest = self._rest
+        return not rest or bool(self._unparsed) or self._records.length(rest + b"\r\n") > len(rest)
 
 
 def _text_blocks(stream: streams.ByteStream, encoding: str, size: int) -> Iterator[bytes]:
