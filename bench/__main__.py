@@ -37,7 +37,7 @@ OUTPUT = PROJECT / "docs" / "benchmarks.md"
 MEMORY_MB = 1, 50, 500
 GIGABYTE = 1_050_000_000
 
-TYPED = "handler, answered", "handler, typed"
+TYPED = "handler, answered", "handler, typed", "handler, formatted"
 MERGED = "merge, answered", "merge, corrected"
 POSTGRESQL_MERGED = "postgresql, merge", "postgresql, merge, corrected"
 CPU = "handler", "floor", "batch_write", "put_item"
@@ -70,7 +70,7 @@ POSTGRESQL_PROMISES = {
 }
 """The same of a feed with PostgreSQL, by the case and its baseline."""
 
-TYPED_PROMISE = 1.25
+TYPED_PROMISE, FORMATTED_PROMISE = 1.25, 1.35
 
 MERGE_PROMISE = 1.1
 
@@ -284,7 +284,7 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
     peaks = {mb: of(f"memory {mb * 1_000_000}.csv", "peak_mb") for mb in MEMORY_MB}
     plan, read = (f"{verb} {GIGABYTE}.csv" for verb in ("plan", "read"))
     [same] = found[f"same records {next(key for key in found if key.startswith('same')).split()[-1]}"]
-    typed = ratio("handler, typed", "handler, answered", "cpu_us")
+    typed, formatted = (ratio(f"handler, {case}", "handler, answered", "cpu_us") for case in ("typed", "formatted"))
     merged = ratio("merge, answered", "handler, answered", "cpu_us")
     pg_merged, pg_corrected = (of(case, "cpu_us") for case in POSTGRESQL_MERGED)
     shares = {case: cpu["handler"] / value for case, value in cpu.items()}
@@ -305,6 +305,12 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
             f"{of('handler, typed', 'cpu_us'):.0f} us",
             f"without types: {of('handler, answered', 'cpu_us'):.0f} us",
             f"{typed:.2f}",
+        ),
+        (
+            "the same with a date format, null markers and grouped digits, without the boolean",
+            f"{of('handler, formatted', 'cpu_us'):.0f} us",
+            "",
+            f"{formatted:.2f}",
         ),
         (
             "CPU a row in a feed that merges, all ids new; DynamoDB answers at once",
@@ -453,6 +459,10 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
         (
             f"CPU a row with four typed columns at most {TYPED_PROMISE} times that without types",
             typed <= TYPED_PROMISE,
+        ),
+        (
+            f"CPU a row with formats, null markers and grouping at most {FORMATTED_PROMISE} times that without types",
+            formatted <= FORMATTED_PROMISE,
         ),
         (f"CPU a row of new ids in a feed that merges at most {MERGE_PROMISE} times appended", merged <= MERGE_PROMISE),
         (

@@ -70,6 +70,13 @@ def handler_typed() -> Found:
     return handler_answered()
 
 
+def handler_formatted() -> Found:
+    """The same with types, where cells are looked up among null markers, and numbers and dates have formats."""
+    columns = {"quantity": "integer", "price": "decimal", "ordered": {"type": "date", "format": "%Y-%m-%d"}}
+    _configure(format={"columns": columns, "null_values": ["NULL", "n/a", "-"], "grouping_separator": "comma"})
+    return handler_answered()
+
+
 def merge_answered() -> Found:
     """The same as `handler_answered`, in a feed that merges: every id is new."""
     _configure(write_mode="merge")
@@ -513,6 +520,7 @@ CASES: dict[str, Callable[..., Found]] = {
     "handler": handler_cpu,
     "handler, answered": handler_answered,
     "handler, typed": handler_typed,
+    "handler, formatted": handler_formatted,
     "merge, answered": merge_answered,
     "merge, corrected": merge_corrected,
     "postgresql, merge": postgresql,
