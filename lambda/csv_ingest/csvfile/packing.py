@@ -20,7 +20,6 @@ from csv_ingest.model import UnreadableFile
 HEAD_BYTES = 512
 """How many bytes at the beginning of a file are looked at."""
 
-_ZIP = b"PK\x03\x04"
 _KINDS = {
     "gzip": re.compile(rb"\x1f\x8b\x08"),
     "bzip2": re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"),
@@ -32,8 +31,8 @@ _NO_TEXT = {
     rb"(\xef\xbb\xbf)?\s*(<!doctype\s+html|<html[\s>])": "is a web page (HTML), perhaps one that asks to sign in: "
     "open it in a browser, and export the data as CSV",
     rb"(\xef\xbb\xbf)?\s*<\?xml\s": "is XML: export it as CSV",
-    rb"%PDF-": "is a PDF: export it as CSV",
-    rb"PAR1": "is a Parquet file: export it as CSV",
+    rb"%PDF-[0-9]": "is a PDF: export it as CSV",
+    rb"PAR1[\x00-\x1f]": "is a Parquet file: export it as CSV",
     rb"\x28\xb5\x2f\xfd": "is packed with zstd: pack it with gzip, or not at all",
     rb"7z\xbc\xaf\x27\x1c": "is packed with 7-Zip: pack it with zip or gzip, or not at all",
     rb"Rar!\x1a\x07": "is packed with RAR: pack it with zip or gzip, or not at all",

@@ -13,7 +13,7 @@ class Content(NamedTuple):
     """
 
     sha256: str
-    """Of the bytes that are read: a .gz file is unpacked."""
+    """Of the bytes that are read: a packed file is unpacked."""
     format: FileFormat
     upload_order: str = ""
     """As in Origin, if it stands for one version."""
