@@ -8,11 +8,13 @@ from typing import Any
 
 import boto3
 
-from csv_ingest import configuration, modes
+from csv_ingest import configuration, feed_rules, modes
 from csv_ingest.destinations import Destination, open_destination
-from csv_ingest.feed import Feed
+from csv_ingest.feed import FORMAT_SETTINGS, Feed
 from csv_ingest.model import Deadline, PipelineError
-from csv_ingest.settings import InvalidSetting
+from csv_ingest.settings import InvalidSetting, settings_of
+
+_SETTINGS = {*settings_of(Feed), *FORMAT_SETTINGS}
 
 
 class BadSettings(PipelineError):
@@ -50,23 +52,34 @@ def read(file: Path) -> FeedOfFile:
     """
     try:
         content = json.loads(file.read_text("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadSettings(f"{file} is not JSON in UTF-8: {error}") from error
     name, settings = _named(file, content)
+    if unknown := sorted(settings.keys() - _SETTINGS):
+        raise BadSettings(f"{file}: unknown to this release: {', '.join(unknown)}")
     try:
-        return FeedOfFile(Feed.of_settings(name, settings))
+        feed = Feed.of_settings(name, settings)
+        for problem in feed_rules.problems_of_today(feed):
+            raise problem
     except InvalidSetting as error:
         raise BadSettings(f"{file}: {error}") from error
-    except TypeError as error:
-        raise BadSettings(f"{file}: it has a setting that no feed has ({error})") from error
+    return FeedOfFile(feed)
 
 
 def _named(file: Path, content: Any) -> tuple[str, dict[str, Any]]:
+    """The name of the feed, and its settings. A feed can be called like a setting that is an object: `columns`."""
     feeds = content.get("feeds", content) if isinstance(content, dict) else None
-    if isinstance(feeds, dict) and feeds and all(isinstance(each, dict) for each in feeds.values()):
-        if len(feeds) > 1:
-            raise BadSettings(f"{file} has the feeds {', '.join(feeds)}: keep one of them")
-        return next(iter(feeds.items()))
     if not isinstance(feeds, dict):
         raise BadSettings(f"{file} has no JSON object: write the settings of a feed, as `propose` prints them")
-    return Feed.name, feeds
+    if feeds.keys() & _SETTINGS and not _are_settings(feeds):
+        return Feed.name, feeds
+    if not all(isinstance(each, dict) for each in feeds.values()):
+        return Feed.name, feeds
+    if len(feeds) != 1:
+        raise BadSettings(f"{file} has {len(feeds)} feeds ({', '.join(feeds)}): keep one of them")
+    return next(iter(feeds.items()))
+
+
+def _are_settings(feeds: dict[str, Any]) -> bool:
+    """Whether each value has the settings of a feed."""
+    return all(isinstance(each, dict) and each and each.keys() <= _SETTINGS for each in feeds.values())

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from csv_ingest import feed_rules
 from csv_ingest.configuration import IngestConfig, SweepConfig, SweptFeed
 from csv_ingest.feed import Feed
 from csv_ingest.settings import given
@@ -41,12 +42,7 @@ def problems(feeds: Sequence[Feed], *, service: str, ignored_prefixes: Sequence[
     if not all(ignored_prefixes):
         yield "ignored_prefixes: an empty one would ignore all objects that no feed takes: remove it"
     for feed in feeds:
-        if feed.format.is_headed_silently:
-            yield (
-                f"feeds.{feed.name}.header: with id_column=@line, any file would be read, and the first record of a "
-                "file without a header would be lost: set header=first if each file has one, or header=none with "
-                "header_names; or declare columns, or known_columns"
-            )
+        yield from (str(problem.below(f"feeds.{feed.name}.")) for problem in feed_rules.problems_of_today(feed))
     yield from _too_long_environments(feeds, service, ignored_prefixes)
 
 

@@ -33,6 +33,17 @@ def problems(feed: "Feed") -> Iterator[InvalidSetting]:
     yield from _of_postgresql(feed) if feed.is_postgresql else _of_dynamodb(feed)
 
 
+def problems_of_today(feed: "Feed") -> Iterator[InvalidSetting]:
+    """Each reason why a feed is not deployed any more, though the functions of earlier deployments have such feeds."""
+    if feed.format.is_headed_silently:
+        yield InvalidSetting(
+            ["header"],
+            ": with id_column=@line, any file would be read, and the first record of a file without a header would be "
+            "lost: set header=first if each file has one, or header=none with header_names; or declare columns, or "
+            "known_columns",
+        )
+
+
 def _of_postgresql(feed: "Feed") -> Iterator[InvalidSetting]:
     values = given(feed)
     if missing := [name for name in _NEEDED if name not in values]:

@@ -101,6 +101,8 @@ def _find_parts(
     table, rows = attempt.run(twice, format_)
     if rows is not None:
         return Plan(format_, [], []), rows
+    if not table.header:  # and no record: the file was read to its end
+        return Plan(format_, [], []), []
     twice.replay()
     parts = list(csvfile.split_points(twice, table.format, tuning))
     # What is before the header is no part of its own: only the first part is read with its header.

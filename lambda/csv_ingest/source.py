@@ -87,7 +87,7 @@ class _RangedFile(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         if position < 0:
-            raise ValueError(position)
+            raise ValueError(f"it refers to a place {-position:,} bytes before its beginning")
         self._position = position
         return position
 

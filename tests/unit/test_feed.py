@@ -159,8 +159,11 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"delimiter": "'", "quote": "'"}, "delimiter, quote: they are the same character: change one"),
     ({"escape": '"'}, "escape, quote: they are the same character: change one"),
     ({"true_values": ["J", "ja"], "false_values": ["JA"]}, "true_values, false_values: 'JA' is in both"),
-    ({"true_values": ["no"]}, "true_values, false_values: 'no' is in both: remove it from one"),
-    ({"null_values": ["0"]}, "false_values, null_values: '0' is in both: remove it from one"),
+    ({"true_values": ["no"], "columns": {"a": "boolean"}}, "true_values, false_values: 'no' is in both: remove it"),
+    ({"true_values": ["no"]}, ""),
+    ({"null_values": ["0"], "columns": {"a": "boolean"}}, "false_values, null_values: '0' is in both: remove it from"),
+    ({"null_values": ["0"]}, ""),
+    ({"null_values": ["x"], "true_values": ["X"]}, "true_values, null_values: 'x' is in both: remove it from one"),
     ({"header": "none"}, "header_names: not set, and with header=none they name the columns: list them"),
     ({"header_names": ["id"]}, "header_names: they name the columns of a file with header=none: set it, or "),
     ({"header": "none", "header_names": ["a"]}, "header_names: 'id' is not among them, and is a column of the feed"),
@@ -185,6 +188,39 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
         {"affixes": ["m2"]},
         "setting affixes: 'm2' has a digit, a sign, a bracket, or a space at its end: it could be of",
     ),
+    ({"timestamp_format": ["unix", "unix_ms"]}, "timestamp_format: each number is unix and unix_ms, which are two"),
+    ({"timestamp_format": "%Y%m%d %H", "columns": {"a": {"type": "timestamp", "timezone": "UTC"}}}, ""),
+    (
+        {"date_format": "%-d1%-m.%Y"},
+        "setting date_format: '%-d1%-m.%Y' has %-d before 1, so that nobody knows where it",
+    ),
+    (
+        {"date_format": "%Y%m%-d1"},
+        "setting date_format: '%Y%m%-d1' has %-d before 1, so that nobody knows where it ends",
+    ),
+    ({"timestamp_format": "%Y%m%d %H%M%S%f%z"}, ""),
+    (
+        {"header": "none", "header_names": ["id", "ID"], "header_match": "loose"},
+        "header_names: with header_match=loose, ",
+    ),
+    ({"header": "none", "header_names": ["id", "a"], "known_columns": ["b"]}, "header_names: 'a' is not among known_"),
+    (
+        {"affixes": ["."]},
+        "setting affixes: '.' has a digit, a sign, a bracket, or a space at its end: it could be of a",
+    ),
+    (
+        {"affixes": ["Rs", "Rs."]},
+        "setting affixes: 'Rs' and 'Rs.' differ by a separator, which could be of the number: ",
+    ),
+    (
+        {"timezone": "Europe"},
+        "setting timezone='Europe': allowed is the IANA name of a time zone, such as Europe/Berlin",
+    ),
+    ({"timezone": "A" * 300}, "setting timezone='AAA"),
+    ({"id_column": "[" * 100_000}, "setting id_column='[[["),
+    ({"columns": "[" * 100_000}, "setting columns='[[["),
+    ({"date_format": "%Y-%m-%d\ud800"}, "setting date_format='%Y-%m-%d\\ud800': allowed is a format in strptime's"),
+    ({"columns": {"a": {"type": "date", "format": []}}}, "setting columns: column 'a': format=[] is neither a format "),
 ]
 """Settings, and why they are refused; nothing if they are not."""
 

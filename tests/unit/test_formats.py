@@ -6,9 +6,10 @@ import io
 import json
 import lzma
 import sys
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -152,11 +153,15 @@ CASES: dict[str, tuple[dict[str, Any], str | bytes, Any]] = {
     # The end, and records of nothing
     "empty records": ({}, 'id,n\n1,a\n,\n"",""\n,,,,\n\n2,b\n,,\n', [A, (7, *B[1:])]),
     "Ctrl-Z": ({}, "id,n\n1,a\n\x1a\n2,b\n\x1a\r\n\n,\n", [A, (3, "1 fields, expected 2"), (4, *B[1:])]),
+    "Ctrl-Z twice": ({}, "id,n\n1,a\n\x1a\n\x1a\n", [A, (3, "1 fields, expected 2")]),
+    "Ctrl-Z above a footer": ({"footer_records": 1}, "id,n\n1,a\n\x1a\nend\n\x1a\n", [A, (3, "1 fields, expected 2")]),
     "Ctrl-Z as an id": ({}, "id\n\x1a\n1\n\x1a", [(2, "\x1a", ("id", "\x1a")), (3, "1", ("id", "1"))]),
     "footer": ({"footer_records": 1}, 'id,n\n1,a\n2,b\n"end\nof it"\n', [A, B]),
     "footers, not counted": ({"footer_records": 2}, "id,n\n1,a\n2,b\nsum\n\n,\nend\n\x1a\n", [A, B]),
     "fewer than footers": ({"footer_records": 3}, "id,n\n1,a\n2,b\n", []),
     "footers of all parts": ({"footer_records": 100}, "id,n\n" + "1,a\n" * 100, []),
+    "blank lines alone": ({}, "\n\n,\n\n", []),
+    "blank lines, by line": ({"id_column": "@line", "header": "first"}, "\n\n,\n", []),
     # Ids
     "two columns": ({"id_column": ["id", "n"]}, "id,n\n1,a\n2,b\n", [(2, "1|a", *A[2:]), (3, "2|b", *B[2:])]),
     "two columns, one empty": (
@@ -168,6 +173,11 @@ CASES: dict[str, tuple[dict[str, Any], str | bytes, Any]] = {
         {"null_values": ["-"], "columns": {"id": "text"}},
         "id,n\n-,a\n1,-\n",
         [(2, "no id"), (3, "1", ("n", "-"))],
+    ),
+    "a null id of another type": (
+        {"null_values": ["-"], "columns": {"id": "integer"}},
+        "id,n\n - ,a\n 1 ,b\n",
+        [(2, "no id"), (3, " 1 ", ("n", "b"))],
     ),
     # Dialects
     "another quote": (
@@ -203,7 +213,7 @@ CASES: dict[str, tuple[dict[str, Any], str | bytes, Any]] = {
     "an escape at the end": (
         {"escape": "\\"},
         "id,n\n1,a\\",
-        "the record that starts on line 2: unexpected end of data",
+        "the record that starts on line 2: the file ends with an escape character",
     ),
     "an escaped line end at the end": ({"escape": "\\"}, "id,n\n1,a\\\r\n", [(2, "1", ("id", "1"), ("n", "a\r\n"))]),
     "trim": (
@@ -244,14 +254,19 @@ CASES: dict[str, tuple[dict[str, Any], str | bytes, Any]] = {
     "UTF-16 without a mark": (
         {},
         "id\n1\n".encode("utf-16-le"),
-        "line 1 has a NUL byte, and so have its other characters: ",
+        "line 1 has a NUL byte: every other one is, so is the file UTF-16? set encoding=utf-16-le",
     ),
     "UTF-16 that has to have one": (
         {"encoding": "utf-16"},
         "id\n".encode("utf-16-le"),
-        "not utf-16: UTF-16 stream does not start",
+        "the file does not begin with the mark of UTF-16, and encoding is utf-16: every other one",
     ),
     "UTF-8 as UTF-16": ({"encoding": "utf-16-le"}, b"id,n\n1,aa\n", "header: no column is named 'id'"),
+    "UTF-8 as UTF-16 with a mark": (
+        {"encoding": "utf-16"},
+        b"id\n1\n",
+        "the file does not begin with the mark of UTF-16, and ",
+    ),
     "one NUL": ({}, b"id,n\n1,a\0b\n", "line 2 has a NUL byte"),
 }
 
@@ -411,9 +426,49 @@ def test_a_file_that_is_no_text_says_what_it_is(content: bytes, reason: str) -> 
     assert found.startswith(reason)
 
 
-@pytest.mark.parametrize("content", [b"PK,id\n1,2\n", b"BZh,id\n1,2\n", b"<TICKER>,id\n1,2\n", b"<htmlx,id\n1,2\n"])
+BEGINNINGS = [b"PK", b"BZh", b"<TICKER>", b"<htmlx", b"<html ", b"PAR1", b"par1"]
+
+
+@pytest.mark.parametrize("content", [beginning + b",id\n1,2\n" for beginning in BEGINNINGS])
 def test_a_header_may_begin_like_another_file(content: bytes) -> None:
     assert len(outcome(content, {})) == 1
+
+
+def damaged(place: int, byte: int) -> bytes:
+    packed = bytearray(in_zip("a.csv"))
+    packed[place] = byte
+    return bytes(packed)
+
+
+ENTRY, END = in_zip("a.csv").index(b"PK\x01\x02"), in_zip("a.csv").index(b"PK\x05\x06")
+
+
+WRONG_BYTES = [(ENTRY + 6, 128), (END + 17, 1), (30, 255), (ENTRY + 46, 0), (ENTRY + 28, 0)]
+
+
+@pytest.mark.parametrize(("place", "byte"), WRONG_BYTES)
+def test_a_zip_with_a_wrong_byte_is_rejected(place: int, byte: int) -> None:
+    assert isinstance(outcome(damaged(place, byte), {}), str)
+
+
+@given(st.integers(0, len(in_zip("a.csv")) - 1), st.integers(0, 255))
+def test_no_byte_of_a_zip_ends_in_a_crash(place: int, byte: int) -> None:
+    outcome(damaged(place, byte), {})
+
+
+def test_a_zip_packed_in_an_unusual_way_is_rejected() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a.csv", PLAIN)
+    assert str(outcome(packed.getvalue(), {})).startswith("the file in the zip is packed in an unusual way: pack it")
+
+
+def test_an_xz_that_asks_for_gigabytes_is_rejected() -> None:
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 28}]
+    content = lzma.compress(PLAIN, filters=filters)
+    assert outcome(content, {}) == "not a whole xz file: Memory usage limit exceeded"
+    two = lzma.compress(PLAIN[:5]) + b"\0" * 8 + lzma.compress(PLAIN[5:]) + b"\0" * 4
+    assert outcome(two, {}) == [A]
 
 
 def test_an_encrypted_zip_is_told() -> None:
@@ -427,7 +482,7 @@ def test_an_encrypted_zip_is_told() -> None:
 def test_records_that_may_be_footers_are_bounded() -> None:
     text = "id,n\n" + "".join(f"{n},{'x' * 100_000}\n" for n in range(60))
     file, format_ = File(text.encode()), FileFormat(footer_records=50)
-    with pytest.raises(UnreadableFile, match=r"from line 2 on, 42 records have more than 4,194,304 characters"):
+    with pytest.raises(UnreadableFile, match=r"from line 2 on, 42 records may be the end with footer_records=50"):
         file.read_in_parts(format_, Tuning())
     assert len(file.read(format_)) == 10  # by the operators' commands, if the function has read it
 
@@ -437,3 +492,24 @@ def test_many_names_that_are_one_are_made_unique() -> None:
     [row] = File(f"{','.join(names)}\n1{',x' * 160_000}\n".encode()).read(FileFormat())
     assert isinstance(row, Row)
     assert len(json.loads(row.data)) == 160_001
+
+
+COSTLY = {
+    "Ctrl-Z": ({}, b"id\n" + b"\x1a\n" * 500_000),
+    "Ctrl-Z as footers": ({"footer_records": 1}, b"id\n1\n" + b"\x1a\n" * 30_000),
+    "nameless columns": ({"short_rows": "fill"}, b"id" + b"," * 24_000 + b"\n" + b"1\n" * 30_000),
+    "combining marks": ({"header_match": "loose"}, ("id," + "\u0301\u0323" * 60_000 + "\n1,2\n").encode()),
+    "a long line above": ({"header": 3}, b"x" * 900_000 + b"\n" * 2 + b"id\n1\n"),
+    "an open escape": ({"escape": "\\"}, b'id\n"' + b"\\\n" * 300_000 + b'"\n'),
+    "spaces": ({"trim": True}, b'id\n"a"' + b" " * 900_000 + b"\n"),
+}
+"""Files of less than 1 MB that once took minutes, or gigabytes."""
+
+
+@pytest.mark.parametrize(("settings", "content"), COSTLY.values(), ids=list(COSTLY))
+def test_no_small_file_takes_long(settings: dict[str, Any], content: bytes) -> None:
+    seconds = time.process_time()
+    file, format_ = File(content), FileFormat(**settings)
+    with suppress(UnreadableFile):
+        file.read_in_parts(format_, Tuning())
+    assert time.process_time() - seconds < 20, "minutes, before it was bounded"

@@ -172,7 +172,7 @@ def test_the_line_number_can_be_the_id() -> None:
 def test_a_utf_16_file_needs_its_byte_order_mark() -> None:
     [row] = read("id,name\n1,é\n", encoding="utf-16")
     assert cells(row) == {"id": "1", "name": "é"}
-    with pytest.raises(UnreadableFile, match="not utf-16"):
+    with pytest.raises(UnreadableFile, match="does not begin with the mark of UTF-16"):
         read("id,name\n1,é\n".encode("utf-16-le"), encoding="utf-16")
 
 

@@ -50,7 +50,7 @@ def read(s3: "S3Client", version: ObjectVersion, size: int = 1 << 16) -> bytes:
         return b"".join(iter(lambda: stream.read(size), b""))
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_zip_is_read_where_it_lies(s3: "S3Client", compression: int) -> None:
     version = uploaded(s3, zipped(CONTENT, compression=compression))
     asked: list[Any] = []

@@ -1,9 +1,10 @@
 """From the cells of a record to a row. Pure."""
 
-from collections.abc import Callable, Collection, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
-from itertools import compress
 from json.encoder import encode_basestring
+from operator import itemgetter
 
 from csv_ingest.csvfile import cells
 from csv_ingest.csvfile.header import Header
@@ -41,22 +42,24 @@ def row_maker(names: Sequence[str], format_: FileFormat) -> Make:
     id_of, first = _id_maker(header, format_)
     places = {column: header.place(column.name, "columns") for column in format_.columns}
     width, fills = len(names), format_.short_rows == "fill"
+    missing = [""] * width
     typed = [(column.stored_as, place, _cell_reader(column, format_)) for column, place in places.items()]
     data_of = _data_maker(header, left_out=set(places.values()))
     repeated, beginnings = _as_repeated(list(names), first, format_)
 
     def make(line: int, record: list[str]) -> Row | RejectedRow:
-        if len(record) != width:
-            if len(record) > width or not fills:
-                return RejectedRow(line, f"{len(record)} fields, expected {width}")
-            record = record + [""] * (width - len(record))
+        given = len(record)
+        if given != width:
+            if given > width or not fills:
+                return RejectedRow(line, f"{given} fields, expected {width}")
+            record = record + missing[given:]
         if record[first] in beginnings and record in repeated:
             return RejectedRow(line, "it repeats the header")
         try:
             id_ = id_of(line, record)
             if not typed:
-                return Row(line, id_, data_of(record), NO_VALUES)
-            return Row(line, id_, data_of(record), {name: read(record[place]) for name, place, read in typed})
+                return Row(line, id_, data_of(record, given), NO_VALUES)
+            return Row(line, id_, data_of(record, given), {name: read(record[place]) for name, place, read in typed})
         except BadCell as error:
             return RejectedRow(line, str(error))
 
@@ -80,13 +83,12 @@ def _id_maker(header: Header, format_: FileFormat) -> tuple[Callable[[int, Seque
     places = [(name, header.place(name, "id_column")) for name in format_.id_columns]
     if not places:
         return lambda line, _record: str(line), 0
-    declared = {header.place(column.name, "columns") for column in format_.columns} if format_.null_values else set()
-    nulls = {place: frozenset(format_.null_values) for _, place in places if place in declared}
     first = places[0][1]
+    nulls = _nulls_of_ids(header, format_)
 
     def cell(_line: int, record: Sequence[str]) -> str:
         id_ = record[first]
-        if not id_.strip() or (nulls and id_ in nulls[first]):
+        if not id_.strip() or (nulls and id_.strip(nulls[first]) in format_.null_values):
             raise BadCell("no id")
         return id_
 
@@ -94,12 +96,21 @@ def _id_maker(header: Header, format_: FileFormat) -> tuple[Callable[[int, Seque
         parts = []
         for name, place in places:
             part = record[place]
-            if not part.strip() or part in nulls.get(place, ()):
+            if not part.strip() or (place in nulls and part.strip(nulls[place]) in format_.null_values):
                 raise BadCell(f"no id: column {name} is empty, and is a part of it")
             parts.append(part.replace(ESCAPE, ESCAPE * 2).replace(SEPARATOR, ESCAPE + SEPARATOR))
         return SEPARATOR.join(parts)
 
     return (cell if len(places) == 1 else joined), first
+
+
+def _nulls_of_ids(header: Header, format_: FileFormat) -> dict[int, str]:
+    """The places of the id that are declared, if cells can be null; and which spaces around a cell the type ignores."""
+    if not format_.null_values:
+        return {}
+    declared = {header.place(column.name, "columns"): column for column in format_.columns}
+    ids = [header.place(name, "id_column") for name in format_.id_columns]
+    return {place: "" if declared[place].type == "text" else cells.SPACES for place in ids if place in declared}
 
 
 def _as_repeated(names: list[str], first: int, format_: FileFormat) -> tuple[list[list[str]], frozenset[str]]:
@@ -142,29 +153,42 @@ def _cell_reader(column: Column, format_: FileFormat) -> Callable[[str], Value |
     return read if is_text else lru_cache(REMEMBERED_CELLS)(read)
 
 
-def _data_maker(header: Header, *, left_out: set[int]) -> Callable[[Sequence[str]], str]:
+def _data_maker(header: Header, *, left_out: set[int]) -> Callable[[Sequence[str], int], str]:
     """The function that writes the cells of a record, but for some columns, as a JSON object.
 
-    A column without a name is in the object only if its cell is not empty.
+    It gets the record, and how many of its cells the file has. A column without a name is in the object only if its
+    cell is not empty.
     """
     names = header.unique
     nameless = [place for place in header.nameless if place not in left_out]
     usual = _writer(names, left_out.union(nameless))
     if not nameless:
-        return usual
+        return lambda record, _given: usual(record)
 
     @lru_cache(REMEMBERED_TEMPLATES)
     def writer(filled: tuple[int, ...]) -> Callable[[Sequence[str]], str]:
         return _writer(names, left_out.union(nameless).difference(filled))
 
-    return lambda record: writer(tuple(place for place in nameless if record[place]))(record)
+    def write(record: Sequence[str], given: int) -> str:
+        # A record of two cells can be one of thousands of columns, of which those that are missing are not looked at.
+        some = nameless if given == len(record) == len(names) else nameless[: bisect_left(nameless, given)]
+        filled = tuple(place for place in some if record[place])
+        return writer(filled)(record) if filled else usual(record)
+
+    return write
 
 
 def _writer(names: Sequence[str], left_out: Collection[int]) -> Callable[[Sequence[str]], str]:
-    kept = [place not in left_out for place in range(len(names))]
+    kept = [place for place in range(len(names)) if place not in left_out]
     # As json.dumps writes a dict, in a fifth of its time: the names are the same in each row.
-    written = (encode_basestring(name) for name in compress(names, kept))
+    written = (encode_basestring(names[place]) for place in kept)
     template = "{" + ",".join(f"{name}:".replace("%", "%%") + "%s" for name in written) + "}"
-    if all(kept):
+    if len(kept) == len(names):
         return lambda record: template % tuple(map(encode_basestring, record))
-    return lambda record: template % tuple(map(encode_basestring, compress(record, kept)))
+    cells_of = _getter(kept)
+    return lambda record: template % tuple(map(encode_basestring, cells_of(record)))
+
+
+def _getter(places: Sequence[int]) -> Callable[[Sequence[str]], Iterable[str]]:
+    """The function that takes the cells in some places of a record; a wide record can have few of them."""
+    return itemgetter(*places) if len(places) > 1 else lambda record: [record[place] for place in places]

@@ -12,6 +12,9 @@ CTRL_Z = ["\x1a"]
 MAX_HELD = 4 << 20
 """Characters of the records that a function holds back: two of the longest, or a hundred of 40 KB."""
 
+OVERHEAD = 64
+"""Characters that a record counts beside its own."""
+
 
 class Ending:
     """Holds back the records that may be the end of a file, until more records follow."""
@@ -33,20 +36,25 @@ class Ending:
             return
         for record in records:
             self._hold(record)
-            while self._count > self._footers:
+            while self._is_too_many:
                 self.has_rows = True
                 yield self._let_go()
 
     def _without_ctrl_z(self, records: Iterator[Record]) -> Iterator[Record]:
         for record in records:
-            if record[1] == CTRL_Z:
-                self.held.append(record)
-                continue
             if self.held or not self.has_rows:
                 yield from self.held
+                self.has_rows = self.has_rows or bool(self.held) or record[1] != CTRL_Z
                 self.held.clear()
-                self.has_rows = True
-            yield record
+            if record[1] == CTRL_Z:
+                self.held.append(record)
+            else:
+                yield record
+
+    @property
+    def _is_too_many(self) -> bool:
+        """Whether the first of the records is no footer: enough follow that are, and Ctrl-Z counts only after them."""
+        return self._count > self._footers or (self._count == self._footers and self.held[0][1] == CTRL_Z)
 
     def _hold(self, record: Record) -> None:
         self.held.append(record)
@@ -54,8 +62,8 @@ class Ending:
         self._characters += _size(record)
         if self._characters > self._max_held:
             raise UnreadableFile(
-                f"from line {self.held[0][0]:,} on, {len(self.held)} records have more than {self._max_held:,} "
-                f"characters, and with footer_records={self._footers} they may be the end: lower it"
+                f"from line {self.held[0][0]:,} on, {len(self.held):,} records may be the end with footer_records="
+                f"{self._footers}, and are more than the {self._max_held:,} characters that can be held back: lower it"
             )
 
     def _let_go(self) -> Record:
@@ -71,4 +79,4 @@ class Ending:
 
 
 def _size(record: Record) -> int:
-    return sum(map(len, record[1]))
+    return sum(map(len, record[1])) + OVERHEAD

@@ -20,6 +20,10 @@ from csv_ingest.model import UnreadableFile
 HEAD_BYTES = 512
 """How many bytes at the beginning of a file are looked at."""
 
+PIECE = 1 << 16
+MAX_XZ_MEMORY = 100 << 20
+"""Bytes. What `xz -9` packs needs 65 MB."""
+
 _KINDS = {
     "gzip": re.compile(rb"\x1f\x8b\x08"),
     "bzip2": re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"),
@@ -28,9 +32,10 @@ _KINDS = {
 }
 _NO_TEXT = {
     rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "is an Excel workbook, or another old file of Office: save it as CSV",
-    rb"(\xef\xbb\xbf)?\s*(<!doctype\s+html|<html[\s>])": "is a web page (HTML), perhaps one that asks to sign in: "
-    "open it in a browser, and export the data as CSV",
-    rb"(\xef\xbb\xbf)?\s*<\?xml\s": "is XML: export it as CSV",
+    rb"(?i:(\xef\xbb\xbf)?\s*(<!doctype\s+html|<html(>|\s+[\w:-]+=)))": (
+        "is a web page (HTML), perhaps one that asks to sign in: open it in a browser, and export the data as CSV"
+    ),
+    rb"(\xef\xbb\xbf)?\s*<\?xml\s+version=": "is XML: export it as CSV",
     rb"%PDF-[0-9]": "is a PDF: export it as CSV",
     rb"PAR1[\x00-\x1f]": "is a Parquet file: export it as CSV",
     rb"\x28\xb5\x2f\xfd": "is packed with zstd: pack it with gzip, or not at all",
@@ -38,6 +43,11 @@ _NO_TEXT = {
     rb"Rar!\x1a\x07": "is packed with RAR: pack it with zip or gzip, or not at all",
 }
 _DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+_DAMAGED_ZIP = (
+    *(zipfile.BadZipFile, NotImplementedError, ValueError, IndexError, OverflowError, RuntimeError, struct.error),
+    EOFError,
+)
+"""What zipfile raises when it reads the directory of a zip with a few wrong bytes."""
 
 
 class Unpacked:
@@ -101,7 +111,7 @@ def _kind_of(head: bytes) -> str | None:
 
 def _require_text(head: bytes, what: str) -> None:
     for magic, problem in _NO_TEXT.items():
-        if re.match(magic, head, re.IGNORECASE):
+        if re.match(magic, head):
             raise UnreadableFile(f"{what} {problem}")
 
 
@@ -109,17 +119,47 @@ def _decompressor(kind: str, stream: ByteStream) -> ByteStream:
     file = cast("BinaryIO", stream)  # they need no more of it than to read it
     if kind == "gzip":
         return cast("ByteStream", gzip.GzipFile(fileobj=file))
-    return cast("ByteStream", bz2.BZ2File(file) if kind == "bzip2" else lzma.LZMAFile(file))
+    return cast("ByteStream", bz2.BZ2File(file)) if kind == "bzip2" else _Xz(stream)
+
+
+class _Xz:
+    """The content of an xz file. Unlike LZMAFile, it bounds its memory: a file of 64 bytes can ask for 4 GB."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._next: lzma.LZMADecompressor | None = None
+
+    def read(self, size: int, /) -> bytes:
+        """Raises LZMAError and EOFError for a file that is not whole."""
+        while True:
+            packed = b""
+            if not self._next or self._next.eof:
+                # A file can have several streams, with zeros between them.
+                packed = (self._next.unused_data if self._next else b"").lstrip(b"\0")
+                while not packed:
+                    if not (piece := self._stream.read(PIECE)):
+                        return b""
+                    packed = piece.lstrip(b"\0")
+                self._next = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY)
+            elif self._next.needs_input and not (packed := self._stream.read(PIECE)):
+                raise EOFError("it ends before its end marker")
+            if content := self._next.decompress(packed, size):
+                return content
 
 
 def _open_zip(file: BinaryIO) -> ByteStream:
     """The one file in a zip. Raises UnreadableFile if there is not exactly one, or if it is a workbook."""
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, ValueError, OverflowError, struct.error) as error:
+        info = _only_file(archive)
+        return cast("ByteStream", archive.open(info))
+    except _DAMAGED_ZIP as error:
         raise UnreadableFile(f"not a whole zip file: {error}") from error
+
+
+def _only_file(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     names = archive.namelist()
-    if any(name.startswith("xl/") for name in names):
+    if "[Content_Types].xml" in names and any(name.startswith("xl/") for name in names):
         raise UnreadableFile("the file is an Excel workbook: save it as CSV")
     if "content.xml" in names and "mimetype" in names:
         raise UnreadableFile("the file is an OpenDocument spreadsheet, or another file of an office: save it as CSV")
@@ -128,9 +168,7 @@ def _open_zip(file: BinaryIO) -> ByteStream:
         raise UnreadableFile(f"the zip contains {len(infos):,} files, and one is expected: upload each by itself")
     if infos[0].flag_bits & 1:
         raise UnreadableFile("the file in the zip is encrypted: pack it without a password")
-    try:
-        return cast("ByteStream", archive.open(infos[0]))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise UnreadableFile(
-            f"the file in the zip cannot be unpacked ({error}): pack it with gzip, or not at all"
-        ) from error
+    if infos[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # zipfile unpacks a whole piece of others at once, whatever is asked for: 842 bytes can be 1 GB.
+        raise UnreadableFile("the file in the zip is packed in an unusual way: pack it as usual, or with gzip")
+    return infos[0]

@@ -49,6 +49,8 @@ def split_points(stream: streams.ByteStream, format_: FileFormat, tuning: Tuning
                 yielded = part
             text.add(block)
             read = text.position
+            if read.line == part.line:  # also after a mark of UTF-8
+                continue
             if read.byte - part.byte >= tuning.part_bytes or read.line - part.line >= tuning.part_lines:
                 part = read
     except UnicodeError:

@@ -20,6 +20,11 @@ _MARKS = {
 }
 """How files begin that say their encoding: its name, and the setting for it."""
 
+_WITH_MARK = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+HEAD_BYTES = 64
+"""How many bytes at the beginning are looked at."""
+
 _TAKEN = {
     "utf-8": [codecs.BOM_UTF8],
     "utf-16": [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE],
@@ -106,8 +111,7 @@ class Lines:
     def _not_decoded(self, error: UnicodeError) -> str:
         """Why the file is not text, and what to do."""
         if not isinstance(error, UnicodeDecodeError):  # without a place: UTF-16 that does not begin with its mark
-            advice = ": set encoding=utf-16-le, or utf-16-be" if self._encoding == "utf-16" else ""
-            return f"not {self._encoding}: {error}{advice}"
+            return f"not {self._encoding}: {error}"
         # The decoder sees the stream in pieces, each of which ends where reading has got to. A piece is decoded when no
         # whole line is left of the pieces before it.
         offset = self._counted.position - len(error.object) + error.start
@@ -146,7 +150,7 @@ def _of_utf16(line: str) -> str:
     """What to do, if every other character of a line is NUL, as in UTF-16 that is read as something else."""
     for places, encoding in ((line[1::2], "utf-16-le"), (line[::2], "utf-16-be")):
         if places.count("\0") * 2 > len(places):
-            return f", and so have its other characters: is the file UTF-16? set encoding={encoding}"
+            return f": every other one is, so is the file UTF-16? set encoding={encoding}"
     return ""
 
 
@@ -154,12 +158,23 @@ def _without_other_mark(stream: streams.ByteStream, encoding: str) -> streams.By
     """The same stream. Raises UnreadableFile if it begins with the mark of another encoding."""
     beginning = streams.ReplayStream(stream)
     head = b""
-    while len(head) < len(codecs.BOM_UTF8) and (piece := beginning.read(len(codecs.BOM_UTF8) - len(head))):
+    while len(head) < HEAD_BYTES and (piece := beginning.read(HEAD_BYTES - len(head))):
         head += piece
     for mark, (name, setting) in _MARKS.items():
         if head.startswith(mark) and mark not in _TAKEN.get(encoding, []):
             raise UnreadableFile(
                 f"the file begins with the mark of {name}, and encoding is {encoding}: set encoding={setting}"
             )
+    if encoding == "utf-16" and head and not head.startswith(_WITH_MARK):
+        raise UnreadableFile(
+            f"the file does not begin with the mark of UTF-16, and encoding is utf-16{_advice_for(head)}"
+        )
     beginning.replay()
     return beginning
+
+
+def _advice_for(head: bytes) -> str:
+    """Which encoding to set for a file that begins so, and has no mark of UTF-16; nothing if its bytes say none."""
+    if advice := _of_utf16(head.decode("latin-1")):
+        return advice
+    return ": is the file utf-8? set encoding=utf-8" if b"\0" not in head and _is_utf8(head) else ""

@@ -105,7 +105,7 @@ class Tokens:
         self._at += 1
         character = self._line[self._at : self._at + 1]
         if not character:
-            raise csv.Error("unexpected end of data")
+            raise csv.Error("the file ends with an escape character")
         if character == "\r" and self._line.startswith("\r\n", self._at):
             character = "\r\n"
         self._at += len(character)

@@ -72,12 +72,12 @@ class Column(NamedTuple):
         if not declared.keys() <= set(_KEYS) or type_ not in TYPES or not well_formed:
             raise Problem(f"column {name!r}: {json.dumps(declared, ensure_ascii=False)} is not a declaration: {_HOW}")
         try:
-            formats = texts_of(declared["format"]) if "format" in declared else ()
+            formats = _formats(declared["format"]) if "format" in declared else ()
             if timezone:
                 TIMEZONE.read("timezone", timezone)
             column = cls(name, type_, required, stored_as, formats, timezone)
             column.require_formats()
-        except (BadFormat, InvalidSetting, ValueError) as error:
+        except (BadFormat, InvalidSetting) as error:
             raise Problem(f"column {name!r}: {error}") from None
         return column
 
@@ -109,6 +109,13 @@ class Column(NamedTuple):
         return {"type": self.type} | formats | timezone | ({"required": True} if self.required else {}) | renamed
 
 
+def _formats(given: Any) -> tuple[str, ...]:
+    try:
+        return texts_of(given)
+    except ValueError:
+        raise BadFormat(f"format={given!r} is neither a format such as %d.%m.%Y nor a list of different ones") from None
+
+
 def require_of_date(format_: DateFormat) -> None:
     """Raise BadFormat if a format is that of a timestamp."""
     if format_.has_time:
@@ -117,9 +124,13 @@ def require_of_date(format_: DateFormat) -> None:
 
 def parse_columns(text: str) -> tuple[Column, ...]:
     """The columns of a JSON object of declarations. Raises ValueError, and Problem, which says more."""
-    declared = json.loads(text)
+    try:
+        declared = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(text) from error
     if not isinstance(declared, dict):
         raise ValueError(text)  # noqa: TRY004  a value, of text that a person wrote
+    text.encode()  # raises UnicodeEncodeError for half of a surrogate pair
     columns: dict[str, Column] = {}
     for column in (Column.parse(*each) for each in declared.items()):
         if other := columns.get(column.stored_as):

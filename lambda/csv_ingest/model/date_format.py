@@ -27,7 +27,7 @@ _PIVOT = 69
 
 
 def _one_of(names: Iterable[str]) -> str:
-    return f"(?i:{'|'.join(names)})"
+    return f"(?ai:{'|'.join(names)})"
 
 
 _TWO_DIGITS = {"d": "0[1-9]|[12][0-9]|3[01]", "m": "0[1-9]|1[0-2]", "H": "[01][0-9]|2[0-3]", "I": "0[1-9]|1[0-2]"}
@@ -42,7 +42,7 @@ _PATTERNS = {
     "j": "[0-3][0-9]{2}",
     "f": "[0-9]{1,6}",
     "p": _one_of(["AM", "PM"]),
-    "z": "[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9]",
+    "z": "(?!-00:?00)[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9]",
     "B": _one_of(_MONTHS),
     "b": _one_of(name[:_SHORT] for name in _MONTHS),
     "A": _one_of(_DAYS),
@@ -91,13 +91,15 @@ class DateFormat(NamedTuple):
     def compile(cls, text: str) -> "DateFormat":
         """The format of a text such as `%d.%m.%Y`, `unix` or `unix_ms`. Raises BadFormat."""
         if text in (UNIX, UNIX_MS):
-            return cls(text, frozenset("YmdHz"), re.compile("-?[0-9]{1,18}"))
+            return cls(text, frozenset("YmdHz"), re.compile("0|-?[1-9][0-9]{0,17}"))
         fields: dict[str, str] = {}
         pattern, end, before = "", 0, ""
         for found in _DIRECTIVE.finditer(text):
             between = text[end : found.start()]
             end, directive = found.end(), found[1]
             pattern += re.escape(between)
+            if between[:1].isdigit():
+                _require_end(text, before, between[0])
             if directive == "%":
                 pattern, before = f"{pattern}%", ""
                 continue
@@ -105,10 +107,12 @@ class DateFormat(NamedTuple):
                 raise BadFormat(f"{text!r} has {found[0]!r}: a format can have {DIRECTIVES}")
             if other := fields.get(field := _SAME.get(directive, directive)):
                 raise BadFormat(f"{text!r} has both %{other} and %{directive}, which say the same: keep one")
-            if before.startswith(_OF_ANY_WIDTH) and not between and directive not in _BEGIN_OTHERWISE:
-                raise BadFormat(f"{text!r} has %{before} before %{directive}, so that nobody knows where it ends")
+            if not between and directive not in _BEGIN_OTHERWISE:
+                _require_end(text, before, f"%{directive}")
             fields[field] = before = directive
             pattern += f"(?P<{directive.replace('-', '_')}>{_PATTERNS[directive]})"
+        if text[end : end + 1].isdigit():
+            _require_end(text, before, text[end])
         _require_complete(text, fields)
         return cls(text, frozenset(fields), re.compile(pattern + re.escape(text[end:])))
 
@@ -131,6 +135,12 @@ class DateFormat(NamedTuple):
         if self.text in (UNIX, UNIX_MS):
             return _of_unix(int(text), 1_000 if self.text == UNIX_MS else 1)
         return _moment(found.groupdict(), text)
+
+
+def _require_end(text: str, directive: str, following: str) -> None:
+    """Raise BadFormat if a directive for digits of any number stands before others."""
+    if directive.startswith(_OF_ANY_WIDTH):
+        raise BadFormat(f"{text!r} has %{directive} before {following}, so that nobody knows where it ends")
 
 
 def _require_complete(text: str, fields: dict[str, str]) -> None:

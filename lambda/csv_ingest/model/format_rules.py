@@ -6,15 +6,24 @@ from typing import TYPE_CHECKING
 
 from csv_ingest.model import format_types
 from csv_ingest.model.column import require_of_date
-from csv_ingest.model.date_format import BadFormat, DateFormat
+from csv_ingest.model.date_format import UNIX, UNIX_MS, BadFormat, DateFormat
 from csv_ingest.settings import InvalidSetting
 
 if TYPE_CHECKING:
     from csv_ingest.model.file_format import FileFormat
 
 
+MAX_LOOSE = 300
+"""Characters of a name that is compared loosely."""
+
+
 def loose(name: str) -> str:
-    """A name without what makes no difference where `header_match` is loose: case, form, and spaces around it."""
+    """A name without what makes no difference where `header_match` is loose: case, form, and spaces around it.
+
+    A name that is longer than any of the settings is none of them, and normalizing it can take hours.
+    """
+    if len(name) > MAX_LOOSE:
+        return name
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()
 
 
@@ -39,6 +48,11 @@ def _of_header(format_: "FileFormat") -> Iterator[InvalidSetting]:
         yield InvalidSetting(
             ["header_names"], f": {missing[0]!r} is not among them, and is a column of the feed: add it"
         )
+    known = {*map(matcher(format_), format_.known_columns), *_needed(format_)}
+    if format_.known_columns and (
+        unknown := [name for name in format_.header_names if matcher(format_)(name) not in known]
+    ):
+        yield InvalidSetting(["header_names"], f": {unknown[0]!r} is not among known_columns: add it there")
     if format_.header == format_types.SEARCH and not _needed(format_):
         yield InvalidSetting(["header"], "=search: there is no name to search for: set id_column, or declare columns")
 
@@ -63,6 +77,7 @@ def _of_names(format_: "FileFormat") -> Iterator[InvalidSetting]:
         "id_column": format_.id_columns,
         "columns": [column.name for column in format_.columns],
         "known_columns": format_.known_columns,
+        "header_names": format_.header_names,
     }
     for setting, names in lists.items():
         if twice := next((name for name in names if [*map(match, names)].count(match(name)) > 1), None):
@@ -83,8 +98,9 @@ def _of_words(format_: "FileFormat") -> Iterator[InvalidSetting]:
     """True, false and null have to be told apart in a cell of a boolean."""
     lists = {name: getattr(format_, name) for name in ("true_values", "false_values", "null_values")}
     words = {name: {each.casefold(): each for each in texts} for name, texts in lists.items()}
-    words["true_values"] = words["true_values"] or {each: each for each in TRUE_WORDS}
-    words["false_values"] = words["false_values"] or {each: each for each in FALSE_WORDS}
+    if any(column.type == "boolean" for column in format_.columns):
+        words["true_values"] = words["true_values"] or {each: each for each in TRUE_WORDS}
+        words["false_values"] = words["false_values"] or {each: each for each in FALSE_WORDS}
     for first, second in (
         ("true_values", "false_values"),
         ("true_values", "null_values"),
@@ -103,7 +119,10 @@ def _of_moments(format_: "FileFormat") -> Iterator[InvalidSetting]:
             require_of_date(DateFormat.compile(text))
         except BadFormat as error:
             yield InvalidSetting(["date_format"], f": {error}")
-    yield from _without_zone("timestamp_format", format_.timestamp_format, format_.timezone)
+    using = [column for column in format_.columns if column.type == "timestamp" and not column.formats]
+    zones = [column.timezone for column in using] or [""]
+    timezone = format_.timezone or (zones[0] if all(zones) else "")
+    yield from _without_zone("timestamp_format", format_.timestamp_format, timezone)
     for column in format_.columns:
         if column.type == "timestamp":
             yield from _without_zone(
@@ -112,6 +131,8 @@ def _of_moments(format_: "FileFormat") -> Iterator[InvalidSetting]:
 
 
 def _without_zone(setting: str, texts: Sequence[str], timezone: str) -> Iterator[InvalidSetting]:
+    if {UNIX, UNIX_MS} <= set(texts):
+        yield InvalidSetting([setting], f": each number is {UNIX} and {UNIX_MS}, which are two moments: keep one")
     for format_ in map(DateFormat.compile, texts):
         if not format_.has_time:
             yield InvalidSetting([setting], f": {format_.text!r} has no hours: declare a date, or add %H")

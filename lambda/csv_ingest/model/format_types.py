@@ -24,6 +24,7 @@ def texts_of(value: Any) -> tuple[str, ...]:
     texts = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else ()
     if not texts or not all(isinstance(each, str) and each for each in texts) or len(set(texts)) < len(texts):
         raise ValueError(value)
+    "".join(texts).encode()  # half of a surrogate pair is no text: UnicodeEncodeError is a ValueError
     return texts
 
 
@@ -33,7 +34,7 @@ def _from_text(text: str) -> Any:
         return text
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return text
 
 
@@ -119,9 +120,10 @@ def _parse_id_column(text: str) -> str | tuple[str, ...]:
 def _parse_timezone(text: str) -> str:
     if text and not re.fullmatch(r"[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*", text):
         raise ValueError(text)
-    if text:
-        ZoneInfo(text)  # raises ZoneInfoNotFoundError, a KeyError
-    return text
+    try:
+        return ZoneInfo(text).key if text else text  # raises ZoneInfoNotFoundError, a KeyError
+    except OSError as error:  # such as Europe, which is a folder of zones
+        raise ValueError(text) from error
 
 
 def _require_formats(texts: tuple[str, ...]) -> None:
@@ -133,12 +135,17 @@ def _require_formats(texts: tuple[str, ...]) -> None:
 
 
 _IN_NUMBERS = re.compile(r"[0-9+()\u2212-]|^\s|\s$")
+_SEPARATORS = ".,'\u2019"
 
 
 def _require_affixes(texts: tuple[str, ...]) -> None:
     for text in texts:
-        if _IN_NUMBERS.search(text):
+        if _IN_NUMBERS.search(text) or not text.strip(_SEPARATORS):
             raise Problem(f"{text!r} has a digit, a sign, a bracket, or a space at its end: it could be of a number")
+        if other := next((each for each in texts if each != text and each.strip(_SEPARATORS) == text), None):
+            raise Problem(
+                f"{text!r} and {other!r} differ by a separator, which could be of the number: keep one of them"
+            )
 
 
 GROUPING = {"none": "", "point": ".", "comma": ",", "space": " ", "apostrophe": "'"}
