@@ -45,6 +45,7 @@ def row_maker(names: Sequence[str], format_: FileFormat) -> Make:
     missing = [""] * width
     typed = [(column.stored_as, place, _cell_reader(column, format_)) for column, place in places.items()]
     data_of = _data_maker(header, left_out=set(places.values()))
+    is_plain = len(format_.id_columns) == 1 and not format_.null_values
     repeated, beginnings = _as_repeated(list(names), first, format_)
 
     def make(line: int, record: list[str]) -> Row | RejectedRow:
@@ -56,7 +57,9 @@ def row_maker(names: Sequence[str], format_: FileFormat) -> Make:
         if record[first] in beginnings and record in repeated:
             return RejectedRow(line, "it repeats the header")
         try:
-            id_ = id_of(line, record)
+            id_ = record[first] if is_plain else id_of(line, record)
+            if is_plain and not id_.strip():
+                return RejectedRow(line, "no id")
             if not typed:
                 return Row(line, id_, data_of(record, given), NO_VALUES)
             return Row(line, id_, data_of(record, given), {name: read(record[place]) for name, place, read in typed})
@@ -153,40 +156,43 @@ def _cell_reader(column: Column, format_: FileFormat) -> Callable[[str], Value |
     return read if is_text else lru_cache(REMEMBERED_CELLS)(read)
 
 
-def _data_maker(header: Header, *, left_out: set[int]) -> Callable[[Sequence[str], int], str]:
-    """The function that writes the cells of a record, but for some columns, as a JSON object.
+WriteData = Callable[[Sequence[str], int], str]
+"""Writes the cells of a record as a JSON object. Gets the record, and how many of its cells the file has."""
 
-    It gets the record, and how many of its cells the file has. A column without a name is in the object only if its
-    cell is not empty.
+
+def _data_maker(header: Header, *, left_out: set[int]) -> WriteData:
+    """The function that writes the cells of a record, but for some columns.
+
+    A column without a name is in the object only if its cell is not empty.
     """
     names = header.unique
     nameless = [place for place in header.nameless if place not in left_out]
     usual = _writer(names, left_out.union(nameless))
     if not nameless:
-        return lambda record, _given: usual(record)
+        return usual
 
     @lru_cache(REMEMBERED_TEMPLATES)
-    def writer(filled: tuple[int, ...]) -> Callable[[Sequence[str]], str]:
+    def writer(filled: tuple[int, ...]) -> WriteData:
         return _writer(names, left_out.union(nameless).difference(filled))
 
     def write(record: Sequence[str], given: int) -> str:
         # A record of two cells can be one of thousands of columns, of which those that are missing are not looked at.
         some = nameless if given == len(record) == len(names) else nameless[: bisect_left(nameless, given)]
         filled = tuple(place for place in some if record[place])
-        return writer(filled)(record) if filled else usual(record)
+        return writer(filled)(record, given) if filled else usual(record, given)
 
     return write
 
 
-def _writer(names: Sequence[str], left_out: Collection[int]) -> Callable[[Sequence[str]], str]:
+def _writer(names: Sequence[str], left_out: Collection[int]) -> WriteData:
     kept = [place for place in range(len(names)) if place not in left_out]
     # As json.dumps writes a dict, in a fifth of its time: the names are the same in each row.
     written = (encode_basestring(names[place]) for place in kept)
     template = "{" + ",".join(f"{name}:".replace("%", "%%") + "%s" for name in written) + "}"
     if len(kept) == len(names):
-        return lambda record: template % tuple(map(encode_basestring, record))
+        return lambda record, _given: template % tuple(map(encode_basestring, record))
     cells_of = _getter(kept)
-    return lambda record: template % tuple(map(encode_basestring, cells_of(record)))
+    return lambda record, _given: template % tuple(map(encode_basestring, cells_of(record)))
 
 
 def _getter(places: Sequence[int]) -> Callable[[Sequence[str]], Iterable[str]]:
