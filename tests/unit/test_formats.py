@@ -123,6 +123,7 @@ CASES: dict[str, tuple[dict[str, Any], str | bytes, Any]] = {
     # Header
     "header on a line": ({"header": 3}, 'a\n"b\nid,n\n1,a\n', [(4, "1", ("id", "1"), ("n", "a"))]),
     "header on a line, old Mac": ({"header": 2}, "x\rid\r1\r", [(3, "1", ("id", "1"))]),
+    "header of an empty file": ({"header": 5}, "", []),
     "header beyond the end": ({"header": 5}, "id\n1\n", "header: the file has no record from line 5 on"),
     "header searched": ({"header": "search"}, 'x\n"a\nb",c\nn,id\na,1\n', [(5, "1", ("n", "a"), ("id", "1"))]),
     "header not found": (
@@ -413,7 +414,7 @@ NO_TEXT = {
     "a PDF": (b"%PDF-1.7", "the file is a PDF: export it as CSV"),
     "packed twice": (
         gzip.compress(bz2.compress(PLAIN)),
-        "the gzip file contains a bzip2 file: pack it once, or not at all",
+        "the file is packed twice: the gzip file contains a bzip2 file",
     ),
     "a packed web page": (gzip.compress(b"<!doctype html>"), "what the gzip file contains is a web page"),
 }

@@ -90,7 +90,7 @@ def unpacked(stream: ByteStream, *, whole: Callable[[], BinaryIO]) -> Iterator[C
     content = Unpacked(kind, _open_zip(whole()) if kind == "zip" else _decompressor(kind, beginning))
     head, beginning = _look_at(content)
     if inner := _kind_of(head):
-        raise UnreadableFile(f"the {kind} file contains a {inner} file: pack it once, or not at all")
+        raise UnreadableFile(f"the file is packed twice: the {kind} file contains a {inner} file: pack it once")
     _require_text(head, f"what the {kind} file contains")
     yield CountingStream(beginning, is_packed=True)
 

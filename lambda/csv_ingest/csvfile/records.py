@@ -46,6 +46,11 @@ class Records:
         """The place in the file up to which its bytes were read."""
         return self._lines.position
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the file has no line. Known before the first record is read only if lines are skipped."""
+        return self._lines.next == 1
+
     def _begin(self) -> None:
         first = next(self._lines, "")
         found = _SEP.fullmatch(first)

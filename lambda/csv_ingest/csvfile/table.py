@@ -88,7 +88,7 @@ def _read_header(records: Records, all_: Iterator[Record]) -> tuple[int, Sequenc
     if format_.header == SEARCH:
         return headers.search(all_, records)
     found = next(all_, NOT_HEADED)
-    if not found[1] and format_.header_line > 1:
+    if not found[1] and format_.header_line > 1 and not records.is_empty:
         raise UnreadableFile(f"header: the file has no record from line {format_.header_line:,} on")
     return found
 
