@@ -499,6 +499,7 @@ COSTLY = {
     "Ctrl-Z": ({}, b"id\n" + b"\x1a\n" * 500_000),
     "Ctrl-Z as footers": ({"footer_records": 1}, b"id\n1\n" + b"\x1a\n" * 30_000),
     "nameless columns": ({"short_rows": "fill"}, b"id" + b"," * 24_000 + b"\n" + b"1\n" * 30_000),
+    "a name at the end": ({"short_rows": "fill"}, b"id" + b"," * 24_000 + b"x\n" + b"1\n" * 30_000),
     "combining marks": ({"header_match": "loose"}, ("id," + "\u0301\u0323" * 60_000 + "\n1,2\n").encode()),
     "a long line above": ({"header": 3}, b"x" * 900_000 + b"\n" * 2 + b"id\n1\n"),
     "an open escape": ({"escape": "\\"}, b'id\n"' + b"\\\n" * 300_000 + b'"\n'),

@@ -10,13 +10,16 @@ from csv_ingest.csvfile.ids import id_maker
 from csv_ingest.csvfile.text import BOM
 from csv_ingest.csvfile.tokens import BadEscape
 from csv_ingest.csvfile.unfit import BadCell
-from csv_ingest.model import NO_VALUES, Column, FileFormat, RejectedRow, Row, Value
+from csv_ingest.model import NO_VALUES, Column, FileFormat, RejectedRow, Row, UnreadableFile, Value
 
 MAX_CHARACTERS = 250
 """In a cell that is not text. No value needs as many, unless it has zeros that say nothing."""
 
 REMEMBERED_CELLS = 1_000
 """Per column that is not text. Dates, quantities and prices repeat; to find a value costs a fifth of converting it."""
+
+MAX_FILLED = 1_000
+"""Columns without a name that are filled. A record of two bytes would otherwise take the time of thousands of cells."""
 
 Make = Callable[[int, list[str]], Row | RejectedRow]
 """Makes a row of the line on which a record begins, and its cells."""
@@ -32,7 +35,9 @@ def row_maker(names: Sequence[str], format_: FileFormat) -> Make:
     id_of, first = id_maker(header, format_)
     places = {column: header.place(column.name, "columns") for column in format_.columns}
     width, fills = len(names), format_.short_rows == "fill"
-    missing = [""] * width
+    missing = [""] * header.last_named
+    if fills and header.last_named - (width - len(header.nameless)) > MAX_FILLED:
+        raise UnreadableFile(f"header: {len(header.nameless):,} columns have no name, too many for short_rows=fill")
     typed = [(column.stored_as, place, _cell_reader(column, format_)) for column, place in places.items()]
     data_of = data_maker(header, left_out=set(places.values()))
     is_plain = len(format_.id_columns) == 1 and not format_.null_values

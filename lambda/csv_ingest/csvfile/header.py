@@ -32,6 +32,11 @@ class Header:
         return [place for place, name in enumerate(self._names) if not name]
 
     @property
+    def last_named(self) -> int:
+        """The number of the last column that has a name, from 1."""
+        return max((number for number, name in enumerate(self._names, start=1) if name), default=0)
+
+    @property
     def unique(self) -> list[str]:
         """A name for each column: its own, or one that no other column of the file has, if it has none or a second one.
 
