@@ -14,11 +14,15 @@ import pytest
 from csv_ingest import RELEASE
 from csv_ingest.configuration import IngestConfig, NotConfigured, SweepConfig
 from csv_ingest.intake import Taker
+from csv_ingest.model import Tuning
 from csv_ingest.modes import APPEND, MERGE
 from ops import brake
+from ops.audit import audit
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke
-from tests.integration.world import BOTH_DESTINATIONS, World, feed_now, set_feed
+from tests.integration.faults import Calls, Killed
+from tests.integration.parts import SMALL_PARTS, deliver_all
+from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, feed_now, set_feed
 
 BEFORE_1_1 = {
     *("UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE", "DATABASE", "FEED", "WRITE_MODE", "MAX_FILE_MB"),
@@ -204,9 +208,7 @@ def test_the_brake_works_on_a_newer_deployment(deploy: Deploy, world: World) -> 
     assert invoke("--stack", world.bucket, "pause", code=0).stdout.startswith("Paused.")
 
 
-def test_the_brake_is_released_by_settings_that_have_more_than_these_commands_know(
-    deploy: Deploy, world: World
-) -> None:
+def test_the_brake_is_released_by_unknown_settings(deploy: Deploy, world: World) -> None:
     later = json.loads(os.environ["FEED"]) | {"later": 1, "reserved_concurrency": 7}
     deploy(environment() | {"FEED": json.dumps(later)}, "9.0.0")
     expected = "Resumed, with a reserved concurrency of 7."
@@ -229,3 +231,44 @@ def test_a_setting_of_a_later_release_is_named_in_one_sentence(world: World) -> 
     later = json.dumps(json.loads(os.environ["FEED"]) | {"colour": "red"})
     with pytest.raises(NotConfigured, match="is of another release: colour: unknown to this release: deploy again"):
         IngestConfig.from_environment(environment() | {"FEED": later})
+
+
+OF_BEFORE = "id,name\n" + "".join(f"{n},{n}\n,\n" for n in range(60)) + "id,name\n\x1a\n"
+"""A record of nothing after each row, the header again, and Ctrl-Z: each is a row of it by the rules of before."""
+
+
+@BOTH_DESTINATIONS
+@pytest.mark.parametrize("tuning", [Tuning(), SMALL_PARTS], ids=["whole", "in parts"])
+def test_a_file_begun_by_former_rules_ends_by_them(world: World, queue: Invocations, tuning: Tuning) -> None:
+    world = world.tuned(**vars(tuning))
+    event = world.upload("a.csv", OF_BEFORE)
+    calls = Calls(*world.engines)
+    world.deliver(event)
+    first = next((number for number, name in enumerate(calls.names, start=1) if name in STORING), None)
+    if first:
+        world.empty()
+        with pytest.raises(Killed), calls.fault("die_before", first):
+            world.deliver(event)
+    queue.events.clear()
+    by_former_rules(world)
+    world.deliver(event)
+    deliver_all(world, queue)
+    record = world.file("a.csv")
+    assert (record["status"], record["rows_read"], record["rows_rejected"]) == ("COMPLETE", 122, 61)
+    assert "id" in world.rows()
+    assert audit(world.pipeline()).findings == []
+
+
+STORING = ("BatchExecuteStatement", "WITH")
+"""The calls that store rows, in DynamoDB and in PostgreSQL. A file in parts is planned without any."""
+
+
+def by_former_rules(world: World) -> None:
+    """Have the ledger say what a release before 1.3.0 would have said of the file that was begun."""
+    for item in world.dynamodb.scan(TableName=world.files_table, ConsistentRead=True)["Items"]:
+        if "format" in item:
+            settings = json.loads(item["format"]["S"])
+            assert settings.pop("rules") == 2
+            item["format"] = {"S": json.dumps(settings)}
+            item.pop("end_line", None)
+            world.dynamodb.put_item(TableName=world.files_table, Item=item)
