@@ -418,7 +418,7 @@ def test_the_commands_say_what_becomes_of_a_file(world: World, operator: Operato
     assert done.stdout.count("COMPLETE") == 2
     assert "next: python -m ops rejects b.csv" in done.stdout
     assert "b.csv has the same bytes and the same rows, and is reloaded with it." in done.stderr
-    assert "id id, delimiter ,, utf-8" in done.stderr
+    assert "it was read as: id_column=id, delimiter=,, encoding=utf-8" in done.stderr
     assert "id name, delimiter ,, utf-8" in done.stderr
     assert "b.csv has the same bytes and the same rows: these rows stay" in invoke("forget", "a.csv", code=1).stderr
     run("forget", "a.csv", "--yes", code=0)
