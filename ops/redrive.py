@@ -121,7 +121,7 @@ def _settle(
         _delete(pipeline, failure)
     except Undeliverable as error:
         return f"kept: {error}"
-    except ClientError as error:
+    except (ClientError, model.NotAccepted) as error:
         return f"failed: {error}"
     return "delivered"
 

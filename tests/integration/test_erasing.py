@@ -419,7 +419,7 @@ def test_the_commands_say_what_becomes_of_a_file(world: World, operator: Operato
     assert "next: python -m ops rejects b.csv" in done.stdout
     assert "b.csv has the same bytes and the same rows, and is reloaded with it." in done.stderr
     assert "it was read as: id_column=id, delimiter=,, encoding=utf-8" in done.stderr
-    assert "id name, delimiter ,, utf-8" in done.stderr
+    assert "to be read as: id_column=name, delimiter=,, encoding=utf-8" in done.stderr
     assert "b.csv has the same bytes and the same rows: these rows stay" in invoke("forget", "a.csv", code=1).stderr
     run("forget", "a.csv", "--yes", code=0)
     out = run("forget", "b.csv", "--yes", code=0)
