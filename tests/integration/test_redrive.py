@@ -75,6 +75,15 @@ def test_an_undeliverable_message_does_not_hold_up_others(
     assert keys_in(pipeline) == [invocations.refuse]
 
 
+def test_events_that_lambda_does_not_take_are_kept(
+    pipeline: Pipeline, rejected: list[str], invocations: Invocations
+) -> None:
+    invocations.status = 200
+    report = reported("redrive", code=1)
+    assert {each["action"] for each in report} == {"failed: Lambda answered 200 to an event, expected 202"}
+    assert keys_in(pipeline) == rejected
+
+
 def test_a_message_that_is_no_record_is_kept(world: World, pipeline: Pipeline) -> None:
     world.sqs.send_message(QueueUrl=world.failure_queue, MessageBody="hello")
     assert "not a failure record" in run("redrive", code=1)

@@ -87,6 +87,8 @@ class Invocations:
         self.functions: list[str] = []
         self.refuse: str | None = None
         """The key of an upload whose event is not accepted."""
+        self.status = 202
+        """What Lambda answers."""
         self.refuse_after: int | None = None
         """How many events are still accepted."""
         self.at_once: Callable[[Event], None] | None = None
@@ -113,7 +115,7 @@ class Invocations:
             self.at_once(event)
 
     def _accept(self, **_: Any) -> tuple[Any, dict[str, Any]]:
-        return SimpleNamespace(status_code=202), {"StatusCode": 202}
+        return SimpleNamespace(status_code=self.status), {"StatusCode": self.status}
 
     def _tell_reserved(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
         is_paused = any(f"/functions/{name}/" in params["url_path"] for name in self.paused)
