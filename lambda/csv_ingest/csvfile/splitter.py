@@ -139,12 +139,12 @@ class _Records:
 
     def __init__(self, special: bytes, all_: bytes, first: bytes) -> None:
         """`all_` and `first` are the expressions of records, which may have the special characters."""
-        self._special = re.compile(b"[%b]" % re.escape(special)) if special else None
+        self._special = [bytes([byte]) for byte in special]
         self._all, self._first = (re.compile(each, re.VERBOSE | re.DOTALL) for each in (all_, first))
 
     def length(self, text: bytes) -> int:
         """How many bytes the complete records have."""
-        if not (self._special and self._special.search(text)):
+        if not any(each in text for each in self._special):
             return text.rfind(b"\n") + 1
         found = self._all.match(text)
         return found.end() if found else 0
