@@ -217,7 +217,10 @@ JSON_VALUES: dict[type, st.SearchStrategy[Any]] = {
 """What cdk.json can have, by type, beside text."""
 
 
-SPECIAL: dict[str, set[type]] = {"columns": {dict}, "tags": {dict}, "max_rejected": {int, type(None)}}
+SPECIAL: dict[str, set[type]] = {
+    **{"columns": {dict}, "tags": {dict}, "max_rejected": {int, type(None)}},
+    **{"id_column": {list}, "header": {int}},
+}
 """The types of settings whose field holds text made of another type."""
 
 
