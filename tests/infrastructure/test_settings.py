@@ -218,8 +218,11 @@ JSON_VALUES: dict[type, st.SearchStrategy[Any]] = {
 
 
 SPECIAL: dict[str, set[type]] = {
-    **{"columns": {dict}, "tags": {dict}, "max_rejected": {int, type(None)}},
-    **{"id_column": {list}, "header": {int}},
+    "columns": {dict},
+    "tags": {dict},
+    "max_rejected": {int, type(None)},
+    "id_column": {list},
+    "header": {int},
 }
 """The types of settings whose field holds text made of another type."""
 
