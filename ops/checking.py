@@ -32,7 +32,7 @@ UPLOAD_ORDER = "2026-11-26T12:34:56.789Z" + "~" + "0" * 24 + "~" + "0" * 32
 class Checked:
     """The outcome that a file would have."""
 
-    is_ingested: bool = True
+    is_ingested: bool
     """Whether a file with such a name would be ingested at all."""
     reason: str = ""
     """Why the file would be REJECTED; empty if it would not be."""
@@ -49,7 +49,7 @@ class Checked:
     header_line: int = 0
     """Where they are; 0 if the settings have them."""
     first_rows: list[Row] = field(default_factory=list)
-
+    """As they would be stored."""
     write_units: int = 0
     """About as many as DynamoDB would take, for the rows and for the ledger; rows in PostgreSQL take none."""
 

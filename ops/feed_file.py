@@ -71,9 +71,8 @@ def _named(file: Path, content: Any) -> tuple[str, dict[str, Any]]:
     feeds = content.get("feeds", content) if isinstance(content, dict) else None
     if not isinstance(feeds, dict):
         raise BadSettings(f"{file} has no JSON object: write the settings of a feed, as `propose` prints them")
-    if feeds.keys() & _SETTINGS and not _are_settings(feeds):
-        return Feed.name, feeds
-    if not all(isinstance(each, dict) for each in feeds.values()):
+    are_named = all(isinstance(each, dict) for each in feeds.values())
+    if not are_named or (feeds.keys() & _SETTINGS and not _are_settings(feeds)):
         return Feed.name, feeds
     if len(feeds) != 1:
         raise BadSettings(f"{file} has {len(feeds)} feeds ({', '.join(feeds)}): keep one of them")
@@ -82,4 +81,4 @@ def _named(file: Path, content: Any) -> tuple[str, dict[str, Any]]:
 
 def _are_settings(feeds: dict[str, Any]) -> bool:
     """Whether each value has the settings of a feed."""
-    return all(isinstance(each, dict) and each and each.keys() <= _SETTINGS for each in feeds.values())
+    return all(each and each.keys() <= _SETTINGS for each in feeds.values())

@@ -58,7 +58,6 @@ def _say_what_is_reloaded(erasure: erasing.Erasure) -> None:
 
 
 def _as_text(format_: FileFormat) -> str:
-    types = {name: setting.metadata["type"] for name, setting in FORMAT_SETTINGS.items()}
     always = ["id_column", "delimiter", "encoding"]
-    others = [name for name in types if name in given(format_) and name not in always]
-    return ", ".join(f"{name}={types[name].to_text(getattr(format_, name))}" for name in always + others)
+    others = [name for name in FORMAT_SETTINGS if name in given(format_) and name not in always]
+    return ", ".join(f"{name}={format_.written(name)}" for name in always + others)

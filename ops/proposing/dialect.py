@@ -10,6 +10,7 @@ from typing import NamedTuple
 import clevercsv
 
 from csv_ingest import csvfile
+from csv_ingest.csvfile.records import said_delimiter
 from csv_ingest.model import DELIMITERS, FileFormat, UnreadableFile
 from ops.proposing import kinds
 
@@ -18,8 +19,6 @@ MAX_LINES, MAX_CHARACTERS = 200, 200_000
 
 OTHERS = ("~", "^")
 """Delimiters beside those that have a word."""
-
-_SEP = re.compile(r'"?sep=([^\w\s"]|\t)"?[\r\n]*', re.IGNORECASE)
 
 
 class Sample(NamedTuple):
@@ -57,8 +56,8 @@ def sample(open_: csvfile.Open, encoding: str) -> Sample:
 
 def find(samples: Sequence[Sample]) -> Dialect:
     """The dialect by which most records of the samples have the same number of fields."""
-    said = _SEP.fullmatch(samples[0].text.split("\n", 1)[0])
-    delimiters = (said[1],) if said else (*DELIMITERS.values(), *OTHERS)
+    said = said_delimiter(samples[0].text.partition("\n")[0], FileFormat())
+    delimiters = (said,) if said else (*DELIMITERS.values(), *OTHERS)
     formats = list(_formats(samples, delimiters))
     verdicts = {format_: _verdict(format_, samples) for format_ in formats}
     ours = max(formats, key=verdicts.__getitem__)

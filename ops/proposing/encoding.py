@@ -8,13 +8,14 @@ from typing import NamedTuple
 import charset_normalizer
 
 from csv_ingest import csvfile
+from csv_ingest.csvfile.packing import HEAD_BYTES
+from csv_ingest.csvfile.streams import look_at
+from csv_ingest.csvfile.text import MARKS
 from ops.wording import counted
 
 PIECE = 1 << 20
 MAX_JUDGED = 64_000
 """Bytes of lines beyond ASCII that are judged. More of them cost time and change no verdict."""
-
-MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 USUAL = "cp1252"
 """Of files from Western Europe and America that are not UTF-8."""
@@ -43,8 +44,9 @@ class Encoding(NamedTuple):
 
 def find(open_: csvfile.Open) -> Encoding:
     """The encoding in which the whole file can be read. Raises UnreadableFile for a file that is no text."""
-    head = _head(open_)
-    for mark, name in MARKS.items():
+    with open_(0) as stream:
+        head, _ = look_at(stream, HEAD_BYTES)
+    for mark, (_, name) in MARKS.items():
         if head.startswith(mark):
             return Encoding(name, "the file begins with its byte order mark")
     for name, high in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
@@ -94,15 +96,6 @@ def _pieces(open_: csvfile.Open) -> Iterator[bytes]:
     with open_(0) as stream:
         while piece := stream.read(PIECE):
             yield piece
-
-
-def _head(open_: csvfile.Open) -> bytes:
-    head = b""
-    for piece in _pieces(open_):
-        head += piece
-        if len(head) >= csvfile.packing.HEAD_BYTES:
-            break
-    return head[: csvfile.packing.HEAD_BYTES]
 
 
 def _decodes(open_: csvfile.Open, name: str) -> bool:

@@ -112,10 +112,8 @@ def _is_grouped_zero(form_: str, format_: FileFormat) -> bool:
 
 def words(format_: FileFormat) -> str:
     """The settings of numbers, as a person writes them."""
-    names = {".": "point", ",": "comma", " ": "space", "'": "apostrophe", "": "none"}
-    style = ", number_style=accounting" if format_.number_style != "plain" else ""
-    decimal, grouping = names[format_.decimal_separator], names[format_.grouping_separator]
-    return f"decimal_separator={decimal}, grouping_separator={grouping}{style}"
+    names = ["decimal_separator", "grouping_separator", *["number_style"] * (format_.number_style != "plain")]
+    return ", ".join(f"{name}={format_.written(name)}" for name in names)
 
 
 def _settings(format_: FileFormat, forms: Sequence[Sequence[str]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from csv_ingest.csvfile import moments, numbers
 from csv_ingest.csvfile.unfit import Unfit
-from csv_ingest.model import FALSE_WORDS, TRUE_WORDS, TYPES, Column, FileFormat, Value
+from csv_ingest.model import FALSE_WORDS, TRUE_WORDS, TYPES, Column, DateFormat, FileFormat, Value
 
 __all__ = ["KINDS", "SPACES", "Convert", "Unfit", "converter", "spelling"]
 
@@ -70,5 +70,4 @@ def _words(format_: FileFormat) -> str:
 
 def _moment(formats: Sequence[str]) -> str:
     """The same moment in each of the formats."""
-    unix = {"unix": str(int(_EXAMPLE.timestamp())), "unix_ms": str(int(_EXAMPLE.timestamp()) * 1_000)}
-    return " or ".join(unix.get(text) or _EXAMPLE.strftime(text) for text in formats)
+    return " or ".join(DateFormat.compile(text).write(_EXAMPLE) for text in formats)

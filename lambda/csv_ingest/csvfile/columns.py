@@ -40,7 +40,6 @@ def row_maker(names: Sequence[str], format_: FileFormat) -> Make:
         raise UnreadableFile(f"header: {len(header.nameless):,} columns have no name, too many for short_rows=fill")
     typed = [(column.stored_as, place, _cell_reader(column, format_)) for column, place in places.items()]
     data_of = data_maker(header, left_out=set(places.values()))
-    is_plain = len(format_.id_columns) == 1 and not format_.null_values
     repeated, beginnings = _as_repeated(list(names), first, format_)
 
     def make(line: int, record: list[str]) -> Row | RejectedRow:
@@ -52,9 +51,7 @@ def row_maker(names: Sequence[str], format_: FileFormat) -> Make:
         if record[first] in beginnings and record in repeated:
             return RejectedRow(line, "it repeats the header")
         try:
-            id_ = record[first] if is_plain else id_of(line, record)
-            if is_plain and not id_.strip():
-                return RejectedRow(line, "no id")
+            id_ = id_of(line, record)
             if not typed:
                 return Row(line, id_, data_of(record, given), NO_VALUES)
             return Row(line, id_, data_of(record, given), {name: read(record[place]) for name, place, read in typed})

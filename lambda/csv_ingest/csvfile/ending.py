@@ -42,13 +42,13 @@ class Ending:
 
     def _without_ctrl_z(self, records: Iterator[Record]) -> Iterator[Record]:
         for record in records:
-            if self.held or not self.has_rows:
-                yield from self.held
-                self.has_rows = self.has_rows or bool(self.held) or record[1] != CTRL_Z
-                self.held.clear()
+            if self.held:  # it is not the last one
+                self.has_rows = True
+                yield self.held.pop()
             if record[1] == CTRL_Z:
                 self.held.append(record)
             else:
+                self.has_rows = True
                 yield record
 
     @property

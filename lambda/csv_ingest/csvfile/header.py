@@ -78,30 +78,24 @@ class Header:
         return UnreadableFile(f"header: no column is named {wanted!r}; the columns are {found}: {advice}")
 
     def _require_known(self) -> None:
-        format_ = self._format
-        names = (*format_.known_columns, *format_.id_columns, *(column.name for column in format_.columns))
-        known = {*map(self._match, names), self._match("")}
+        known = {*map(self._match, (*self._format.known_columns, *self._format.needed_columns)), self._match("")}
         if unknown := [self._names[places[0]] for name, places in self._places.items() if name not in known]:
             found = ", ".join(map(repr, unknown))[:MAX_NAME_CHARACTERS]
             raise UnreadableFile(f"header: not among known_columns: {found}: leave the column out, or add it there")
 
 
-def needed(format_: FileFormat) -> set[str]:
-    """The names that each header has, as they are matched."""
-    return set(map(matcher(format_), (*format_.id_columns, *(column.name for column in format_.columns))))
-
-
 def search(all_: Iterator[Record], records: Records) -> Record:
     """The first of all records that has the names of all columns that the settings need. Raises UnreadableFile."""
     format_ = records.format
-    wanted, match, read = needed(format_), matcher(format_), 0
+    match, read = matcher(format_), 0
+    wanted = set(map(match, format_.needed_columns))
     for record in all_:
         if wanted <= set(map(match, record[1])):
             return record
         read += 1
         if read >= MAX_SEARCHED or records.position > MAX_SEARCHED_BYTES:
             break
-    names = ", ".join(map(repr, (*format_.id_columns, *(column.name for column in format_.columns))))
+    names = ", ".join(map(repr, format_.needed_columns))
     raise UnreadableFile(
         f"header: none of the first {read:,} records has all of the columns {names}: correct the settings, or the file"
     )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
-from csv_ingest.csvfile.streams import ByteStream, CountingStream, ReplayStream
+from csv_ingest.csvfile.streams import ByteStream, CountingStream, look_at
 from csv_ingest.model import UnreadableFile
 
 HEAD_BYTES = 512
@@ -44,16 +44,14 @@ _NO_TEXT = {
 }
 _DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 _DAMAGED_ZIP = (
-    *(zipfile.BadZipFile, NotImplementedError, ValueError, IndexError, OverflowError, RuntimeError, struct.error),
-    EOFError,
+    *(zipfile.BadZipFile, EOFError, struct.error, OverflowError),
+    *(NotImplementedError, ValueError, IndexError, RuntimeError),
 )
 """What zipfile raises when it reads the directory of a zip with a few wrong bytes."""
 
 
 class Unpacked:
     """The content of a packed file."""
-
-    is_packed = True
 
     def __init__(self, kind: str, stream: ByteStream) -> None:
         self._kind, self._stream = kind, stream
@@ -81,28 +79,18 @@ def unpacked(stream: ByteStream, *, whole: Callable[[], BinaryIO]) -> Iterator[C
     `whole` opens the file so that any place of it can be read, which only a zip needs: what it has stands at its end.
     Raises UnreadableFile for a file that is no text, and while a damaged file is read.
     """
-    head, beginning = _look_at(stream)
+    head, beginning = look_at(stream, HEAD_BYTES)
     kind = _kind_of(head)
     if not kind:
         _require_text(head, "the file")
         yield CountingStream(beginning)
         return
     content = Unpacked(kind, _open_zip(whole()) if kind == "zip" else _decompressor(kind, beginning))
-    head, beginning = _look_at(content)
+    head, beginning = look_at(content, HEAD_BYTES)
     if inner := _kind_of(head):
         raise UnreadableFile(f"the file is packed twice: the {kind} file contains a {inner} file: pack it once")
     _require_text(head, f"what the {kind} file contains")
     yield CountingStream(beginning, is_packed=True)
-
-
-def _look_at(stream: ByteStream) -> tuple[bytes, ReplayStream]:
-    """The first bytes of a stream, and a stream that has them still."""
-    beginning = ReplayStream(stream)
-    head = b""
-    while len(head) < HEAD_BYTES and (piece := beginning.read(HEAD_BYTES - len(head))):
-        head += piece
-    beginning.replay()
-    return head, beginning
 
 
 def _kind_of(head: bytes) -> str | None:

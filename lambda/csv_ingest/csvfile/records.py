@@ -53,9 +53,8 @@ class Records:
 
     def _begin(self) -> None:
         first = next(self._lines, "")
-        found = _SEP.fullmatch(first)
-        if found and found[1] not in (self.format.quote, self.format.escape):
-            self.format = self.format.delimited_by(found[1])
+        if delimiter := said_delimiter(first, self.format):
+            self.format = self.format.delimited_by(delimiter)
         elif self.format.header_line <= 1:
             self._text = chain([first] if first else [], self._lines)
             return
@@ -77,6 +76,12 @@ class Records:
             raise UnreadableFile(f"the record that starts on line {lines.first:,}: {error}{advice}") from error
 
 
+def said_delimiter(line: str, format_: FileFormat) -> str:
+    """The delimiter that the first line of a file says; empty if it is no such line."""
+    found = _SEP.fullmatch(line)
+    return found[1] if found and found[1] not in (format_.quote, format_.escape) else ""
+
+
 def _cells(lines: Iterator[str], format_: FileFormat) -> Iterator[list[str]]:
     if format_.escape or format_.trim:
         return iter(Tokens(lines, format_))
@@ -89,8 +94,6 @@ def _cells(lines: Iterator[str], format_: FileFormat) -> Iterator[list[str]]:
     )
 
 
-def read_records(
-    stream: streams.ByteStream, format_: FileFormat, *, start: PartStart = BEGINNING, max_lines: int = sys.maxsize
-) -> Iterator[Record]:
+def read_records(stream: streams.ByteStream, format_: FileFormat, *, start: PartStart = BEGINNING) -> Iterator[Record]:
     """Yield each record, as Records does."""
-    yield from Records(stream, format_, start=start, max_lines=max_lines)
+    yield from Records(stream, format_, start=start)

@@ -68,6 +68,16 @@ class ReplayStream:
         return piece
 
 
+def look_at(stream: ByteStream, size: int) -> tuple[bytes, ReplayStream]:
+    """The first bytes of a stream, at most `size`, and a stream that has them still."""
+    beginning = ReplayStream(stream)
+    head = b""
+    while len(head) < size and (piece := beginning.read(size - len(head))):
+        head += piece
+    beginning.replay()
+    return head, beginning
+
+
 class ByteRange:
     """The bytes from `start` to before `end` of a stream that has all of them."""
 

@@ -13,14 +13,12 @@ MAX_RECORD = 1 << 20
 BOM = "\ufeff"
 """The byte order mark, which is no character at the beginning of a file."""
 
-_MARKS = {
+MARKS = {
     codecs.BOM_UTF8: ("UTF-8", "utf-8"),
     codecs.BOM_UTF16_LE: ("UTF-16", "utf-16"),
     codecs.BOM_UTF16_BE: ("UTF-16", "utf-16"),
 }
 """How files begin that say their encoding: its name, and the setting for it."""
-
-_WITH_MARK = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 HEAD_BYTES = 64
 """How many bytes at the beginning are looked at."""
@@ -156,20 +154,16 @@ def _of_utf16(line: str) -> str:
 
 def _without_other_mark(stream: streams.ByteStream, encoding: str) -> streams.ByteStream:
     """The same stream. Raises UnreadableFile if it begins with the mark of another encoding."""
-    beginning = streams.ReplayStream(stream)
-    head = b""
-    while len(head) < HEAD_BYTES and (piece := beginning.read(HEAD_BYTES - len(head))):
-        head += piece
-    for mark, (name, setting) in _MARKS.items():
+    head, beginning = streams.look_at(stream, HEAD_BYTES)
+    for mark, (name, setting) in MARKS.items():
         if head.startswith(mark) and mark not in _TAKEN.get(encoding, []):
             raise UnreadableFile(
                 f"the file begins with the mark of {name}, and encoding is {encoding}: set encoding={setting}"
             )
-    if encoding == "utf-16" and head and not head.startswith(_WITH_MARK):
+    if encoding == "utf-16" and head and not head.startswith(tuple(_TAKEN[encoding])):
         raise UnreadableFile(
             f"the file does not begin with the mark of UTF-16, and encoding is utf-16{_advice_for(head)}"
         )
-    beginning.replay()
     return beginning
 
 

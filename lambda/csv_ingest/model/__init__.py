@@ -2,7 +2,8 @@
 
 from csv_ingest.model.column import OF_EVERY_ROW, TYPES, Column, declaration_to_json
 from csv_ingest.model.counts import NOTHING_YET, BatchResult, Outcome, RowCounts
-from csv_ingest.model.date_format import DateFormat, NoSuchMoment
+from csv_ingest.model.date_fields import NoSuchMoment
+from csv_ingest.model.date_format import DateFormat
 from csv_ingest.model.deadline import Deadline
 from csv_ingest.model.errors import (
     BeingErased,

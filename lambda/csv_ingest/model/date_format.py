@@ -6,24 +6,14 @@ two spaces for one, and the digits of other scripts: docs.python.org/3/library/d
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from csv_ingest.model.date_fields import DAYS, MONTHS, SHORT, moment_of, of_unix
+
 UNIX, UNIX_MS = "unix", "unix_ms"
 """Formats of timestamps that are the seconds, or milliseconds, since 1970 in UTC, as whole numbers."""
-
-# Not those of the calendar module, which depend on the locale.
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_SHORT = 3
-"""Letters of a name that is abbreviated."""
-
-_PIVOT = 69
-"""%y from 69 on is of the last century, as POSIX says."""
 
 
 def _one_of(names: Iterable[str]) -> str:
@@ -43,10 +33,10 @@ _PATTERNS = {
     "f": "[0-9]{1,6}",
     "p": _one_of(["AM", "PM"]),
     "z": "(?!-00:?00)[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9]",
-    "B": _one_of(_MONTHS),
-    "b": _one_of(name[:_SHORT] for name in _MONTHS),
-    "A": _one_of(_DAYS),
-    "a": _one_of(name[:_SHORT] for name in _DAYS),
+    "B": _one_of(MONTHS),
+    "b": _one_of(name[:SHORT] for name in MONTHS),
+    "A": _one_of(DAYS),
+    "a": _one_of(name[:SHORT] for name in DAYS),
 }
 _OF_ANY_WIDTH = ("-", "f")
 _BEGIN_OTHERWISE = "zpBbAa"
@@ -72,10 +62,6 @@ DIRECTIVES = " ".join(f"%{each}" for each in _PATTERNS) + " %%"
 
 class BadFormat(ValueError):
     """A format that cannot be used. The message says why, and begins with the format."""
-
-
-class NoSuchMoment(ValueError):
-    """A text has the form of a format, and there is no such day or time."""
 
 
 class DateFormat(NamedTuple):
@@ -133,8 +119,18 @@ class DateFormat(NamedTuple):
         if not found:
             return None
         if self.text in (UNIX, UNIX_MS):
-            return _of_unix(int(text), 1_000 if self.text == UNIX_MS else 1)
-        return _moment(found.groupdict(), text)
+            return of_unix(int(text), self._units_per_second)
+        return moment_of(found.groupdict())
+
+    def write(self, moment: datetime) -> str:
+        """The text of a moment."""
+        if self.text in (UNIX, UNIX_MS):
+            return str(int(moment.timestamp()) * self._units_per_second)
+        return moment.strftime(self.text)
+
+    @property
+    def _units_per_second(self) -> int:
+        return 1_000 if self.text == UNIX_MS else 1
 
 
 def _require_end(text: str, directive: str, following: str) -> None:
@@ -153,70 +149,3 @@ def _require_complete(text: str, fields: dict[str, str]) -> None:
         raise BadFormat(f"{text!r} has %I without %p: add it, or write the hour as %H")
     if ("S" in fields and "M" not in fields) or ("f" in fields and "S" not in fields):
         raise BadFormat(f"{text!r} has a part of a time without the part before it: write minutes, seconds, fraction")
-
-
-def _of_unix(number: int, per_second: int) -> datetime:
-    try:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=number * (1_000_000 // per_second))
-    except OverflowError:
-        raise NoSuchMoment from None
-
-
-def _moment(found: dict[str, str], text: str) -> datetime:
-    year = int(found["Y"]) if "Y" in found else _with_century(int(found["y"]))
-    try:
-        if "j" in found:
-            day = datetime(year, 1, 1) + timedelta(days=int(found["j"]) - 1)  # noqa: DTZ001  a local time
-            if day.year != year:
-                raise NoSuchMoment(text)
-            month, day_of_month = day.month, day.day
-        else:
-            month, day_of_month = _month(found), int(_either(found, "d"))
-        moment = datetime(  # noqa: DTZ001  a local time
-            year,
-            month,
-            day_of_month,
-            _hour(found),
-            int(_either(found, "M")),
-            int(_either(found, "S")),
-            int(found.get("f", "0").ljust(6, "0")),
-        )
-    except (ValueError, OverflowError):
-        raise NoSuchMoment from None
-    if not _is_day(found.get("A") or found.get("a"), moment):
-        raise NoSuchMoment
-    return moment.replace(tzinfo=_zone(found["z"])) if "z" in found else moment
-
-
-def _either(found: dict[str, str], letter: str) -> str:
-    return found.get(letter) or found.get(f"_{letter}") or "0"
-
-
-def _with_century(year: int) -> int:
-    return year + (1900 if year >= _PIVOT else 2000)
-
-
-def _month(found: dict[str, str]) -> int:
-    name = found.get("B") or found.get("b")
-    if not name:
-        return int(_either(found, "m"))
-    return [each[:_SHORT] for each in _MONTHS].index(name[:_SHORT].capitalize()) + 1
-
-
-def _hour(found: dict[str, str]) -> int:
-    half = found.get("p", "").upper()
-    if twelve := found.get("I") or found.get("_I"):
-        return int(twelve) % 12 + (12 if half == "PM" else 0)
-    hour = int(_either(found, "H"))
-    if half and (half == "PM") != (hour >= 12):  # noqa: PLR2004  noon
-        raise ValueError(half)
-    return hour
-
-
-def _is_day(name: str | None, moment: datetime) -> bool:
-    return not name or _DAYS[moment.weekday()][:_SHORT] == name[:_SHORT].capitalize()
-
-
-def _zone(text: str) -> timezone:
-    offset = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
-    return timezone(-offset if text.startswith("-") else offset)

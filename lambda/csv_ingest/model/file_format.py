@@ -145,6 +145,11 @@ class FileFormat:
         return (self.id_column,) if isinstance(self.id_column, str) else self.id_column
 
     @property
+    def needed_columns(self) -> tuple[str, ...]:
+        """The names that each header has to have: those of the id, and of the declared columns."""
+        return (*self.id_columns, *(column.name for column in self.columns))
+
+    @property
     def header_line(self) -> int:
         """The line of the header if the settings say it, otherwise 0."""
         return int(self.header) if self.header.isdigit() else 0
@@ -159,6 +164,11 @@ class FileFormat:
         format_ = copy(self)
         object.__setattr__(format_, "delimiter", delimiter)
         return format_
+
+    def written(self, name: str) -> str:
+        """The value of a setting as a person writes it after `-c name=`."""
+        type_: SettingType = settings_of(type(self))[name].metadata["type"]
+        return type_.to_text(getattr(self, name))
 
     def to_json(self) -> dict[str, Any]:
         """The settings, as an object of JSON. Any release can read them that knows those that are given."""

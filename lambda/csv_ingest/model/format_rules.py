@@ -37,33 +37,23 @@ def problems(format_: "FileFormat") -> Iterator[InvalidSetting]:
 
 
 def _of_header(format_: "FileFormat") -> Iterator[InvalidSetting]:
-    has_none = format_.header == format_types.NO_HEADER
-    if has_none and not format_.header_names:
+    has_none, given, match = format_.header == format_types.NO_HEADER, format_.header_names, matcher(format_)
+    needed = list(map(match, format_.needed_columns))
+    if has_none and not given:
         yield InvalidSetting(["header_names"], ": not set, and with header=none they name the columns: list them")
-    if format_.header_names and not has_none:
+    if given and not has_none:
         yield InvalidSetting(
             ["header_names"], ": they name the columns of a file with header=none: set it, or remove them"
         )
-    if has_none and (missing := [name for name in _needed(format_) if name not in _as_matched(format_)]):
+    if has_none and (missing := [name for name in needed if name not in map(match, given)]):
         yield InvalidSetting(
             ["header_names"], f": {missing[0]!r} is not among them, and is a column of the feed: add it"
         )
-    known = {*map(matcher(format_), format_.known_columns), *_needed(format_)}
-    if format_.known_columns and (
-        unknown := [name for name in format_.header_names if matcher(format_)(name) not in known]
-    ):
+    known = {*map(match, format_.known_columns), *needed}
+    if format_.known_columns and (unknown := [name for name in given if match(name) not in known]):
         yield InvalidSetting(["header_names"], f": {unknown[0]!r} is not among known_columns: add it there")
-    if format_.header == format_types.SEARCH and not _needed(format_):
+    if format_.header == format_types.SEARCH and not needed:
         yield InvalidSetting(["header"], "=search: there is no name to search for: set id_column, or declare columns")
-
-
-def _needed(format_: "FileFormat") -> list[str]:
-    match = matcher(format_)
-    return [match(name) for name in (*format_.id_columns, *(column.name for column in format_.columns))]
-
-
-def _as_matched(format_: "FileFormat") -> list[str]:
-    return list(map(matcher(format_), format_.header_names))
 
 
 def matcher(format_: "FileFormat") -> Callable[[str], str]:

@@ -3,7 +3,7 @@
 import codecs
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -42,7 +42,7 @@ def _to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _list_to_text(values: tuple[str, ...]) -> str:
+def _list_to_text(values: Sequence[Any]) -> str:
     return _to_json(values) if values else ""
 
 
@@ -54,11 +54,7 @@ def _list_type(allowed: str, require: Callable[[tuple[str, ...]], None] = lambda
         require(texts)
         return texts
 
-    return SettingType(allowed, parse, to_text=_list_to_text, from_json={list: _list_to_json})
-
-
-def _list_to_json(values: list[Any]) -> str:
-    return _to_json(values) if values else ""
+    return SettingType(allowed, parse, to_text=_list_to_text, from_json={list: _list_to_text})
 
 
 # Python has more codecs: some are not for text, others decode to characters that DynamoDB refuses.
