@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
 MAX_READ = 4 << 20
-"""Bytes that a zip is asked for at once. Its directory is read so, and one of more entries is of no single file."""
+"""Bytes that are read at once. The directory of a zip is read so; a larger one is that of many files."""
 
 
 @contextmanager

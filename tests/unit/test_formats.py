@@ -255,12 +255,12 @@ CASES: dict[str, tuple[dict[str, Any], str | bytes, Any]] = {
     "UTF-16 without a mark": (
         {},
         "id\n1\n".encode("utf-16-le"),
-        "line 1 has a NUL byte: every other one is, so is the file UTF-16? set encoding=utf-16-le",
+        "line 1 has a NUL byte: every other character is NUL: is the file UTF-16? set encoding=utf-16-le",
     ),
     "UTF-16 that has to have one": (
         {"encoding": "utf-16"},
         "id\n".encode("utf-16-le"),
-        "the file does not begin with the mark of UTF-16, and encoding is utf-16: every other one",
+        "the file does not begin with the mark of UTF-16, and encoding is utf-16: every other character",
     ),
     "UTF-8 as UTF-16": ({"encoding": "utf-16-le"}, b"id,n\n1,aa\n", "header: no column is named 'id'"),
     "UTF-8 as UTF-16 with a mark": (

@@ -53,7 +53,7 @@ class Ending:
 
     @property
     def _is_too_many(self) -> bool:
-        """Whether the first of the records is no footer: enough follow that are, and Ctrl-Z counts only after them."""
+        """Whether the first record is let go: enough others may be footers, or it is a Ctrl-Z above all of them."""
         return self._count > self._footers or (self._count == self._footers and self.held[0][1] == CTRL_Z)
 
     def _hold(self, record: Record) -> None:

@@ -150,7 +150,7 @@ def _only_file(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     if "[Content_Types].xml" in names and any(name.startswith("xl/") for name in names):
         raise UnreadableFile("the file is an Excel workbook: save it as CSV")
     if "content.xml" in names and "mimetype" in names:
-        raise UnreadableFile("the file is an OpenDocument spreadsheet, or another file of an office: save it as CSV")
+        raise UnreadableFile("the file is an OpenDocument spreadsheet, or another file of that kind: save it as CSV")
     infos = [info for info in archive.infolist() if not (info.is_dir() or info.filename.startswith("__MACOSX/"))]
     if len(infos) != 1:
         raise UnreadableFile(f"the zip contains {len(infos):,} files, and one is expected: upload each by itself")

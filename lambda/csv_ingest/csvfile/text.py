@@ -148,7 +148,7 @@ def _of_utf16(line: str) -> str:
     """What to do, if every other character of a line is NUL, as in UTF-16 that is read as something else."""
     for places, encoding in ((line[1::2], "utf-16-le"), (line[::2], "utf-16-be")):
         if places.count("\0") * 2 > len(places):
-            return f": every other one is, so is the file UTF-16? set encoding={encoding}"
+            return f": every other character is NUL: is the file UTF-16? set encoding={encoding}"
     return ""
 
 
