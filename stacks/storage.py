@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from csv_ingest.feed import Feed
-from csv_ingest.model import FILES_KEY, ROWS_INDEX, ROWS_KEY
+from csv_ingest.model import FILES_INDEX, FILES_INDEX_KEY, FILES_KEY, ROWS_INDEX, ROWS_KEY
 from stacks.notifications import NotificationsHandler
 from stacks.practices import Keeping
 from stacks.upload_bucket import existing_bucket, new_bucket
@@ -37,7 +37,7 @@ class Storage(Construct):
             for feed in feeds
             if not feed.is_postgresql
         }
-        self.files = self._table("Files", _keys(*FILES_KEY))
+        self.files = self._files()
 
     def rows_name(self, feed: Feed) -> str:
         """The name of a feed's rows table, wherever it is."""
@@ -54,6 +54,19 @@ class Storage(Construct):
 
     def files_capacity(self) -> cloudwatch.IMetric:
         return _write_capacity(self.files, "files")
+
+    def _files(self) -> dynamodb.Table:
+        # The stream is the outbox: who has to be told of an outcome learns it from there.
+        table = self._table("Files", _keys(*FILES_KEY), stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES)
+        partition, sort = _keys(*FILES_INDEX_KEY).values()
+        table.add_global_secondary_index(
+            index_name=FILES_INDEX,
+            partition_key=partition,
+            sort_key=sort,
+            # A checkpoint changes nothing in the index, and costs nothing there.
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        return table
 
     def _existing_rows(self, feed: Feed) -> dynamodb.ITable:
         """A table of another owner. The stack changes nothing about it."""

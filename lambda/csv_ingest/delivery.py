@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 
 from csv_ingest import clients, configuration, csvfile, dynamodb, events, ledger, queues, source
@@ -34,6 +35,8 @@ class Delivery:
         self._files = dynamodb.DynamoDbTable(clients.dynamodb(), config.files_table, deadline=self.deadline)
         self.destination = open_destination(config, clients.dynamodb(), deadline=self.deadline)
         self._function, self._time = function, time
+        self.uploaded_at = ""
+        """When the upload was made: UTC, in ISO 8601; empty until its bytes were asked for."""
 
     def read_ledger(self) -> ledger.FileLedger:
         """What the ledger has of the upload."""
@@ -54,7 +57,9 @@ class Delivery:
 
         Reading raises OutOfTime when no time is left, also where nothing in the bytes is a record.
         """
-        with source.open_object(self.version, clients.s3(), start=start, end=end, on_read=self._check_time) as stream:
+        with source.open_object(
+            self.version, clients.s3(), start=start, end=end, on_read=self._check_time, on_answer=self._note_time
+        ) as stream:
             # Also of what is unpacked: a packed file of a few bytes can have many.
             on_read = self._check_time if stream.is_packed else None
             yield csvfile.CountingStream(stream, start=start, on_read=on_read, is_packed=stream.is_packed)
@@ -89,6 +94,9 @@ class Delivery:
             queues.dispatch(client, self._function, events.upload_event(self.version, job))
 
         return dispatch
+
+    def _note_time(self, modified: datetime) -> None:
+        self.uploaded_at = events.as_text(modified)
 
     def _check_time(self, position: int, _piece: bytes) -> None:
         self.deadline.check(f"at byte {position:,} of the file")

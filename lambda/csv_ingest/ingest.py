@@ -95,7 +95,7 @@ def _plan(delivery: Delivery, file: ledger.FileLedger) -> tuple[ledger.FileRecor
     claimed = _claim(delivery, file, planned.content._replace(upload_order=order))
     if claimed.format != planned.plan.format:  # another delivery, under other settings, was first
         planned = _read_to_plan(delivery, claimed, file.record)
-    plan = planned.plan._replace(upload_order=claimed.upload_order)
+    plan = planned.plan._replace(upload_order=claimed.upload_order, uploaded_at=delivery.uploaded_at)
     record_plan = file.parts.record_plan if plan.parts else file.record_readable
     first = record_plan(plan, delivery.owner)
     first.require_owner(delivery.owner)

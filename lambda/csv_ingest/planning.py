@@ -42,16 +42,16 @@ def plan_file(
 
     plan, rows = _read(version, format_, open_seen, acceptance, tuning)
     if len(plan.parts) <= tuning.whole_parts:
-        plan = Plan(format_, [], [])
+        plan = Plan(format_, plan.header, [])
     elif format_.rules > 1 and (format_.footer_records or seen.has_ctrl_z):
         plan = plan._replace(end_line=_end_line(plan, open_seen))
     names = len(json.dumps(plan.header))
-    if len(plan.parts) > tuning.max_parts or names > MAX_NAMES:
+    if plan.parts and (len(plan.parts) > tuning.max_parts or names > MAX_NAMES):
         raise UnreadableFile(
             f"the file needs {len(plan.parts):,} parts, of {tuning.max_parts:,} possible, "
             f"and {names:,} characters for its columns' names, of {MAX_NAMES:,}: divide it"
         )
-    return Planned(plan, Content(seen.content.hexdigest(), format_), rows)
+    return Planned(plan, Content(seen.content.hexdigest(), format_, columns=plan.header), rows)
 
 
 class _Seen:
@@ -75,7 +75,8 @@ def _read(
     start = BEGINNING
     with open_at(0) as stream:
         if stream.is_packed or not csvfile.is_splittable(format_.encoding):
-            return Plan(format_, [], []), unsplit.read(stream, format_, unsplit_limit, trial.Trial(acceptance, tuning))
+            header, rows = unsplit.read(stream, format_, unsplit_limit, trial.Trial(acceptance, tuning))
+            return Plan(format_, header, []), rows
         is_small = version.size <= tuning.whole_bytes
         try:
             return _find_parts(format_, stream, trial.Trial(acceptance, tuning, of_beginning=not is_small), tuning)
@@ -87,7 +88,8 @@ def _read(
     if start.byte:
         unsplit.find_error(start, format_, open_at, unsplit_limit)
     with open_at(0) as stream:
-        return Plan(format_, [], []), unsplit.read(stream, format_, unsplit_limit, trial.Trial(acceptance, tuning))
+        header, rows = unsplit.read(stream, format_, unsplit_limit, trial.Trial(acceptance, tuning))
+        return Plan(format_, header, []), rows
 
 
 def _find_parts(
@@ -100,7 +102,7 @@ def _find_parts(
     twice = csvfile.ReplayStream(stream)
     table, rows = attempt.run(twice, format_)
     if rows is not None:
-        return Plan(format_, [], []), rows
+        return Plan(format_, list(table.header), []), rows
     if not table.header:  # and no record: the file was read to its end
         return Plan(format_, [], []), []
     twice.replay()

@@ -33,7 +33,7 @@ def reject(delivery: Delivery, record: Mapping[str, Any], error: UnreadableFile,
         now=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
     clients.sqs().send_message(QueueUrl=delivery.config.failure_queue, MessageBody=json.dumps(message))
-    delivery.read_ledger().reject(str(error))
+    delivery.read_ledger().reject(str(error), delivery.uploaded_at)
     reporting.rejected(delivery.version)
 
 

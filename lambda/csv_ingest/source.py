@@ -27,16 +27,18 @@ def open_object(
     start: int = 0,
     end: int | None = None,
     on_read: OnRead | None = None,
+    on_answer: Callable[[datetime], None] = lambda _modified: None,
 ) -> Iterator[CountingStream]:
     """Open the bytes of exactly this version: the key may hold another one by now. A packed file is unpacked.
 
     The stream begins at byte `start`, 0 being the first, and ends before byte `end`; only a file that is not packed has
     other places than its beginning. `on_read` gets the bytes as S3 sends them: ten megabytes of a packed file can
-    unpack to nothing. Raises UnreadableFile if the file is no text, or the block reads a packed file that is not whole.
+    unpack to nothing. `on_answer` gets the time of the upload, as `last_modified` returns it. Raises UnreadableFile if
+    the file is no text, or the block reads a packed file that is not whole.
     """
 
     def open_at(place: int) -> AbstractContextManager[CountingStream]:
-        return _open_range(version, s3, place, end, on_read)
+        return _open_range(version, s3, place, end, on_read=on_read, on_answer=on_answer)
 
     with open_at(start) as stream:
         if start:
@@ -49,7 +51,13 @@ def open_object(
 
 @contextmanager
 def _open_range(
-    version: ObjectVersion, s3: "S3Client", start: int, end: int | None, on_read: OnRead | None
+    version: ObjectVersion,
+    s3: "S3Client",
+    start: int,
+    end: int | None,
+    *,
+    on_read: OnRead | None,
+    on_answer: Callable[[datetime], None],
 ) -> Iterator[CountingStream]:
     wanted: GetObjectRequestTypeDef = {
         "Bucket": version.bucket,
@@ -60,6 +68,7 @@ def _open_range(
     if start or end is not None:
         wanted["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
     answer = s3.get_object(**wanted)
+    on_answer(answer["LastModified"])
     body = answer["Body"]
     stream: ByteStream = body
     if "Range" in wanted and "ContentRange" not in answer:

@@ -21,18 +21,20 @@ million characters with four bytes each."""
 REMEDY = "divide it, or raise max_file_mb, and timeout_seconds with it"
 
 
-def read(stream: csvfile.ByteStream, format_: FileFormat, max_size: int, attempt: trial.Trial) -> trial.Records | None:
-    """Have the csv module read the file to its end; returns the rows of a small one.
+def read(
+    stream: csvfile.ByteStream, format_: FileFormat, max_size: int, attempt: trial.Trial
+) -> tuple[list[str], trial.Records | None]:
+    """Have the csv module read the file to its end; returns the names of its columns, and the rows of a small one.
 
     Raises UnreadableFile where the csv module finds an error, or where the file is too large.
     """
     size = _Size(max_size)
     counted = csvfile.CountingStream(stream, on_read=size.add)
     try:
-        _, rows = attempt.run(counted, format_, on_row=size.check_records, max_lines=size.lines)
+        table, rows = attempt.run(counted, format_, on_row=size.check_records, max_lines=size.lines)
     except csvfile.TooManyLines:
         raise size.too_large() from None
-    return rows
+    return list(table.header), rows
 
 
 def find_error(start: PartStart, format_: FileFormat, open_at: csvfile.Open, max_size: int) -> NoReturn:

@@ -125,7 +125,7 @@ class TestFileIndex:
         feeds = '{"orders": {"key_prefix": "orders/", "file_index": true}, "others": {"key_prefix": "others/"}}'
         two = synthesize(feeds=feeds)
         assert [len(two.only(TABLE, name)["Properties"].get("GlobalSecondaryIndexes", []))
-                for name in ("RowsOrders", "RowsOthers", "Files")] == [1, 0, 0]  # fmt: skip
+                for name in ("RowsOrders", "RowsOthers")] == [1, 0]  # fmt: skip
 
 
 class TestExistingRowsTable:

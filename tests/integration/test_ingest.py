@@ -43,6 +43,7 @@ def test_rows_are_stored_as_the_csv_module_reads_them(world: World, name: str) -
         "rows_rejected": 0,
         "format": '{"id_column": "id", "delimiter": ",", "encoding": "utf-8", "rules": 2}',
         "place": f"DynamoDB:{world.rows_table}",
+        "feed_status": "default#COMPLETE",
     }
 
 

@@ -13,6 +13,7 @@ from csv_ingest.model import (
     Deadline,
     FileFormat,
     ObjectVersion,
+    OutOfTime,
     Owner,
     PartJob,
     PartStart,
@@ -103,6 +104,7 @@ def test_a_rejected_file_begins_again_without_its_reason(ledger: FileLedger, wor
         "version_id": "v1",
         "size": 10,
         "attempts": 1,
+        "feed_status": "default#PROCESSING",
     }
 
 
@@ -205,3 +207,48 @@ def test_a_part_of_a_complete_file_is_not_counted(ledger: FileLedger) -> None:
         ledger.parts.finish(PartJob(0), RowCounts(2, 2, 0))
     assert ledger.again().record.counts == RowCounts(5, 5, 0)
     assert ledger.parts.unfinished(Phase.STORE, 2) == [PartJob(0), PartJob(1)]
+
+
+class TestIndex:
+    """The uploads of a feed in one status, the latest first."""
+
+    @pytest.fixture
+    def files(self, world: World) -> FilesTable:
+        return FilesTable(world.dynamodb, world.files_table, deadline=Deadline.never())
+
+    def test_an_upload_is_listed_once_by_its_status(self, world: World, files: FilesTable) -> None:
+        def listed() -> dict[str, list[str]]:
+            return {
+                status: [record.object_key for record in files.listed("default", status)]
+                for status in ("PROCESSING", "COMPLETE", "REJECTED")
+            }
+
+        with pytest.raises(OutOfTime):
+            world.deliver(begun := world.upload("begun.csv", "id\n1\n"), seconds_left=1)
+        world.ingest("first.csv", "id\n1\n")
+        world.ingest("bad.csv", "\0")
+        world.ingest("second.csv", "id\n2\n")
+        expected = {"PROCESSING": ["begun.csv"], "COMPLETE": ["second.csv", "first.csv"], "REJECTED": ["bad.csv"]}
+        assert listed() == expected
+        world.deliver(begun)
+        assert listed() == expected | {"PROCESSING": [], "COMPLETE": ["begun.csv", "second.csv", "first.csv"]}
+
+    def test_a_rejected_version_of_a_readable_file_is_listed(self, world: World, files: FilesTable) -> None:
+        """Its upload's record is that of another version, which was planned."""
+        first, second = ledger_of(world, "v1"), ledger_of(world, "v2")
+        first.begin(attempt=1)
+        first.record_readable(Plan(COMMAS, [], []), HERE)
+        second.reject("other content")
+        assert [record.version_id for record in files.listed("default", "REJECTED")] == ["v2"]
+        assert [record.version_id for record in files.listed("default", "PROCESSING")] == ["v1"]
+
+    def test_times_bound_what_is_listed(self, world: World, files: FilesTable) -> None:
+        for number, key in enumerate(("a.csv", "b.csv", "c.csv"), start=1):
+            world.ingest(key, f"id\n{number}\n")
+            world.change_record(key, status_at=f"2026-01-0{number}")
+        between = files.listed("default", "COMPLETE", since="2026-01-02", before="2026-01-03")
+        assert [record.object_key for record in between] == ["b.csv"]
+        before = files.last("default", "COMPLETE", before="2026-01-02")
+        assert before
+        assert before.object_key == "a.csv"
+        assert files.last("default", "COMPLETE", before="2026-01-01") is None

@@ -22,6 +22,8 @@ from csv_ingest.events import Event, object_version, upload_event
 from csv_ingest.feed import FORMAT_SETTINGS, Feed
 from csv_ingest.handler import handler
 from csv_ingest.model import (
+    FILES_INDEX,
+    FILES_INDEX_KEY,
     FILES_KEY,
     NO_VERSION,
     ROWS_INDEX,
@@ -522,8 +524,11 @@ def create_table(dynamodb: "DynamoDBClient", table: str, keys: Sequence[str], *,
     more: Any = {}
     if file_index:
         kinds |= {"etag": "S", "line": "N"}
-        index = {"KeySchema": _key_schema(("etag", "line")), "Projection": {"ProjectionType": "KEYS_ONLY"}}
-        more = {"GlobalSecondaryIndexes": [{"IndexName": ROWS_INDEX, **index}]}
+        more = {"GlobalSecondaryIndexes": [_index(ROWS_INDEX, ("etag", "line"))]}
+    if keys == FILES_KEY:
+        kinds |= dict.fromkeys(FILES_INDEX_KEY, "S")
+        stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+        more = {"GlobalSecondaryIndexes": [_index(FILES_INDEX, FILES_INDEX_KEY)], "StreamSpecification": stream}
     definitions: Any = [{"AttributeName": name, "AttributeType": kind} for name, kind in kinds.items()]
     dynamodb.create_table(
         TableName=table,
@@ -533,6 +538,10 @@ def create_table(dynamodb: "DynamoDBClient", table: str, keys: Sequence[str], *,
         **more,
     )
     dynamodb.get_waiter("table_exists").wait(TableName=table)
+
+
+def _index(name: str, key: Sequence[str]) -> Any:
+    return {"IndexName": name, "KeySchema": _key_schema(key), "Projection": {"ProjectionType": "KEYS_ONLY"}}
 
 
 def _key_schema(names: Sequence[str]) -> Any:

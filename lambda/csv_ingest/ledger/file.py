@@ -60,7 +60,9 @@ class FileLedger(upload.UploadLedger):
         own, also if the entries are another one's by now.
         """
         started = items.processing(self.entries)
-        started |= {"started_at": items.now(), "attempts": {"N": str(attempt)}}
+        now = items.now()
+        started |= {"started_at": now, "attempts": {"N": str(attempt)}}
+        started |= items.listed(self.feed, names.PROCESSING, now)
         recorded = "#version_id" if self.entries.mode.each_version else "#rows_read"
         another = f"attribute_exists({recorded}) AND #version_id <> :version_id"
         condition = f"{names.UNLESS_COMPLETE} AND NOT ({another})"
@@ -80,7 +82,7 @@ class FileLedger(upload.UploadLedger):
 
         Of the other one, too, which may have been rejected before, under other settings. None of them is read again.
         """
-        remove = ["status", "reason", "started_at", "settled_at"]
+        remove = ["status", "reason", "started_at", "settled_at", names.FEED_STATUS, names.STATUS_AT]
         for version in (self.record.object_version(self.entries.version.bucket), self.entries.version):
             adopted = items.about_version(version) | {"compared_at": items.now()}
             self.table.update(keys.key_of_version(version), adopted, condition=names.ALWAYS, remove=remove)
@@ -88,9 +90,7 @@ class FileLedger(upload.UploadLedger):
 
     def record_readable(self, plan: Plan, owner: Owner) -> records.FileRecord:
         """Record how the file is read, with no row stored yet; returns the record of the first delivery to do so."""
-        first = self._sums(RowCounts()) | items.about_plan(plan.format, owner, plan.upload_order)
-        # Another delivery, under other settings, may have rejected the file meanwhile.
-        first |= items.processing(self.entries)
+        first = self._sums(RowCounts()) | items.about_plan(plan, owner) | self._processing_again()
         unchanged = self._update(first, remove=names.OF_REJECTION, unless="attribute_exists(#rows_read)")
         if unchanged is not None:
             return records.FileRecord.of(unchanged)
@@ -100,6 +100,7 @@ class FileLedger(upload.UploadLedger):
             format=plan.format,
             owner=owner,
             upload_order=plan.upload_order,
+            uploaded_at=plan.uploaded_at,
         )
 
     def checkpoint(self, counts: RowCounts) -> None:
@@ -108,24 +109,31 @@ class FileLedger(upload.UploadLedger):
 
     def complete(self, counts: RowCounts) -> None:
         """Settle the upload as complete. Each row has to be confirmed by the destination, or recorded as rejected."""
-        settled: dynamodb.Item = {"status": {"S": names.COMPLETE}, "settled_at": items.now()}
+        now = items.now()
+        settled: dynamodb.Item = {"status": {"S": names.COMPLETE}, "settled_at": now}
+        settled |= items.listed(self.feed, names.COMPLETE, now)
         earlier = ["reason", "check_begun_by", "attempts", "last_error", *names.ACKNOWLEDGEMENT]
         self._update(settled | self._sums(counts), remove=earlier)
 
-    def reject(self, reason: str) -> None:
+    def reject(self, reason: str, uploaded_at: str = "") -> None:
         """Settle the upload as rejected, unless another delivery found the file readable, or began another version.
 
         A later delivery, under other settings, can begin the upload again. Unless each version is an upload of its own,
         the version gets a record of its own, too: the upload's record is, or becomes, that of another version.
         """
-        settled: dynamodb.Item = {"status": {"S": names.REJECTED}, "settled_at": items.now(), "reason": {"S": reason}}
+        now = items.now()
+        settled: dynamodb.Item = {"status": {"S": names.REJECTED}, "settled_at": now, "reason": {"S": reason}}
         settled |= items.about_version(self.entries.version)
+        if uploaded_at:
+            settled[names.UPLOADED_AT] = {"S": uploaded_at}
+        listed = items.listed(self.feed, names.REJECTED, now)
         overtaken = "attribute_exists(#rows_read) OR #version_id <> :version_id"
-        stayed = self._update(settled, remove=["attempts", "last_error", *names.ACKNOWLEDGEMENT], unless=overtaken)
+        remove = ["attempts", "last_error", *names.ACKNOWLEDGEMENT]
+        stayed = self._update(settled | listed, remove=remove, unless=overtaken)
         is_readable = stayed is not None and records.FileRecord.of(stayed).version_id == self.entries.version.version_id
         if not self.entries.mode.each_version and not is_readable:
-            own = settled | {"started_at": items.now()}
-            remove = ["compared_at", *names.ACKNOWLEDGEMENT]
+            own = settled | {"started_at": now} | (listed if stayed else {})
+            remove = ["compared_at", *names.ACKNOWLEDGEMENT, *([] if stayed else listed)]
             self.table.update(keys.key_of_version(self.entries.version), own, condition=names.ALWAYS, remove=remove)
 
     def record_error(self, reason: str) -> None:

@@ -18,21 +18,34 @@ from csv_ingest.model import (
     RowCounts,
 )
 
+MAX_COLUMNS = 30_000
+"""Characters of the names of a file's columns, as JSON, that are recorded with its content."""
 
-def about_plan(format_: FileFormat, owner: Owner, upload_order: str) -> dynamodb.Item:
-    """The attributes that say how a file is read, by which feed, for which table, and the order of the upload.
+
+def about_plan(plan: Plan, owner: Owner) -> dynamodb.Item:
+    """The attributes that say how a file is read, by which feed, for which table, the order and time of the upload.
 
     The first delivery that plans the file says it for all. What is at its default is left out.
     """
     feed = "" if owner.feed == DEFAULT_FEED else owner.feed
-    about = {names.FEED: feed, names.TARGET: str(owner.target), names.UPLOADED: upload_order}
-    return about_format(format_) | {name: {"S": text} for name, text in about.items() if text}
+    about = {
+        names.FEED: feed,
+        names.TARGET: str(owner.target),
+        names.UPLOADED: plan.upload_order,
+        names.UPLOADED_AT: plan.uploaded_at,
+    }
+    return about_format(plan.format) | {name: {"S": text} for name, text in about.items() if text}
 
 
 def about_content(content: Content) -> dynamodb.Item:
     """The attributes of the item that says what an ETag stands for."""
-    order: dynamodb.Item = {names.UPLOADED: {"S": content.upload_order}} if content.upload_order else {}
-    return {"sha256": {"S": content.sha256}, **about_format(content.format), **order}
+    about: dynamodb.Item = {"sha256": {"S": content.sha256}, **about_format(content.format)}
+    if content.upload_order:
+        about[names.UPLOADED] = {"S": content.upload_order}
+    columns = json.dumps(content.columns)
+    if content.columns and len(columns) <= MAX_COLUMNS:
+        about[names.COLUMNS] = {"S": columns}
+    return about
 
 
 def content_of(item: dynamodb.Found) -> Content | None:
@@ -40,7 +53,10 @@ def content_of(item: dynamodb.Found) -> Content | None:
     if "sha256" not in item:
         return None
     return Content(
-        item["sha256"]["S"], FileFormat.from_text(item["format"]["S"]), item.get(names.UPLOADED, {}).get("S", "")
+        item["sha256"]["S"],
+        FileFormat.from_text(item["format"]["S"]),
+        item.get(names.UPLOADED, {}).get("S", ""),
+        json.loads(item.get(names.COLUMNS, {}).get("S", "[]")),
     )
 
 
@@ -80,6 +96,11 @@ def processing(entries: keys.Entries) -> dynamodb.Item:
     return {"status": {"S": names.PROCESSING}, **about_version(entries.version), **mode}
 
 
+def listed(feed: str, status: str, at: dynamodb.Attribute) -> dynamodb.Item:
+    """The attributes by which an upload is found in the index."""
+    return {names.FEED_STATUS: {"S": keys.feed_status(feed, status)}, names.STATUS_AT: at}
+
+
 def erasing(command: str) -> dynamodb.Item:
     """The attributes of an upload that is being taken back."""
     return {"status": {"S": names.COMPLETE}, names.ERASING: {"S": command}, names.ERASING_SINCE: now()}
@@ -97,8 +118,8 @@ def about_format(format_: FileFormat) -> dynamodb.Item:
 
 def item_of_plan(entries: keys.Entries, plan: Plan, owner: Owner) -> dynamodb.Item:
     about: dynamodb.Item = {
-        **about_plan(plan.format, owner, plan.upload_order),
-        "columns": {"S": json.dumps(plan.header)},
+        **about_plan(plan, owner),
+        names.COLUMNS: {"S": json.dumps(plan.header)},
         "parts": {"S": json.dumps(plan.parts)},
     }
     if plan.delimiter:
@@ -112,11 +133,12 @@ def plan_of(item: dynamodb.Found) -> Plan:
     """The plan of an item; raises KeyError if there is no item."""
     return Plan(
         FileFormat.from_text(item["format"]["S"]),
-        json.loads(item["columns"]["S"]),
+        json.loads(item[names.COLUMNS]["S"]),
         [PartStart(*part) for part in json.loads(item["parts"]["S"])],
         item.get(names.UPLOADED, {}).get("S", ""),
         item.get("delimiter", {}).get("S", ""),
         int(item.get("end_line", {}).get("N", "0")),
+        item.get(names.UPLOADED_AT, {}).get("S", ""),
     )
 
 

@@ -95,6 +95,11 @@ def key_of_content(content: str, feed: str) -> dynamodb.Item:
     return key_of_entry(content, f"#content{_of_feed(feed)}")
 
 
+def feed_status(feed: str, status: str) -> str:
+    """Under which text the index has the uploads of a feed in a status."""
+    return f"{feed}{MARK}{status}"
+
+
 def _of_feed(feed: str) -> str:
     return "" if feed == DEFAULT_FEED else f"{MARK}{feed}"
 

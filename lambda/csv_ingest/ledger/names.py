@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from csv_ingest.dynamodb import Item
-from csv_ingest.model import Phase
+from csv_ingest.model import FILES_INDEX_KEY, Phase
 
 FEED, TARGET = "feed", "place"
 """The attributes of a planned upload, and of a plan, that name the feed, and where its rows are."""
@@ -27,6 +27,16 @@ WRITE_MODE = "write_mode"
 
 UPLOADED = "uploaded"
 """The attribute of a planned upload, and of a plan, that has the order of the upload, where uploads have one."""
+
+UPLOADED_AT = "uploaded_at"
+"""The attribute of a planned or rejected upload, and of a plan, that says when the upload was made."""
+
+FEED_STATUS, STATUS_AT = FILES_INDEX_KEY
+"""The attributes by which an upload is found in the index: `<feed>#<status>`, and since when it has that status. One
+record per upload has them; the record of a single version has them only if that is of no upload's record."""
+
+COLUMNS = "columns"
+"""The attribute of a plan, and of what an ETag stands for, that has the names of the file's columns."""
 
 ACKNOWLEDGEMENT = ("acknowledged_at", "acknowledged_by", "acknowledged_reason")
 """The attributes of a settled record that say who knows that it is not good. Whatever changes the outcome removes them,

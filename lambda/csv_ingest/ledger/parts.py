@@ -32,10 +32,8 @@ class PartLedger(upload.UploadLedger):
             planned_by = planned_by._replace(target=owner.target)
         records.require_owner(planned_by, owner)
         recorded = items.plan_of(recorded_item)
-        first = self._counted(Phase.STORE) | items.about_plan(recorded.format, owner, recorded.upload_order)
+        first = self._counted(Phase.STORE) | items.about_plan(recorded, owner) | self._processing_again()
         first["parts"] = {"N": str(len(recorded.parts))}
-        # Another delivery, under other settings, may have rejected the file meanwhile.
-        first |= items.processing(self.entries)
         self._update(self._key, first, remove=names.OF_REJECTION, unless="attribute_exists(#rows_read)")
         return records.FileRecord.of(self.table.get(self._key))
 

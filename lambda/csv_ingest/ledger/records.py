@@ -66,6 +66,8 @@ class FileRecord:
     """In which the feed read the file."""
     upload_order: str = ""
     """As in Origin; empty until the file was read to its end."""
+    uploaded_at: str = ""
+    """As in Plan; empty until the file was read."""
     attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """The item as it is in the table, numbers as int."""
 
@@ -90,6 +92,7 @@ class FileRecord:
             erasing=plain.get(names.ERASING, ""),
             mode=modes.MODES.get(str(plain.get(names.WRITE_MODE)), modes.APPEND),
             upload_order=plain.get(names.UPLOADED, ""),
+            uploaded_at=plain.get(names.UPLOADED_AT, ""),
             attributes=plain,
         )
 

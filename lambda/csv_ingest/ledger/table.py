@@ -3,15 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from csv_ingest.dynamodb import MAX_KEYS, DynamoDbTable, Item
 from csv_ingest.ledger import erasures, items, keys, names, repairs
 from csv_ingest.ledger.records import FileRecord
-from csv_ingest.model import Content, Deadline, ObjectVersion, Phase, RejectedRow, Upload
+from csv_ingest.model import FILES_INDEX, FILES_KEY, Content, Deadline, ObjectVersion, Phase, RejectedRow, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+LAST = "~"
+"""After every time, as a text."""
 
 
 class FilesTable:
@@ -108,6 +112,37 @@ class FilesTable:
         """
         records = (FileRecord.of(item) for item in self._table.scan() if keys.MARK not in item["entry"]["S"])
         return (record for record in records if record.owner.feed == feed and record.status != names.REJECTED)
+
+    def listed(self, feed: str, status: str, *, since: str = "", before: str = LAST) -> Iterator[FileRecord]:
+        """The uploads of a feed that have a status since a time or later, and before another: the latest first.
+
+        The index finds them, a read unit per some twenty; their records, a read unit each, are read as they are now. Of
+        releases before 1.4, no upload is in the index.
+        """
+        found = self._index(feed, status, since, before)
+        while some := list(islice(found, MAX_KEYS)):
+            records = self._get(some)
+            for key in some:
+                record = records.get(_name(key))
+                if record and record.attributes.get(names.FEED_STATUS) == keys.feed_status(feed, status):
+                    yield record
+
+    def last(self, feed: str, status: str, *, since: str = "", before: str = LAST) -> FileRecord | None:
+        """The first of `listed`, for one read unit and one for its record."""
+        [*keys_] = islice(self._index(feed, status, since, before, Limit=1), 1)
+        return next(iter(self._get(keys_).values()), None)
+
+    def _index(self, feed: str, status: str, since: str, before: str, **more: Any) -> Iterator[Item]:
+        """The keys of uploads in the index, the latest first."""
+        of_feed = keys.feed_status(feed, status)
+        found = self._table.query(
+            f"{names.FEED_STATUS} = :feed_status AND {names.STATUS_AT} BETWEEN :since AND :before",
+            {"feed_status": {"S": of_feed}, "since": {"S": since or " "}, "before": {"S": before}},
+            index=FILES_INDEX,
+            ScanIndexForward=False,
+            **more,
+        )
+        return ({name: item[name] for name in FILES_KEY} for item in found if item[names.STATUS_AT]["S"] != before)
 
     def acknowledge(self, record: FileRecord, by: str, reason: str) -> FileRecord:
         """Note on a settled record that somebody knows of it; returns the record as it is then.

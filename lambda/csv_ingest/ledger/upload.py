@@ -63,5 +63,10 @@ class UploadLedger:
     def _content_key(self) -> Item:
         return keys.key_of_content(self.entries.content, self.feed)
 
+    def _processing_again(self) -> Item:
+        """What a plan says of the upload: another delivery, under other settings, may have rejected it meanwhile."""
+        status: Item = {names.FEED_STATUS: {"S": keys.feed_status(self.feed, names.PROCESSING)}}
+        return items.processing(self.entries) | status
+
     def _sums(self, counts: RowCounts) -> Item:
         return items.sums(counts, self.entries.mode)

@@ -35,6 +35,16 @@ from csv_ingest.model.rows import (
     Value,
     fingerprint,
 )
-from csv_ingest.model.target import DEFAULT_FEED, FILES_KEY, ROWS_INDEX, ROWS_KEY, Database, Owner, Target
+from csv_ingest.model.target import (
+    DEFAULT_FEED,
+    FILES_INDEX,
+    FILES_INDEX_KEY,
+    FILES_KEY,
+    ROWS_INDEX,
+    ROWS_KEY,
+    Database,
+    Owner,
+    Target,
+)
 from csv_ingest.model.tuning import Tuning
 from csv_ingest.model.uploads import NO_VERSION, VERSION_MARK, ObjectVersion, Origin, Upload

@@ -1,5 +1,6 @@
 """How a file is ingested: its content, how it is read, and the parts of it."""
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ class Content(NamedTuple):
     format: FileFormat
     upload_order: str = ""
     """As in Origin, if it stands for one version."""
+    columns: Sequence[str] = ()
+    """The names of all columns; empty if they are too long to be recorded."""
 
 
 class Phase(Enum):
@@ -58,7 +61,7 @@ class Plan(NamedTuple):
 
     format: FileFormat
     header: list[str]
-    """The names of all columns. Empty if `parts` is: a whole file is read with its header."""
+    """The names of all columns."""
     parts: list[PartStart]
     """Empty if one delivery ingests the whole file."""
     upload_order: str = ""
@@ -67,6 +70,8 @@ class Plan(NamedTuple):
     """The one that the file says itself; empty if it says none."""
     end_line: int = 0
     """The line from which on no record of a file in parts is a row; 0 if each is."""
+    uploaded_at: str = ""
+    """When the upload was made, as S3 says it: UTC, in ISO 8601."""
 
     @property
     def format_of_parts(self) -> FileFormat:

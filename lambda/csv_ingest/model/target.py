@@ -12,6 +12,9 @@ FILES_KEY = ("object_key", "entry")
 ROWS_INDEX = "etag-line"
 """Of a rows table, if its feed has `file_index`: the rows of a file, by their `etag` and `line`."""
 
+FILES_INDEX, FILES_INDEX_KEY = "feed_status-status_at", ("feed_status", "status_at")
+"""Of the files table: the uploads of a feed in one status, by the time since when they have it."""
+
 DEFAULT_FEED = "default"
 """The feed of a deployment that names none."""
 
