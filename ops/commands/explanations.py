@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from ops import display, failure, status
+from csv_ingest import failure
+from ops import display, status
 
 
 def of(upload: status.UploadStatus) -> Iterator[str]:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from csv_ingest.dynamodb import MAX_KEYS, DynamoDbTable, Item
-from csv_ingest.ledger import erasures, items, keys, names, repairs
+from csv_ingest.ledger import erasures, items, keys, names, notices, repairs
 from csv_ingest.ledger.records import FileRecord
 from csv_ingest.model import FILES_INDEX, FILES_KEY, Content, Deadline, ObjectVersion, Phase, RejectedRow, Upload
 
@@ -27,6 +27,8 @@ class FilesTable:
         """What operators take back."""
         self.repairs = repairs.Repairs(self._table)
         """What audits correct."""
+        self.notices = notices.NoticeLedger(self._table)
+        """Who was told of what."""
 
     def record(self, version: ObjectVersion) -> FileRecord:
         """The record of an upload; empty if there is none yet."""
