@@ -65,7 +65,7 @@ def _drawn(console: Console, stack: str, looks: Iterable[Look]) -> Iterator[Look
 def screen(look: Look, stack: str, width: int, height: int) -> list[Text]:
     """The lines of a look, each cut to the width; fewer than the height, if that is 21 or more."""
     begin = [
-        _line(f"{stack} at {display.when(look.at)} UTC; Ctrl-C ends the watch"),
+        _line(f"{stack}, {display.when(look.at)} UTC, counts since {look.since:%H:%M:%S}; Ctrl-C ends it"),
         _line(""),
         _line(HEADER),
         *_bounded([_of_feed(feed) for feed in look.feeds], height // 4, "feed"),

@@ -223,8 +223,8 @@ def in_flight(world: World) -> object:
     return begin(world, "a.csv")
 
 
-def in_the_queue(world: World) -> object:
-    return fail(world, world.upload("a.csv", "id\n1\n"))
+def in_the_queue(world: World) -> None:
+    fail(world, world.upload("a.csv", "id\n1\n"))
 
 
 def hidden_in_the_queue(world: World) -> object:
@@ -251,8 +251,8 @@ def test_an_alarm_that_is_on_is_exit_code_one(monkeypatch: pytest.MonkeyPatch, a
 
 def test_until_idle_ends_when_nothing_is_in_flight(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     event = begin(world, "a.csv")
-    steps: list[Step] = [lambda: None] * 9 + [lambda: world.deliver(event)]
-    during(monkeypatch, *steps, lambda: None, lambda: None)
+    nothing: list[Step] = [lambda: None] * watching.IDLE_LOOKS
+    during(monkeypatch, *nothing, lambda: world.deliver(event), *nothing[1:])
     assert "a.csv: COMPLETE" in run("status", "--watch", "--until-idle", code=0)
 
 
