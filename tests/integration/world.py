@@ -376,7 +376,7 @@ class World:
             upload_bucket=self.bucket,
             files_table=self.files_table,
             failure_queue=self.failure_queue,
-            alarm_topic="none",
+            alarm_topic=f"arn:aws:sns:us-east-1:000000000000:{self.bucket}",
             feeds=deployed,
             sweep="sweep",
             notifier="notifier",

@@ -123,16 +123,32 @@ class FilesTable:
         """
         found = self._index(feed, status, since, before)
         while some := list(islice(found, MAX_KEYS)):
-            records = self._get(some)
-            for key in some:
-                record = records.get(_name(key))
-                if record and record.attributes.get(names.FEED_STATUS) == keys.feed_status(feed, status):
-                    yield record
+            yield from self._in_status(some, keys.feed_status(feed, status))
+
+    def first_listed(self, feed: str, status: str) -> tuple[list[FileRecord], int]:
+        """The first of `listed`, at most a hundred, and how many there are, about: one request reads their records."""
+        found = list(self._index(feed, status, "", LAST))
+        first = found[:MAX_KEYS]
+        records = list(self._in_status(first, keys.feed_status(feed, status)))
+        return records, len(found) - len(first) + len(records)
+
+    def _in_status(self, found: Sequence[Item], feed_status: str) -> Iterator[FileRecord]:
+        """The records under some keys of the index that still have the status that the index has of them."""
+        records = self._get(found)
+        for key in found:
+            record = records.get(_name(key))
+            if record and record.attributes.get(names.FEED_STATUS) == feed_status:
+                yield record
 
     def last(self, feed: str, status: str, *, since: str = "", before: str = LAST) -> FileRecord | None:
         """The first of `listed`, for one read unit and one for its record."""
         [*keys_] = islice(self._index(feed, status, since, before, Limit=1), 1)
         return next(iter(self._get(keys_).values()), None)
+
+    @property
+    def has_index(self) -> bool:
+        """Whether `listed` can be asked: not in a deployment of a release before 1.4."""
+        return self._table.has_index(FILES_INDEX)
 
     def _index(self, feed: str, status: str, since: str, before: str, **more: Any) -> Iterator[Item]:
         """The keys of uploads in the index, the latest first."""
