@@ -24,6 +24,7 @@ os.environ["POWERTOOLS_SERVICE_NAME"] = os.environ["POWERTOOLS_METRICS_NAMESPACE
 
 
 SHARE_A_DEPLOYMENT = (
+    "tests/e2e/test_notices.py",
     "tests/e2e/test_operator.py",
     "tests/e2e/test_pipeline.py",
     "tests/e2e/test_queue.py",

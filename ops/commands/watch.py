@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from csv_ingest.escaping import escaped
 from ops import changes, display, failures, watching, wording
 from ops.alarms import Alarm
 from ops.pipeline import DeployedFeed, Pipeline
@@ -96,7 +97,7 @@ def _of_feed(feed: FeedLook) -> Text:
 
 def _of_file(file: FileLook, width: int) -> list[Text]:
     """A line with the end of the key, as much as there is room for, and one about the file."""
-    key = display.escaped(file.record.object_key)
+    key = escaped(file.record.object_key)
     while cells.cell_len(key) > width:
         key = f"...{key[4:]}"
     begun = f"since {display.when(file.record.started_at)[-8:]}: " if file.record.started_at else ""
@@ -117,4 +118,4 @@ def _bounded(lines: list[Text], most: int, noun: str) -> list[Text]:
 
 def _line(text: str, style: str = "") -> Text:
     """A line with nothing in it that steers the terminal; rich does not look for markup in a Text."""
-    return Text(display.escaped(text), style, no_wrap=True)
+    return Text(escaped(text), style, no_wrap=True)

@@ -17,6 +17,8 @@ from ops.pipeline import Pipeline
 from stacks.database_access import _NETWORK_ACTIONS
 from tests.permissions import Permission, allowed, needed, refused, unused
 
+_OF_STREAM = ("DescribeStream", "GetRecords", "GetShardIterator")
+
 SECONDS = 60
 """To wait for a file."""
 
@@ -56,6 +58,12 @@ def done_by_lambda(deployment: Deployment, function: Any) -> set[Permission]:
     configs = deployment.pipeline.clients.lambda_.list_function_event_invoke_configs(FunctionName=name)
     destinations = [each["DestinationConfig"]["OnFailure"] for each in configs["FunctionEventInvokeConfigs"]]
     done |= {Permission("sqs:SendMessage", each["Destination"]) for each in destinations}
+    for mapping in deployment.pipeline.clients.lambda_.list_event_source_mappings(FunctionName=name)[
+        "EventSourceMappings"
+    ]:
+        stream = mapping["EventSourceArn"]
+        done |= {Permission(f"dynamodb:{action}", stream) for action in _OF_STREAM}
+        done.add(Permission("dynamodb:ListStreams", f"{stream.rpartition('/')[0]}/*"))
     # MiniStack forgets which functions are in a VPC.
     in_vpc = '"destination":"postgresql"' in function["Environment"]["Variables"].get("FEED", "")
     return done | {Permission(action, "*") for action in _NETWORK_ACTIONS if in_vpc}
@@ -92,11 +100,15 @@ def wrong_permissions(deployment: Deployment, recorded_calls: Path) -> dict[str,
     return wrong
 
 
-def sweep_of(deployment: Deployment) -> Any:
-    """The configuration of the deployed sweep."""
+def function_of(deployment: Deployment, handler: str) -> Any:
+    """The configuration of the one deployed function with a handler."""
     functions = deployment.pipeline.clients.lambda_.list_functions()["Functions"]
-    [sweep] = [each for each in functions if each["Handler"] == "csv_ingest.sweep.handler"]
-    return sweep
+    [found] = [each for each in functions if each["Handler"] == handler]
+    return found
+
+
+def sweep_of(deployment: Deployment) -> Any:
+    return function_of(deployment, "csv_ingest.sweep.handler")
 
 
 def forget_record(pipeline: Pipeline, version: ObjectVersion) -> None:

@@ -46,7 +46,8 @@ CERTIFICATE = (Path(__file__).parent / "authority.pem").read_text()
 
 INGEST = "IngestionIngest"
 SWEEP = "IngestionSweep"
-EACH_FUNCTION = pytest.mark.parametrize("function", [INGEST, SWEEP])
+NOTIFIER = "MonitoringNotifier"
+EACH_FUNCTION = pytest.mark.parametrize("function", [INGEST, SWEEP, NOTIFIER])
 
 
 class Synthesized:
@@ -91,8 +92,8 @@ def stack(synthesize: Synthesize) -> Synthesized:
 
 @pytest.fixture(scope="session")
 def postgresql(synthesize: Synthesize) -> Synthesized:
-    """The stack whose one feed is a PostgreSQL feed, with every other setting at its default."""
-    return synthesize(**POSTGRESQL)
+    """The stack whose one feed is a PostgreSQL feed with `expect`; every other setting is at its default."""
+    return synthesize(**POSTGRESQL, expect="daily 06:00 Europe/Berlin")
 
 
 def permissions_of(stack: Synthesized, role: str) -> set[Permission]:

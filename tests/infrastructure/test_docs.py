@@ -1,13 +1,16 @@
 """The documentation says what the code does, and its links and names lead somewhere."""
 
 import hashlib
+import json
 import re
 import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from bench.__main__ import CPU_PROMISES
+from csv_ingest.notices.notice import Kind, Notice
 from gates.rules import RULES
 from local.processes import PROJECT
 from ops.commands import main
@@ -80,6 +83,15 @@ def test_speed_in_readme_is_what_bench_promises() -> None:
     # The bounds in the code, and not docs/benchmarks.md, which each `make bench` writes anew.
     text = " ".join(README.read_text().split())
     assert [words for words, _ in CPU_PROMISES.values() if words.rpartition(" (")[0] not in text] == []
+
+
+def test_each_event_has_an_example_of_the_schema() -> None:
+    schema, *others = sorted((DOCS / "events").glob("*.json"), key=lambda path: path.name != "schema.json")
+    examples = [json.loads(path.read_text()) for path in others]
+    for example in examples:
+        jsonschema.Draft202012Validator(json.loads(schema.read_text())).validate(example)
+        assert example["detail"].keys() == json.loads(Notice(kind=Kind.FAILED).detail("", "")).keys()
+    assert {example["detail-type"] for example in examples} == set(Kind)
 
 
 def test_the_license_is_the_one_that_is_named() -> None:

@@ -164,7 +164,7 @@ class TestLimits:
 
     def test_the_sweeps_environment_must_fit(self) -> None:
         feeds = {name: {"key_prefix": "x" * 100 + each["key_prefix"]} for name, each in numbered(20).items()}
-        assert message(feeds=feeds).startswith("feeds: the environment of the sweep would have up to 5,")
+        assert message(feeds=feeds).startswith("feeds: the environment of the sweep would have up to 6,")
 
     def test_the_functions_environment_must_fit(self) -> None:
         columns = {f"column {number:03}": f"text as column_{number:03}" for number in range(86)}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from csv_ingest import RELEASE
-from csv_ingest.configuration import IngestConfig, SweepConfig, logging_variables
+from csv_ingest.configuration import IngestConfig, NotifierConfig, SweepConfig, logging_variables
 from csv_ingest.feed import Feed
 from local.processes import PROJECT
 from tests.infrastructure.conftest import (
@@ -18,10 +18,12 @@ from tests.infrastructure.conftest import (
     FUNCTION,
     INGEST,
     LOG_GROUP,
+    NOTIFIER,
     QUEUE,
     ROLE,
     SWEEP,
     TABLE,
+    TOPIC,
     Synthesize,
     Synthesized,
     arn,
@@ -46,15 +48,22 @@ class TestFunctions:
 
     def test_are_told_what_their_code_reads(self, properties: Any, function: str) -> None:
         variables = readable(properties["Environment"]["Variables"])
-        of: type[IngestConfig | SweepConfig] = IngestConfig if function == INGEST else SweepConfig
-        config = of.from_environment(variables)
+        kinds: dict[str, type[Any]] = {INGEST: IngestConfig, SWEEP: SweepConfig, NOTIFIER: NotifierConfig}
+        config = kinds[function].from_environment(variables)
         read = {"RELEASE", *(each.name.upper() for each in fields(config)), *logging_variables("")}
         assert variables.keys() == read
         assert getattr(config, "feed", Feed()) == Feed()
 
     def test_have_a_handler(self, properties: Any, function: str) -> None:
         module, _, name = properties["Handler"].rpartition(".")
-        assert module == {INGEST: "csv_ingest.handler", SWEEP: "csv_ingest.sweep"}[function]
+        assert (
+            module
+            == {
+                INGEST: "csv_ingest.handler",
+                SWEEP: "csv_ingest.sweep",
+                NOTIFIER: "csv_ingest.notifier",
+            }[function]
+        )
         assert callable(getattr(importlib.import_module(module), name))
 
     def test_are_of_the_release_that_every_place_names(self, stack: Synthesized, properties: Any) -> None:
@@ -63,10 +72,11 @@ class TestFunctions:
         assert {release, stack.template["Outputs"]["Release"]["Value"], project["version"]} == {RELEASE}
 
     def test_have_time_and_memory_for_their_work(self, properties: Any, function: str) -> None:
-        assert (properties["Timeout"], properties["MemorySize"]) == ({INGEST: 30, SWEEP: 900}[function], 512)
+        expected = {INGEST: (30, 512), SWEEP: (900, 512), NOTIFIER: (60, 256)}
+        assert (properties["Timeout"], properties["MemorySize"]) == expected[function]
 
     def test_cannot_take_the_accounts_whole_concurrency(self, properties: Any, function: str) -> None:
-        assert properties["ReservedConcurrentExecutions"] == {INGEST: 50, SWEEP: 1}[function]
+        assert properties["ReservedConcurrentExecutions"] == {INGEST: 50, SWEEP: 1, NOTIFIER: 5}[function]
 
     def test_reserve_nothing_where_the_account_cannot(self, synthesize: Synthesize, function: str) -> None:
         properties = synthesize(reserved_concurrency="none").only(FUNCTION, function)["Properties"]
@@ -104,19 +114,55 @@ class TestRoles:
         }
 
     def test_name_each_action_and_each_resource(self, stack: Synthesized, function: str) -> None:
-        bucket, files, ingest, failures, log_group = (
+        bucket, files, ingest, notifier, failures, log_group, topic = (
             str(readable(arn(stack.id_of(kind, name))))
-            for kind, name in ((BUCKET, ""), (TABLE, "Files"), (FUNCTION, INGEST), (QUEUE, ""), (LOG_GROUP, SWEEP))
+            for kind, name in (
+                (BUCKET, ""),
+                (TABLE, "Files"),
+                (FUNCTION, INGEST),
+                (FUNCTION, NOTIFIER),
+                (QUEUE, ""),
+                (LOG_GROUP, function),
+                (TOPIC, ""),
+            )
         )
-        needed_by_sweep = {
+        bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
+        logs = {log_group: ["logs:CreateLogStream", "logs:PutLogEvents"]}
+        by_sweep = logs | {
             bucket: ["s3:ListBucketVersions"],
-            files: ["dynamodb:BatchGetItem", "dynamodb:DescribeTable"],
+            files: ["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:PartiQLInsert"],
+            bus: ["events:PutEvents"],
             ingest: ["lambda:InvokeFunction"],
             failures: ["sqs:GetQueueAttributes", "sqs:SendMessage"],
-            log_group: ["logs:CreateLogStream", "logs:PutLogEvents"],
         }
-        of_sweep = {Permission(action, name) for name, actions in needed_by_sweep.items() for action in actions}
-        expected = ingest_permissions(stack) if function == INGEST else of_sweep
+        by_notifier = logs | {
+            files: [
+                "dynamodb:BatchGetItem",
+                "dynamodb:BatchWriteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PartiQLInsert",
+                "dynamodb:Query",
+            ],
+            f"{files}/index/feed_status-status_at": ["dynamodb:Query"],
+            files.replace(".Arn}", ".StreamArn}"): [
+                "dynamodb:DescribeStream",
+                "dynamodb:GetRecords",
+                "dynamodb:GetShardIterator",
+            ],
+            f"{files}/stream/*": ["dynamodb:ListStreams"],
+            bus: ["events:PutEvents"],
+            topic.replace(".Arn}", "}"): ["sns:Publish"],
+            notifier: ["lambda:InvokeFunction"],
+            failures: [
+                "sqs:ChangeMessageVisibility",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+                "sqs:SendMessage",
+            ],
+        }
+        needed = {SWEEP: by_sweep, NOTIFIER: by_notifier}.get(function, {})
+        exact = {Permission(action, name) for name, actions in needed.items() for action in actions}
+        expected = ingest_permissions(stack) if function == INGEST else exact
         assert permissions_of(stack, f"{function}Role") == expected
 
 

@@ -17,6 +17,7 @@ from tests.infrastructure.conftest import (
     EVENT_INVOKE_CONFIG,
     FUNCTION,
     INGEST,
+    NOTIFIER,
     POSTGRESQL,
     QUEUE,
     SWEEP,
@@ -33,7 +34,13 @@ from tests.templates import readable
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 SECTIONS = re.findall(r"^### (\w+)$", RUNBOOK.partition("## Alarms\n")[2].partition("\n## ")[0], flags=re.MULTILINE)
 
-GAUGES = {"ApproximateNumberOfMessagesVisible", "FailuresWaiting", "ObjectsIgnored", "UnsettledFiles"}
+GAUGES = {
+    "ApproximateNumberOfMessagesVisible",
+    "FailuresWaiting",
+    "FilesMissing",
+    "ObjectsIgnored",
+    "UnsettledFiles",
+}
 """Metrics of a state, not of events. Their source may stop publishing while the state lasts."""
 
 DAY = 24 * 60 * 60
@@ -44,7 +51,7 @@ def test_the_runbook_has_a_section_for_every_alarm(stack: Synthesized, postgresq
         return sorted(id_.removeprefix("Monitoring")[:-8] for id_ in stack.all(ALARM))
 
     assert alarms(postgresql) == sorted(SECTIONS)
-    assert alarms(stack) == sorted(set(SECTIONS) - {"ConnectionsFailed"})
+    assert alarms(stack) == sorted(set(SECTIONS) - {"ConnectionsFailed", "FileMissing"})
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -66,7 +73,7 @@ class TestEachAlarm:
         assert re.fullmatch(rf"[A-Z].{{10,}}\. See {name} in docs/runbook\.md\.", alarm["AlarmDescription"])
 
     def test_watches_a_resource_of_this_stack(self, stack: Synthesized, alarm: Any) -> None:
-        functions = [stack.id_of(FUNCTION, name) for name in (INGEST, SWEEP)]
+        functions = [stack.id_of(FUNCTION, name) for name in (INGEST, SWEEP, NOTIFIER)]
         variables = [stack.all(FUNCTION)[id_]["Properties"]["Environment"]["Variables"] for id_ in functions]
         [dimension] = alarm["Dimensions"]
         watched = (alarm["Namespace"], dimension["Name"], readable(dimension["Value"]))
@@ -186,7 +193,7 @@ class TestFailurePaths:
     def test_three_missing_sweeps(self, stack: Synthesized) -> None:
         ended = alarm_on(stack, "UnsettledFiles", stack.name, statistic="SampleCount")
         assert (ended["ComparisonOperator"], ended["Threshold"]) == ("LessThanThreshold", 1)
-        assert stack.only("AWS::Events::Rule")["Properties"]["ScheduleExpression"] == "rate(1 hour)"
+        assert stack.only("AWS::Events::Rule", "Hourly")["Properties"]["ScheduleExpression"] == "rate(1 hour)"
         assert (ended["Period"], ended["EvaluationPeriods"]) == (60 * 60, 3)
         assert ended["TreatMissingData"] == "breaching"
 
@@ -195,7 +202,7 @@ class TestFailurePaths:
 
 
 def test_every_metric_is_watched_or_shown(synthesize: Synthesize) -> None:
-    postgresql = synthesize(**POSTGRESQL, write_mode="merge")
+    postgresql = synthesize(**POSTGRESQL, write_mode="merge", expect="hourly")
     body = readable(postgresql.only("AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"])
     shown = set(re.findall(r'"CsvIngest","(\w+)"', body))
     alarms = [alarm["Properties"] for alarm in postgresql.all(ALARM).values()]

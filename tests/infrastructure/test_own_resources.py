@@ -17,6 +17,7 @@ from tests.infrastructure.conftest import (
     INGEST,
     KEY,
     LOG_GROUP,
+    NOTIFIER,
     QUEUE,
     ROLE,
     SWEEP,
@@ -63,7 +64,8 @@ def test_a_key_encrypts_queue_topic_and_logs(synthesize: Synthesize, kind: str, 
     ("function", "actions_by_service"),
     [
         (INGEST, {"s3": {"kms:Decrypt"}, "dynamodb": READ | WRITE, "sqs": SEND}),
-        (SWEEP, {"dynamodb": READ, "sqs": SEND}),
+        (SWEEP, {"dynamodb": READ | WRITE, "sqs": SEND}),
+        (NOTIFIER, {"dynamodb": READ | WRITE, "sqs": SEND, "sns": SEND}),
     ],
 )
 def test_functions_use_the_key_only_through_services(

@@ -31,5 +31,6 @@ def test_the_outputs_are_the_promised_names(stack: Synthesized) -> None:
         "IgnoredPrefixes",
         "ExistingBucket",
         "SweepFunctionName",
+        "NotifierFunctionName",
         "Release",
     }

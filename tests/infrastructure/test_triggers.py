@@ -36,8 +36,8 @@ def test_only_the_upload_bucket_invokes_ingest(stack: Synthesized) -> None:
 
 
 def test_only_the_schedule_invokes_the_sweep(stack: Synthesized) -> None:
-    rule = stack.id_of(RULE)
-    assert len(stack.all(PERMISSION)) == 2
+    rule = stack.id_of(RULE, "Hourly")
+    assert len(stack.all(PERMISSION)) == 3
     assert stack.only(PERMISSION, "Hourly")["Properties"] == {
         "Action": "lambda:InvokeFunction",
         "FunctionName": arn(stack.id_of(FUNCTION, SWEEP)),
@@ -47,6 +47,6 @@ def test_only_the_schedule_invokes_the_sweep(stack: Synthesized) -> None:
 
 
 def test_the_sweep_runs_every_hour(stack: Synthesized) -> None:
-    rule = stack.only(RULE)["Properties"]
+    rule = stack.only(RULE, "Hourly")["Properties"]
     assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 hour)", "ENABLED")
     assert [target["Arn"] for target in rule["Targets"]] == [arn(stack.id_of(FUNCTION, SWEEP))]

@@ -9,15 +9,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import jsonschema
 import pytest
 
 from csv_ingest.notifier import handler
+from local.processes import PROJECT
 from tests.integration.world import Invocations, World, invocation
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 Record = dict[str, Any]
+
+SCHEMA = PROJECT / "docs" / "events" / "schema.json"
+VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()), format_checker=jsonschema.FormatChecker())
+"""Every event that is sent in a test has to be as the documentation says."""
 
 
 @dataclass
@@ -61,7 +67,8 @@ class Told:
     def events(self) -> list[tuple[str, Record]]:
         """The events that have come since the last question: the detail-type and the detail of each."""
         found = [json.loads(body) for body in _received(self.world.sqs, self.queue)]
-        assert {each["source"] for each in found} <= {"csv-ingest"}
+        for each in found:
+            VALIDATOR.validate(each)
         return [(each["detail-type"], each["detail"]) for each in found]
 
     def mails(self) -> list[tuple[str, str]]:
@@ -77,9 +84,9 @@ def told_in(world: World, invocations: Invocations, patch: pytest.MonkeyPatch, *
     queue, mailbox = (sqs.create_queue(QueueName=f"{name}-{what}")["QueueUrl"] for what in ("events", "mails"))
     pattern = {"source": ["csv-ingest"], "detail": {"bucket": [world.bucket]}}
     events.put_rule(Name=name, EventPattern=json.dumps(pattern))
-    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": _arn(sqs, queue)}])
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn_of(sqs, queue)}])
     topic = sns.create_topic(Name=name)["TopicArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=_arn(sqs, mailbox))
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn_of(sqs, mailbox))
     environment = {
         "STACK": "CsvIngest",
         "EVENT_BUS": "default",
@@ -101,7 +108,8 @@ def _passes(record: Record) -> bool:
     return is_forgotten or {"feed_status", "settled_at"} <= new.keys()
 
 
-def _arn(sqs: "SQSClient", queue: str) -> str:
+def arn_of(sqs: "SQSClient", queue: str) -> str:
+    """The ARN of the queue at a URL."""
     return sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
 

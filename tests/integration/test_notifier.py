@@ -125,7 +125,7 @@ def test_what_is_no_outcome_is_not_told(world: World, told: Told, pipeline: Pipe
 
 
 def test_reloading_tells_anew_and_forgetting_is_told(world: World, told: Told, pipeline: Pipeline) -> None:
-    event = world.ingest("a.csv", "id\n1\n")
+    event = world.ingest("a.csv", "id,x\n1,2\n,3\n")
     told.tell()
     [(_, before)] = told.events()
     reloading.reload(reloading.erasure_for_reload(pipeline, version_of(event)))
@@ -140,6 +140,8 @@ def test_reloading_tells_anew_and_forgetting_is_told(world: World, told: Told, p
     [(kind, detail)] = told.events()
     forgotten = (kind, detail["object_key"], detail["rows_stored"], detail["status"])
     assert forgotten == ("CSV File Forgotten", "a.csv", 1, None)
+    told.look()
+    assert len(told.mails()) == 1, "about the rejected row; who forgets a file knows it"
 
 
 def test_a_killed_sender_tells_the_same_again(world: World, told: Told) -> None:

@@ -67,7 +67,8 @@ class Notice:
     @property
     def is_mailed(self) -> bool:
         """Whether a person has to look at it."""
-        return self.kind in (Kind.REJECTED, Kind.FAILED, Kind.MISSING) or bool(self.rows_rejected)
+        has_rejects = self.kind is Kind.COMPLETE and bool(self.rows_rejected)
+        return has_rejects or self.kind in (Kind.REJECTED, Kind.FAILED, Kind.MISSING)
 
     @property
     def time(self) -> str | None:

@@ -42,7 +42,7 @@ class Outcomes:
             reason=record.reason[: notice.MAX_REASON] or None,
             uploaded_at=record.uploaded_at or None,
             started_at=record.attributes.get("started_at"),
-            settled_at=record.attributes.get("settled_at"),
+            settled_at=record.attributes.get("settled_at" if is_there else "erasing_since"),
             **notice.about_counts(record.counts),
             **more,
         )

@@ -1,0 +1,135 @@
+"""The deployed notifier: the ledger's stream, the schedule, the bus and the topic of the local AWS."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from csv_ingest.events import upload_event
+from csv_ingest.model import ObjectVersion
+from local.deployment import Deployment
+from local.processes import PROJECT
+from local.waiting import wait_until
+from tests.e2e.deployed import SECONDS, function_of, ops, upload, wrong_permissions
+from tests.integration.telling import VALIDATOR, arn_of
+
+LOOK = """if True:
+    import datetime, sys, types, csv_ingest.notifier as notifier
+
+    context = types.SimpleNamespace(
+        aws_request_id="1", function_name=sys.argv[1], invoked_function_arn="", memory_limit_in_mb=512,
+        get_remaining_time_in_millis=lambda: 60_000,
+    )
+    notifier.handler({"source": "aws.events"}, context, mail_after=datetime.timedelta())
+"""
+"""The deployed notifier's handler, as its schedule invokes it. Only that a mail need not wait is another one."""
+
+
+class Inbox:
+    """A queue behind a rule of the bus, and one that has subscribed to the alarm topic, until the end of the module."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._sqs = deployment.pipeline.clients.sqs
+        self._events = self._sqs.create_queue(QueueName="consumer")["QueueUrl"]
+        self._mails = self._sqs.create_queue(QueueName="mailbox")["QueueUrl"]
+        events = boto3.client("events")
+        events.put_rule(Name="consumer", EventPattern=json.dumps({"source": ["csv-ingest"]}))
+        events.put_targets(Rule="consumer", Targets=[{"Id": "queue", "Arn": arn_of(self._sqs, self._events)}])
+        mailbox = arn_of(self._sqs, self._mails)
+        boto3.client("sns").subscribe(TopicArn=deployment.pipeline.alarm_topic, Protocol="sqs", Endpoint=mailbox)
+        self._seen: list[Any] = []
+        self._read: list[Any] = []
+
+    def event(self, kind: str, key: str) -> dict[str, Any]:
+        """Wait for an event of a kind about an object; returns its detail."""
+        found: list[dict[str, Any]] = []
+
+        def came() -> bool:
+            self._seen += self._taken(self._events)
+            found.extend(
+                each["detail"]
+                for each in self._seen
+                if (each["detail-type"], each["detail"]["object_key"]) == (kind, key)
+            )
+            return bool(found)
+
+        wait_until(came, f"{kind} of {key}", seconds=SECONDS)
+        for each in self._seen:
+            VALIDATOR.validate(each)
+        return found[0]
+
+    def mail(self) -> str:
+        """Wait for a mail; returns its text."""
+
+        def came() -> bool:
+            self._read.extend(each for each in self._taken(self._mails) if each["Subject"].startswith("csv-ingest "))
+            return bool(self._read)
+
+        wait_until(came, "a mail", seconds=SECONDS)
+        return str(self._read[0]["Message"])
+
+    def _taken(self, queue: str) -> list[Any]:
+        messages = self._sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        for message in messages:
+            self._sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"]) for message in messages]
+
+
+@pytest.fixture(scope="module")
+def inbox(deployment: Deployment) -> Iterator[Inbox]:
+    yield Inbox(deployment)
+    boto3.client("events").remove_targets(Rule="consumer", Ids=["queue"])
+
+
+def test_each_outcome_comes_through_rule_and_queue(deployment: Deployment, inbox: Inbox) -> None:
+    version = upload(deployment, "told/good é.csv", b"id,name\n1,a\n,b\n")
+    upload(deployment, "told/bad.csv", b"\0")
+    complete = inbox.event("CSV File Complete", "told/good é.csv")
+    assert (complete["stack"], complete["bucket"]) == ("CsvIngest", deployment.pipeline.upload_bucket)
+    assert (complete["version_id"], complete["rows_stored"], complete["rows_rejected"]) == (version.version_id, 1, 1)
+    assert [each["line"] for each in complete["first_rejects"]] == [3]
+    rejected = inbox.event("CSV File Rejected", "told/bad.csv")
+    assert rejected["reason"].startswith("line 1 ")
+    assert ops("forget", "told/good é.csv", "--yes").returncode == 0
+    assert inbox.event("CSV File Forgotten", "told/good é.csv")["version_id"] == version.version_id
+
+
+def test_a_failed_upload_is_told_and_mailed(deployment: Deployment, inbox: Inbox, recorded_calls: Path) -> None:
+    pipeline = deployment.pipeline
+    keys = [f"told/failed {number}.csv" for number in range(11)]
+    for key in keys:
+        version = ObjectVersion(pipeline.upload_bucket, key, "v1", "e1", 1)
+        message = {
+            "requestContext": {"functionArn": pipeline.feeds[0].function, "condition": "RetriesExhausted"},
+            "requestPayload": upload_event(version),
+            "responsePayload": {"errorMessage": "made up"},
+        }
+        pipeline.clients.sqs.send_message(QueueUrl=pipeline.failure_queue, MessageBody=json.dumps(message))
+    notifier = function_of(deployment, "csv_ingest.notifier.handler")
+    environment = {
+        **os.environ,
+        **notifier["Environment"]["Variables"],
+        "PYTHONPATH": os.pathsep.join(str(PROJECT / path) for path in ("tests/recording", "lambda")),
+        "RECORDED_CALLS": str(recorded_calls),
+        "AWS_LAMBDA_FUNCTION_NAME": notifier["FunctionName"],
+    }
+    command = [sys.executable, "-c", LOOK, notifier["FunctionName"]]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for key in keys:
+        assert inbox.event("CSV File Failed", key)["reason"] == "RetriesExhausted: made up"
+    text = inbox.mail()
+    assert "FAILED: told/failed 3.csv" in text
+    assert "REJECTED: told/bad.csv" in text
+    assert ops("redrive", "--discard", "--prefix", "told/").returncode == 0
+
+
+def test_the_notifiers_policy_is_what_it_called(deployment: Deployment, recorded_calls: Path) -> None:
+    notifier = function_of(deployment, "csv_ingest.notifier.handler")["FunctionName"]
+    assert wrong_permissions(deployment, recorded_calls).get(notifier) is None, "this test needs those before it"
