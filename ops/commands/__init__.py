@@ -21,6 +21,7 @@ from ops.commands.backfill import backfill_command
 from ops.commands.check import check_command
 from ops.commands.find import find_command
 from ops.commands.forget import forget_command
+from ops.commands.history import history_command
 from ops.commands.pause import pause_command, resume_command
 from ops.commands.propose import propose_command
 from ops.commands.redrive import redrive_command
@@ -119,6 +120,7 @@ for verb in (
     check_command,
     upload_command,
     status_command,
+    history_command,
     rejects_command,
     rows_command,
     find_command,
