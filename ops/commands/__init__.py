@@ -27,6 +27,7 @@ from ops.commands.propose import propose_command
 from ops.commands.redrive import redrive_command
 from ops.commands.rejects import rejects_command
 from ops.commands.reload import reload_command
+from ops.commands.report import report_command
 from ops.commands.rows import rows_command
 from ops.commands.schema import schema_command
 from ops.commands.status import status_command
@@ -121,6 +122,7 @@ for verb in (
     upload_command,
     status_command,
     history_command,
+    report_command,
     rejects_command,
     rows_command,
     find_command,
