@@ -11,9 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
+from threading import Timer
 from typing import Any, BinaryIO
 
 from local.processes import PROJECT
+
+SECONDS = 180
+"""That a browser has for all that it is asked."""
 
 ON_PATH = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PACKAGE = PROJECT / "node_modules" / "@sparticuz" / "chromium"
@@ -127,11 +131,15 @@ def opened(file: Path, folder: Path) -> Iterator[Page]:
     ):
         os.close(from_us)
         os.close(to_us)
+        # A browser that hangs would have the tests wait for its answer for ever.
+        ending = Timer(SECONDS, process.kill)
+        ending.start()
         try:
             page = Page(requests, answers)
             page.open(file)
             yield page
         finally:
+            ending.cancel()
             process.kill()
 
 
