@@ -8,7 +8,7 @@ from ops.reporting import charts, figures
 from ops.reporting.facts import Fact, Outcome
 from ops.reporting.figures import DAY, HOUR, Steps
 from ops.reporting.markup import Markup, element, table
-from ops.reporting.sections import seconds, section
+from ops.reporting.parts import seconds, section
 
 OUTCOMES = [Outcome.COMPLETE, Outcome.WITH_REJECTS, Outcome.UNDER_WAY, Outcome.REJECTED]
 """From the bottom of a bar."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from string import Template
 
 from ops import display
-from ops.reporting import figures, sections
+from ops.reporting import figures, listed, sections
 from ops.reporting.drawings import drawings
 from ops.reporting.facts import Material
 from ops.reporting.markup import Markup, element, html
@@ -66,11 +66,11 @@ def _about(found: Material) -> str:
 def _sections(found: Material) -> Iterator[Markup]:
     facts = found.facts
     yield sections.summary(found)
-    if facts:
-        yield drawings(facts, figures.steps(facts, found.since, found.until))
+    if recent := [fact for fact in facts if fact.at >= found.since]:
+        yield drawings(recent, figures.steps(recent, found.since, found.until))
         yield sections.durations(found.settled)
-    yield sections.waiting(found)
+    yield listed.waiting(found)
     yield sections.rejects(found)
     if facts:
         yield sections.costs(found)
-        yield sections.files(facts)
+        yield listed.files(facts)

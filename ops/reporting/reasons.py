@@ -9,7 +9,7 @@ IN_COLUMN = re.compile(r"column (?P<column>.+?): (?P<what>(?:not|empty)\b.*)")
 HINT = ": write it as "
 
 LONGEST = 200
-"""Characters of a group that are shown. The reason of a rejected file can name a hundred columns."""
+"""Characters of a group that are shown. A reason can name a hundred columns, and a name can be long."""
 
 
 def of_row(reason: str) -> tuple[str, str]:
@@ -17,10 +17,13 @@ def of_row(reason: str) -> tuple[str, str]:
     found = IN_COLUMN.fullmatch(reason)
     if not found:
         return without_numbers(reason), ""
-    return without_numbers(found["what"].partition(HINT)[0]), found["column"]
+    return without_numbers(found["what"].partition(HINT)[0]), _cut(found["column"])
 
 
 def without_numbers(reason: str) -> str:
     """A reason with N in the place of each number, cut to 200 characters."""
-    text = NUMBER.sub("N", reason)
+    return _cut(NUMBER.sub("N", reason))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -181,6 +181,14 @@ def test_a_page_of_nothing_says_so() -> None:
     assert "<svg" not in page
 
 
+def test_what_waits_from_before_is_listed_and_not_drawn() -> None:
+    waiting = a_fact("old.csv", outcome=Outcome.UNDER_WAY, at=NOW - timedelta(days=30))
+    page = page_of(material(a_fact(), waiting=[waiting]))
+    assert page.count('<span class="key">old.csv</span>') == 2
+    assert "30.0 days" in page
+    assert "In all: 1 complete, 0 complete, with rejected rows, 0 under way, 0 rejected" in page
+
+
 def test_what_is_left_out_is_said() -> None:
     page = page_of(a_week(5_000))
     assert "4,000 files more: not listed here." in page
