@@ -21,7 +21,7 @@ COLOURS = {ledger.COMPLETE: "green", ledger.REJECTED: "red"}
 @options.feed
 @options.prefix
 @click.option("--since", type=options.SINCE, default="7d", show_default=True, help="12h, 90m, 2w, or 2026-11-21.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000_000), help="How many uploads to list.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000_000), help="How many uploads.")
 @options.as_json
 @click.pass_obj
 def history_command(
