@@ -6,8 +6,8 @@ from functools import partial
 
 import boto3
 
+from csv_ingest.failure import Failure
 from ops import explaining, redrive, status
-from ops.failure import Failure
 from ops.pipeline import Pipeline
 
 

@@ -2,8 +2,6 @@
 
 import json
 import os
-import shlex
-import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,25 +10,10 @@ from typing import Any
 
 import click
 
+from csv_ingest.escaping import escaped, shell_word
 from ops import progress
 
 DEFAULT_STACK = "CsvIngest"
-
-
-def escaped(text: str) -> str:
-    r"""Replace each character that cannot be seen by JSON's escape of it, such as `\u001b`.
-
-    Keys, ids, reasons and cells are other people's text. Control characters would steer the terminal, a line end would
-    make a second line, bidirectional marks would reorder the line, and zero-width characters would make two keys look
-    the same. What can be seen is decided by `str.isprintable`: of all white space, only the space is kept.
-    """
-    return "".join(char if char.isprintable() else _escape(char) for char in text)
-
-
-def _escape(char: str) -> str:
-    # Two units for a character beyond U+FFFF; one for half of such a pair, which is no character and not encodable.
-    units = struct.iter_unpack(">H", char.encode("utf-16-be", "surrogatepass"))
-    return "".join(f"\\u{unit:04x}" for (unit,) in units)
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -80,13 +63,7 @@ def command(*words: str, key: str = "") -> str:
     stack = click.get_current_context().find_root().params["stack"]
     options = [] if stack == DEFAULT_STACK else ["--stack", stack]
     argument = [] if not key else ["--", key] if key.startswith("-") else [key]
-    return " ".join(["python -m ops", *map(_as_word, [*options, *words, *argument])])
-
-
-def _as_word(text: str) -> str:
-    if escaped(text) == text:
-        return shlex.quote(text)
-    return "$'" + escaped(text.replace("\\", r"\\").replace("'", r"\'")) + "'"
+    return " ".join(["python -m ops", *map(shell_word, [*options, *words, *argument])])
 
 
 def when(time: datetime | None) -> str:

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from csv_ingest import listing
-from ops import brake, failure, failures, status
+from csv_ingest import failure, listing
+from ops import brake, failures, status
 from ops.pipeline import Pipeline
 
 AT_ONCE = 10  # how many keys are looked up at the same time

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from itertools import islice
 
 from csv_ingest import queues
-from ops.failure import Failure, failure_of
+from csv_ingest.failure import Failure, failure_of
 from ops.pipeline import Pipeline
 
 HIDE_SECONDS = 300  # how long a message is hidden from others while `failures` looks through the queue

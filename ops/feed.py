@@ -16,6 +16,7 @@ from csv_ingest.dynamodb import table as dynamodb_table
 from csv_ingest.model import DEFAULT_FEED, ROWS_INDEX, Deadline, Owner, PipelineError, Upload
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
@@ -47,6 +48,10 @@ class Clients:
     @cached_property
     def sqs(self) -> "SQSClient":
         return boto3.client("sqs")
+
+    @cached_property
+    def cloudwatch(self) -> "CloudWatchClient":
+        return boto3.client("cloudwatch")
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ class Pipeline:
     """At least one, in the order of their suffixes."""
     sweep: str
     """The name of its function; empty if the deployment does not say it."""
+    notifier: str
+    """As `sweep`."""
     release: str
     """The release that deployed the stack; empty before 1.1.0."""
     ignored_prefixes: Sequence[str] = ()
@@ -74,6 +76,7 @@ class Pipeline:
                 alarm_topic=outputs["AlarmTopicArn"],
                 feeds=feeds,
                 sweep=outputs.get("SweepFunctionName", ""),
+                notifier=outputs.get("NotifierFunctionName", ""),
                 ignored_prefixes=json.loads(outputs.get("IgnoredPrefixes", "[]")),
                 existing_bucket=outputs.get("ExistingBucket", "true") == "true",
                 release=outputs.get("Release", ""),
@@ -90,7 +93,7 @@ class Pipeline:
     @property
     def functions(self) -> frozenset[str]:
         """The names of the stack's functions whose code is this project's."""
-        return frozenset({*(feed.function for feed in self.feeds), self.sweep} - {""})
+        return frozenset({*(feed.function for feed in self.feeds), self.sweep, self.notifier} - {""})
 
     def feed_of(self, key: str) -> DeployedFeed:
         """The feed that ingests a key; raises NoFeed if there are several and the key is of none of them."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from botocore.exceptions import ClientError
 
 from csv_ingest import model, queues
+from csv_ingest.failure import Failure
 from ops import brake, failures
-from ops.failure import Failure
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 
 

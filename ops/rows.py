@@ -5,7 +5,7 @@ from contextlib import closing
 from itertools import islice
 from typing import NamedTuple
 
-from csv_ingest import csvfile, ledger
+from csv_ingest import ledger, sending_back
 from csv_ingest.model import RejectedRow, Row, RowKey, StoredRow
 from ops.expectations import Expectations
 from ops.pipeline import DeployedFeed, NoFeed, ObjectGone, Pipeline
@@ -121,11 +121,5 @@ def rows_to_send_back(pipeline: Pipeline, record: ledger.FileRecord) -> Iterator
     """
     version = record.object_version(pipeline.upload_bucket)
     with pipeline.open(version) as stream:
-        table = csvfile.read_table(stream, pipeline.format_of(version, record))
-        if table.line:
-            yield None, list(table.header)
-        for rejected in rejected_rows(pipeline, record):
-            for line, cells in table.records:  # both are in the order of the file
-                if line == rejected.line:
-                    yield rejected, cells
-                    break
+        rejects = rejected_rows(pipeline, record)
+        yield from sending_back.rows_to_send_back(stream, pipeline.format_of(version, record), rejects)

@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import groupby
 
 from csv_ingest import ledger, modes
+from csv_ingest.failure import REJECTION, Failure
 from csv_ingest.model import Upload
-from ops.failure import REJECTION, Failure
 from ops.pipeline import DeployedFeed, Pipeline
 from ops.wording import counted
 

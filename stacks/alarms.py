@@ -11,6 +11,7 @@ from constructs import Construct
 
 from stacks.ingest_function import IngestFunction
 from stacks.ingestion import Ingestion
+from stacks.notifier_function import NotifierFunction
 
 SLOW_SHARE_OF_TIMEOUT = 0.8
 
@@ -59,11 +60,12 @@ def create_alarms(scope: Construct, specs: Sequence[AlarmSpec], *, topic: sns.IT
             alarm.add_ok_action(actions.SnsAction(topic))
 
 
-def alarm_specs(ingestion: Ingestion) -> list[AlarmSpec]:
+def alarm_specs(ingestion: Ingestion, notifier: NotifierFunction) -> list[AlarmSpec]:
     """Every alarm of the stack."""
     return [
         *_failed_events(ingestion),
         *_sweep(ingestion),
+        *_notifier(notifier),
         *(spec for ingest in ingestion.ingest for spec in _feed(ingest)),
     ]
 
@@ -133,10 +135,48 @@ def _sweep(ingestion: Ingestion) -> list[AlarmSpec]:
     ]
 
 
+def _notifier(notifier: NotifierFunction) -> list[AlarmSpec]:
+    return [
+        AlarmSpec(
+            name="NotifierErrors",
+            metric=notifier.lambda_metric("Errors"),
+            meaning="An outcome could not be told at once, or a look failed.",
+        ),
+        AlarmSpec(
+            name="NotifierBehind",
+            metric=notifier.lambda_metric("IteratorAge", "Maximum"),
+            meaning="Outcomes have waited for more than 15 minutes to be told.",
+            threshold=Duration.minutes(15).to_milliseconds(),
+            notifies_end=True,
+        ),
+        AlarmSpec(
+            name="NotifierMissing",
+            metric=notifier.lambda_metric("Invocations"),
+            meaning="For a quarter of an hour, nobody has looked for failed and missing files.",
+            threshold=1,
+            periods=3,
+            missing_data=cloudwatch.TreatMissingData.BREACHING,
+            comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            notifies_end=True,
+        ),
+        AlarmSpec(
+            name="NotifierEventsDropped",
+            metric=notifier.lambda_metric("AsyncEventsDropped"),
+            meaning="Lambda gave up an outcome that could not be told.",
+        ),
+        AlarmSpec(
+            name="NotifierFailuresNotRecorded",
+            metric=notifier.lambda_metric("DestinationDeliveryFailures"),
+            meaning="An outcome that could not be told could not be written to the failure queue.",
+        ),
+    ]
+
+
 def _feed(ingest: IngestFunction) -> list[AlarmSpec]:
     """Of the function of one feed. docs/costs.md says what they cost."""
     database = _database(ingest) if ingest.feed.is_postgresql else []
-    return [*_errors(ingest), *database, *_capacity(ingest), *_lost_events(ingest)]
+    expected = _expected(ingest) if ingest.feed.expect else []
+    return [*_errors(ingest), *expected, *database, *_capacity(ingest), *_lost_events(ingest)]
 
 
 def _errors(ingest: IngestFunction) -> list[AlarmSpec]:
@@ -153,6 +193,19 @@ def _errors(ingest: IngestFunction) -> list[AlarmSpec]:
             metric=ingest.lambda_metric("Errors"),
             meaning="Deliveries failed.",
         ),
+    ]
+
+
+def _expected(ingest: IngestFunction) -> list[AlarmSpec]:
+    return [
+        AlarmSpec(
+            name="FileMissing",
+            ingest=ingest,
+            metric=ingest.custom_metric("FilesMissing", "Maximum"),
+            meaning=f"No file became complete in time; expected: {ingest.feed.expect}.",
+            missing_data=KEEP_STATE,
+            notifies_end=True,
+        )
     ]
 
 

@@ -76,7 +76,12 @@ def _combined(outside: _Given, of_stage: _Given, stage: str) -> Settings:
         for name in {**outside.feeds, **of_stage.feeds}
     )
     settings = Settings(**deployment, feeds=feeds or (Feed.of_settings(Feed.name, for_all),))
-    for problem in problems(settings.feeds, service=settings.stack_id, ignored_prefixes=settings.ignored_prefixes):
+    for problem in problems(
+        settings.feeds,
+        service=settings.stack_id,
+        ignored_prefixes=settings.ignored_prefixes,
+        existing_bucket=settings.existing_bucket,
+    ):
         raise InvalidSetting([], problem)
     return settings
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import RemovalPolicy, Stack, Token
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -26,8 +27,9 @@ class CsvIngest(Construct):
     """Uploads to a bucket become rows in the table of their feed; what fails is in the failure queue, and alarms.
 
     A stack can have several of these constructs. `bucket` is one of yours that keeps versions, instead of a new one,
-    and `topic` one that alarms may notify. `key` encrypts what the construct creates. Nobody is told of objects below
-    `ignored_prefixes` that no feed takes. Raises ValueError for feeds that cannot be deployed together.
+    and `topic` one that alarms may notify. `event_bus` gets an event per outcome; by default that is the account's
+    default bus. `key` encrypts what the construct creates. Nobody is told of objects below `ignored_prefixes` that no
+    feed takes. Raises ValueError for feeds that cannot be deployed together.
     """
 
     def __init__(
@@ -43,24 +45,44 @@ class CsvIngest(Construct):
         log_retention: RetentionDays = RetentionDays.TWO_WEEKS,
         topic: sns.ITopic | None = None,
         alarm_email: str | None = None,
+        event_bus: events.IEventBus | None = None,
     ) -> None:
         super().__init__(scope, id_)
-        for problem in problems(feeds, service=self._service, ignored_prefixes=ignored_prefixes):
+        named = bucket.bucket_name if bucket and not Token.is_unresolved(bucket.bucket_name) else None
+        for problem in problems(feeds, service=self._service, ignored_prefixes=ignored_prefixes, existing_bucket=named):
             raise ValueError(problem)
         keeping = Keeping(key=key, removal_policy=removal_policy, log_retention=log_retention)
         if key:
             let_services_use(self, key)
         storage = Storage(self, "Storage", feeds=feeds, bucket=bucket, keeping=keeping)
+        bus = event_bus or events.EventBus.from_event_bus_name(self, "DefaultBus", "default")
         ingestion = Ingestion(
-            self, "Ingestion", storage=storage, ignored_prefixes=ignored_prefixes, service=self._service
+            self,
+            "Ingestion",
+            storage=storage,
+            ignored_prefixes=ignored_prefixes,
+            event_bus=bus,
+            service=self._service,
         )
         self.bucket: s3.IBucket = storage.uploads
         self.tables: Mapping[str, dynamodb.ITable] = storage.tables
         self.files: dynamodb.ITable = storage.files
         self.functions: Mapping[str, lambda_.IFunction] = {each.feed.name: each.function for each in ingestion.ingest}
         self.failures: sqs.IQueue = ingestion.failures
-        self.topic = Monitoring(self, "Monitoring", ingestion=ingestion, topic=topic, email=alarm_email).topic
-        self.outputs = self._outputs(storage, ingestion)
+        monitoring = Monitoring(
+            self,
+            "Monitoring",
+            ingestion=ingestion,
+            event_bus=bus,
+            topic=topic,
+            email=alarm_email,
+            service=self._service,
+        )
+        self.topic = monitoring.topic
+        self.outputs = {
+            **self._outputs(storage, ingestion),
+            "NotifierFunctionName": monitoring.notifier.function.function_name,
+        }
 
     def grant_read(self, grantee: iam.IGrantable, *, feed: str) -> iam.Grant:
         """Let somebody read the rows of a feed in DynamoDB; raises KeyError for another one."""

@@ -8,7 +8,7 @@ from csv_ingest.configuration import IngestConfig, SweptFeed
 from csv_ingest.feed import Feed
 from stacks.async_function import AsyncFunction
 from stacks.database_access import deny_network, join_network, login
-from stacks.practices import acknowledge, allow, allow_key, wildcard_resource
+from stacks.practices import USE_OF_TABLES, acknowledge, allow, allow_key, wildcard_resource
 from stacks.storage import Storage
 
 
@@ -84,15 +84,5 @@ def _permissions(storage: Storage, uploads: str, rows: list[iam.PolicyStatement]
         *rows,
         allow(files, "dynamodb:PartiQLInsert", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"),
         *allow_key(key, "s3", "kms:Decrypt"),
-        # The actions of the CDK's `Table.grant_read_write_data`, without its wildcards.
-        *allow_key(
-            key,
-            "dynamodb",
-            "kms:Decrypt",
-            "kms:DescribeKey",
-            "kms:Encrypt",
-            "kms:GenerateDataKey",
-            "kms:ReEncryptFrom",
-            "kms:ReEncryptTo",
-        ),
+        *allow_key(key, "dynamodb", *USE_OF_TABLES),
     ]

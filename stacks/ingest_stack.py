@@ -1,12 +1,19 @@
 """The stack that is deployed with the settings of the context."""
 
 from aws_cdk import CfnOutput, PermissionsBoundary, RemovalPolicy, Stack, Tags
+from aws_cdk import aws_events as events
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.csv_ingest import CsvIngest
 from stacks.settings import Settings
+
+
+def event_bus(scope: Construct, bus: str) -> events.IEventBus:
+    """The event bus of a name, or of an ARN."""
+    found = events.EventBus.from_event_bus_arn if bus.startswith("arn:") else events.EventBus.from_event_bus_name
+    return found(scope, "ImportedBus", bus)
 
 
 class IngestStack(Stack):
@@ -32,6 +39,7 @@ class IngestStack(Stack):
             removal_policy=RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY,
             log_retention=settings.log_retention,
             alarm_email=settings.alarm_email,
+            event_bus=event_bus(self, settings.event_bus) if settings.event_bus else None,
         )
         for name, value in pipeline.outputs.items():
             CfnOutput(self, name, value=value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_notifications as notifications
@@ -23,6 +24,7 @@ class Ingestion(Construct):
         *,
         storage: Storage,
         ignored_prefixes: Sequence[str],
+        event_bus: events.IEventBus,
         service: str,
     ) -> None:
         super().__init__(scope, id_)
@@ -45,6 +47,7 @@ class Ingestion(Construct):
             ingest=self.ingest,
             failures=self.failures,
             ignored_prefixes=ignored_prefixes,
+            event_bus=event_bus,
             service=service,
         )
         self.sweep.every_hour(self)

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from csv_ingest import feed_rules
-from csv_ingest.configuration import IngestConfig, SweepConfig, SweptFeed
+from csv_ingest.configuration import IngestConfig, NotifierConfig, SweepConfig, SweptFeed, ToldFeed
 from csv_ingest.feed import Feed
+from csv_ingest.notices.returns import Place
 from csv_ingest.settings import given
 
 MAX_FEEDS = 20
@@ -21,10 +22,13 @@ SHOWN_SETTINGS = 3
 # The names are not known before the deployment. CloudFormation makes those of tables from the stack's name, the
 # resource's logical id and a random part; the other lengths are the services' limits.
 _TABLE, _FUNCTION = "t" * 100, "f" * 64
+_BUS, _TOPIC = "e" * 150, "a" * 150
 _SHARED: dict[str, Any] = {"upload_bucket": "b" * 63, "files_table": _TABLE, "failure_queue": "q" * 150}
 
 
-def problems(feeds: Sequence[Feed], *, service: str, ignored_prefixes: Sequence[str]) -> Iterator[str]:
+def problems(
+    feeds: Sequence[Feed], *, service: str, ignored_prefixes: Sequence[str], existing_bucket: str | None
+) -> Iterator[str]:
     """Each reason why these feeds cannot be deployed together, as a sentence that says what to do.
 
     `service` is the name under which their logs and metrics are found.
@@ -43,7 +47,25 @@ def problems(feeds: Sequence[Feed], *, service: str, ignored_prefixes: Sequence[
         yield "ignored_prefixes: an empty one would ignore all objects that no feed takes: remove it"
     for feed in feeds:
         yield from (str(problem.below(f"feeds.{feed.name}.")) for problem in feed_rules.problems_of_today(feed))
+    yield from _misdirected_rejects(feeds, existing_bucket or "")
     yield from _too_long_environments(feeds, service, ignored_prefixes)
+
+
+def _misdirected_rejects(feeds: Sequence[Feed], bucket: str) -> Iterator[str]:
+    """Rejected rows in the upload bucket that a feed would ingest."""
+    for feed in feeds:
+        place = Place.parse(feed.rejects_to or "", bucket)
+        takers = [other for other in feeds if _overlap(place.prefix, other.key_prefix)]
+        if feed.rejects_to and place.bucket == bucket and takers:
+            yield (
+                f"feeds.{feed.name}.rejects_to={feed.rejects_to!r}: the feed {takers[0].name}, with "
+                f"key_prefix={takers[0].key_prefix!r}, would ingest what is written there: name a prefix that no feed "
+                "takes, and give each feed a key_prefix"
+            )
+
+
+def _overlap(first: str, second: str) -> bool:
+    return first.startswith(second) or second.startswith(first)
 
 
 def _problems_of_two(first: Feed, second: Feed) -> Iterator[str]:
@@ -87,12 +109,22 @@ def _too_long_environments(feeds: Sequence[Feed], service: str, ignored_prefixes
                 "not declared are stored as text"
             )
     swept = {feed.name: SweptFeed.of(feed, _FUNCTION) for feed in feeds}
-    sweep = SweepConfig(**_SHARED, feeds=swept, ignored_prefixes=ignored_prefixes)
+    returned = [feed.rejects_to for feed in feeds if feed.rejects_to and not feed.rejects_to.startswith("s3://")]
+    sweep = SweepConfig(
+        **_SHARED, feeds=swept, ignored_prefixes=[*ignored_prefixes, *returned], stack=service, event_bus=_BUS
+    )
     if (size := _size(sweep.to_environment(service))) > MAX_ENVIRONMENT_BYTES:
         yield (
             f"feeds: the environment of the sweep would have up to {size:,} bytes, and Lambda allows "
             f"{MAX_ENVIRONMENT_BYTES:,}: give the feeds shorter names and prefixes, or fewer key_suffixes"
             f"{', or name fewer ignored_prefixes' if ignored_prefixes else ''}"
+        )
+    told = {feed.name: ToldFeed.of(feed) for feed in feeds}
+    notifier = NotifierConfig(**_SHARED, stack=service, event_bus=_BUS, alarm_topic=_TOPIC, feeds=told)
+    if (size := _size(notifier.to_environment(service))) > MAX_ENVIRONMENT_BYTES:
+        yield (
+            f"feeds: the environment of the notifier would have up to {size:,} bytes, and Lambda allows "
+            f"{MAX_ENVIRONMENT_BYTES:,}: give the feeds shorter names, prefixes and rejects_to, or fewer key_suffixes"
         )
 
 

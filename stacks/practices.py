@@ -9,6 +9,17 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct, IConstruct
 
+USE_OF_TABLES = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+"""What is done with the key of a table that is read and written: the actions of the CDK's
+`Table.grant_read_write_data`, without its wildcards."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Keeping:

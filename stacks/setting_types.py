@@ -44,6 +44,10 @@ def _tags_to_text(tags: Mapping[str, Any]) -> str:
 
 IGNORED_PREFIXES = several("beginnings of object keys such as reports/,tmp/, each once", _parse_prefixes)
 EMAIL_ADDRESS = matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
+EVENT_BUS = matching(
+    r"(arn:aws[a-z-]*:events:[a-z0-9-]+:\d{12}:event-bus/)?(?!none$)[A-Za-z0-9._/-]{1,256}",
+    "the name of an event bus, or its ARN",
+)
 BUCKET_NAME = matching(
     r"(?!none$|xn--|.*\.\.|[\d.]+$|.*--x-s3$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket"
 )

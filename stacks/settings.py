@@ -9,6 +9,7 @@ from csv_ingest.settings import NAME, one_of, optional, setting, settings_of
 from stacks.setting_types import (
     BUCKET_NAME,
     EMAIL_ADDRESS,
+    EVENT_BUS,
     IGNORED_PREFIXES,
     KMS_KEY_ARN,
     POLICY_ARN,
@@ -42,6 +43,12 @@ class Settings:
         None,
         optional(EMAIL_ADDRESS),
         "Who is told when an upload failed. Without it, subscribe to the topic yourself.",
+    )
+    event_bus: str | None = setting(
+        None,
+        optional(EVENT_BUS),
+        "The event bus on which is told [what became of files](notices.md): its name, or its ARN. Without it, the "
+        "account's default bus.",
     )
     log_retention_days: int = setting(14, one_of(_LOG_RETENTION), "How long logs are kept.")
     existing_bucket: str | None = setting(

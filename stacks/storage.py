@@ -39,6 +39,11 @@ class Storage(Construct):
         }
         self.files = self._files()
 
+    @property
+    def stream(self) -> str:
+        """The ARN of the stream of what changes in the files table."""
+        return self.files.table_stream_arn or ""
+
     def rows_name(self, feed: Feed) -> str:
         """The name of a feed's rows table, wherever it is."""
         return feed.database_table or "" if feed.is_postgresql else self.tables[feed.name].table_name

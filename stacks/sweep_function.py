@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from csv_ingest.configuration import SweepConfig
+from csv_ingest.notices.returns import Place
 from stacks.async_function import AsyncFunction
 from stacks.ingest_function import IngestFunction
-from stacks.practices import acknowledge, allow, allow_key
+from stacks.practices import USE_OF_TABLES, acknowledge, allow, allow_key
 from stacks.storage import Storage
 
 
@@ -31,9 +32,10 @@ class SweepFunction(AsyncFunction):
         ingest: Sequence[IngestFunction],
         failures: sqs.Queue,
         ignored_prefixes: Sequence[str],
+        event_bus: events.IEventBus,
         service: str,
     ) -> None:
-        environment = _config(storage, ingest, failures, ignored_prefixes).to_environment(service)
+        environment = _config(storage, ingest, failures, ignored_prefixes, event_bus).to_environment(service)
         super().__init__(
             scope,
             id_,
@@ -42,10 +44,13 @@ class SweepFunction(AsyncFunction):
             environment=environment,
             permissions=[
                 allow(storage.uploads.bucket_arn, "s3:ListBucketVersions"),
-                allow(storage.files.table_arn, "dynamodb:BatchGetItem", "dynamodb:DescribeTable"),
+                allow(
+                    storage.files.table_arn, "dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:PartiQLInsert"
+                ),
+                allow(event_bus.event_bus_arn, "events:PutEvents"),
                 *(allow(each.function.function_arn, "lambda:InvokeFunction") for each in ingest),
                 allow(failures.queue_arn, "sqs:GetQueueAttributes"),
-                *allow_key(storage.keeping.key, "dynamodb", "kms:Decrypt", "kms:DescribeKey"),
+                *allow_key(storage.keeping.key, "dynamodb", *USE_OF_TABLES),
             ],
             failures=failures,
             keeping=storage.keeping,
@@ -80,13 +85,21 @@ class SweepFunction(AsyncFunction):
 
 
 def _config(
-    storage: Storage, ingest: Sequence[IngestFunction], failures: sqs.Queue, ignored_prefixes: Sequence[str]
+    storage: Storage,
+    ingest: Sequence[IngestFunction],
+    failures: sqs.Queue,
+    ignored_prefixes: Sequence[str],
+    event_bus: events.IEventBus,
 ) -> SweepConfig:
+    returned = (Place.parse(each.feed.rejects_to, "") for each in ingest if each.feed.rejects_to)
+    in_uploads = [place.prefix for place in returned if not place.bucket]
     return SweepConfig(
+        stack=Stack.of(storage).stack_name,
+        event_bus=event_bus.event_bus_arn,
         upload_bucket=storage.uploads.bucket_name,
         files_table=storage.files.table_name,
         failure_queue=failures.queue_url,
         feeds={each.feed.name: each.swept for each in ingest},
-        ignored_prefixes=ignored_prefixes,
+        ignored_prefixes=[*ignored_prefixes, *in_uploads],
         existing_bucket=storage.has_existing_bucket,
     )

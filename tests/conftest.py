@@ -23,7 +23,12 @@ settings.load_profile("any machine")
 os.environ["POWERTOOLS_SERVICE_NAME"] = os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "CsvIngest"
 
 
-SHARE_A_DEPLOYMENT = ("tests/e2e/test_operator.py", "tests/e2e/test_pipeline.py", "tests/e2e/test_queue.py")
+SHARE_A_DEPLOYMENT = (
+    "tests/e2e/test_operator.py",
+    "tests/e2e/test_pipeline.py",
+    "tests/e2e/test_queue.py",
+    "tests/e2e/test_watch.py",
+)
 
 
 class _ByDeployment(LoadFileScheduling):  # type: ignore[misc] # xdist has no types

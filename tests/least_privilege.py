@@ -24,7 +24,8 @@ from tests.templates import statements_of
 
 MERGING = "IngestRole, which merges"
 EXISTING = "IngestRole, of an existing table"
-ROLES = ("IngestRole", "SweepRole", "IngestVendorsRole", MERGING, EXISTING)
+RETURNING = "NotifierRole, which returns rejected rows"
+ROLES = ("IngestRole", "SweepRole", "NotifierRole", "IngestVendorsRole", MERGING, EXISTING, RETURNING)
 """IngestVendorsRole is that of a PostgreSQL feed."""
 ARNS = {
     r"arn:aws:s3:::w[0-9a-f]{32}|\$\{StorageUploads\w+\.Arn\}(/vendors)?": "uploads",
@@ -32,7 +33,10 @@ ARNS = {
     r"arn:aws:dynamodb:.*-files|\$\{StorageFiles\w+\.Arn\}": "files",
     r"arn:aws:sqs:.*|\$\{IngestionFailures\w+\.Arn\}": "failures",
     r"arn:aws:lambda:.*:ingest(-\w+)?|\$\{IngestionIngest(Vendors)?Function\w+\.Arn\}": "ingest",
+    r"arn:aws:lambda:.*:notifier|\$\{MonitoringNotifierFunction\w+\.Arn\}": "notifier",
     r"arn:aws:secretsmanager:.*": "secret",
+    r"arn:(aws|\$\{AWS::Partition\}):events:.*": "bus",
+    r"arn:aws:sns:.*|\$\{MonitoringAlarmTopic\w+\}": "topic",
 }
 """Resources of the integration tests, and of the stack: the same word stands for what is the same to a policy."""
 
@@ -60,6 +64,8 @@ def _role_of_caller() -> str | None:
     # the ledger and of the bucket.
     if "lambda/csv_ingest/sweep.py" in files:
         return "SweepRole"
+    if "lambda/csv_ingest/notifier.py" in files:
+        return RETURNING if "lambda/csv_ingest/notices/returns.py" in files else "NotifierRole"
     shared = ("lambda/csv_ingest/ledger/table.py", "lambda/csv_ingest/ignored.py")
     by_operator = any(file.startswith("ops/") or file in shared for file in files)
     # No file of this project is on the stack of the threads in which boto3 uploads a file.
@@ -103,7 +109,7 @@ def _in_words(permission: Permission) -> Permission:
 def _policy_of(role: str) -> frozenset[Permission]:
     """What a role of the stack may do."""
     resources = yaml.safe_load(SNAPSHOT.read_text())
-    if role == "IngestVendorsRole":
+    if role in ("IngestVendorsRole", RETURNING):
         resources |= yaml.safe_load(POSTGRESQL_SNAPSHOT.read_text())
     if role in (MERGING, EXISTING):
         resources |= yaml.safe_load(MERGE_SNAPSHOT.read_text())

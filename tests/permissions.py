@@ -17,7 +17,7 @@ class Permission(NamedTuple):
     resource: str
 
 
-def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permission]:  # noqa: C901, PLR0911  a table
+def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permission]:  # noqa: C901, PLR0911, PLR0912  a table
     """What IAM asks for a call. Raises NotImplementedError for one that is not known here.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/
@@ -31,8 +31,9 @@ def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permi
         case "s3", "PutBucketNotificationConfiguration":
             return {Permission("s3:PutBucketNotification", f"arn:aws:s3:::{params['Bucket']}")}
         case "dynamodb", "DescribeTable" | "GetItem" | "Query" | "UpdateItem":
-            return {_on_table(operation, params["TableName"])}
-        case "dynamodb", "BatchGetItem":
+            index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
+            return {_on_table(operation, f"{params['TableName']}{index}")}
+        case "dynamodb", "BatchGetItem" | "BatchWriteItem":
             return {_on_table(operation, table) for table in params["RequestItems"]}
         case "dynamodb", "BatchExecuteStatement":
             return {
@@ -42,7 +43,18 @@ def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permi
             # A transaction has no permission of its own: each of its actions needs its own.
             writes = [(kind, write) for item in params["TransactItems"] for kind, write in item.items()]
             return {_on_table(f"{kind}Item", write["TableName"]) for kind, write in writes}
-        case "sqs", "SendMessage" | "GetQueueAttributes":
+        case "events", "PutEvents":
+            buses = {entry["EventBusName"] for entry in params["Entries"]}
+            return {Permission("events:PutEvents", bus if ":" in bus else f"arn:aws:events:{_REGION}:event-bus/{bus}")
+                    for bus in buses}  # fmt: skip
+        case "sns", "Publish":
+            return {Permission("sns:Publish", params["TopicArn"])}
+        case "s3", "PutObject":
+            return {Permission("s3:PutObject", f"arn:aws:s3:::{params['Bucket']}/{params['Key']}")}
+        case "sqs", "ChangeMessageVisibilityBatch":  # which has no permission of its own
+            name = params["QueueUrl"].rpartition("/")[2]
+            return {Permission("sqs:ChangeMessageVisibility", f"arn:aws:sqs:{_REGION}:{name}")}
+        case "sqs", "SendMessage" | "GetQueueAttributes" | "ReceiveMessage":
             name = params["QueueUrl"].rpartition("/")[2]
             return {Permission(f"sqs:{operation}", f"arn:aws:sqs:{_REGION}:{name}")}
         case "secretsmanager", "GetSecretValue":

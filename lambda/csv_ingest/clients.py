@@ -11,9 +11,11 @@ from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 # In the log format JSON, the function's log level is that of every logger. At DEBUG, the libraries log requests and
@@ -78,6 +80,16 @@ def sqs() -> "SQSClient":
 @cache
 def lambda_() -> "LambdaClient":
     return boto3.client("lambda", config=_CONFIG)
+
+
+@cache
+def events() -> "EventBridgeClient":
+    return boto3.client("events", config=_CONFIG)
+
+
+@cache
+def sns() -> "SNSClient":
+    return boto3.client("sns", config=_CONFIG)
 
 
 @cache

@@ -106,6 +106,9 @@ class SweepConfig:
     """In the environment, a JSON list: what no feed takes below them is meant to be there."""
     existing_bucket: bool = True
     """Whether the bucket is of another owner. Without the variable, nobody knows."""
+    stack: str = ""
+    event_bus: str = ""
+    """On which is told of objects that no feed takes. Releases before 1.4 have none."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "SweepConfig":
@@ -117,6 +120,8 @@ class SweepConfig:
             feeds={name: _swept_feed(name, **each) for name, each in feeds.items()},
             ignored_prefixes=json.loads(environ.get("IGNORED_PREFIXES", "[]")),
             existing_bucket=json.loads(environ.get("EXISTING_BUCKET", "true")),
+            stack=environ.get("STACK", ""),
+            event_bus=environ.get("EVENT_BUS", ""),
         )
 
     def to_environment(self, service: str) -> dict[str, str]:
@@ -133,6 +138,61 @@ class SweepConfig:
         return intake.Intake(
             takers=takers, ignored_prefixes=self.ignored_prefixes, existing_bucket=self.existing_bucket
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotifierConfig:
+    """The configuration of the notifier: each field is the variable of its name, in upper case."""
+
+    stack: str
+    upload_bucket: str
+    files_table: str
+    failure_queue: str
+    """The URL of the queue."""
+    event_bus: str
+    """Its name, or its ARN."""
+    alarm_topic: str
+    """The ARN of the topic."""
+    feeds: Mapping[str, "ToldFeed"]
+    """By name. In the environment, a JSON object of objects, each with the fields of ToldFeed that it has."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "NotifierConfig":
+        """As IngestConfig.from_environment."""
+        values = _required(environ, [each.name.upper() for each in fields(cls)])
+        feeds = json.loads(values.pop("feeds"))
+        return cls(**values, feeds={name: ToldFeed(**each) for name, each in feeds.items()})
+
+    def to_environment(self, service: str) -> dict[str, str]:
+        """As IngestConfig.to_environment."""
+        values = {each.name.upper(): getattr(self, each.name) for each in fields(self)} | {"RELEASE": RELEASE}
+        told = {
+            name: {key: value for key, value in each._asdict().items() if value} for name, each in self.feeds.items()
+        }
+        return values | {"FEEDS": _compact(told)} | logging_variables(service)
+
+    @property
+    def intake(self) -> intake.Intake:
+        """What the feeds take of the bucket."""
+        takers = [intake.Taker(name, each.prefix, each.suffixes) for name, each in self.feeds.items()]
+        return intake.Intake(takers=takers)
+
+
+class ToldFeed(NamedTuple):
+    """What the notifier has to know of a feed."""
+
+    suffixes: Sequence[str]
+    prefix: str = ""
+    expect: str | None = None
+    rejects_to: str | None = None
+
+    @classmethod
+    def of(cls, feed: Feed) -> "ToldFeed":
+        return cls(feed.key_suffixes, feed.key_prefix, feed.expect, feed.rejects_to)
+
+    def to_json(self) -> dict[str, Any]:
+        """An object of FEEDS, without what is not set."""
+        return {name: value for name, value in self._asdict().items() if value}
 
 
 class SweptFeed(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from csv_ingest import clients, configuration, csvfile, dynamodb, events, ledger, queues, source
@@ -96,7 +96,7 @@ class Delivery:
         return dispatch
 
     def _note_time(self, modified: datetime) -> None:
-        self.uploaded_at = events.as_text(modified)
+        self.uploaded_at = modified.astimezone(UTC).isoformat(timespec="milliseconds")
 
     def _check_time(self, position: int, _piece: bytes) -> None:
         self.deadline.check(f"at byte {position:,} of the file")

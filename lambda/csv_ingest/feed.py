@@ -59,6 +59,18 @@ class Feed:
         "How many rejected rows a file may have: a number, or a share, which counts if they are more than 100. A file "
         "with more is `REJECTED`, and no row of it is stored. [See below](#files-with-many-rejected-rows).",
     )
+    expect: str | None = setting(
+        None,
+        optional(feed_types.EXPECT),
+        "When a file has to have become complete since the time before, such as `weekdays 18:30 Europe/Berlin`. If "
+        "none has, [people are told](notices.md#missing-files).",
+    )
+    rejects_to: str | None = setting(
+        None,
+        optional(feed_types.REJECTS_TO),
+        "Where [the sender](notices.md#rejected-rows-for-the-sender) gets the rejected rows of complete files: "
+        "`s3://bucket/prefix/`, or `prefix/` in the upload bucket.",
+    )
     timeout_seconds: int = setting(30, whole_number(10, 900), "Time for one delivery of a file.")
     max_file_mb: int = setting(
         1_000,

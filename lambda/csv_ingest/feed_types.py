@@ -5,6 +5,8 @@ import re
 import ssl
 from dataclasses import replace
 
+from csv_ingest.model.expectation import ALLOWED as EXPECTED
+from csv_ingest.model.expectation import Expectation
 from csv_ingest.modes import MODES
 from csv_ingest.settings import SettingType, matching, several
 
@@ -30,6 +32,11 @@ def ids(prefix: str, what: str, *, most: int) -> SettingType:
         return found
 
     return several(f"ids of {what} such as {prefix}-0123456789abcdef0, at most {most}", parse)
+
+
+def _parse_expectation(text: str) -> str:
+    Expectation.parse(text)
+    return text
 
 
 def _parse_suffixes(text: str) -> tuple[str, ...]:
@@ -87,3 +94,8 @@ CERTIFICATES = SettingType(
 )
 SUBNETS = ids("subnet", "subnets", most=16)
 SECURITY_GROUPS = ids("sg", "security groups", most=5)
+EXPECT = SettingType(EXPECTED, _parse_expectation)
+REJECTS_TO = matching(
+    r"(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/)?([^\x00-\x1f\x7f/]+/)+",
+    "s3://bucket/prefix/, or prefix/, ending with a slash",
+)

@@ -42,7 +42,12 @@ class Intake:
 
     def takes(self, key: str) -> bool:
         """Whether a feed takes a key."""
-        return any(key.startswith(each.prefix) and key.endswith(tuple(each.suffixes)) for each in self.takers)
+        return self.feed_of(key) is not None
+
+    def feed_of(self, key: str) -> str | None:
+        """The feed that takes a key; None if no feed does."""
+        takers = (each for each in self.takers if key.startswith(each.prefix) and key.endswith(tuple(each.suffixes)))
+        return next((taker.feed for taker in takers), None)
 
     def is_below(self, key: str) -> bool:
         """Whether a key has the prefix of a feed, whatever its ending is."""

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from csv_ingest.model import DEFAULT_FEED
+
 NAMESPACE = "CsvIngest"
 
 Metric = Literal[
@@ -10,6 +12,7 @@ Metric = Literal[
     "DeliveriesIgnored",
     "FailuresWaiting",
     "FilesComplete",
+    "FilesMissing",
     "FilesRejected",
     "FilesSettledBefore",
     "ObjectsIgnored",
@@ -22,3 +25,8 @@ Metric = Literal[
     "UnsettledFiles",
 ]
 """Counts, by `service`: the name of the stack, of a named feed followed by a slash and the feed's name."""
+
+
+def service_of(service: str, feed: str) -> str:
+    """The service of a feed's metrics, where `service` is that of the stack."""
+    return service if feed == DEFAULT_FEED else f"{service}/{feed}"

@@ -1,9 +1,9 @@
 """What the functions log and count. Row contents and reasons that may quote them are never among it."""
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-from csv_ingest.metrics import Metric
+from csv_ingest.metrics import NAMESPACE, Metric, service_of
 from csv_ingest.model import ObjectVersion, Outcome, PartJob
 
 logger = Logger()
@@ -12,6 +12,19 @@ metrics = Metrics()
 
 def count(name: Metric, value: int = 1) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+
+def count_for_feed(name: Metric, feed: str, value: int) -> None:
+    """Count for a feed what another function than the feed's own counts."""
+    service = service_of(str(metrics.service), feed)
+    with single_metric(
+        name=name,
+        unit=MetricUnit.Count,
+        value=value,
+        namespace=NAMESPACE,
+        default_dimensions={"service": service},
+    ):
+        pass
 
 
 def ignored(reason: str, **details: str) -> None:

@@ -1,6 +1,6 @@
 """The Lambda handler of the hourly sweep: finds uploads that never settled, and delivers them again.
 
-It also counts the objects that no feed takes.
+It also counts the objects that no feed takes, and tells of them.
 """
 
 import random
@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import clients, configuration, events, ignored, ledger, listing, modes, queues, reporting
 from csv_ingest.model import Deadline, NotAccepted, ObjectVersion, Upload
+from csv_ingest.notices import bus, not_taken
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -44,7 +45,7 @@ class Swept(NamedTuple):
 @reporting.logger.inject_lambda_context(clear_state=True)
 @reporting.metrics.log_metrics
 def handler(_event: dict[str, Any], context: LambdaContext, *, grace: timedelta = GRACE) -> None:
-    """Count the failed events, deliver again the uploads that never settled, and count what no feed takes.
+    """Count the failed events, deliver again the uploads that never settled, count what no feed takes, and tell of it.
 
     The schedule's event is not used.
     """
@@ -76,7 +77,11 @@ def _report_ignored(config: configuration.SweepConfig, deadline: Deadline) -> No
     objects = ignored.objects_to_look_at(clients.s3(), config.upload_bucket, intake=intake, deadline=deadline)
     files = ledger.FilesTable(clients.dynamodb(), config.files_table, deadline=deadline)
     since = ignored.deployed_at(clients.dynamodb(), config.files_table)
-    reporting.count("ObjectsIgnored", sum(1 for _ in ignored.find(objects, intake=intake, files=files, since=since)))
+    number, newest = not_taken.newest_of(ignored.find(objects, intake=intake, files=files, since=since))
+    reporting.count("ObjectsIgnored", number)
+    if config.event_bus:
+        told_on = bus.EventBus(clients.events(), config.event_bus, config.stack, config.upload_bucket)
+        not_taken.tell(newest, number, intake, files, told_on)
 
 
 def sweep(

@@ -13,6 +13,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import RELEASE
+from csv_ingest.escaping import escaped
 from csv_ingest.model import PipelineError, UnreadableFile
 from ops import display
 from ops.commands.acknowledge import acknowledge_command
@@ -54,9 +55,9 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except (*NOT_REACHED, *UNUSABLE) as error:
-            raise click.ClickException(display.escaped(_with_way(str(error)))) from error
+            raise click.ClickException(escaped(_with_way(str(error)))) from error
         except click.ClickException as error:
-            error.message = display.escaped(error.message)  # type: ignore[misc] # click shows it with the usage
+            error.message = escaped(error.message)  # type: ignore[misc] # click shows it with the usage
             raise
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from csv_ingest import ledger
-from ops import display, failure, status
+from csv_ingest import failure, ledger
+from ops import display, status
 
 
 def of(upload: status.UploadStatus) -> Iterator[str]:

@@ -55,6 +55,15 @@ def about(key: str) -> Iterator[None]:
         ) from statement
 
 
+def refuse_without_index(pipeline: Pipeline) -> None:
+    """End the command if the ledger cannot be asked which uploads have a status: its index is not there yet."""
+    if not pipeline.files.has_index:
+        raise click.ClickException(
+            f"the table {pipeline.files_table} has no index of uploads by status, or it is still being filled: deploy "
+            "release 1.4 or later (docs/upgrading.md), and wait for some minutes"
+        )
+
+
 def refuse_if_paused(pipeline: Pipeline, feeds: Iterable[DeployedFeed]) -> None:
     """End the command if one of the feeds is paused: what it delivers would go straight to the failure queue."""
     for each in brake.paused(feeds):

@@ -9,7 +9,7 @@ import click
 
 from csv_ingest import ledger
 from ops import display, history
-from ops.commands import explanations, options
+from ops.commands import explanations, guards, options
 
 HEADER = f"{'':2}{'status':<10}  {'settled (UTC)':<19} {'seconds':>10} {'read':>10} {'stored':>10} {'rejected':>10}"
 """77 columns, under a line with nothing but the key: a key must never be cut."""
@@ -33,6 +33,7 @@ def history_command(
     An index finds the uploads: neither the bucket nor the whole ledger is read. Exit code 0, whatever is listed.
     """
     pipeline = find()
+    guards.refuse_without_index(pipeline)
     feeds = options.feeds_named(pipeline, feed)
     found = history.uploads(pipeline, feeds, since=since, prefix=prefix, limit=limit + 1)
     shown = islice(found, limit)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from csv_ingest.failure import CONDITIONS, NO_REASON, REJECTION, Failure
 from ops import display, redrive, wording
-from ops.failure import CONDITIONS, NO_REASON, REJECTION, Failure
 
 
 def as_json(redriven: redrive.Redriven) -> dict[str, str]:
@@ -37,11 +37,17 @@ def print_messages(done: Sequence[redrive.Redriven], prefix: str, only: Sequence
 
 def _print_group(group: list[Failure], action: str) -> None:
     first = group[0]
-    display.say(", ".join(subject.key for subject in first.subjects) or f"(no upload: an event of {first.function})")
+    display.say(_about(first))
     until = f" to {display.when(group[-1].sent_at)}" if len(group) > 1 else ""
     display.say(f"  {first.condition}, {display.when(first.sent_at)}{until} UTC, {_messages(group)}")
     display.say(f"  {first.reason or NO_REASON}")
     display.say(f"  {action}")
+
+
+def _about(message: Failure) -> str:
+    if message.outcome_of:
+        return f"{message.outcome_of} (its outcome could not be told)"
+    return ", ".join(subject.key for subject in message.subjects) or f"(no upload: an event of {message.function})"
 
 
 def _messages(group: list[Failure]) -> str:

@@ -7,7 +7,8 @@ from functools import partial
 
 import click
 
-from ops import brake, display, failure, failures, redrive, wording
+from csv_ingest import failure
+from ops import brake, display, failures, redrive, wording
 from ops.commands import guards, messages, options, uploads
 from ops.pipeline import DeployedFeed, Pipeline
 

@@ -1,21 +1,16 @@
 """`rejects`."""
 
-import csv
 import io
 import sys
-from collections.abc import Callable, Sequence
-from typing import Literal, TextIO
 
 import click
 
+from csv_ingest import sending_back
+from csv_ingest.escaping import escaped
 from csv_ingest.ledger import FileRecord
-from csv_ingest.model import FileFormat
 from ops import display, rows
 from ops.commands import guards, options
 from ops.pipeline import ObjectGone, Pipeline
-
-FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the full-width ones are meant
-"""With these, a spreadsheet takes a cell for a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
 @click.command(name="rejects", epilog="Example: python -m ops rejects incoming/orders.csv --csv > send-back.csv")
@@ -57,17 +52,15 @@ def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet:
     format_ = pipeline.feed_of(key).settings.format
     encoding = "utf-8" if for_terminal else format_.encoding
     text = io.TextIOWrapper(sys.stdout.buffer, encoding=encoding, newline="")
-    # With all cells quoted, a spreadsheet that expects another delimiter begins no cell inside of one.
-    write = _writer(text, format_, spreadsheet=spreadsheet)
+    write = sending_back.writer(text, format_, spreadsheet=spreadsheet)
     try:
-        text.write("\r\n" * (format_.header_line - 1))
+        sending_back.begin(text, format_)
         for reject, cells in rows.rows_to_send_back(pipeline, record):
-            write([display.escaped(cell) for cell in cells] if for_terminal else cells)
+            write([escaped(cell) for cell in cells] if for_terminal else cells)
             text.flush()
             if reject:
                 display.say(f"line {reject.line:,}: {reject.reason}", err=True)
-        for _ in range(format_.footer_records):
-            write(["end"])
+        sending_back.end(write, format_)
         text.flush()
     except ObjectGone as error:
         raise click.ClickException(f"{error}: without --csv, the lines and the reasons are printed") from error
@@ -76,24 +69,3 @@ def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet:
         raise click.ClickException(f"{key}: {reason}") from error
     finally:
         text.detach()
-
-
-def _writer(text: TextIO, format_: FileFormat, *, spreadsheet: bool) -> Callable[[Sequence[str]], object]:
-    """The function that writes the cells of a record as the feed reads them."""
-    escape = format_.escape
-    if not format_.quote:
-        return lambda cells: text.write(format_.delimiter.join(cells) + "\r\n")
-    # With all cells quoted, a spreadsheet that expects another delimiter begins no cell inside of one.
-    quoting: Literal[0, 1] = csv.QUOTE_ALL if spreadsheet else csv.QUOTE_MINIMAL
-    writer = csv.writer(text, delimiter=format_.delimiter, quotechar=format_.quote, quoting=quoting)
-
-    def write(cells: Sequence[str]) -> object:
-        cells = list(map(_as_text, cells)) if spreadsheet else cells
-        return writer.writerow([cell.replace(escape, escape * 2) for cell in cells] if escape else cells)
-
-    return write
-
-
-def _as_text(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(FORMULA_STARTS) else cell

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ops import display, reporting
-from ops.commands import options
+from ops.commands import guards, options
 
 
 @click.command(name="report", epilog="Example: python -m ops report --html report.html --since 30d")
@@ -23,6 +23,7 @@ def report_command(find: options.Find, *, file: Path, feed: str | None, since: d
     Exit code 0, whatever it says.
     """
     pipeline = find()
+    guards.refuse_without_index(pipeline)
     feeds = options.feeds_named(pipeline, feed)
     with display.working("reading the ledger") as show:
         page = reporting.report(pipeline, feeds, since=since, until=datetime.now(UTC), progress=show)

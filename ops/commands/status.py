@@ -6,12 +6,16 @@ from itertools import islice
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ops import display, explaining, ignored, other_feeds, status, wording
 from ops.commands import guards, options, uploads
+from ops.commands.watch import watch
 from ops.pipeline import DeployedFeed, Pipeline
 
 SHOWN_REJECTS = 20
+
+OF_WATCH = frozenset({"watch_", "until_idle", "interval"})
 
 
 @click.command(name="status", epilog="Example: python -m ops status incoming/orders.csv")
@@ -20,19 +24,48 @@ SHOWN_REJECTS = 20
 @click.option("--since", type=options.SINCE, help="Only what changed since: 7d, 12h, 90m, 2w, or 2026-11-21.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1), help="How many uploads to list.")
 @options.as_json
-@click.pass_obj
+@click.option("--watch", "watch_", is_flag=True, help="Show what is under way, again and again, until Ctrl-C.")
+@click.option("--until-idle", is_flag=True, help="With --watch: end when nothing is under way.")
+@click.option(
+    "--interval",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1),
+    help="With --watch: seconds between two looks.",
+)
+@click.pass_context
 def status_command(
-    find: options.Find, *, key: str | None, feed: str | None, since: datetime | None, limit: int, json_: bool
+    context: click.Context,
+    *,
+    key: str | None,
+    feed: str | None,
+    since: datetime | None,
+    limit: int,
+    json_: bool,
+    watch_: bool,
+    until_idle: bool,
+    interval: float,
 ) -> None:
     """Show what became of KEY, or what is not well.
 
     Without KEY: every upload that is not complete or has rejected rows, the latest change first, but those that
     `acknowledge` was told of; then every object that no feed takes. Exit code 1 if one is listed; with KEY, if the
     upload that changed last is one.
+
+    With --watch: the feeds, the files in flight, the failure queue and the alarms; where there is no terminal, a line
+    per change. Exit code 0 if at the end nothing is in flight, the queue is empty, and no alarm is on.
     """
+    given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if watch_ and given - OF_WATCH - {"feed"}:
+        raise click.UsageError("--watch is about all files in flight: beside its own options, it takes --feed alone")
+    if not watch_ and given & OF_WATCH:
+        raise click.UsageError("--until-idle and --interval are for --watch")
     if key is not None and (feed is not None or since is not None):
         raise click.UsageError("--feed and --since are for the list: KEY says which feed it is")
-    pipeline = find()
+    pipeline: Pipeline = context.obj()
+    if watch_:
+        guards.refuse_without_index(pipeline)
+        sys.exit(watch(pipeline, options.feeds_named(pipeline, feed), interval=interval, until_idle=until_idle))
     if key is None:
         _list(pipeline, options.feed_named(pipeline, feed), since, limit, json_=json_)
     else:

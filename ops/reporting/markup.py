@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from ops import display
+from csv_ingest.escaping import escaped
 
 
 class Markup(str):
@@ -14,7 +14,7 @@ class Markup(str):
 
 def html(value: object) -> Markup:
     """A value as HTML: what cannot be seen is escaped as on a terminal, and what HTML would read as its own."""
-    return value if isinstance(value, Markup) else Markup(escape(display.escaped(str(value))))
+    return value if isinstance(value, Markup) else Markup(escape(escaped(str(value))))
 
 
 def element(name: str, *content: object, class_: str = "") -> Markup:

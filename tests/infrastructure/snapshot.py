@@ -23,8 +23,9 @@ POSTGRESQL_SNAPSHOT = Path(__file__).parent / "snapshot-postgresql.yaml"
 MERGE_SNAPSHOT = Path(__file__).parent / "snapshot-merge.yaml"
 """What is different if the default feed merges."""
 
+_OF_VENDORS = {"key_prefix": "vendors/", "expect": "daily 06:00 Europe/Berlin", "rejects_to": "returned/"}
 _WITH_POSTGRESQL: dict[str, Any] = {
-    "feeds": {"default": {"key_prefix": "incoming/"}, "vendors": {**POSTGRESQL, "key_prefix": "vendors/"}}
+    "feeds": {"default": {"key_prefix": "incoming/"}, "vendors": {**POSTGRESQL, **_OF_VENDORS}}
 }
 
 

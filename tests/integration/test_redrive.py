@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 
 from csv_ingest.events import object_version, upload_event
+from csv_ingest.failure import NO_REASON
 from csv_ingest.model import PartJob, Phase
-from ops.failure import NO_REASON
 from ops.failures import failures, put_back
 from ops.pipeline import Pipeline
 from tests.integration.commands import fail, invoke, reported, run

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from csv_ingest import clients
+from csv_ingest.failure import NO_REASON
 from csv_ingest.model import OutOfTime
-from ops.failure import NO_REASON
 from tests.integration.commands import fail, invoke, reported, run, shown_on_a_terminal
 from tests.integration.faults import Calls, Killed
 from tests.integration.world import Invocations, World, version_of

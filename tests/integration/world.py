@@ -50,15 +50,15 @@ if TYPE_CHECKING:
 FIRST_UPLOAD = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def invocation(*, seconds_left: float | Iterator[float] = 30) -> LambdaContext:
+def invocation(*, seconds_left: float | Iterator[float] = 30, function: str = "ingest") -> LambdaContext:
     """What Lambda tells the handler of an invocation; how much time is left can be another one at each question."""
     answers = itertools.repeat(seconds_left) if isinstance(seconds_left, int | float) else seconds_left
     return cast(
         "LambdaContext",
         SimpleNamespace(
             aws_request_id="request-1",
-            function_name="ingest",
-            invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:ingest",
+            function_name=function,
+            invoked_function_arn=f"arn:aws:lambda:us-east-1:000000000000:function:{function}",
             memory_limit_in_mb=512,
             get_remaining_time_in_millis=lambda: round(next(answers) * 1000),
         ),
@@ -376,9 +376,10 @@ class World:
             upload_bucket=self.bucket,
             files_table=self.files_table,
             failure_queue=self.failure_queue,
-            alarm_topic="none",
+            alarm_topic=f"arn:aws:sns:us-east-1:000000000000:{self.bucket}",
             feeds=deployed,
             sweep="sweep",
+            notifier="notifier",
             release=RELEASE,
             ignored_prefixes=["reports/"],
             existing_bucket=False,
@@ -401,7 +402,8 @@ class World:
 
 def forget_clients() -> None:
     """Have the function make new clients: a client keeps the hooks of the test before."""
-    for cached in (clients.s3, clients.dynamodb, clients.sqs, clients.lambda_, clients.secretsmanager):
+    made = (clients.s3, clients.dynamodb, clients.sqs, clients.sns, clients.lambda_, clients.events)
+    for cached in (*made, clients.secretsmanager):
         cached.cache_clear()
 
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from csv_ingest.escaping import escaped, shell_word
 from local.processes import PROJECT
-from ops.display import _as_word, escaped, print_json
+from ops.display import print_json
 from ops.wording import counted
 
 
@@ -46,7 +47,7 @@ def test_any_text_is_one_visible_line(text: str) -> None:
 
 @pytest.mark.parametrize("key", ["a b.csv", "it's.csv", "$(x)`y`\\n.csv", "\x1b[31m'\\.csv", "a\nb.csv"])
 def test_bash_reads_a_suggested_key_as_it_was(key: str) -> None:
-    word = _as_word(key)
+    word = shell_word(key)
     assert word.isprintable()
     assert (
         subprocess.run(["/bin/bash", "-c", f"printf %s {word}"], capture_output=True, check=True).stdout.decode() == key

@@ -187,6 +187,17 @@ class FileRecord:
         return str(self.attributes.get("reason", ""))
 
     @property
+    def feed_of_status(self) -> str | None:
+        """The feed under which the index has the upload; None if it has not: then another record is the upload's."""
+        status = self.attributes.get(names.FEED_STATUS)
+        return str(status).rpartition(keys.MARK)[0] if status else None
+
+    @property
+    def is_of_upload(self) -> bool:
+        """Whether it is the record of an upload, and not of a part or of a single version."""
+        return "status" in self.attributes and keys.MARK not in str(self.attributes["entry"])
+
+    @property
     def acknowledgement(self) -> Acknowledgement | None:
         """Who knows of the outcome; None if it was not acknowledged."""
         at, by, reason = (self.attributes.get(name) for name in names.ACKNOWLEDGEMENT)

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from csv_ingest.dynamodb import MAX_KEYS, DynamoDbTable, Item
-from csv_ingest.ledger import erasures, items, keys, names, repairs
+from csv_ingest.ledger import erasures, items, keys, names, notices, repairs
 from csv_ingest.ledger.records import FileRecord
 from csv_ingest.model import FILES_INDEX, FILES_KEY, Content, Deadline, ObjectVersion, Phase, RejectedRow, Upload
 
@@ -40,6 +40,8 @@ class FilesTable:
         """What operators take back."""
         self.repairs = repairs.Repairs(self._table)
         """What audits correct."""
+        self.notices = notices.NoticeLedger(self._table)
+        """Who was told of what."""
 
     def record(self, version: ObjectVersion) -> FileRecord:
         """The record of an upload; empty if there is none yet."""
@@ -138,14 +140,30 @@ class FilesTable:
         """
         found = (entry.key for entry in self.index(feed, status, since=since, before=before))
         while some := list(islice(found, MAX_KEYS)):
-            for record in self.records_under(some):
-                if record.attributes.get(names.FEED_STATUS) == keys.feed_status(feed, status):
-                    yield record
+            yield from self._in_status(some, keys.feed_status(feed, status))
+
+    def first_listed(self, feed: str, status: str) -> tuple[list[FileRecord], int]:
+        """The first of `listed`, at most a hundred, and how many there are, about: one request reads their records."""
+        found = [entry.key for entry in self.index(feed, status)]
+        first = found[:MAX_KEYS]
+        records = list(self._in_status(first, keys.feed_status(feed, status)))
+        return records, len(found) - len(first) + len(records)
+
+    def _in_status(self, found: Sequence[Item], feed_status: str) -> Iterator[FileRecord]:
+        """The records under some keys of the index that still have the status that the index has of them."""
+        for record in self.records_under(found):
+            if record.attributes.get(names.FEED_STATUS) == feed_status:
+                yield record
 
     def last(self, feed: str, status: str, *, since: str = "", before: str = LAST) -> FileRecord | None:
         """The first of `listed`, for one read unit and one for its record."""
         found = islice(self.index(feed, status, since=since, before=before, at_once=1), 1)
         return next(iter(self.records_under([entry.key for entry in found])), None)
+
+    @property
+    def has_index(self) -> bool:
+        """Whether `listed` can be asked: not in a deployment of a release before 1.4."""
+        return self._table.has_index(FILES_INDEX)
 
     def index(
         self, feed: str, status: str, *, since: str = "", before: str = LAST, at_once: int | None = None

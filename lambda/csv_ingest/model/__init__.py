@@ -11,6 +11,7 @@ from csv_ingest.model.errors import (
     ItemsNotRead,
     MalformedEvent,
     NotAccepted,
+    NotTold,
     OtherContent,
     OtherTable,
     OutOfTime,
@@ -20,6 +21,7 @@ from csv_ingest.model.errors import (
     TableAltered,
     UnreadableFile,
 )
+from csv_ingest.model.expectation import Expectation
 from csv_ingest.model.file_format import RULES, FileFormat
 from csv_ingest.model.format_rules import FALSE_WORDS, TRUE_WORDS, matcher
 from csv_ingest.model.format_types import DELIMITERS, LINE_AS_ID, NO_HEADER, SEARCH

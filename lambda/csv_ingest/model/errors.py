@@ -58,5 +58,9 @@ class NotAccepted(PipelineError):
     """Lambda did not put an event into the queue of a function."""
 
 
+class NotTold(PipelineError):
+    """Somebody could not be told of an outcome. It is tried again, and then kept in the failure queue."""
+
+
 class DeliveryFailed(PipelineError):
     """A delivery ended with an error that may quote a row: the message is the error's name and place."""

@@ -1,6 +1,7 @@
 """One message of the failure queue: what failed, and why. Who may send to the queue can write anything into it."""
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,9 @@ came during a pause."""
 
 NO_REASON = "throttled, paused or killed before it could tell"
 """The reason that is shown where Lambda gives none: the function did not run, or not to its end."""
+
+
+_BATCH = "DDBStreamBatchInfo"
 
 
 class Subject(NamedTuple):
@@ -52,13 +56,15 @@ class Failure:
     event: dict[str, Any] | None = None
     """None if the message is not a failure record; then it is never delivered and never deleted."""
     subjects: list[Subject] = field(default_factory=list)
-    """Empty for the event of a schedule."""
+    """Empty for the event of a schedule, and of an outcome that could not be told."""
+    outcome_of: str = ""
+    """The key of the object whose outcome could not be told."""
     function: str = ""
 
     @property
     def keys(self) -> list[str]:
         """Of the objects that the event names, and which part of one."""
-        return list(map(str, self.subjects))
+        return [self.outcome_of] if self.outcome_of else list(map(str, self.subjects))
 
     @property
     def versions(self) -> list[ObjectVersion]:
@@ -71,7 +77,8 @@ def failure_of(message: "MessageTypeDef") -> Failure:
     id_, receipt = message["MessageId"], message["ReceiptHandle"]
     try:
         record = json.loads(message["Body"])
-        event, context = record["requestPayload"], record["requestContext"]
+        context = record["requestContext"]
+        event = _event_of_batch(record[_BATCH]) if _BATCH in record else record["requestPayload"]
         payload = record.get("responsePayload") or {}
         return Failure(
             id_,
@@ -81,6 +88,7 @@ def failure_of(message: "MessageTypeDef") -> Failure:
             reason=str(payload.get("errorMessage", "")),
             event=event,
             subjects=[_subject(each) for each in event.get("Records", [])],
+            outcome_of=_outcome_of(event),
             function=_name_of_function(context["functionArn"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MalformedEvent) as error:
@@ -92,6 +100,21 @@ def _subject(record: dict[str, Any]) -> Subject:
     with suppress(MalformedEvent):
         version = events.object_version(record)
     return Subject(unquote_plus(record["s3"]["object"]["key"]), events.part_job(record), version)
+
+
+def _event_of_batch(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """The notifier's event for a batch of the stream, of which Lambda records no data: all outcomes of its time.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+    """
+    first, last = (batch[f"approximateArrivalOf{which}Record"] for which in ("First", "Last"))
+    return {"again": {"since": first, "until": last}}
+
+
+def _outcome_of(event: Mapping[str, Any]) -> str:
+    """The object key in an event of the notifier for itself, which has a record of the files table's stream."""
+    record = event.get("change") or event.get("rejects")
+    return str(record["dynamodb"]["Keys"]["object_key"]["S"]) if record else ""
 
 
 def _name_of_function(arn: str) -> str:

@@ -1,0 +1,81 @@
+"""The mail about what a person has to look at. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from csv_ingest.escaping import escaped, shell_word
+from csv_ingest.notices.notice import Kind, Notice
+
+MAX_SHOWN = 50
+"""Notices of one mail: SNS takes 256 KB. https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
+
+MAX_REASON = 500
+DEFAULT_STACK = "CsvIngest"
+
+_WORDS = {
+    Kind.REJECTED: "rejected",
+    Kind.FAILED: "failed",
+    Kind.MISSING: "missing",
+    Kind.COMPLETE: "complete with rejected rows",
+}
+"""In the order of the mail: the worst first."""
+
+
+class Mail(NamedTuple):
+    """A mail, as SNS sends it."""
+
+    subject: str
+    """ASCII, at most 100 characters, as SNS wants it."""
+    text: str
+
+
+def digest(notices: Sequence[Notice], *, stack: str) -> Mail:
+    """One mail about some notices, at least one: each with the feed, the key, the reason and the next command."""
+    order = list(_WORDS)
+    ordered = sorted(notices, key=lambda each: (order.index(each.kind), each.settled_at or ""))
+    counts = Counter(each.kind for each in ordered)
+    sums = ", ".join(f"{counts[kind]:,} {words}" for kind, words in _WORDS.items() if counts[kind])
+    paragraphs = ["\n".join(_lines(each, stack)) for each in ordered[:MAX_SHOWN]]
+    if (left := len(ordered) - MAX_SHOWN) > 0:
+        paragraphs.append(f"and {left:,} more: {_command(stack, 'status')}")
+    text = "\n\n".join([f"Stack {stack}: {sums}.", *paragraphs])
+    return Mail(f"csv-ingest {stack}: {sums}"[:100], f"{text}\n")
+
+
+def _lines(told: Notice, stack: str) -> Iterator[str]:
+    key = told.object_key or ""
+    yield f"{_WORDS[told.kind].upper()}: {escaped(key) or f'a file of the feed {told.feed}'}"
+    about = [f"feed {told.feed}" if told.feed and key else "", _when("uploaded", told.uploaded_at)]
+    if told.rows_read is not None:
+        about.append(f"{told.rows_read:,} rows read, {told.rows_rejected or 0:,} rejected")
+    if said := ", ".join(filter(None, about)):
+        yield f"  {said}"
+    if told.reason:
+        yield f"  {escaped(told.reason[:MAX_REASON])}"
+    for reject in told.first_rejects:
+        yield f"  line {reject['line']:,}: {escaped(str(reject['reason'])[:MAX_REASON])}"
+    if told.rejects_uri:
+        yield f"  the rejected rows: {escaped(told.rejects_uri)}"
+    yield f"  next: {_next(told, stack)}"
+
+
+def _next(told: Notice, stack: str) -> str:
+    key = told.object_key or ""
+    if told.kind is Kind.MISSING:
+        return f"ask the sender; {_command(stack, 'history', '--feed', told.feed or '')}"
+    if told.kind is Kind.FAILED:
+        return _command(stack, "redrive", "--dry-run", f"--prefix={key}")
+    return _command(stack, "rejects" if told.kind is Kind.COMPLETE else "status", key=key)
+
+
+def _command(stack: str, *words: str, key: str = "") -> str:
+    """A command of the operators; `key` is its argument, if it has one."""
+    chosen = [] if stack == DEFAULT_STACK else ["--stack", stack]
+    argument = [] if not key else ["--", key] if key.startswith("-") else [key]
+    return " ".join(["python -m ops", *map(shell_word, [*chosen, *words, *argument])])
+
+
+def _when(word: str, time: str | None) -> str:
+    return f"{word} {datetime.fromisoformat(time):%Y-%m-%d %H:%M:%S} UTC" if time else ""
