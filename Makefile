@@ -7,6 +7,7 @@ BIN    := $(CURDIR)/$(VENV)/bin
 # What is installed, each by the first command that needs it. If one fails, those before it are not repeated.
 PACKAGES := $(VENV)/.packages
 NODE     := node_modules/.ready
+BROWSER  := node_modules/.browser
 TOOLS    := $(VENV)/.tools
 READY    := $(PACKAGES) $(NODE)
 
@@ -27,7 +28,7 @@ PIP  := $(BIN)/python -m pip install --disable-pip-version-check
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 22
 
-setup: $(READY) $(TOOLS) ## install everything, which the commands below do by themselves
+setup: $(READY) $(TOOLS) $(BROWSER) ## install everything, which the commands below do by themselves
 
 # The version is checked first: an older Python fails deep inside a dependency otherwise.
 $(PACKAGES): requirements.txt pyproject.toml
@@ -38,8 +39,12 @@ $(PACKAGES): requirements.txt pyproject.toml
 	@touch $@
 
 $(NODE): package-lock.json | $(PACKAGES)
-	@$(STEP) "Installing the CDK CLI" npm ci --no-fund --no-audit
+	@$(STEP) "Installing the CDK CLI" npm ci --omit=dev --no-fund --no-audit
 	@touch $@
+
+# Without it, the tests take a chromium that is on PATH, or say which of them were skipped.
+$(BROWSER): package-lock.json | $(NODE)
+	-@$(STEP) "Installing the browser of the tests" npm install --no-save --no-fund --no-audit && touch $@
 
 $(TOOLS): requirements-dev.txt $(PACKAGES)
 	@$(STEP) "Installing the tools of lint, test and bench" $(PIP) --require-hashes -r requirements-dev.txt
@@ -57,8 +62,8 @@ unit: $(TOOLS) ## the tests that need no server, in seconds
 # Three workers, a MiniStack each, also on two cores: the end-to-end tests mostly wait for queues. A file's tests stay
 # together, and so do those that share a deployment (tests/conftest.py). In the order of the files: xdist would begin
 # with those of many tests, and end with the one test that takes a minute.
-test: $(READY) $(TOOLS) ## all tests: unit, integration, gates, infrastructure, end to end
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(TESTS)
+test: $(READY) $(TOOLS) $(BROWSER) ## all tests: unit, integration, gates, infrastructure, end to end
+	@$(BIN)/python -m pytest -rs --numprocesses 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # Each candidate has to run: pyenv's python3.13 is on PATH also while 3.13 is not selected, and fails then.
 DEPLOYED = $(firstword $(foreach found,python3.13 $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13*/bin/python3.13),\

@@ -29,6 +29,8 @@ from local.waiting import wait_until, wait_until_settled
 from ops.progress import working
 from ops.wording import counted
 
+REPORT = ".local/report.html"
+"""In the project's folder, from which the demonstration runs. It stays when the servers are gone."""
 MULTIPART = TransferConfig(multipart_threshold=1)
 SECONDS = 60
 """To wait for a file."""
@@ -104,6 +106,8 @@ def demo(console: Console) -> bool:
             "status",
             "rejects orders/bad-values.csv",
             "redrive --dry-run",
+            "history --feed orders --limit 2",
+            f"report --html {REPORT}",
             "audit",
         ):
             audited = _operate(verb, console)

@@ -22,11 +22,13 @@ from ops.commands.backfill import backfill_command
 from ops.commands.check import check_command
 from ops.commands.find import find_command
 from ops.commands.forget import forget_command
+from ops.commands.history import history_command
 from ops.commands.pause import pause_command, resume_command
 from ops.commands.propose import propose_command
 from ops.commands.redrive import redrive_command
 from ops.commands.rejects import rejects_command
 from ops.commands.reload import reload_command
+from ops.commands.report import report_command
 from ops.commands.rows import rows_command
 from ops.commands.schema import schema_command
 from ops.commands.status import status_command
@@ -120,6 +122,8 @@ for verb in (
     check_command,
     upload_command,
     status_command,
+    history_command,
+    report_command,
     rejects_command,
     rows_command,
     find_command,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from csv_ingest import failure
+from csv_ingest import failure, ledger
 from ops import display, status
 
 
@@ -18,12 +18,27 @@ def _explanations(upload: status.UploadStatus) -> Iterator[str]:
     yield f"etag {upload.etag}" + (f", version {record.version_id}" if record.mode.each_version else "")
     if upload.is_replaced:
         yield "a newer version of it was delivered"
-    if record.counts and (superseded := record.counts.superseded):
-        yield f"{superseded:,} superseded: newer uploads have rows of their ids"
+    yield from superseded(record)
     yield from filter(None, (upload.absence, record.reason, upload.progress, upload.remark))
+    yield from erasure(record)
+    yield from _failures(upload)
+    yield from acknowledgement(record)
+
+
+def superseded(record: ledger.FileRecord) -> Iterator[str]:
+    """How many rows newer uploads have replaced, if any."""
+    if record.counts and (count := record.counts.superseded):
+        yield f"{count:,} superseded: newer uploads have rows of their ids"
+
+
+def erasure(record: ledger.FileRecord) -> Iterator[str]:
+    """Which command takes the upload back, if one does."""
     if command := record.erasing:
         yield f"{command} has begun, and deletes its rows"
-    yield from _failures(upload)
+
+
+def acknowledgement(record: ledger.FileRecord) -> Iterator[str]:
+    """Who knows of the outcome, if somebody does."""
     if known := record.acknowledgement:
         yield f"acknowledged {display.when(known.at)} by {known.by}: {known.reason}"
 

@@ -56,7 +56,7 @@ def about(key: str) -> Iterator[None]:
 
 
 def refuse_without_index(pipeline: Pipeline) -> None:
-    """End the command if the ledger cannot be asked which files are in flight: its index is not there yet."""
+    """End the command if the ledger cannot be asked which uploads have a status: its index is not there yet."""
     if not pipeline.files.has_index:
         raise click.ClickException(
             f"the table {pipeline.files_table} has no index of uploads by status, or it is still being filled: deploy "

@@ -39,6 +39,18 @@ def test_status_shows_a_file_with_its_rejected_rows(deployment: Deployment) -> N
     assert "nothing.csv: there is no such upload" in unknown.stderr
 
 
+def test_history_and_report_tell_of_the_uploads(deployment: Deployment, tmp_path: Path) -> None:
+    version = upload(deployment, "history/a.csv", orders(30))
+    record = wait_until_settled(deployment.pipeline, version, seconds=SECONDS)
+    [found] = reported("history", "--prefix", "history/", "--since", "1h", code=0)
+    assert (found["object_key"], found["status"], found["rows_stored"]) == ("history/a.csv", "COMPLETE", 30)
+    assert found["settled_at"] == record.attributes["settled_at"]
+    assert 0 <= found["seconds"] < SECONDS
+    file = tmp_path / "report.html"
+    assert ops("report", "--html", str(file)).stdout == f"The report: {file}\n"
+    assert '<span class="key">history/a.csv</span>' in file.read_text()
+
+
 def test_rejects_are_a_csv_file_to_send_back(deployment: Deployment) -> None:
     version = upload(deployment, "send-back.csv", (EXAMPLES / "bad-rows.csv").read_bytes())
     wait_until_settled(deployment.pipeline, version, seconds=SECONDS)

@@ -49,6 +49,7 @@ def test_a_command_installs_only_what_it_needs(clone: Path, target: str, *, tool
     plan = make(clone, "-n", target)
     assert "-r requirements.txt" in plan
     assert ("-r requirements-dev.txt" in plan, "npm ci" in plan) == (tools, node)
+    assert ("browser of the tests" in plan) == (target == "test")
 
 
 def test_what_is_installed_is_not_repeated(clone: Path) -> None:

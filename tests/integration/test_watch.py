@@ -282,7 +282,8 @@ def test_a_ledger_without_the_index_is_refused(world: World) -> None:
     world.dynamodb.update_table(
         TableName=world.files_table, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": FILES_INDEX}}]
     )
-    assert "no index of uploads by status" in invoke("status", "--watch", code=1).stderr
+    for words in (["status", "--watch"], ["history"], ["report", "--html", "none.html"]):
+        assert "no index of uploads by status" in invoke(*words, code=1).stderr
 
 
 def screen_of(look: watching.Look, *, width: int = 80, height: int = 24) -> list[str]:

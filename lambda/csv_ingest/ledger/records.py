@@ -97,6 +97,12 @@ class FileRecord:
         )
 
     @property
+    def feed(self) -> str:
+        """The feed that delivered the upload, by which the index has it; of an upload that is not there, its owner."""
+        listed = str(self.attributes.get(names.FEED_STATUS, ""))
+        return listed.rpartition(keys.MARK)[0] or self.owner.feed
+
+    @property
     def is_planned(self) -> bool:
         """Whether a delivery has read the file to its end, and recorded how it is ingested."""
         return self.counts is not None

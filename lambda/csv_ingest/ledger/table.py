@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from csv_ingest.dynamodb import MAX_KEYS, DynamoDbTable, Item
 from csv_ingest.ledger import erasures, items, keys, names, notices, repairs
@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 
 LAST = "~"
 """After every time, as a text."""
+
+
+class Listed(NamedTuple):
+    """One upload in the index."""
+
+    at: str
+    """Since when it has its status; ISO 8601, UTC."""
+    key: Item
+    """Of its record."""
+
+    @property
+    def object_key(self) -> str:
+        return self.key["object_key"]["S"]
 
 
 class FilesTable:
@@ -92,11 +105,15 @@ class FilesTable:
         parts = self._table.query(*keys.below(record.object_key, f"{record.upload}{keys.PART_PREFIXES[phase]}"))
         return sum(FileRecord.of(part).attributes.get(names.SUMS[0], 0) for part in parts)
 
-    def rejected_rows(self, record: FileRecord) -> Iterator[RejectedRow]:
-        """The rejected rows of an upload, by line; none if it has no record."""
+    def rejected_rows(self, record: FileRecord, *, at_once: int | None = None) -> Iterator[RejectedRow]:
+        """The rejected rows of an upload, by line; none if it has no record.
+
+        A request reads `at_once` of them, and otherwise a megabyte, which is some thousands.
+        """
         if not record.attributes:
             return iter(())
-        found = self._table.query(*keys.below(record.object_key, f"{record.upload}{keys.REJECTS}"))
+        more: Any = {"Limit": at_once} if at_once else {}
+        found = self._table.query(*keys.below(record.object_key, f"{record.upload}{keys.REJECTS}"), **more)
         return map(items.reject_of, found)
 
     def content(self, content: str, feed: str) -> Content | None:
@@ -121,46 +138,60 @@ class FilesTable:
         The index finds them, a read unit per some twenty; their records, a read unit each, are read as they are now. Of
         releases before 1.4, no upload is in the index.
         """
-        found = self._index(feed, status, since, before)
+        found = (entry.key for entry in self.index(feed, status, since=since, before=before))
         while some := list(islice(found, MAX_KEYS)):
             yield from self._in_status(some, keys.feed_status(feed, status))
 
     def first_listed(self, feed: str, status: str) -> tuple[list[FileRecord], int]:
         """The first of `listed`, at most a hundred, and how many there are, about: one request reads their records."""
-        found = list(self._index(feed, status, "", LAST))
+        found = [entry.key for entry in self.index(feed, status)]
         first = found[:MAX_KEYS]
         records = list(self._in_status(first, keys.feed_status(feed, status)))
         return records, len(found) - len(first) + len(records)
 
     def _in_status(self, found: Sequence[Item], feed_status: str) -> Iterator[FileRecord]:
         """The records under some keys of the index that still have the status that the index has of them."""
-        records = self._get(found)
-        for key in found:
-            record = records.get(_name(key))
-            if record and record.attributes.get(names.FEED_STATUS) == feed_status:
+        for record in self.records_under(found):
+            if record.attributes.get(names.FEED_STATUS) == feed_status:
                 yield record
 
     def last(self, feed: str, status: str, *, since: str = "", before: str = LAST) -> FileRecord | None:
         """The first of `listed`, for one read unit and one for its record."""
-        [*keys_] = islice(self._index(feed, status, since, before, Limit=1), 1)
-        return next(iter(self._get(keys_).values()), None)
+        found = islice(self.index(feed, status, since=since, before=before, at_once=1), 1)
+        return next(iter(self.records_under([entry.key for entry in found])), None)
 
     @property
     def has_index(self) -> bool:
         """Whether `listed` can be asked: not in a deployment of a release before 1.4."""
         return self._table.has_index(FILES_INDEX)
 
-    def _index(self, feed: str, status: str, since: str, before: str, **more: Any) -> Iterator[Item]:
-        """The keys of uploads in the index, the latest first."""
-        of_feed = keys.feed_status(feed, status)
+    def index(
+        self, feed: str, status: str, *, since: str = "", before: str = LAST, at_once: int | None = None
+    ) -> Iterator[Listed]:
+        """What the index has of the uploads that `listed` yields: no record is read.
+
+        A request reads `at_once` of them, and otherwise a megabyte, which is some thousands.
+        """
+        more: Any = {"Limit": at_once} if at_once else {}
         found = self._table.query(
             f"{names.FEED_STATUS} = :feed_status AND {names.STATUS_AT} BETWEEN :since AND :before",
-            {"feed_status": {"S": of_feed}, "since": {"S": since or " "}, "before": {"S": before}},
+            {
+                "feed_status": {"S": keys.feed_status(feed, status)},
+                "since": {"S": since or " "},
+                "before": {"S": before},
+            },
             index=FILES_INDEX,
             ScanIndexForward=False,
             **more,
         )
-        return ({name: item[name] for name in FILES_KEY} for item in found if item[names.STATUS_AT]["S"] != before)
+        for item in found:
+            if (at := item[names.STATUS_AT]["S"]) != before:
+                yield Listed(at, {name: item[name] for name in FILES_KEY})
+
+    def records_under(self, some: Sequence[Item]) -> list[FileRecord]:
+        """The records under different keys, in their order, as they are now; a key may have none."""
+        found = self._get(some)
+        return [found[name] for name in map(_name, some) if name in found]
 
     def acknowledge(self, record: FileRecord, by: str, reason: str) -> FileRecord:
         """Note on a settled record that somebody knows of it; returns the record as it is then.
