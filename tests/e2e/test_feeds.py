@@ -53,7 +53,8 @@ def feeds(aws: LocalAws, postgresql: LocalPostgresql) -> Deployment:
     secret = boto3.client("secretsmanager").create_secret(Name="vendors", SecretString='{"password": "s3cret"}')
     here = {"database_host": HOST, "database_port": postgresql.port, "database_ca": postgresql.ca}
     by_password = {"database_resource_id": None, "database_secret": secret["ARN"]}
-    vendors, orders = FEEDS["vendors"] | here | by_password, FEEDS["orders"] | {"file_index": True}
+    vendors = FEEDS["vendors"] | here | by_password
+    orders = FEEDS["orders"] | {"file_index": True, "rejects_to": "returned/", "expect": "hourly"}
     settings = FEEDS | {"vendors": vendors, "orders": orders}
     deployed = deploy(aws, feeds=json.dumps(settings))
     database = Database(HOST, postgresql.port, "erp", "csv_ingest", secret["ARN"], postgresql.ca.strip())
@@ -91,6 +92,24 @@ def test_rows_are_read_by_file_and_by_id(feeds: Deployment) -> None:
     [about] = found["uploads"]
     assert (about["object_key"], about["version_id"], found["line"]) == (version.key, version.version_id, 3)
     assert ops("find", "nobody's", "--feed", "orders").returncode == 1
+
+
+def test_rejected_rows_come_back_to_their_sender(feeds: Deployment) -> None:
+    version = upload(feeds, "orders/some bad.csv", ORDERS_FILE.replace(b"yes\n", b"yes\n2,x,3.50,,\n"))
+    returned = f"returned/{version.key}.{version.version_id}"
+    s3, found = feeds.pipeline.clients.s3, dict[str, bytes]()
+
+    def came() -> bool:
+        listed = s3.list_objects_v2(Bucket=version.bucket, Prefix=returned).get("Contents", [])
+        found.update(
+            {each["Key"]: s3.get_object(Bucket=version.bucket, Key=each["Key"])["Body"].read() for each in listed}
+        )
+        return len(found) == 2
+
+    wait_until(came, "the rejected rows are written", seconds=SECONDS)
+    assert found[f"{returned}.rejected.csv"].splitlines() == [*ORDERS_FILE.splitlines()[:1], b"2,x,3.50,,"]
+    assert found[f"{returned}.reasons.csv"].startswith(b"line,reason\r\n3,")
+    assert ops("status", f"{returned}.rejected.csv").returncode == 1, "no feed takes it"
 
 
 def test_a_corrected_file_leaves_one_row_an_id(feeds: Deployment) -> None:

@@ -102,7 +102,17 @@ def alarm_on(stack: Synthesized, metric: str, of: str, *, statistic: str = "Sum"
     return alarm
 
 
-STATES = {"UploadsFailed", "FailuresExpire", "UnsettledFiles", "ObjectsIgnored", "SweepMissing", "EventsWaiting"}
+STATES = {
+    "UploadsFailed",
+    "FailuresExpire",
+    "UnsettledFiles",
+    "ObjectsIgnored",
+    "SweepMissing",
+    "FileMissing",
+    "NotifierBehind",
+    "NotifierMissing",
+    "EventsWaiting",
+}
 """The alarms on what lasts. The others are on what happens, and end after minutes whether it was handled or not."""
 
 

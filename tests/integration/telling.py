@@ -64,9 +64,13 @@ class Told:
         event = {"source": "aws.events", "detail-type": "Scheduled Event"}
         handler(event, invocation(function="notifier"), mail_after=mail_after)
 
+    def messages(self) -> list[str]:
+        """The bodies of what has come to the queue since the last question."""
+        return _received(self.world.sqs, self.queue)
+
     def events(self) -> list[tuple[str, Record]]:
         """The events that have come since the last question: the detail-type and the detail of each."""
-        found = [json.loads(body) for body in _received(self.world.sqs, self.queue)]
+        found = list(map(json.loads, self.messages()))
         for each in found:
             VALIDATOR.validate(each)
         return [(each["detail-type"], each["detail"]) for each in found]

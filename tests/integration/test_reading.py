@@ -13,7 +13,8 @@ from csv_ingest.destinations.postgresql_table import quoted
 from local.postgresql import LocalPostgresql
 from local.processes import PROJECT
 from ops.pipeline import Pipeline
-from tests.integration.world import World, version_of
+from tests.integration.telling import told_in
+from tests.integration.world import Invocations, World, version_of
 
 PAGE = (PROJECT / "docs" / "reading.md").read_text()
 FILE = "id,article,price\n1,Löffel,0.75\n2,Gabel,\n,nobody,1\n"
@@ -75,6 +76,21 @@ class TestPython:
         found = list(page.rows_of(etag))
         assert [row["pk"] for row in found] == [f"{etag}#{id_}" for id_ in ids]
         assert len(found) == page.record_of("b.csv", etag)["rows_stored"]
+
+    @pytest.mark.parametrize("world", ["indexed"], indirect=True)
+    def test_a_consumer_gets_each_row_of_complete_files(
+        self, world: World, page: SimpleNamespace, queue: Invocations, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The page's handler, behind a real rule and a real queue. An event that comes twice is processed twice."""
+        told = told_in(world, queue, monkeypatch)
+        etag = deliver(world, "a.csv", FILE)
+        deliver(world, "unreadable.csv", "\0")
+        told.tell()
+        processed: list[tuple[str, str]] = []
+        page.handler.__globals__["process"] = lambda key, row: processed.append((key, row["pk"]))
+        for message in 2 * told.messages():
+            page.handler({"Records": [{"body": message}]}, None)
+        assert processed == 2 * [("a.csv", f"{etag}#1"), ("a.csv", f"{etag}#2")]
 
     def test_the_newest_row_is_that_of_the_current_version(self, world: World, page: SimpleNamespace) -> None:
         deliver(world, "a.csv", FILE)

@@ -157,7 +157,8 @@ class FilesTable:
 
     def last(self, feed: str, status: str, *, since: str = "", before: str = LAST) -> FileRecord | None:
         """The first of `listed`, for one read unit and one for its record."""
-        found = islice(self.index(feed, status, since=since, before=before, at_once=1), 1)
+        # Two, since one that has `before` as its time is found as well, and left out.
+        found = islice(self.index(feed, status, since=since, before=before, at_once=2), 1)
         return next(iter(self.records_under([entry.key for entry in found])), None)
 
     @property
