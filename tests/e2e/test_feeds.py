@@ -100,10 +100,8 @@ def test_rejected_rows_come_back_to_their_sender(feeds: Deployment) -> None:
     s3, found = feeds.pipeline.clients.s3, dict[str, bytes]()
 
     def came() -> bool:
-        listed = s3.list_objects_v2(Bucket=version.bucket, Prefix=returned).get("Contents", [])
-        found.update(
-            {each["Key"]: s3.get_object(Bucket=version.bucket, Key=each["Key"])["Body"].read() for each in listed}
-        )
+        for each in s3.list_objects_v2(Bucket=version.bucket, Prefix=returned).get("Contents", []):
+            found[each["Key"]] = s3.get_object(Bucket=version.bucket, Key=each["Key"])["Body"].read()
         return len(found) == 2
 
     wait_until(came, "the rejected rows are written", seconds=SECONDS)

@@ -16,6 +16,7 @@ from csv_ingest.model import ObjectVersion
 from local.deployment import Deployment
 from local.processes import PROJECT
 from local.waiting import wait_until
+from ops import failures
 from tests.e2e.deployed import SECONDS, function_of, ops, upload, wrong_permissions
 from tests.integration.telling import VALIDATOR, arn_of
 
@@ -94,10 +95,29 @@ def test_each_outcome_comes_through_rule_and_queue(deployment: Deployment, inbox
     assert (complete["stack"], complete["bucket"]) == ("CsvIngest", deployment.pipeline.upload_bucket)
     assert (complete["version_id"], complete["rows_stored"], complete["rows_rejected"]) == (version.version_id, 1, 1)
     assert [each["line"] for each in complete["first_rejects"]] == [3]
+    upload(deployment, "told/more.csv", b"id,name,price\n1,a,2\n")
+    assert inbox.event("CSV File Complete", "told/more.csv")["columns_added"] == ["price"]
     rejected = inbox.event("CSV File Rejected", "told/bad.csv")
     assert rejected["reason"].startswith("line 1 ")
     assert ops("forget", "told/good é.csv", "--yes").returncode == 0
     assert inbox.event("CSV File Forgotten", "told/good é.csv")["version_id"] == version.version_id
+
+
+def test_what_cannot_be_told_is_in_the_failure_queue(deployment: Deployment, inbox: Inbox) -> None:
+    """A record that nobody can read, which somebody has written into the ledger. Those behind it are told."""
+    pipeline = deployment.pipeline
+    key: Any = {"object_key": {"S": "told/poisoned.csv"}, "entry": {"S": "e1"}}
+    time = {"S": "2026-01-01T00:00:00.000+00:00"}
+    record: Any = {"status": {"S": "COMPLETE"}, "feed_status": {"S": "default#COMPLETE"}, "settled_at": time}
+    item = {**key, **record, "status_at": time, "format": {"S": "{"}}
+    pipeline.clients.dynamodb.put_item(TableName=pipeline.files_table, Item=item)
+    upload(deployment, "told/behind.csv", b"id,name\n1,a\n")
+    assert inbox.event("CSV File Complete", "told/behind.csv")
+    wait_until(lambda: bool(failures.count(pipeline).visible - 1), "it is beside the message about told/bad.csv")
+    pipeline.clients.dynamodb.delete_item(TableName=pipeline.files_table, Key=key)
+    listed = ops("redrive", "--dry-run", "--prefix", "told/poisoned.csv").stdout
+    assert "told/poisoned.csv (its outcome could not be told)" in listed
+    assert "a record of the stream is not as DynamoDB writes it" in listed
 
 
 def test_a_failed_upload_is_told_and_mailed(deployment: Deployment, inbox: Inbox, recorded_calls: Path) -> None:

@@ -157,5 +157,5 @@ def test_sql_has_rows_files_and_the_newest(world: World, postgresql: LocalPostgr
 
 
 def test_every_example_is_run() -> None:
-    assert (len(examples("python")), len(examples("sql"))) == (7, 6)
+    assert (len(examples("python")), len(examples("sql"))) == (8, 6)
     assert PAGE.count("```") == 2 * 13
