@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from csv_ingest.configuration import IngestConfig
+from csv_ingest.destinations.postgresql_files import name_of
 from csv_ingest.destinations.postgresql_table import LAYOUTS, TYPES, Layout, quoted, quoted_name
 from local.postgresql import LocalPostgresql
 from ops.schema import statements
@@ -28,6 +29,7 @@ class Rows(Protocol):
     def declare(self, name: str, type_: str) -> None: ...
     def add_columns(self, names: Iterable[str]) -> None: ...
     def drop(self) -> None: ...
+    def marks(self) -> dict[tuple[str, str], tuple[int, ...]]: ...
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,10 @@ class DynamoDbRows:
 
     def drop(self) -> None:
         self.client.delete_table(TableName=self.table)
+
+    def marks(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """Who reads DynamoDB asks the ledger."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,24 @@ class PostgresqlRows:
         self.server.run(f"DELETE FROM {quoted(self.table)} WHERE {where}", **key)
 
     def empty(self) -> None:
-        self.server.run(f"DELETE FROM {quoted(self.table)}")
+        """Also of marks."""
+        for table in (self.table, name_of(self.table)):
+            self.server.run(f"DELETE FROM {quoted(table)}")
+
+    def marks(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """The counts of each file that is marked as complete, by its upload and its object key."""
+        counts = "rows_read, rows_stored, rows_rejected, rows_superseded"
+        found = self.server.run(f"SELECT upload, object_key, {counts} FROM {quoted(name_of(self.table))}")
+        return {(upload, object_key): tuple(numbers) for upload, object_key, *numbers in found}
+
+    def unmark(self) -> None:
+        """Drop the table of complete files and the views, as before an owner creates them."""
+        self.server.run(f"DROP TABLE IF EXISTS {quoted(name_of(self.table))} CASCADE")
+
+    def drop_views(self) -> None:
+        """Also of what an owner must do before a column gets another type."""
+        for view in ("_complete", "_newest"):
+            self.server.run(f"DROP VIEW IF EXISTS {quoted(self.table + view)}")
 
     def declare(self, name: str, type_: str) -> None:
         """What an owner does before a new column is deployed."""
@@ -113,6 +136,7 @@ class PostgresqlRows:
         self.server.run(f"ALTER TABLE {quoted(self.table)} {added}")
 
     def drop(self) -> None:
+        self.unmark()
         self.server.run(f"DROP TABLE {quoted(self.table)}")
 
     def _pk(self, etag: str, id_: str) -> str:
