@@ -5,16 +5,20 @@ from collections.abc import Iterator
 from csv_ingest import ledger
 from csv_ingest.destinations import Destination, postgresql_files
 from csv_ingest.model import CompleteFile, ObjectVersion
-from ops.findings import Discrepancy, Mark, Unmark
+from ops.audit_files import FilesAudit
+from ops.findings import CorrectCounts, Discrepancy, Mark, Unmark
 from ops.pipeline import DeployedFeed, Pipeline
 
 
-def differences(pipeline: Pipeline, feed: DeployedFeed, destination: Destination, prefix: str) -> Iterator[Discrepancy]:
+def differences(run: FilesAudit, destination: Destination, prefix: str) -> Iterator[Discrepancy]:
     """Find complete files below a prefix that are not marked, or with other counts, and marks of files that are not.
 
-    Also of files that are not in the bucket any more, whose rows are still there. Reads the whole ledger, unless the
-    destination keeps no marks; memory grows with the number of files.
+    Also of files that are not in the bucket any more, whose rows are still there. Where the ledger's counts are found
+    wrong, the mark gets the right ones with it. Reads the whole ledger, unless the destination keeps no marks; memory
+    grows with the number of files.
     """
+    pipeline, feed = run.pipeline, run.feed
+    recounted = {(each.key, each.etag) for each in run.found if isinstance(each.remedy, CorrectCounts)}
     if (marks := destination.marks()) is None:
         return
     table = postgresql_files.name_of(feed.config.rows_table)
@@ -28,7 +32,7 @@ def differences(pipeline: Pipeline, feed: DeployedFeed, destination: Destination
             version = version_of(pipeline, mark)
             unfounded = f"etag {mark.etag}: {table} has it, and it is not complete in the ledger"
             yield Discrepancy("mark", mark.object_key, unfounded, mark.etag, "", Unmark(feed.name, mark), version)
-        elif record and record.counts and mark.counts != record.counts._replace(unrecorded=0):
+        elif record and not _has_counts_of(record, mark) and (mark.object_key, mark.etag) not in recounted:
             yield _of_file(pipeline, record, f"{table} has {mark.counts}, the ledger {record.counts}")
     for record in complete.values():
         yield _of_file(pipeline, record, f"it is complete, and {table} does not have it")
@@ -52,6 +56,10 @@ def _complete_files(pipeline: Pipeline, feed: DeployedFeed, prefix: str) -> Iter
         is_here = record.is_complete and record.owner.target.is_same(feed.owner.target)
         if is_here and record.object_key.startswith(prefix):
             yield record
+
+
+def _has_counts_of(record: ledger.FileRecord, mark: CompleteFile) -> bool:
+    return record.counts is not None and mark.counts == record.counts._replace(unrecorded=0)
 
 
 def _is_on_its_way(pipeline: Pipeline, feed: DeployedFeed, mark: CompleteFile) -> bool:

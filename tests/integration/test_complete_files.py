@@ -112,9 +112,16 @@ def test_a_row_that_an_unfinished_file_has_is_hidden(world: World, table: Postgr
     assert names_in(table.complete()) == ["b", "b", "b"]
 
 
-@EACH_MODE
-@pytest.mark.parametrize("tuning", [WHOLE, IN_PARTS], indirect=True, ids=["whole", "parts"])
-@pytest.mark.parametrize("fault", ["die_before", "die_after", "fail_at", "lose_answer_of"])
+@pytest.mark.parametrize(
+    ("world", "tuning", "fault"),
+    [
+        ("postgresql", WHOLE, "die_before"),
+        ("postgresql", IN_PARTS, "die_after"),
+        ("postgresql merge", WHOLE, "die_after"),
+        ("postgresql merge", IN_PARTS, "die_before"),
+    ],
+    indirect=["world", "tuning"],
+)
 def test_a_mark_is_of_a_whole_file_at_any_call(
     world: World, table: PostgresqlRows, queue: Invocations, fault: str
 ) -> None:

@@ -237,7 +237,6 @@ def test_a_file_without_content_record_is_reloaded(world: World, operator: Opera
     [
         *(("dynamodb", *each) for each in EITHER_WAY),
         ("postgresql", WHOLE, "die_before"),
-        ("postgresql", WHOLE, "die_after"),
     ],
     indirect=["world", "tuning"],
 )
@@ -405,8 +404,8 @@ def test_a_statement_of_an_ended_delivery_is_awaited(
         ("dynamodb", WHOLE, "die_after"),
         ("dynamodb", IN_PARTS, "die_before"),
         ("merge", WHOLE, "die_before"),
-        *(("postgresql", WHOLE, fault) for fault in ("die_before", "die_after")),
-        *(("postgresql merge", WHOLE, fault) for fault in ("die_before", "die_after")),
+        ("postgresql", WHOLE, "die_before"),
+        ("postgresql merge", WHOLE, "die_after"),
     ],
     indirect=["world", "tuning"],
 )
