@@ -6,7 +6,7 @@ from itertools import chain
 from operator import add
 
 from csv_ingest.model import ForeignItem, ObjectVersion, StoredRow
-from ops import audit_files, expectations, wording
+from ops import audit_files, audit_marks, expectations, wording
 from ops.findings import Audited, Discrepancy, RestoreRow
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 
@@ -74,6 +74,7 @@ def _compare(run: audit_files.FilesAudit, prefix: str, progress: wording.Progres
     if files or not prefix:  # otherwise, without a scan of the whole table
         with closing(run.feed.destination) as destination:
             rows = _compare_stored(run, destination.scan(), prefix, progress)
+            run.found += audit_marks.differences(run, destination, prefix)
         not_compared = _count_orphans(run)
         run.found += [_of_row(run, "missing", row) for row in run.expected.missing()]
     return Audited(files, rows, not_compared, [each for each in run.found if each.key.startswith(prefix)])

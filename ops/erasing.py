@@ -6,7 +6,7 @@ it has begun is marked in the ledger, which the sweep's alarm and `status` show.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -96,6 +96,19 @@ class Erasure:
     def end(self) -> None:
         """Let the next delivery read this content by the settings of then, unless other files are being forgotten."""
         self.pipeline.files.erasures.end(self.content, self.feed.name)
+
+    def unmark(self, keys: Iterable[str]) -> None:
+        """Have readers of the rows no more see that these keys are complete. To be called before a row is deleted.
+
+        No delivery marks them again: to those that begin, what is recorded as being erased is complete, and the others
+        have to be waited for.
+        """
+        if not self.records:
+            return  # no delivery came so far as to mark anything
+        self.require_begun()
+        with closing(self.feed.destination) as destination:
+            for key in keys:
+                destination.unmark(self.records[0].origin.upload, key)
 
     def delete_rows(self, progress: Progress) -> int:
         """Delete all rows of the ETag, or of the version; returns how many there were. Raises OwnerNeeded."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from csv_ingest.model import ObjectVersion, RejectedRow, RowCounts, Value
+from csv_ingest.model import CompleteFile, ObjectVersion, RejectedRow, RowCounts, Value
 
 
 class RestoreRow(NamedTuple):
@@ -42,7 +42,18 @@ class Restart(NamedTuple):
     """The file has to be read again from its beginning: its progress is that in another table."""
 
 
-Remedy = RestoreRow | RecordReject | RemoveReject | CorrectCounts | Redeliver | Move | Restart
+class Mark(NamedTuple):
+    """The destination has to mark the file as complete, with the counts of the ledger."""
+
+
+class Unmark(NamedTuple):
+    """The destination of a feed must not mark a file as complete."""
+
+    feed: str
+    file: CompleteFile
+
+
+Remedy = RestoreRow | RecordReject | RemoveReject | CorrectCounts | Redeliver | Move | Restart | Mark | Unmark
 
 
 class Difference(NamedTuple):
@@ -62,7 +73,7 @@ class Discrepancy(NamedTuple):
     """One finding: a row or a file that is not as it should be."""
 
     kind: str
-    """`missing`, `different` or `unexpected` for a row; `unsettled`, `unaccounted` or `sums` for a file."""
+    """`missing`, `different` or `unexpected` for a row; `unsettled`, `unaccounted`, `sums` or `mark` for a file."""
     key: str
     """Of the object; empty for a row that no object in the bucket is known to have."""
     detail: str

@@ -78,6 +78,8 @@ def forget(forgetting: Forgetting, *, progress: wording.Progress = wording.silen
     for since, erasure in zip(begun, forgetting.erasures, strict=True):
         erasing.wait_for_deliveries(erasure.feed, since, progress)
         erasure.look()
+    for erasure in forgetting.erasures:
+        erasure.unmark([forgetting.key])
     rows = _delete_rows(forgetting, progress)
     _delete_objects(forgetting, progress)
     for erasure in forgetting.erasures:

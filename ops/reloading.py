@@ -73,6 +73,7 @@ def reload(erasure: erasing.Erasure, *, progress: wording.Progress = wording.sil
     erasure.require_begun()
     for record in recorded:
         erasures.mark(record.object_key, erasure.etag, ledger.RELOAD)
+    erasure.unmark(record.object_key for record in recorded)
     erasure.delete_rows(progress)
     erasure.require_begun()
     for record in recorded:

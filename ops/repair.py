@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from csv_ingest import destinations, ledger
-from csv_ingest.model import ObjectVersion, Origin, Row
-from ops import erasing, findings
-from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
+from botocore.exceptions import ClientError
+
+from csv_ingest import destinations, events, ledger, source
+from csv_ingest.model import CompleteFile, ObjectVersion, Origin, Row
+from ops import audit_marks, erasing, findings
+from ops.pipeline import NOT_THERE, DeployedFeed, ObjectGone, Pipeline
 
 
 @dataclass
@@ -18,6 +20,8 @@ class Repaired:
     """Rows that were written to the destination."""
     records: int = 0
     """Records of the ledger that were written or deleted."""
+    marks: int = 0
+    """Files that were marked as complete in a destination, or are not any more."""
     delivered: list[ObjectVersion] = field(default_factory=list)
     """Uploads whose event was put into Lambda's queue."""
     left: list[findings.Discrepancy] = field(default_factory=list)
@@ -74,6 +78,8 @@ class _Repair:
                 return False
         for remedy in remedies:
             self._mend(remedy)
+        if any(isinstance(each, findings.Mark | findings.CorrectCounts) for each in remedies):
+            self._mark()
         return True
 
     @property
@@ -85,8 +91,11 @@ class _Repair:
         key, upload = self.version.key, self.record.upload if self.record.entry else self.version.etag
         repairs = self.pipeline.files.repairs
         match remedy:
-            case findings.RestoreRow():
-                return  # all rows of a file are restored in one reading
+            case findings.RestoreRow() | findings.Mark():
+                return  # all rows of a file are restored in one reading, and then it is marked
+            case findings.Unmark(feed, file):
+                self._unmark(self.pipeline.feed_named(feed), file)
+                return
             case findings.Redeliver():
                 self.pipeline.redeliver(self.version)
             case findings.Restart():
@@ -103,6 +112,31 @@ class _Repair:
             self.done.delivered.append(self.version)
         else:
             self.done.records += 1
+
+    def _mark(self) -> None:
+        """Mark a complete file in its destination, by what the ledger has of it now."""
+        record = self.pipeline.files.record(self.version)
+        if record.is_complete:
+            with closing(self._feed.destination) as destination:
+                destination.mark_complete(record.complete_file(self._uploaded_at(record)))
+            self.done.marks += 1
+
+    def _uploaded_at(self, record: ledger.FileRecord) -> str:
+        """When a file was uploaded: of those of earlier releases, S3 says it, as long as they are in the bucket."""
+        if record.uploaded_at:
+            return record.uploaded_at
+        try:
+            return events.as_text(source.last_modified(self.version, self.pipeline.clients.s3))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in NOT_THERE:
+                return ""
+            raise
+
+    def _unmark(self, feed: DeployedFeed, file: CompleteFile) -> None:
+        if not audit_marks.is_founded(self.record, file):  # otherwise, it was delivered since the audit
+            with closing(feed.destination) as destination:
+                destination.unmark(file.upload, file.object_key)
+            self.done.marks += 1
 
     def _restart(self) -> None:
         """Have a begun file read again from its beginning, in today's table. Its content stays recorded."""

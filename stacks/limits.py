@@ -11,6 +11,7 @@ from typing import Any
 from csv_ingest import feed_rules
 from csv_ingest.configuration import IngestConfig, NotifierConfig, SweepConfig, SweptFeed, ToldFeed
 from csv_ingest.feed import Feed
+from csv_ingest.model import OF_COMPLETE, OF_FILES, OF_NEWEST
 from csv_ingest.notices.returns import Place
 from csv_ingest.settings import given
 
@@ -81,21 +82,22 @@ def _problems_of_two(first: Feed, second: Feed) -> Iterator[str]:
             f"feeds.{longer.name}.key_prefix={longer.key_prefix!r}, so that an upload could be of either feed: give "
             "each feed a prefix of its own"
         )
-    if _tables(first) & _tables(second):
+    if shared := sorted({table for _, _, table in _tables(first) & _tables(second)}):
         yield (
-            f"{both} both have the table {second.database_table} of {second.database_name} on {second.database_host}: "
-            "give each feed a table of its own"
+            f"{both} both have the table {shared[0]} of {second.database_name} on {second.database_host}: give each "
+            "feed a table of its own, and not the name of a table or view beside that of another feed"
         )
 
 
 def _tables(feed: Feed) -> set[tuple[str, str | None, str]]:
-    """What identifies a table in PostgreSQL, which is in the schema `public` unless it says otherwise.
+    """What identifies the tables and views of a feed in PostgreSQL: in the schema `public`, unless it says otherwise.
 
     A cluster has several hosts, and one resource id.
     """
     table = (feed.database_table or "").removeprefix("public.")
+    names = [f"{table}{ending}" for ending in ("", OF_FILES, OF_COMPLETE, OF_NEWEST)]
     servers = (feed.database_host, feed.database_resource_id)
-    return {(server, feed.database_name, table) for server in servers if server}
+    return {(server, feed.database_name, name) for server in servers if server for name in names}
 
 
 def _too_long_environments(feeds: Sequence[Feed], service: str, ignored_prefixes: Sequence[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from functools import partial
 from csv_ingest import clients, configuration, csvfile, dynamodb, events, ledger, queues, source
 from csv_ingest.acceptance import Acceptance, MaxRejected
 from csv_ingest.destinations import open_destination, owner_of
-from csv_ingest.model import Deadline, ObjectVersion, Origin, Owner, PartJob, Tuning
+from csv_ingest.model import CompleteFile, Deadline, ObjectVersion, Origin, Owner, PartJob, RowCounts, Tuning
 from csv_ingest.row_store import RowStore
 
 
@@ -85,6 +85,12 @@ class Delivery:
             origin=Origin(self.version.etag, upload_order),
             on_duplicate_id=file.mark_duplicate_ids,
         )
+
+    def complete_file(self, record: ledger.FileRecord, counts: RowCounts) -> CompleteFile:
+        """The upload as a complete file. What the ledger has recorded of it is the same in every delivery."""
+        version, upload = self.version, Origin(self.version.etag, record.upload_order).upload
+        uploaded_at = record.uploaded_at or self.uploaded_at
+        return CompleteFile(upload, version.key, version.etag, version.version_id, uploaded_at, counts)
 
     def dispatcher(self) -> Callable[[PartJob], None]:
         """A function that puts a part into Lambda's queue, as an event for this function; threads may share it."""

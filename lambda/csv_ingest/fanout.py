@@ -81,7 +81,7 @@ def settle_or_dispatch(delivery: Delivery, file: ledger.FileLedger, *, after: Pa
         return Outcome()
     stored = record.parts_done == record.part_count
     if stored and (record.parts_checked == record.part_count or not file.has_duplicate_ids()):
-        return settle.complete(file, record.counts or NOTHING_YET)
+        return settle.complete(delivery, file, record.counts or NOTHING_YET)
     phase = Phase.CHECK if stored else Phase.STORE
     if not _begin_phase(file, phase, after):
         return Outcome()

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from csv_ingest.feed_types import POSTGRESQL
+from csv_ingest.model import OF_COMPLETE, OF_FILES, OF_NEWEST
 from csv_ingest.settings import InvalidSetting, given
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ _ONLY_DYNAMODB = ("rows_table", *_OF_OWN_TABLE)
 OF_POSTGRESQL = ("id", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
 """What every row has in PostgreSQL beside OF_EVERY_ROW: of the key, and of what each table has by itself.
 https://www.postgresql.org/docs/current/ddl-system-columns.html"""
+
+_MAX_NAME = 63
+"""Bytes. https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS"""
 
 
 def without_others(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,6 +45,15 @@ def problems_of_today(feed: "Feed") -> Iterator[InvalidSetting]:
             ": with id_column=@line, any file would be read, and the first record of a file without a header would be "
             "lost: set header=first if each file has one, or header=none with header_names; or declare columns, or "
             "known_columns",
+        )
+    name = (feed.database_table or "").rpartition(".")[2]
+    longest = _MAX_NAME - max(map(len, (OF_FILES, OF_COMPLETE, OF_NEWEST)))
+    if len(name) > longest:
+        yield InvalidSetting(
+            ["database_table"],
+            f": {name} has {len(name)} characters, of {longest} possible: beside it are {name}{OF_FILES}, "
+            f"{name}{OF_COMPLETE} and {name}{OF_NEWEST}, and PostgreSQL's names have at most {_MAX_NAME} bytes: "
+            "rename the table",
         )
 
 

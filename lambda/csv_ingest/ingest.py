@@ -33,7 +33,7 @@ def ingest_file(delivery: Delivery) -> Outcome:
         return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
     if record.part_count:
         return fanout.settle_or_dispatch(delivery, file.again(), after=None)
-    return _load(delivery, file, record, rows)
+    return _load(delivery, replace(file, record=record), rows)
 
 
 def _begin(delivery: Delivery) -> ledger.FileLedger:
@@ -129,11 +129,12 @@ def _claim(delivery: Delivery, file: ledger.FileLedger, content: Content) -> Con
     return recorded
 
 
-def _load(delivery: Delivery, file: ledger.FileLedger, record: ledger.FileRecord, rows: Rows) -> Outcome:
+def _load(delivery: Delivery, file: ledger.FileLedger, rows: Rows) -> Outcome:
     """Load the rows that are not counted yet, in the order of the file, and settle the file.
 
     The file is read, unless its rows are given.
     """
+    record = file.record
     with nullcontext() if rows is not None else delivery.open() as stream:
         loaded = loader.load_rows(
             csvfile.read_rows(stream, record.format or delivery.config.feed.format) if stream else iter(rows or ()),
@@ -147,4 +148,6 @@ def _load(delivery: Delivery, file: ledger.FileLedger, record: ledger.FileRecord
             deadline=delivery.deadline,
             tuning=delivery.tuning,
         )
-    return replace(settle.complete(file, loaded.counts), counts=loaded.counts, already_present=loaded.already_present)
+    return replace(
+        settle.complete(delivery, file, loaded.counts), counts=loaded.counts, already_present=loaded.already_present
+    )

@@ -14,8 +14,12 @@ from csv_ingest.delivery import Delivery
 from csv_ingest.model import Outcome, RowCounts, RowsNotWritten, UnreadableFile
 
 
-def complete(file: ledger.FileLedger, counts: RowCounts) -> Outcome:
-    """Settle a file as complete. Each row has to be confirmed by the destination, or recorded as rejected."""
+def complete(delivery: Delivery, file: ledger.FileLedger, counts: RowCounts) -> Outcome:
+    """Settle a file as complete. Each row has to be confirmed by the destination, or recorded as rejected.
+
+    The destination is told first: killed in between, the next delivery tells it again. The other way round, none would.
+    """
+    delivery.destination.mark_complete(delivery.complete_file(file.record, counts))
     file.complete(counts)
     return Outcome(settled=counts)
 

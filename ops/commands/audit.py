@@ -74,9 +74,11 @@ def _say_what_is_repaired(pipeline: Pipeline, found: Sequence[findings.Discrepan
     mended = [each for each in found if repair.can_be_mended(pipeline, each, stopped)]
     rows = sum(isinstance(each.remedy, findings.RestoreRow) for each in mended)
     files = sum(isinstance(each.remedy, findings.Redeliver | findings.Restart) for each in mended)
-    left, records = len(found) - len(mended), wording.counted(len(mended) - rows - files, "record")
+    marks = sum(isinstance(each.remedy, findings.Mark | findings.Unmark) for each in mended)
+    left, records = len(found) - len(mended), wording.counted(len(mended) - rows - files - marks, "record")
     done = (
         f"{wording.counted(rows, 'row')} written, {records} corrected, {wording.counted(files, 'file')} delivered again"
+        f"{audited.marks(marks)}"
     )
     rest = f"{wording.counted(left, 'finding')} {'is' if left == 1 else 'are'} left for a person"
     display.say(f"to be done: {done}; {rest}", err=True)

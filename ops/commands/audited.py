@@ -23,7 +23,8 @@ def as_json(result: findings.Audited, repaired: repair.Repaired | None, *, value
     if repaired:
         delivered = [{"key": version.key, "etag": version.etag} for version in repaired.delivered]
         left = [found(each) for each in repaired.left]
-        done = {"rows": repaired.rows, "records": repaired.records, "delivered": delivered, "left": left}
+        done: dict[str, object] = {"rows": repaired.rows, "records": repaired.records, "marks": repaired.marks}
+        done |= {"delivered": delivered, "left": left}
         about["repaired"] = done
     return about
 
@@ -75,9 +76,14 @@ def _plain(value: Value | None) -> str:
     return value if isinstance(value, str) else stored.value_as_text(value)
 
 
+def marks(number: int) -> str:
+    """What is done about marks of complete files, as the end of a list; nothing, where there are none."""
+    return f", {wording.counted(number, 'mark')} of complete files corrected" if number else ""
+
+
 def print_repaired(repaired: repair.Repaired) -> None:
     rows, records = wording.counted(repaired.rows, "row"), wording.counted(repaired.records, "record")
-    display.say(f"repaired: {rows} written, {records} of the ledger corrected")
+    display.say(f"repaired: {rows} written, {records} of the ledger corrected{marks(repaired.marks)}")
     for version in repaired.delivered:
         display.say(f"delivered again: {version.key} (etag {version.etag})")
     for finding in repaired.left:

@@ -18,9 +18,9 @@ from ops.pipeline import DeployedFeed, Pipeline
 def schema_command(find: options.Find, *, feed: str | None, check_: bool, json_: bool) -> None:
     """Print the SQL that a feed with PostgreSQL needs.
 
-    It creates the table, and the role of the function; the owner of the tables runs it. With --check, logs in as the
-    function does, and says what is not as it has to be: exit code 1 if rows could not be stored. PGHOSTADDR and PGPORT
-    are the near end of a tunnel, if there is one.
+    It creates the tables, the views, and the role of the function; the owner of the tables runs it. With --check, logs
+    in as the function does, and says what is not as it has to be: exit code 1 if rows could not be stored, or readers
+    not see which files are complete. PGHOSTADDR and PGPORT are the near end of a tunnel, if there is one.
     """
     feeds = _feeds(find(), feed)
     if check_:

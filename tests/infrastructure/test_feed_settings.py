@@ -254,14 +254,30 @@ class TestPostgresql:
             f"{name}: only a PostgreSQL feed uses it: set destination="
         )
 
-    @pytest.mark.parametrize("table", ["vendors", "public.vendors"])
-    def test_has_a_table_of_its_own(self, table: str) -> None:
+    @pytest.mark.parametrize(
+        ("table", "shared"),
+        [
+            ("vendors", "vendors"),
+            ("public.vendors", "vendors"),
+            ("vendors_files", "vendors_files"),
+            ("public.vendors_newest", "vendors_newest"),
+        ],
+    )
+    def test_has_a_table_of_its_own(self, table: str, shared: str) -> None:
         other = IN_POSTGRESQL | {"key_prefix": "b/", "database_table": table}
         text = message(feeds={"vendors": IN_POSTGRESQL, "b": other})
-        assert text.startswith(f"feeds vendors and b: both have the table {table} of erp on vendors.cluster-")
+        assert text.startswith(f"feeds vendors and b: both have the table {shared} of erp on vendors.cluster-")
         assert feeds_of(feeds={"vendors": IN_POSTGRESQL, "b": other | {"database_name": "other"}})
         through_another_host = other | {"database_host": "vendors-1.abcdefghijkl.eu-central-1.rds.amazonaws.com"}
         assert message(feeds={"vendors": IN_POSTGRESQL, "b": through_another_host}).startswith("feeds vendors and b: ")
+
+    def test_has_names_beside_its_table(self) -> None:
+        for table in ("v" * 54, f"{'s' * 60}.{'v' * 54}"):
+            assert feeds_of(feeds={"vendors": IN_POSTGRESQL | {"database_table": table}})
+        text = message(feeds={"vendors": IN_POSTGRESQL | {"database_table": f"s.{'v' * 55}"}})
+        assert text.startswith(
+            f"feeds.vendors.database_table: {'v' * 55} has 55 characters, of 54 possible: beside it are"
+        )
 
     @pytest.mark.parametrize("name", ["id", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"])
     def test_stores_no_column_under_a_taken_name(self, name: str) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from csv_ingest.configuration import IngestConfig
+from csv_ingest.destinations.postgresql_files import name_of
 from csv_ingest.destinations.postgresql_table import LAYOUTS, TYPES, Layout, quoted, quoted_name
 from local.postgresql import LocalPostgresql
 from ops.schema import statements
@@ -28,6 +29,7 @@ class Rows(Protocol):
     def declare(self, name: str, type_: str) -> None: ...
     def add_columns(self, names: Iterable[str]) -> None: ...
     def drop(self) -> None: ...
+    def marks(self) -> dict[tuple[str, str], tuple[int, ...]]: ...
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ class DynamoDbRows:
     def drop(self) -> None:
         self.client.delete_table(TableName=self.table)
 
+    def marks(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """Who reads DynamoDB asks the ledger."""
+        return {}
+
 
 @dataclass(frozen=True)
 class PostgresqlRows:
@@ -67,20 +73,33 @@ class PostgresqlRows:
     server: LocalPostgresql
     table: str
     layout: Layout
+    created_by: Sequence[str]
+    """Statements of its owner."""
 
     @classmethod
     def create(cls, server: LocalPostgresql, config: IngestConfig, password: str) -> "PostgresqlRows":
         """Create the table, and the role of the function, by the statements that operators are shown."""
-        for sql in statements(config, password=password):
-            server.run(sql)
-        return cls(server, config.rows_table, LAYOUTS[config.feed.write_mode])
+        found = cls(server, config.rows_table, LAYOUTS[config.feed.write_mode], statements(config, password=password))
+        found.create_files()
+        return found
 
     def items(self) -> dict[str, Item]:
+        return self._items(quoted(self.table))
+
+    def complete(self) -> dict[str, Item]:
+        """The rows of complete files, as readers see them."""
+        return self._items(quoted(f"{self.table}_complete"))
+
+    def newest(self) -> dict[str, Item]:
+        """The newest row of each id, as readers see them."""
+        return self._items(quoted(f"{self.table}_newest"))
+
+    def _items(self, table: str) -> dict[str, Item]:
         columns = "SELECT attname::text FROM pg_attribute WHERE attrelid = :table ::regclass AND attnum > 0"
         own = LAYOUTS["append"].own
-        names = [name for (name,) in self.server.run(columns, table=quoted(self.table)) if name not in own]
+        names = [name for (name,) in self.server.run(columns, table=table) if name not in own]
         more = "".join(f", {quoted_name(name)}" for name in names)
-        found = self.server.run(f"SELECT etag, id, line, data::text{more} FROM {quoted(self.table)}")
+        found = self.server.run(f"SELECT etag, id, line, data::text{more} FROM {table}")
         items = [_item(self._pk(etag, id_), etag, line, data, dict(zip(names, values, strict=True)))
                  for etag, id_, line, data, *values in found]  # fmt: skip
         return {item["pk"]["S"]: item for item in items}
@@ -101,7 +120,26 @@ class PostgresqlRows:
         self.server.run(f"DELETE FROM {quoted(self.table)} WHERE {where}", **key)
 
     def empty(self) -> None:
-        self.server.run(f"DELETE FROM {quoted(self.table)}")
+        """Also of marks."""
+        for table in (self.table, name_of(self.table)):
+            self.server.run(f"DELETE FROM {quoted(table)}")
+
+    def marks(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """The counts of each file that is marked as complete, by its upload and its object key."""
+        counts = "rows_read, rows_stored, rows_rejected, rows_superseded"
+        table = quoted(name_of(self.table))
+        [[is_there]] = self.server.run("SELECT to_regclass(:table) IS NOT NULL", table=table)
+        found = self.server.run(f"SELECT upload, object_key, {counts} FROM {table}") if is_there else []
+        return {(upload, object_key): tuple(numbers) for upload, object_key, *numbers in found}
+
+    def drop_files(self) -> None:
+        """Drop the table of complete files and the views: an earlier release had none."""
+        self.server.run(f"DROP TABLE IF EXISTS {quoted(name_of(self.table))} CASCADE")
+
+    def create_files(self) -> None:
+        """Run the statements that operators are shown."""
+        for sql in self.created_by:
+            self.server.run(sql)
 
     def declare(self, name: str, type_: str) -> None:
         """What an owner does before a new column is deployed."""
@@ -113,6 +151,7 @@ class PostgresqlRows:
         self.server.run(f"ALTER TABLE {quoted(self.table)} {added}")
 
     def drop(self) -> None:
+        self.drop_files()
         self.server.run(f"DROP TABLE {quoted(self.table)}")
 
     def _pk(self, etag: str, id_: str) -> str:

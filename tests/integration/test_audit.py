@@ -98,6 +98,18 @@ def forget_file(world: World, event: Event) -> None:
     world.delete_entry("a.csv", version_of(event).etag)
 
 
+def unmark(world: World, _event: Event) -> None:
+    rows = world.default_rows
+    assert isinstance(rows, PostgresqlRows)
+    rows.server.run(f"DELETE FROM {rows.table}_files")  # noqa: S608 - the name is the test's
+
+
+def change_mark(world: World, _event: Event) -> None:
+    rows = world.default_rows
+    assert isinstance(rows, PostgresqlRows)
+    rows.server.run(f"UPDATE {rows.table}_files SET rows_stored = 3")  # noqa: S608 - the name is the test's
+
+
 def _put_reject(world: World, event: Event, line: int) -> None:
     item: Any = {
         "object_key": {"S": "a.csv"},
@@ -130,6 +142,20 @@ def test_each_damage_is_found_and_mended(
     assert sorted({kind for kind, _, _ in found(pipeline)}) == kinds
     mend(world, pipeline, invocations)
     assert found(pipeline) == []
+    assert world.tables() == before
+
+
+@pytest.mark.parametrize("world", ["postgresql", "postgresql merge"], indirect=True)
+@pytest.mark.parametrize("damage", [unmark, change_mark])
+def test_a_wrong_mark_is_found_and_mended(
+    world: World, pipeline: Pipeline, invocations: Invocations, damage: Damage
+) -> None:
+    event = world.ingest("a.csv", FILE)
+    before = world.tables()
+    damage(world, event)
+    assert {kind for kind, _, _ in found(pipeline)} == {"mark"}
+    assert audit(pipeline, prefix="b").findings == []
+    mend(world, pipeline, invocations)
     assert world.tables() == before
 
 
@@ -266,6 +292,8 @@ def test_a_repair_can_be_killed_and_overtaken_anywhere(
     def break_all() -> list[Discrepancy]:
         for damage in (delete_row, delete_reject, add_reject, change_counts):
             damage(world, event)
+        if not world.in_dynamodb:
+            unmark(world, event)
         change(world, pk_of(event, "9"))
         return audit(pipeline).findings
 

@@ -106,6 +106,7 @@ def test_a_repair_as_json_is_json(world: World) -> None:
     assert result["repaired"] == {
         "rows": 0,
         "records": 0,
+        "marks": 0,
         "delivered": [{"key": "a.csv", "etag": version.etag}],
         "left": [],
     }

@@ -29,6 +29,7 @@ from ops.reloading import erasure_for_reload, reload, versions_to_reload
 from ops.repair import repair
 from tests.integration.commands import invoke, run
 from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.rows import PostgresqlRows
 from tests.integration.sweeping import run_sweep
 from tests.integration.world import (
     BOTH_DESTINATIONS,
@@ -58,7 +59,8 @@ class Operator:
         self.pipeline = pipeline
         self.uploads = invocations
         self.parts = Invocations(clients.lambda_())
-        self.calls = Calls(pipeline.clients.s3, pipeline.clients.dynamodb, pipeline.clients.lambda_)
+        self.engines = pipeline.clients.s3, pipeline.clients.dynamodb, world.statements
+        self.calls = Calls(*self.engines, pipeline.clients.lambda_)
         self.waiting: list[Event] = []
         self.made = 0
         """How many calls the last command made."""
@@ -95,11 +97,19 @@ class Operator:
         self.calls.names.clear()
         try:
             command()
-        except OwnerNeeded:
-            self.world.default_rows.empty()
+        except OwnerNeeded as statements:
+            self._delete_as_owner(str(statements))
             command()
         finally:
             self.made = len(self.calls.names)
+
+    def _delete_as_owner(self, statements: str) -> None:
+        rows = self.world.default_rows
+        assert isinstance(rows, PostgresqlRows)
+        assert not [upload for upload, _ in rows.marks() if upload in statements], (
+            "readers would see files without rows"
+        )
+        rows.server.run(statements)
 
     def numbers_of_calls(self) -> Iterator[int]:
         """1, 2, and so on, as long as the command that is run for a number makes so many calls."""
@@ -112,7 +122,7 @@ class Operator:
 
     def overtaken(self, number: int, action: Callable[[], object]) -> AbstractContextManager[None]:
         """Have something done just before the n-th call of a command."""
-        return between_calls(number, action, self.pipeline.clients.s3, self.pipeline.clients.dynamodb)
+        return between_calls(number, action, *self.engines)
 
     def read_by(self, id_column: str) -> None:
         """Have the settings say by which column files are read."""
@@ -138,6 +148,19 @@ def tables_read_by(operator: Operator, id_column: str, *keys: str) -> Any:
     tables = operator.world.tables()
     operator.world.empty()
     return tables
+
+
+def assert_readers_see_whole_files(world: World, upload: str) -> None:
+    """If an upload of FILE is marked as complete in PostgreSQL, readers see its 12 rows, and otherwise none."""
+    if isinstance(rows := world.default_rows, PostgresqlRows):
+        is_marked = upload in {upload for upload, _ in rows.marks()}
+        assert len(rows.complete()) == (12 if is_marked else 0)
+
+
+def upload_in(world: World) -> str:
+    """What the rows in the table say of their upload."""
+    [upload] = {str(item.get("uploaded", item["etag"])["S"]) for item in world.tables()[0].values()}
+    return upload
 
 
 def without_versions(tables: Any) -> Any:
@@ -209,7 +232,14 @@ def test_a_file_without_content_record_is_reloaded(world: World, operator: Opera
     assert world.tables() == expected
 
 
-@pytest.mark.parametrize(("tuning", "fault"), EITHER_WAY, indirect=["tuning"])
+@pytest.mark.parametrize(
+    ("world", "tuning", "fault"),
+    [
+        *(("dynamodb", *each) for each in EITHER_WAY),
+        ("postgresql", WHOLE, "die_before"),
+    ],
+    indirect=["world", "tuning"],
+)
 def test_a_reload_killed_at_any_call_is_resumed(world: World, operator: Operator, fault: str) -> None:
     event = world.upload("a.csv", FILE)
     expected = tables_read_by(operator, "name", "a.csv")
@@ -217,9 +247,11 @@ def test_a_reload_killed_at_any_call_is_resumed(world: World, operator: Operator
         world.empty()
         operator.read_by("id")
         operator.deliver(event)
+        upload = upload_in(world)
         operator.read_by("name")
         with suppress(Killed), operator.calls.fault(fault, number):
             operator.reload("a.csv")
+        assert_readers_see_whole_files(world, upload)
         operator.deliver(event)  # Lambda may deliver an event again at any time
         operator.retry()
         with suppress(NotErasable):
@@ -228,6 +260,7 @@ def test_a_reload_killed_at_any_call_is_resumed(world: World, operator: Operator
         assert world.tables() == expected, f"{fault} {number}"
 
 
+@pytest.mark.parametrize("world", ["dynamodb", "postgresql"], indirect=True)
 @pytest.mark.parametrize(("tuning", "other"), [(WHOLE, "a.csv"), (WHOLE, "b.csv")], indirect=["tuning"])
 def test_a_reload_overtaken_at_any_call_loses_no_row(world: World, operator: Operator, other: str) -> None:
     """By a delivery of the same file, or of a new one with the same bytes."""
@@ -329,6 +362,7 @@ def test_nothing_of_a_forgotten_file_is_left(world: World, operator: Operator) -
     assert list(operator.pipeline.uploads("a.csv")) == []
 
 
+@BOTH_DESTINATIONS
 def test_rows_that_another_file_has_stay(world: World, operator: Operator) -> None:
     for key in ("b.csv", "a.csv"):
         operator.deliver(world.upload(key, FILE))
@@ -336,6 +370,8 @@ def test_rows_that_another_file_has_stay(world: World, operator: Operator) -> No
     operator.forget("a.csv")
     assert world.tables()[0] == rows
     assert world.tables()[1] == {key: item for key, item in before.items() if key[0] != "a.csv"}
+    if isinstance(world.default_rows, PostgresqlRows):
+        assert world.default_rows.complete() == rows
     assert audit(operator.pipeline).findings == []
     operator.forget("b.csv")
     assert world.tables() == ({}, {})
@@ -364,21 +400,29 @@ def test_a_statement_of_an_ended_delivery_is_awaited(
 
 @pytest.mark.parametrize(
     ("world", "tuning", "fault"),
-    [("dynamodb", WHOLE, "die_after"), ("dynamodb", IN_PARTS, "die_before"), ("merge", WHOLE, "die_before")],
+    [
+        ("dynamodb", WHOLE, "die_after"),
+        ("dynamodb", IN_PARTS, "die_before"),
+        ("merge", WHOLE, "die_before"),
+        ("postgresql", WHOLE, "die_before"),
+        ("postgresql merge", WHOLE, "die_after"),
+    ],
     indirect=["world", "tuning"],
 )
 def test_a_forget_killed_at_any_call_is_resumed(world: World, operator: Operator, fault: str) -> None:
     for number in operator.numbers_of_calls():
         for _ in range(2):
             operator.deliver(world.upload("a.csv", FILE))
+        upload = upload_in(world)
         with suppress(Killed), operator.calls.fault(fault, number):
             operator.forget("a.csv")
+        assert_readers_see_whole_files(world, upload)
         operator.forget("a.csv")
         assert world.tables() == ({}, {}), f"{fault} {number}"
         assert list(operator.pipeline.uploads("a.csv")) == []
 
 
-@pytest.mark.parametrize("world", ["dynamodb", "merge"], indirect=True)
+@pytest.mark.parametrize("world", ["dynamodb", "merge", "postgresql"], indirect=True)
 @pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
 def test_a_forget_overtaken_at_any_call_keeps_the_others(world: World, operator: Operator) -> None:
     """By a delivery of a new file with the same bytes, whose rows have to be there at the end."""

@@ -415,7 +415,7 @@ class TestPostgresql:
     def test_a_missing_column_is_added_and_the_file_redriven(
         self, world: World, invocations: Invocations, owner: Owner
     ) -> None:
-        owner("ALTER TABLE T DROP COLUMN price")
+        owner("ALTER TABLE T DROP COLUMN price CASCADE")
         event = world.upload("vendors/b.csv", self.TYPED + "4;6,50;;;;\n")
         with pytest.raises(RowsNotWritten) as refused:
             world.deliver(event)

@@ -36,7 +36,17 @@ def world(aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noq
 @pytest.fixture
 def owner(world: World, postgresql: LocalPostgresql) -> Owner:
     table = world.feeds[0].rows_table
-    return lambda sql: postgresql.run(re.sub(r"\bT(?![A-Za-z])", table, sql))
+    return lambda sql: postgresql.run(with_table(sql, table))
+
+
+def with_table(text: str, table: str) -> str:
+    return re.sub(r"\bT(?![A-Za-z])", table, text)
+
+
+NO_VIEWS = "DROP VIEW T_complete, T_newest"
+"""What an owner has to do before a column gets another type."""
+
+A_VIEW = "CREATE VIEW T_complete AS SELECT * FROM T"
 
 
 def configure(pipeline: Pipeline, **changes: Any) -> None:
@@ -62,7 +72,7 @@ def sql_of(printed: str) -> str:
 
 
 def test_a_table_made_by_the_statements_is_right(world: World, owner: Owner) -> None:
-    owner("DROP TABLE T")
+    owner("DROP TABLE T CASCADE")
     assert only_problem() == (
         f"there is no table {world.feeds[0].rows_table}: run the statements that "
         "`python -m ops schema --feed vendors` prints"
@@ -83,7 +93,7 @@ def test_a_merging_feed_has_the_id_as_key(pipeline: Pipeline, world: World, owne
         f"{world.feeds[0].rows_table} has no column uploaded: is it the table of something else? "
         "name another table in database_table"
     )
-    owner("DROP TABLE T")
+    owner("DROP TABLE T CASCADE")
     printed = run("schema", code=0)
     assert '"uploaded" text COLLATE "C" NOT NULL' in printed
     assert 'PRIMARY KEY ("id")' in printed
@@ -129,14 +139,16 @@ def test_a_feed_with_dynamodb_has_no_schema(pipeline: Pipeline) -> None:
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
-        ("ALTER TABLE T DROP COLUMN price", "column price is missing"),
-        ("ALTER TABLE T ALTER price TYPE text", "column price is text and has to be numeric"),
-        ("ALTER TABLE T ALTER price TYPE numeric(10,2)", "column price is numeric(10,2) and has to be numeric"),
+        ("ALTER TABLE T DROP COLUMN price CASCADE", "column price is missing"),
+        (f"{NO_VIEWS}; ALTER TABLE T ALTER price TYPE text", "column price is text and has to be numeric"),
+        (f"{NO_VIEWS}; ALTER TABLE T ALTER price TYPE numeric(10,2)", "column price is numeric(10,2) and has to be"),
+        (f"{NO_VIEWS}; ALTER TABLE T ALTER price TYPE text; {A_VIEW}", "column price is text and has to be numeric"),
         ("ALTER TABLE T ALTER price SET NOT NULL", "column price has to have a value, and a cell of a file can be"),
-        ("ALTER TABLE T ALTER data TYPE jsonb USING data::jsonb", "column data is jsonb and has to be json"),
+        (f"{NO_VIEWS}; ALTER TABLE T ALTER data TYPE jsonb USING data::jsonb", "column data is jsonb and has to be"),
         ("ALTER TABLE T ALTER line DROP NOT NULL", "column line can be NULL"),
         ("ALTER TABLE T ADD more integer NOT NULL", "column more has to have a value, and no row will have one"),
-        ('ALTER TABLE T ALTER id TYPE text COLLATE "POSIX"', "column id has the collation POSIX"),
+        (f'{NO_VIEWS}; ALTER TABLE T ALTER id TYPE text COLLATE "POSIX"', "column id has the collation POSIX"),
+        (f'{NO_VIEWS}; ALTER TABLE T ALTER id TYPE text COLLATE "POSIX"; {A_VIEW}', "column id has the collation "),
         ("ALTER TABLE T DROP CONSTRAINT T_pkey", "the primary key (etag, id) is missing"),
         ("ALTER TABLE T ADD CONSTRAINT positive CHECK (price > 0)", "constraint positive can refuse or change rows"),
         ('ALTER TABLE T ADD CONSTRAINT "Mine" UNIQUE (nr)', 'constraint "Mine" can refuse'),
@@ -154,16 +166,62 @@ def test_a_feed_with_dynamodb_has_no_schema(pipeline: Pipeline) -> None:
         ("ALTER ROLE csv_ingest RESET statement_timeout", "a statement can go on long after its delivery"),
         ("ALTER ROLE csv_ingest SET statement_timeout = '16s'", "a statement can go on long after its delivery"),
         ("ALTER ROLE csv_ingest SET synchronous_commit = off", "a crash of the server loses rows that were confirmed"),
+        ("DROP TABLE T_files CASCADE", "nobody sees in PostgreSQL which files are complete, since there is no table"),
+        ("ALTER TABLE T_files DROP COLUMN uploaded_at CASCADE", "T_files: column uploaded_at is missing"),
+        ("ALTER TABLE T_files ALTER rows_read TYPE integer", "T_files: column rows_read is integer and has to be big"),
+        ("ALTER TABLE T_files ALTER uploaded_at SET NOT NULL", "T_files: column uploaded_at has to have a value"),
+        ("ALTER TABLE T_files ALTER completed_at DROP DEFAULT", "T_files: column completed_at has no default"),
+        (
+            f'{NO_VIEWS}; ALTER TABLE T_files ALTER upload TYPE text COLLATE "POSIX"; {A_VIEW}',
+            "T_files: column upload has the collation POSIX",
+        ),
+        (
+            "ALTER TABLE T_files DROP CONSTRAINT T_files_pkey",
+            "T_files: the primary key (upload, object_key) is missing",
+        ),
+        ("ALTER TABLE T_files SET UNLOGGED", "T_files: a crash of the server empties the table"),
+        ("REVOKE DELETE ON T_files FROM csv_ingest", "T_files: the role may not DELETE"),
+        ("DROP VIEW T_newest", "there is no view T_newest: "),
+        (
+            "DROP VIEW T_complete; CREATE VIEW T_complete AS SELECT etag, id FROM T",
+            "the view T_complete has no column ",
+        ),
+        (
+            "DROP VIEW T_complete; CREATE VIEW T_complete AS SELECT id, etag FROM T",
+            "the view T_complete has no column ",
+        ),
     ],
 )
-def test_each_damage_is_mended_by_the_advice(owner: Owner, damage: str, problem: str) -> None:
+def test_each_damage_is_mended_by_the_advice(world: World, owner: Owner, damage: str, problem: str) -> None:
     owner(damage)
-    found = only_problem()
-    assert found.startswith(problem)
-    advice = re.search(r"(ALTER|DROP|GRANT) .*", found)
-    assert advice
-    owner(advice[0])
+    [checked] = reported("schema", "--check", code=1)
+    first, *of_views = checked["problems"]
+    assert first.startswith(with_table(problem, world.feeds[0].rows_table))
+    assert all(" view " in each for each in of_views), "what has to go before the damage"
+    for found in checked["problems"]:
+        advice = re.search(r"(ALTER|CREATE|DROP|GRANT) .*", found)
+        assert advice
+        owner(advice[0])
     assert reported("schema", "--check", code=0)[0]["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("other", "problem"),
+    [
+        ("DROP TABLE T_files CASCADE; CREATE TABLE T_files (upload text)", "T_files has no column object_key, etag, "),
+        ("DROP VIEW T_newest; CREATE TABLE T_newest ()", "T_newest is not a view: rename it, then CREATE OR REPLACE "),
+    ],
+)
+def test_a_name_that_is_taken_is_said(
+    world: World, owner: Owner, postgresql: LocalPostgresql, other: str, problem: str
+) -> None:
+    """No delivery writes to the table of something else."""
+    owner(other)
+    table = world.feeds[0].rows_table
+    assert only_problem().startswith(with_table(problem, table))
+    world.ingest("vendors/a.csv", "id,Preis,nr\n1,5.50,1\n")
+    assert world.file("vendors/a.csv")["status"] == "COMPLETE"
+    postgresql.run(f"DROP TABLE IF EXISTS {table}_newest")
 
 
 def test_another_primary_key_is_named(owner: Owner) -> None:
@@ -172,20 +230,21 @@ def test_another_primary_key_is_named(owner: Owner) -> None:
 
 
 def test_a_generated_column_cannot_be_written(owner: Owner) -> None:
-    owner("ALTER TABLE T DROP COLUMN price, ADD price numeric GENERATED ALWAYS AS (line) STORED")
-    assert only_problem() == "column price is generated by the server: make it an ordinary column"
+    owner(f"{NO_VIEWS}; ALTER TABLE T DROP COLUMN price, ADD price numeric GENERATED ALWAYS AS (line) STORED")
+    [found] = reported("schema", "--check", code=1)
+    assert found["problems"][0] == "column price is generated by the server: make it an ordinary column"
 
 
 def test_a_view_is_no_table(world: World, owner: Owner) -> None:
     owner("ALTER TABLE T RENAME TO T_2")
     owner("CREATE VIEW T AS SELECT * FROM T_2")
-    assert only_problem() == f"{world.feeds[0].rows_table} is not a table: name a table in database_table"
+    assert only_problem() == f"{world.feeds[0].rows_table} is not a table: name another table in database_table"
     owner("DROP VIEW T")
     owner("ALTER TABLE T_2 RENAME TO T")
 
 
 def test_a_table_of_something_else_is_one_problem(owner: Owner) -> None:
-    owner("ALTER TABLE T DROP COLUMN etag, DROP COLUMN line")
+    owner("ALTER TABLE T DROP COLUMN etag CASCADE, DROP COLUMN line CASCADE")
     assert " has no column etag, line: is it the table of something else?" in only_problem()
 
 
@@ -217,6 +276,8 @@ def test_columns_of_others_are_no_problem(owner: Owner) -> None:
 
 def test_columns_of_others_have_any_names(owner: Owner, world: World) -> None:
     owner('ALTER TABLE T ADD "Preis.netto" text, ADD "a""b:c" text')
+    for view in ("complete", "newest"):
+        assert f'_{view} has no column Preis.netto, a"b:c: CREATE OR REPLACE VIEW' in run("schema", "--check", code=0)
     for key in ("vendors/a.csv", "vendors/b.csv"):  # the second one reads what the first one wrote
         world.ingest(key, "id,Preis,nr\n1,5.50,1\n")
     run("audit", code=0)

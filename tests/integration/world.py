@@ -262,14 +262,32 @@ class World:
                     patch.setenv("ROWS_TABLE", feed.rows_table)
             yield
 
+    def drop_files_tables(self) -> None:
+        """Have the tables in PostgreSQL as an earlier release needed them."""
+        for rows in self.rows_tables:
+            if isinstance(rows, PostgresqlRows):
+                rows.drop_files()
+
+    def create_files_tables(self) -> None:
+        """Have their owner run the statements of this release."""
+        for rows in self.rows_tables:
+            if isinstance(rows, PostgresqlRows):
+                rows.create_files()
+
     def tables(self) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
-        """The rows of the default feed and the whole ledger, by key, without the times."""
+        """The rows of the default feed, and the whole ledger with what is marked as complete beside the rows, by key.
+
+        Without the times.
+        """
         rows = self.default_rows.items()
+        marks = {
+            (key, f"{upload}#mark"): {"counts": counts} for (upload, key), counts in self.default_rows.marks().items()
+        }
         files = {
             key: {name: value for name, value in item.items() if not name.endswith("_at")}
             for key, item in self._files().items()
         }
-        return rows, files
+        return rows, files | marks
 
     @property
     def rows_tables(self) -> list[Rows]:
@@ -484,8 +502,9 @@ def _have_s3_tell(times: Mapping[str, datetime], s3: "S3Client") -> None:
         if time := times.get(context["own_name"]):
             parsed["LastModified"] = time
 
-    events.register("provide-client-params.s3.HeadObject", remember)
-    events.register("after-call.s3.HeadObject", tell)
+    for operation in ("HeadObject", "GetObject"):
+        events.register(f"provide-client-params.s3.{operation}", remember)
+        events.register(f"after-call.s3.{operation}", tell)
 
 
 BOTH_DESTINATIONS = pytest.mark.parametrize("world", ["dynamodb", "postgresql"], indirect=True)

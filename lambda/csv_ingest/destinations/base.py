@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 from typing import Protocol
 
-from csv_ingest.model import ForeignItem, Origin, Row, RowKey, StoredRow
+from csv_ingest.model import CompleteFile, ForeignItem, Origin, Row, RowKey, StoredRow
 
 
 class OnlyIf(Enum):
@@ -64,6 +64,18 @@ class Destination(Protocol):
 
         Raises OwnerNeeded with the SQL to run if something is there, and only the owner of the table may delete it.
         """
+
+    def mark_complete(self, file: CompleteFile) -> None:
+        """Have readers of the rows see that a file is complete: each of its rows has to be stored.
+
+        Does nothing if the destination keeps no such marks.
+        """
+
+    def unmark(self, upload: str, object_key: str) -> None:
+        """Have readers see no more that a file is complete; does nothing if they do not see it."""
+
+    def marks(self) -> Iterator[CompleteFile] | None:
+        """Yield every file that is marked, in any order; None if the destination keeps no marks."""
 
     def close(self) -> None:
         """Close what is open on the other side; what is stored stays. Each other method would open it again."""

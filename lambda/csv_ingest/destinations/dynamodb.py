@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 from csv_ingest import dynamodb, modes
 from csv_ingest.destinations.base import OnlyIf
 from csv_ingest.destinations.dynamodb_items import UPLOADED, from_item, item_size, to_item
-from csv_ingest.model import ROWS_INDEX, Deadline, ForeignItem, Origin, Row, RowKey, StoredRow, TableAltered
+from csv_ingest.model import (
+    ROWS_INDEX,
+    CompleteFile,
+    Deadline,
+    ForeignItem,
+    Origin,
+    Row,
+    RowKey,
+    StoredRow,
+    TableAltered,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -132,6 +142,15 @@ class DynamoDbDestination:
         if self._mode.supersedes:
             found = [item for item in found if item.get(UPLOADED, {}).get("S") == origin.upload_order]
         return [{"pk": item["pk"]} for item in found]
+
+    def mark_complete(self, file: CompleteFile) -> None:
+        """Do nothing: readers of DynamoDB ask the ledger, which is beside the rows."""
+
+    def unmark(self, upload: str, object_key: str) -> None:
+        """Do nothing, as `mark_complete`."""
+
+    def marks(self) -> None:
+        """There are none."""
 
     def close(self) -> None:
         """Do nothing: the connections are the client's, which outlives a delivery."""

@@ -2,10 +2,21 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
-from csv_ingest.destinations import base, postgresql_table, postgresql_values
-from csv_ingest.model import Column, ForeignItem, Integer, Origin, OwnerNeeded, Row, RowKey, RowsNotWritten, StoredRow
+from csv_ingest.destinations import base, postgresql_files, postgresql_table, postgresql_values
+from csv_ingest.model import (
+    Column,
+    CompleteFile,
+    ForeignItem,
+    Integer,
+    Origin,
+    OwnerNeeded,
+    Row,
+    RowKey,
+    RowsNotWritten,
+    StoredRow,
+)
 from csv_ingest.modes import WriteMode
 from csv_ingest.postgresql import CHECK, PostgresqlConnection
 
@@ -17,9 +28,18 @@ _PAGE = 10_000
 
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
-_COLUMNS_OF_TABLE = """SELECT attname::text, format_type(atttypid, atttypmod), current_setting('server_encoding')
-FROM pg_attribute
-WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped"""
+_COLUMNS = """SELECT attrelid = to_regclass(:table), attname::text, format_type(atttypid, atttypmod),
+    current_setting('server_encoding') FROM pg_attribute
+    WHERE attrelid IN (to_regclass(:table), to_regclass(:files)) AND attnum > 0 AND NOT attisdropped"""
+
+
+class _Tables(NamedTuple):
+    """What a destination has found in the database."""
+
+    types: Mapping[str, str]
+    """The type of each column of the rows table."""
+    have_files: bool
+    """Whether the table of complete files is there. An owner has not created it yet, if the rows table is older."""
 
 
 class PostgresqlDestination:
@@ -40,10 +60,10 @@ class PostgresqlDestination:
         self._connection = connection
         self._table = postgresql_table.quoted(table)
         self._name = table
-        self._declared = columns
         self._mode = mode
         self._layout = postgresql_table.LAYOUTS[mode.name]
-        self._found: Mapping[str, str] = {}
+        self._needed = postgresql_table.needed_columns(columns, self._layout)
+        self._found: _Tables | None = None
         self._asking = Lock()
 
     def refusal(self, origin: Origin, row: Row) -> str | None:
@@ -71,7 +91,7 @@ class PostgresqlDestination:
         """
         if not rows:
             return []
-        types, layout = self._types, self._layout  # no row is written to a table that was not looked at
+        types, layout = self._tables.types, self._layout  # no row is written to a table that was not looked at
         names = tuple(rows[0].values)
         # Answers with the lines of the others, of which there are seldom any: to receive a line costs as much as to
         # send a row. No table can be named as the two here: a name of the settings has no space.
@@ -133,29 +153,52 @@ class PostgresqlDestination:
             )
         return 0
 
+    def mark_complete(self, file: CompleteFile) -> None:
+        """Write a row of the table of complete files, if its owner has created it."""
+        if self._tables.have_files:
+            self._connection.write(postgresql_files.marking(self._name), **postgresql_files.to_parameters(file))
+
+    def unmark(self, upload: str, object_key: str) -> None:
+        """Delete a row of the table of complete files, if there is one."""
+        if self._tables.have_files:
+            sql = postgresql_files.unmarking(self._name)
+            self._connection.write(sql, upload=upload, object_key=object_key)
+
+    def marks(self) -> Iterator[CompleteFile] | None:
+        """Yield the files of the table of complete files, by their keys; None if its owner has not created it."""
+        return self._read_marks() if self._tables.have_files else None
+
+    def _read_marks(self) -> Iterator[CompleteFile]:
+        sql, upload, object_key = postgresql_files.listing(self._name, self.max_fetch), "", ""
+        while rows := self._connection.read(sql, upload=upload, object_key=object_key):
+            yield from map(postgresql_files.from_listing, rows)
+            upload, object_key, *_ = rows[-1]
+
     def close(self) -> None:
         """Give the connection back to the server."""
         self._connection.close()
 
     @property
-    def _types(self) -> Mapping[str, str]:
-        """The type of each column of the table. Raises RowsNotWritten if the table cannot hold the rows exactly."""
+    def _tables(self) -> _Tables:
+        """What one query finds. Raises RowsNotWritten if the rows table cannot hold the rows exactly."""
         # Not a cached_property: that of Python 3.11 has all destinations wait for the one that asks.
         with self._asking:
             if not self._found:
-                rows = self._connection.read(_COLUMNS_OF_TABLE, table=self._table)
-                found = {name: type_ for name, type_, _ in rows}
+                files = postgresql_table.quoted(postgresql_files.name_of(self._name))
+                rows = self._connection.read(_COLUMNS, table=self._table, files=files)
+                found = {name: type_ for is_of_rows, name, type_, _ in rows if is_of_rows}
                 if other := {encoding for *_, encoding in rows} - {"UTF8"}:
                     raise RowsNotWritten(f"the database has the encoding {other.pop()}: create a database with UTF8")
-                if wrong := postgresql_table.wrong_columns(found, self._declared, self._layout):
+                if wrong := postgresql_table.wrong_columns(found, self._needed):
                     there = f"{self._name}: {'; '.join(wrong.values())}" if found else f"there is no table {self._name}"
                     raise RowsNotWritten(f"{there}: {CHECK}")
-                self._found = found
+                of_files = {name for is_of_rows, name, *_ in rows if not is_of_rows}
+                self._found = _Tables(found, have_files=postgresql_files.COLUMNS.keys() <= of_files)
         return self._found
 
     def _reading(self) -> tuple[str, Callable[[Sequence[Any]], StoredRow]]:
         """What to select of the table, named `t`, and the function that makes a row of what was selected."""
-        more = [(name, type_) for name, type_ in self._types.items() if name not in self._layout.own]
+        more = [(name, type_) for name, type_ in self._tables.types.items() if name not in self._layout.own]
         expressions = [
             postgresql_values.readable(f"t.{postgresql_table.quoted_name(name)}", type_) for name, type_ in more
         ]

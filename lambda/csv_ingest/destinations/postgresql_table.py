@@ -75,9 +75,13 @@ def given_rows(types: Mapping[str, str], names: Sequence[str]) -> str:
     return f"json_to_recordset(:rows ::json) AS n(id text, line bigint, data json{columns})"
 
 
-def wrong_columns(found: Mapping[str, str], declared: Sequence[Column], layout: Layout) -> dict[str, str]:
-    """What keeps a table from holding rows exactly, by column. `found` has the types of its columns by their names."""
-    needed = layout.own | {column.stored_as: TYPES[column.type] for column in declared}
+def needed_columns(declared: Sequence[Column], layout: Layout) -> dict[str, str]:
+    """The type of each column that a rows table has to have, by name."""
+    return layout.own | {column.stored_as: TYPES[column.type] for column in declared}
+
+
+def wrong_columns(found: Mapping[str, str], needed: Mapping[str, str]) -> dict[str, str]:
+    """What is missing in a table, or of another type, by column: of what there is, and of what is needed, the types."""
     return {
         name: f"column {name} is {found[name]} and has to be {type_}" if name in found else f"column {name} is missing"
         for name, type_ in needed.items()

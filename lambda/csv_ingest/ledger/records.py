@@ -10,6 +10,7 @@ from csv_ingest.ledger import keys, names
 from csv_ingest.model import (
     DEFAULT_FEED,
     VERSION_MARK,
+    CompleteFile,
     FileFormat,
     ObjectVersion,
     Origin,
@@ -202,6 +203,11 @@ class FileRecord:
         """Who knows of the outcome; None if it was not acknowledged."""
         at, by, reason = (self.attributes.get(name) for name in names.ACKNOWLEDGEMENT)
         return Acknowledgement(datetime.fromisoformat(at), str(by), str(reason)) if at and self.is_settled else None
+
+    def complete_file(self, uploaded_at: str) -> CompleteFile:
+        """The upload as a complete file, with a time that is known otherwise; raises KeyError if there is no item."""
+        version_id, counts = self.version_id or "", self.counts or RowCounts()
+        return CompleteFile(self.origin.upload, self.object_key, self.etag, version_id, uploaded_at, counts)
 
     def object_version(self, bucket: str) -> ObjectVersion:
         """The object version that was ingested; raises KeyError if there is no item."""

@@ -1,7 +1,7 @@
 """The vocabulary of the pipeline: data as plain values, and exceptions. Other code uses it through these names."""
 
 from csv_ingest.model.column import OF_EVERY_ROW, TYPES, Column, declaration_to_json
-from csv_ingest.model.counts import NOTHING_YET, BatchResult, Outcome, RowCounts
+from csv_ingest.model.counts import NOTHING_YET, BatchResult, CompleteFile, Outcome, RowCounts
 from csv_ingest.model.date_fields import NoSuchMoment
 from csv_ingest.model.date_format import DateFormat
 from csv_ingest.model.deadline import Deadline
@@ -42,6 +42,9 @@ from csv_ingest.model.target import (
     FILES_INDEX,
     FILES_INDEX_KEY,
     FILES_KEY,
+    OF_COMPLETE,
+    OF_FILES,
+    OF_NEWEST,
     ROWS_INDEX,
     ROWS_KEY,
     Database,

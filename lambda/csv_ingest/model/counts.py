@@ -38,6 +38,19 @@ NOTHING_YET = RowCounts()
 """No row was read so far."""
 
 
+class CompleteFile(NamedTuple):
+    """A file of which each row is stored, rejected or superseded."""
+
+    upload: str
+    """What its rows say of their upload: Origin.upload."""
+    object_key: str
+    etag: str
+    version_id: str
+    uploaded_at: str
+    """As in Plan; empty if that is not known."""
+    counts: RowCounts
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """The result of one delivery."""

@@ -18,6 +18,10 @@ FILES_INDEX, FILES_INDEX_KEY = "feed_status-status_at", ("feed_status", "status_
 DEFAULT_FEED = "default"
 """The feed of a deployment that names none."""
 
+OF_FILES, OF_COMPLETE, OF_NEWEST = "_files", "_complete", "_newest"
+"""How the names end of what is beside a rows table in PostgreSQL: of the table of complete files, of the view of their
+rows and, where each upload has rows of its own, of the view of the newest row per id."""
+
 DYNAMODB = "DynamoDB"
 
 APPEND = "append"
