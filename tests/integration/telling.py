@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,28 @@ VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()), form
 """Every event that is sent in a test has to be as the documentation says."""
 
 
+class Stream:
+    """The stream of a world's ledger, as the event source mapping of the deployment reads it."""
+
+    def __init__(self, world: World) -> None:
+        self._client = boto3.client("dynamodbstreams")
+        self._arn = world.dynamodb.describe_table(TableName=world.files_table)["Table"]["LatestStreamArn"]
+        self._positions: dict[str, str] = {}
+
+    def new(self) -> list[Record]:
+        """What has come since the last question and passes the filter, as Lambda hands it over."""
+        found: list[Record] = []
+        for shard in self._client.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]:
+            id_ = shard["ShardId"]
+            if id_ not in self._positions:
+                start: Any = {"StreamArn": self._arn, "ShardId": id_, "ShardIteratorType": "TRIM_HORIZON"}
+                self._positions[id_] = self._client.get_shard_iterator(**start)["ShardIterator"]
+            while records := (answer := self._client.get_records(ShardIterator=self._positions[id_]))["Records"]:
+                self._positions[id_] = answer["NextShardIterator"]
+                found += json.loads(json.dumps(records, default=str))
+        return [each for each in found if _passes(each)]
+
+
 @dataclass
 class Told:
     """Who is told in a world: a queue behind a rule of the default event bus, and one behind the alarm topic."""
@@ -33,27 +55,16 @@ class Told:
     world: World
     invocations: Invocations
     """What the notifier puts into Lambda's queue for itself."""
-    topic: str
     queue: str
     mailbox: str
-    positions: dict[str, str] = field(default_factory=dict)
 
     def stream(self) -> list[Record]:
-        """What is new in the ledger's stream and passes the filter of the deployment, as Lambda hands it over."""
-        client, found = boto3.client("dynamodbstreams"), list[Record]()
-        for shard in client.describe_stream(StreamArn=self._stream)["StreamDescription"]["Shards"]:
-            id_ = shard["ShardId"]
-            if id_ not in self.positions:
-                start: Any = {"StreamArn": self._stream, "ShardId": id_, "ShardIteratorType": "TRIM_HORIZON"}
-                self.positions[id_] = client.get_shard_iterator(**start)["ShardIterator"]
-            while records := (answer := client.get_records(ShardIterator=self.positions[id_]))["Records"]:
-                self.positions[id_] = answer["NextShardIterator"]
-                found += json.loads(json.dumps(records, default=str))
-        return [each for each in found if _passes(each)]
+        """As Stream.new."""
+        return self._stream.new()
 
     @cached_property
-    def _stream(self) -> str:
-        return self.world.dynamodb.describe_table(TableName=self.world.files_table)["Table"]["LatestStreamArn"]
+    def _stream(self) -> Stream:
+        return Stream(self.world)
 
     def tell(self, event: Mapping[str, Any] | None = None, *, seconds_left: float = 30) -> None:
         """Invoke the notifier with what is new in the stream, or with an event."""
@@ -99,8 +110,8 @@ def told_in(world: World, invocations: Invocations, patch: pytest.MonkeyPatch, *
     }
     for variable, value in environment.items():
         patch.setenv(variable, value)
-    told = Told(world, invocations, topic, queue, mailbox)
-    told.stream()
+    told = Told(world, invocations, queue, mailbox)
+    told.stream()  # what was before
     return told
 
 

@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 
 from csv_ingest import clients, csvfile, source
 from csv_ingest.events import Event
+from csv_ingest.ledger import FileRecord
 from csv_ingest.model import (
     ROWS_KEY,
     BeingErased,
@@ -44,6 +45,7 @@ from csv_ingest.model import (
     Tuning,
 )
 from csv_ingest.modes import MERGE
+from csv_ingest.notices.changes import change_of
 from csv_ingest.settings import InvalidSetting
 from local.postgresql import LocalPostgresql
 from local.server import LocalAws
@@ -59,6 +61,7 @@ from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, between_calls, throttle_statements
 from tests.integration.rows import DynamoDbRows, Rows
 from tests.integration.sweeping import run_sweep, swept_feed
+from tests.integration.telling import Stream
 from tests.integration.world import Invocations, World, create_table, feed_now, fresh_world, set_feed
 
 HISTORIES = int(os.environ.get("HISTORIES", "30"))
@@ -396,6 +399,16 @@ def test_every_row_is_accounted_for_after_any_history(
         assert audit(lambda_.pipeline).findings == []
         check_records(world, [upload.version for upload in lambda_.pipeline.uploads()])
         check_tables(world, lambda_.pipeline)
+        check_told(world)
+
+
+def check_told(world: World) -> None:
+    """Of each settled upload, the ledger's stream has told how and when it was settled."""
+    changes = filter(None, map(change_of, Stream(world).new()))
+    told = {(change.record.object_key, change.record.settled_at, change.record.status) for change in changes}
+    records = map(FileRecord.of, world._files().values())
+    settled = [each for each in records if each.is_of_upload and each.is_settled]
+    assert {(each.object_key, each.settled_at, each.status) for each in settled} <= told
 
 
 def check_tables(world: World, pipeline: Pipeline) -> None:
