@@ -42,7 +42,7 @@ def gather(
         if fact.outcome is Outcome.WITH_REJECTS and len(with_rejects) < SAMPLED_FILES:
             with_rejects.append(record)
         if len(settled) % EVERY == 0:
-            progress(f"{len(settled):,} uploads read")
+            progress(f"{counted(len(settled), 'upload')} read")
     progress(f"reading rejected rows of {counted(len(with_rejects), 'file')}")
     return Material(
         stack=pipeline.stack,

@@ -61,7 +61,7 @@ def files(facts: Sequence[Fact]) -> Markup:
 def _named(fact: Fact) -> Markup:
     """The key, never cut, and why the file is as it is."""
     why = fact.why if len(fact.why) <= LONGEST_REASON else f"{fact.why[: LONGEST_REASON - 1]}…"
-    said = [why, f"{fact.superseded:,} rows superseded" if fact.superseded else ""]
+    said = [why, f"{counted(fact.superseded, 'row')} superseded" if fact.superseded else ""]
     if fact.is_acknowledged:
         said.append("acknowledged")
     lines = [element("small", each) for each in said if each]

@@ -4,12 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import boto3
-import pytest
 
 from csv_ingest.events import upload_event
 from csv_ingest.model import ObjectVersion
@@ -17,8 +13,8 @@ from local.deployment import Deployment
 from local.processes import PROJECT
 from local.waiting import wait_until
 from ops import failures
-from tests.e2e.deployed import SECONDS, function_of, ops, upload, wrong_permissions
-from tests.integration.telling import VALIDATOR, arn_of
+from tests.e2e.deployed import function_of, ops, upload, wrong_permissions
+from tests.e2e.inbox import Inbox
 
 LOOK = """if True:
     import datetime, sys, types, csv_ingest.notifier as notifier
@@ -30,62 +26,6 @@ LOOK = """if True:
     notifier.handler({"source": "aws.events"}, context, mail_after=datetime.timedelta())
 """
 """The deployed notifier's handler, as its schedule invokes it. Only that a mail need not wait is another one."""
-
-
-class Inbox:
-    """A queue behind a rule of the bus, and one that has subscribed to the alarm topic, until the end of the module."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        self._sqs = deployment.pipeline.clients.sqs
-        self._events = self._sqs.create_queue(QueueName="consumer")["QueueUrl"]
-        self._mails = self._sqs.create_queue(QueueName="mailbox")["QueueUrl"]
-        events = boto3.client("events")
-        events.put_rule(Name="consumer", EventPattern=json.dumps({"source": ["csv-ingest"]}))
-        events.put_targets(Rule="consumer", Targets=[{"Id": "queue", "Arn": arn_of(self._sqs, self._events)}])
-        mailbox = arn_of(self._sqs, self._mails)
-        boto3.client("sns").subscribe(TopicArn=deployment.pipeline.alarm_topic, Protocol="sqs", Endpoint=mailbox)
-        self._seen: list[Any] = []
-        self._read: list[Any] = []
-
-    def event(self, kind: str, key: str) -> dict[str, Any]:
-        """Wait for an event of a kind about an object; returns its detail."""
-        found: list[dict[str, Any]] = []
-
-        def came() -> bool:
-            self._seen += self._taken(self._events)
-            found.extend(
-                each["detail"]
-                for each in self._seen
-                if (each["detail-type"], each["detail"]["object_key"]) == (kind, key)
-            )
-            return bool(found)
-
-        wait_until(came, f"{kind} of {key}", seconds=SECONDS)
-        for each in self._seen:
-            VALIDATOR.validate(each)
-        return found[0]
-
-    def mail(self) -> str:
-        """Wait for a mail; returns its text."""
-
-        def came() -> bool:
-            self._read.extend(each for each in self._taken(self._mails) if each["Subject"].startswith("csv-ingest "))
-            return bool(self._read)
-
-        wait_until(came, "a mail", seconds=SECONDS)
-        return str(self._read[0]["Message"])
-
-    def _taken(self, queue: str) -> list[Any]:
-        messages = self._sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-        for message in messages:
-            self._sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-        return [json.loads(message["Body"]) for message in messages]
-
-
-@pytest.fixture(scope="module")
-def inbox(deployment: Deployment) -> Iterator[Inbox]:
-    yield Inbox(deployment)
-    boto3.client("events").remove_targets(Rule="consumer", Ids=["queue"])
 
 
 def test_each_outcome_comes_through_rule_and_queue(deployment: Deployment, inbox: Inbox) -> None:

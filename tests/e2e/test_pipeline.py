@@ -31,6 +31,7 @@ from tests.e2e.deployed import (
     upload,
     wrong_permissions,
 )
+from tests.e2e.inbox import Inbox
 
 
 def test_a_repeated_upload_and_event_change_nothing(deployment: Deployment) -> None:
@@ -131,6 +132,15 @@ def test_the_deployed_sweep_leaves_young_uploads_alone(deployment: Deployment) -
     assert "FunctionError" not in answer, answer["Payload"].read()
     [swept] = deployment.logged("swept", function=sweep["FunctionName"])
     assert (swept["uploads"], swept["unsettled"], swept["delivered"]) == (0, 0, 0)
+
+
+def test_an_object_that_no_feed_takes_is_told_by_name(deployment: Deployment, inbox: Inbox) -> None:
+    version = upload(deployment, "misspelt.Csv", b"id\n1\n")
+    deployment.pipeline.clients.lambda_.invoke(FunctionName=deployment.pipeline.sweep, Payload=b"{}")
+    told = inbox.event("CSV Objects Ignored", "misspelt.Csv")
+    assert (told["version_id"], told["objects"]) == (version.version_id, 1)
+    assert "this ends in .Csv" in told["reason"]
+    deployment.pipeline.clients.s3.delete_object(Bucket=version.bucket, Key=version.key, VersionId=version.version_id)
 
 
 AN_HOUR_LATER = """if True:

@@ -46,7 +46,7 @@ def test_a_page_tells_what_became_of_the_uploads(world: World, tmp_path: Path) -
     assert "begun.csv out of time at byte 0 of the file default 20" in shown
     assert "The failure queue holds 2 messages." in shown
     assert "secret" not in shown
-    assert re.search(r"rows.csv complete, with rejected rows [\d-]+ [\d:]+ [\d.]+ s 4 1 3 ", shown)
+    assert re.search(r"rows.csv complete, with rejected rows [\d-]+ [\d:]+ [\d.]+ \w+ 4 1 3 ", shown)
 
 
 def test_old_uploads_are_left_out_unless_they_wait(world: World, tmp_path: Path) -> None:
