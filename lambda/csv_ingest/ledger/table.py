@@ -132,14 +132,17 @@ class FilesTable:
         records = (FileRecord.of(item) for item in self._table.scan() if keys.MARK not in item["entry"]["S"])
         return (record for record in records if record.owner.feed == feed and record.status != names.REJECTED)
 
-    def listed(self, feed: str, status: str, *, since: str = "", before: str = LAST) -> Iterator[FileRecord]:
+    def listed(
+        self, feed: str, status: str, *, since: str = "", before: str = LAST, at_once: int | None = None
+    ) -> Iterator[FileRecord]:
         """The uploads of a feed that have a status since a time or later, and before another: the latest first.
 
         The index finds them, a read unit per some twenty; their records, a read unit each, are read as they are now. Of
-        releases before 1.4, no upload is in the index.
+        releases before 1.4, no upload is in the index. `at_once` is as for `index`, and how many records are read
+        together, otherwise a hundred.
         """
-        found = (entry.key for entry in self.index(feed, status, since=since, before=before))
-        while some := list(islice(found, MAX_KEYS)):
+        found = (entry.key for entry in self.index(feed, status, since=since, before=before, at_once=at_once))
+        while some := list(islice(found, at_once or MAX_KEYS)):
             yield from self._in_status(some, keys.feed_status(feed, status))
 
     def first_listed(self, feed: str, status: str) -> tuple[list[FileRecord], int]:

@@ -21,12 +21,12 @@ class Outcomes:
     returned: returns.Returns
 
     def notice_of(self, change: Change) -> Notice:
-        """The notice of a new outcome. Three reads at most, and one query if rows were rejected."""
+        """The notice of a new outcome. Four reads at most, and one more if rows were rejected."""
         record = change.record
         is_there = change.kind is not Kind.FORGOTTEN
         more: dict[str, Any] = {}
         if is_there and record.counts and record.counts.rejected:
-            rejects = islice(self.files.rejected_rows(record), MAX_REJECTS)
+            rejects = islice(self.files.rejected_rows(record, at_once=MAX_REJECTS), MAX_REJECTS)
             more["first_rejects"] = tuple(row._asdict() for row in rejects)
             more["rejects_uri"] = self.returned.uri(change.feed, record)
         if change.kind is Kind.COMPLETE:
