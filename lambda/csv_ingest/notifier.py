@@ -85,8 +85,7 @@ class Notifier:
         """Tell again what was settled in a time. Of forgotten files, the ledger knows nothing."""
         for feed in self.config.feeds:
             for status, kind in ((ledger.COMPLETE, Kind.COMPLETE), (ledger.REJECTED, Kind.REJECTED)):
-                times = {"since": since.isoformat(), "before": until.isoformat()}
-                for record in self._files.listed(feed, status, **times):
+                for record in self._files.listed(feed, status, since=since.isoformat(), before=until.isoformat()):
                     self.deadline.check("while outcomes were told again")
                     if record.is_settled:
                         self._tell_outcome(changes.Change(kind, feed, record))
