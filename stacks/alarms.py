@@ -151,7 +151,7 @@ def _notifier(notifier: NotifierFunction) -> list[AlarmSpec]:
         ),
         AlarmSpec(
             name="NotifierMissing",
-            metric=notifier.lambda_metric("Invocations", "SampleCount"),
+            metric=notifier.looks(),
             meaning="For a quarter of an hour, nobody has looked for failed and missing files.",
             threshold=1,
             periods=3,

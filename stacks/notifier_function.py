@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -21,7 +22,10 @@ from stacks.practices import USE_OF_TABLES, acknowledge, allow, allow_key, wildc
 from stacks.storage import Storage
 
 _CONCURRENCY = 5
-"""Shards of the stream, the schedule, and files of rejected rows, at the same time."""
+"""Shards of the stream, the schedule, and what is tried again, at the same time."""
+
+_RETURNS = 5
+"""Files whose rejected rows are written at the same time, which takes minutes: events must not wait for them."""
 
 
 class NotifierFunction(AsyncFunction):
@@ -64,13 +68,13 @@ class NotifierFunction(AsyncFunction):
             timeout_seconds=900 if returning else 60,  # the rejected rows of a file are found by reading it
             memory_mb=max([256, *(feed.memory_mb for feed in returning)]),
             # An account that cannot reserve anything for a feed cannot for the notifier either.
-            reserved_concurrency=_CONCURRENCY if any(feed.reserved_concurrency for feed in storage.feeds) else None,
+            reserved_concurrency=_concurrency(storage.feeds) if _reserves(storage.feeds) else None,
         )
         for feed in returning:
             self._return_rejects(storage, feed)
         own = self._own_permissions(storage)
         self._follow(storage, failures).node.add_dependency(own)
-        self._look_regularly()
+        self.schedule = self._look_regularly()
 
     def _own_permissions(self, storage: Storage) -> iam.Policy:
         """What Lambda does to follow the stream; and what names the function, which needs its role first."""
@@ -120,7 +124,7 @@ class NotifierFunction(AsyncFunction):
         mapping.node.add_dependency(self.role)
         return mapping
 
-    def _look_regularly(self) -> None:
+    def _look_regularly(self) -> events.Rule:
         """Look at the failure queue, for missing files and for mails, every two minutes."""
         schedule = events.Rule(
             self,
@@ -133,6 +137,17 @@ class NotifierFunction(AsyncFunction):
             "A lost event of the schedule carries no data: the next look sees the same, and NotifierMissing reports "
             "missing looks.",
             "Serverless::Serverless-EventBusDLQ",
+        )
+        return schedule
+
+    def looks(self) -> cloudwatch.Metric:
+        """How often the schedule has invoked the function, which others invoke as well."""
+        return cloudwatch.Metric(
+            namespace="AWS/Events",
+            metric_name="Invocations",
+            dimensions_map={"RuleName": self.schedule.rule_name},
+            statistic="SampleCount",
+            period=Duration.minutes(5),
         )
 
     def _return_rejects(self, storage: Storage, feed: Feed) -> None:
@@ -158,6 +173,14 @@ class NotifierFunction(AsyncFunction):
             "write below the prefix of its rejected rows.",
             *(wildcard_resource(policy, arn) for arn in (uploads, returned)),
         )
+
+
+def _reserves(feeds: Sequence[Feed]) -> bool:
+    return any(feed.reserved_concurrency for feed in feeds)
+
+
+def _concurrency(feeds: Sequence[Feed]) -> int:
+    return _CONCURRENCY + (_RETURNS if any(feed.rejects_to for feed in feeds) else 0)
 
 
 def _permissions(

@@ -17,15 +17,25 @@ if TYPE_CHECKING:
 REJECTION = "Rejected"
 """The condition of a message about a file that can never be read, which the ingest function sends."""
 
-CONDITIONS = (REJECTION, "RetriesExhausted", "EventAgeExceeded", "ZeroReservedConcurrency")
+CONDITIONS = (
+    REJECTION,
+    "RetriesExhausted",
+    "EventAgeExceeded",
+    "ZeroReservedConcurrency",
+    "RetryAttemptsExhausted",
+    "MaximumRecordAgeExceeded",
+)
 """Those that occur. The others are Lambda's: deliveries failed three times, an event waited for more than six hours, or
-came during a pause."""
+came during a pause; the last two are of batches of the ledger's stream."""
 
 NO_REASON = "throttled, paused or killed before it could tell"
 """The reason that is shown where Lambda gives none: the function did not run, or not to its end."""
 
 
 _BATCH = "DDBStreamBatchInfo"
+
+MAX_KEY = 1_024
+"""Bytes. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 
 
 class Subject(NamedTuple):
@@ -96,10 +106,12 @@ def failure_of(message: "MessageTypeDef") -> Failure:
 
 
 def _subject(record: dict[str, Any]) -> Subject:
-    version = None
+    version, key = None, unquote_plus(record["s3"]["object"]["key"])
+    if len(key.encode(errors="replace")) > MAX_KEY:
+        raise MalformedEvent("the key of a record is longer than any of S3's")
     with suppress(MalformedEvent):
         version = events.object_version(record)
-    return Subject(unquote_plus(record["s3"]["object"]["key"]), events.part_job(record), version)
+    return Subject(key, events.part_job(record), version)
 
 
 def _event_of_batch(batch: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,9 +124,10 @@ def _event_of_batch(batch: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _outcome_of(event: Mapping[str, Any]) -> str:
-    """The object key in an event of the notifier for itself, which has a record of the files table's stream."""
-    record = event.get("change") or event.get("rejects")
-    return str(record["dynamodb"]["Keys"]["object_key"]["S"]) if record else ""
+    """The object key in an event of the notifier for itself; empty if it is about a time."""
+    if change := event.get("change"):
+        return str(change["dynamodb"]["Keys"]["object_key"]["S"])
+    return str((event.get("rejects") or event.get("again") or {}).get("object_key", ""))
 
 
 def _name_of_function(arn: str) -> str:

@@ -3,21 +3,19 @@
 It is invoked by the files table's stream, by a schedule, and by itself for what is tried again.
 """
 
-import random
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from functools import cached_property, partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest import clients, configuration, ledger, queues, reporting
-from csv_ingest.model import Deadline, NotTold, PipelineError
-from csv_ingest.notices import bus, changes, failed, mail, missing, outcomes, returns
-from csv_ingest.notices.notice import Kind, Notice
+from csv_ingest import clients, configuration, dynamodb, ledger, queues, reporting
+from csv_ingest.model import FILES_KEY, Deadline, NotTold, PipelineError
+from csv_ingest.notices import bus, changes, lookout, outcomes, returns, telling
+from csv_ingest.notices.notice import Kind
 
 TIME_TO_REPORT = 5
 """Seconds of the timeout kept back."""
@@ -25,10 +23,10 @@ TIME_TO_REPORT = 5
 CLOCKS = timedelta(minutes=5)
 """How much the times of the stream and of the ledger may differ."""
 
-TOLD_AT_ONCE = 25
-
 MAIL_AFTER = timedelta(minutes=4)
 """How old the oldest notice of a mail is at least, so that two mails are as far from each other."""
+
+KINDS = {ledger.COMPLETE: Kind.COMPLETE, ledger.REJECTED: Kind.REJECTED}
 
 
 @reporting.logger.inject_lambda_context(clear_state=True)
@@ -45,10 +43,14 @@ def handler(event: dict[str, Any], context: LambdaContext, *, mail_after: timede
     match event:
         case {"Records": [*records]}:
             notifier.tell_each(records)
-        case {"change": record}:
-            notifier.tell_change(record)
-        case {"rejects": record}:
-            notifier.return_rejects(record)
+        case {"change": change}:
+            notifier.tell_change(change)
+        case {"rejects": upload}:
+            notifier.return_rejects(upload)
+        case {"again": {"object_key": _} as upload}:
+            notifier.tell_upload(upload)
+        case {"again": {"feed": _} as period}:
+            notifier.tell_period(period)
         case {"again": {"since": since, "until": until}}:
             notifier.tell_again(datetime.fromisoformat(since) - CLOCKS, datetime.fromisoformat(until) + CLOCKS)
         case _:
@@ -77,86 +79,88 @@ class Notifier:
     def tell_change(self, record: Mapping[str, Any]) -> None:
         """Tell what a record of the stream is about, if it is a new outcome; at least once."""
         if change := changes.change_of(record):
-            notice = self._tell_outcome(change)
-            if notice.rejects_uri:
-                self._dispatch({"rejects": record})
+            self._tell(change)
 
     def tell_again(self, since: datetime, until: datetime) -> None:
-        """Tell again what was settled in a time. Of forgotten files, the ledger knows nothing."""
-        for feed in self.config.feeds:
-            for status, kind in ((ledger.COMPLETE, Kind.COMPLETE), (ledger.REJECTED, Kind.REJECTED)):
-                for record in self._files.listed(feed, status, since=since.isoformat(), before=until.isoformat()):
-                    self.deadline.check("while outcomes were told again")
-                    if record.is_settled:
-                        self._tell_outcome(changes.Change(kind, feed, record))
+        """Tell again what was settled in a time: by an event of its own for each feed and status.
 
-    def _tell_outcome(self, change: changes.Change) -> Notice:
-        known = outcomes.Outcomes(self._files, self.config.upload_bucket, self._returns)
+        The ledger knows nothing of forgotten files, nor of a version that was rejected before one with the same bytes.
+        """
+        for feed in self.config.feeds:
+            for status in KINDS:
+                self._dispatch_period(feed, status, since.isoformat(), until.isoformat())
+
+    def tell_period(self, period: Mapping[str, str]) -> None:
+        """Tell what is settled of a feed with a status: by an event of its own for each upload, the latest first.
+
+        What there is no time for is left to one more event.
+        """
+        feed, status, since, until = (period[name] for name in ("feed", "status", "since", "until"))
+        for entry in self._files.index(feed, status, since=since, before=until):
+            if self.deadline.seconds_left() <= 0:
+                self._dispatch_period(feed, status, since, f"{entry.at}~")
+                return
+            self._dispatch({"again": {name: value["S"] for name, value in entry.key.items()}})
+
+    def tell_upload(self, upload: Mapping[str, str]) -> None:
+        """Tell what became of an upload, by its key in the ledger, if it is settled."""
+        record = self._record(upload)
+        if record and record.is_settled and record.status:
+            self._tell(changes.Change(KINDS[record.status], record.feed_of_status, record))
+
+    def return_rejects(self, upload: Mapping[str, str]) -> None:
+        """Write the rejected rows of a complete file for its sender, unless it is forgotten or reloaded by now."""
+        record = self._record(upload)
+        if record and record.is_complete and (feed := record.feed_of_status):
+            self._returns.write(feed, record, self._files, clients.s3())
+
+    def look(self, now: datetime, mail_after: timedelta) -> None:
+        """As Lookout.look."""
+        config = self.config
+        look = lookout.Lookout(
+            telling=self._telling,
+            taken=config.intake,
+            expected={name: feed.expect for name, feed in config.feeds.items() if feed.expect},
+            stack=config.stack,
+            count_missing=partial(reporting.count_for_feed, "FilesMissing"),
+            deadline=self.deadline,
+        )
+        queue, topic = config.failure_queue, config.alarm_topic
+        look.look(clients.sqs(), queue, clients.sns(), topic, now=now, mail_after=mail_after)
+
+    def _tell(self, change: changes.Change) -> None:
+        record = change.record
+        known = outcomes.Outcomes(self._files, self.config.upload_bucket, self.config.intake, self._returns)
         try:
             notice = known.notice_of(change)
         except (KeyError, TypeError, ValueError) as error:
             raise NotTold("the ledger's record of the file is not as this release writes it") from error
-        self._tell(notice)
-        about = {"kind": change.kind.value, "object_key": change.record.object_key, "entry": change.record.entry}
-        reporting.logger.info("told", extra=about)
-        return notice
+        self._telling.tell(notice)
+        upload = {"object_key": record.object_key, "entry": record.entry}
+        if change.kind is Kind.COMPLETE and notice.rejects_uri:
+            self._dispatch({"rejects": upload})
+        reporting.logger.info("told", extra={"kind": change.kind.value, **upload})
 
-    def return_rejects(self, record: Mapping[str, Any]) -> None:
-        """Write the rejected rows of a complete file for its sender."""
-        if change := changes.change_of(record):
-            self._returns.write(change.feed, change.record, self._files, clients.s3())
+    def _record(self, upload: Mapping[str, str]) -> ledger.FileRecord | None:
+        """The record under a key of the ledger; None if there is none."""
+        key: dynamodb.Item = {name: {"S": upload[name]} for name in FILES_KEY}
+        return next(iter(self._files.records_under([key])), None)
 
-    def look(self, now: datetime, mail_after: timedelta) -> None:
-        """Tell of uploads that failed and of files that are missing; then send a mail, if one is due."""
-        # What cannot be looked at fails this run, and keeps nothing else from being told.
-        with ExitStack() as then:  # the callback that is added last is called first
-            then.callback(self._send_mail, now, mail_after)
-            for feed in random.sample(list(self.config.feeds), len(self.config.feeds)):
-                then.callback(self._look_for_missing, feed, now)
-            self._look_for_failed()
-
-    def _look_for_failed(self) -> None:
-        found = failed.look(clients.sqs(), self.config.failure_queue, deadline=self.deadline)
-        messages = {each.id: each for each in found if failed.is_failed(each)}
-        fresh = iter(messages.keys() - self._files.notices.told(messages))
-        # In small steps: an invocation that is killed has told few that it has not marked.
-        while some := list(islice(fresh, TOLD_AT_ONCE)):
-            for notice in failed.notices_of([messages[id_] for id_ in some], self._files, self.config.intake):
-                self._tell(notice)
-            self._files.notices.mark(some)
-
-    def _look_for_missing(self, feed: str, now: datetime) -> None:
-        if not (expect := self.config.feeds[feed].expect):
-            return
-        notice = missing.missing(feed, expect, self._files, now=now)
-        reporting.count_for_feed("FilesMissing", feed, int(notice is not None))
-        if notice:
-            mark = f"missing {feed} {notice.expected_until}"
-            if not self._files.notices.told([mark]):
-                self._tell(notice)
-                self._files.notices.mark([mark])
-
-    def _send_mail(self, now: datetime, mail_after: timedelta) -> None:
-        waiting = self._files.notices.waiting_mails()
-        if not waiting or waiting[0].since > now - mail_after:
-            return
-        sent = mail.digest([Notice.from_json(each.text) for each in waiting], stack=self.config.stack)
-        clients.sns().publish(TopicArn=self.config.alarm_topic, Subject=sent.subject, Message=sent.text)
-        self._files.notices.remove_mails(waiting)
-
-    def _tell(self, notice: Notice) -> None:
-        """Send the event; have a notice that a person has to look at wait for the next mail."""
-        config = self.config
-        bus.EventBus(clients.events(), config.event_bus, config.stack, config.upload_bucket).put(notice)
-        if notice.is_mailed:
-            self._files.notices.add_mail(notice.to_json())
+    def _dispatch_period(self, feed: str, status: str, since: str, until: str) -> None:
+        self._dispatch({"again": {"feed": feed, "status": status, "since": since, "until": until}})
 
     def _dispatch(self, event: Mapping[str, Any]) -> None:
         queues.dispatch(clients.lambda_(), self.function, event)
 
-    @property
+    @cached_property
     def _files(self) -> ledger.FilesTable:
         return ledger.FilesTable(clients.dynamodb(), self.config.files_table, deadline=self.deadline)
+
+    @property
+    def _telling(self) -> telling.Telling:
+        config = self.config
+        events = bus.EventBus(clients.events(), config.event_bus, config.stack, config.upload_bucket)
+        return telling.Telling(events, self._files)
 
     @property
     def _returns(self) -> returns.Returns:

@@ -1,6 +1,7 @@
 """Rejected rows as a file that their feed reads: to be corrected, and uploaded again."""
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, TextIO
 
@@ -37,7 +38,13 @@ def writer(text: TextIO, format_: FileFormat, *, spreadsheet: bool = False) -> L
     """
     escape = format_.escape
     if not format_.quote:
-        return lambda cells: text.write(format_.delimiter.join(cells) + "\r\n")
+        special = re.compile(f"[{re.escape(escape + format_.delimiter)}\r\n]")
+
+        def write_unquoted(cells: Sequence[str]) -> object:
+            written = [special.sub(lambda found: escape + found[0], cell) for cell in cells] if escape else cells
+            return text.write(format_.delimiter.join(written) + "\r\n")
+
+        return write_unquoted
     # With all cells quoted, a spreadsheet that expects another delimiter begins no cell inside of one.
     quoting: Literal[0, 1] = csv.QUOTE_ALL if spreadsheet else csv.QUOTE_MINIMAL
     lines = csv.writer(text, delimiter=format_.delimiter, quotechar=format_.quote, quoting=quoting)

@@ -19,7 +19,7 @@ from ops.pipeline import DeployedFeed, Pipeline
     context_settings={"token_normalize_func": lambda name: "prefix" if name == "key-prefix" else name},  # its old name
 )
 @click.option("--dry-run", is_flag=True, help="List the messages, and leave them in the queue.")
-@click.option("--discard", is_flag=True, help="Delete the messages instead; needs --prefix.")
+@click.option("--discard", is_flag=True, help="Delete the messages instead; needs --prefix or --only.")
 @options.prefix
 @click.option("--only", multiple=True, type=click.Choice(failure.CONDITIONS), help="Only messages with this condition.")
 @options.rate
@@ -45,7 +45,7 @@ def redrive_command(
     message stays in the queue, as with --dry-run each does; with --wait, unless every upload is complete without a
     rejected row. A message that is Rejected is delivered in vain until its file or the settings are corrected.
     """
-    _require_sense(discard=discard, prefix=prefix, wait_=wait_, dry_run=dry_run)
+    _require_sense(discard=discard, prefix=prefix, only=only, wait_=wait_, dry_run=dry_run)
     pipeline = find()
     stopped = [] if dry_run or discard else _paused(pipeline)
     begun = failures.clock(pipeline)
@@ -69,9 +69,9 @@ def redrive_command(
     sys.exit(int(not is_good))
 
 
-def _require_sense(*, discard: bool, prefix: str, wait_: bool, dry_run: bool) -> None:
-    if discard and not prefix:
-        raise click.UsageError("--discard needs --prefix: name what nobody will want any more")
+def _require_sense(*, discard: bool, prefix: str, only: Sequence[str], wait_: bool, dry_run: bool) -> None:
+    if discard and not prefix and not only:
+        raise click.UsageError("--discard needs --prefix or --only: name what nobody will want any more")
     if wait_ and (dry_run or discard):
         raise click.UsageError("--wait has nothing to wait for: nothing is delivered")
 

@@ -80,6 +80,7 @@ class TestEachAlarm:
         assert watched in {
             *(("AWS/Lambda", "FunctionName", readable({"Ref": id_})) for id_ in functions),
             ("AWS/SQS", "QueueName", f"${{{stack.id_of(QUEUE)}.QueueName}}"),
+            ("AWS/Events", "RuleName", f"${{{stack.id_of('AWS::Events::Rule', 'Notifier')}}}"),
             *((each["POWERTOOLS_METRICS_NAMESPACE"], "service", each["POWERTOOLS_SERVICE_NAME"]) for each in variables),
         }
 

@@ -70,6 +70,11 @@ class Told:
         """Invoke the notifier with what is new in the stream, or with an event."""
         handler(dict(event or {"Records": self.stream()}), invocation(seconds_left=seconds_left, function="notifier"))
 
+    def tell_dispatched(self) -> None:
+        """Invoke the notifier with what it has dispatched, and with what it dispatches then."""
+        while self.invocations.events:
+            self.tell(self.invocations.events.pop(0))
+
     def look(self, *, mail_after: timedelta = timedelta(0)) -> None:
         """Invoke the notifier as its schedule does; what waits for a mail has waited long enough."""
         event = {"source": "aws.events", "detail-type": "Scheduled Event"}

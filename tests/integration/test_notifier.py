@@ -14,13 +14,13 @@ from csv_ingest import clients
 from csv_ingest.configuration import NotifierConfig
 from csv_ingest.events import Event, upload_event
 from csv_ingest.model import Deadline, MalformedEvent, NotTold, PartJob
-from csv_ingest.notifier import Notifier
+from csv_ingest.notifier import Notifier, handler
 from ops import forgetting, reloading
 from ops.pipeline import Pipeline
 from tests.integration.faults import Calls, Killed
 from tests.integration.telling import Told, told_in
 from tests.integration.test_crashes import BROKEN_UP, UNREADABLE
-from tests.integration.world import Invocations, World, metrics_in, set_feed, version_of
+from tests.integration.world import Invocations, World, invocation, metrics_in, set_feed, version_of
 
 
 @pytest.fixture
@@ -217,13 +217,33 @@ def test_what_time_does_not_suffice_for_is_told_later(world: World, told: Told) 
 
 
 def test_a_batch_without_data_is_told_by_its_time(world: World, told: Told) -> None:
-    """What Lambda records of a batch that failed has no data."""
-    for key, content in (("a.csv", "id\n1\n"), ("b.csv", "\0")):
+    """What Lambda records of a batch that failed has no data. One upload that cannot be told keeps no other waiting."""
+    for key, content in (("a.csv", "id\n1\n"), ("b.csv", "\0"), ("c.csv", "id\n3\n")):
         world.ingest(key, content)
+    world.change_record("b.csv", settled_at="no time")
     told.stream()
     now = datetime.now(UTC).isoformat()
     told.tell({"again": {"since": now, "until": now}})
-    assert sorted(kind for kind, _ in told.events()) == ["CSV File Complete", "CSV File Rejected"]
+    for event in list(told.invocations.events):
+        told.tell(event)
+    uploads = [event for event in told.invocations.events if "object_key" in event["again"]]
+    assert len(uploads) == 3
+    for event in uploads:
+        with suppress(NotTold, ValueError):
+            told.tell(event)
+    assert sorted(detail["object_key"] for _, detail in told.events()) == ["a.csv", "c.csv"]
+
+
+def test_many_outcomes_are_told_again_in_steps(world: World, told: Told) -> None:
+    """What there is no time for is left to one more event."""
+    for number in range(5):
+        world.ingest(f"{number}.csv", f"id\n{number}\n")
+    period = {"feed": "default", "status": "COMPLETE", "since": "2026", "until": "3"}
+    seconds = iter([30.0] * 3 + [0.0] * 9)
+    handler({"again": period}, invocation(seconds_left=seconds, function="notifier"))
+    assert 1 < len(told.invocations.events) < 6
+    told.tell_dispatched()
+    assert {detail["object_key"] for _, detail in told.events()} == {f"{number}.csv" for number in range(5)}
 
 
 class TestFailed:
@@ -271,6 +291,26 @@ class TestFailed:
         told.look()
         assert told.events() == []
 
+    def test_a_version_of_stored_bytes_can_fail(self, world: World, told: Told) -> None:
+        """The record of its key and ETag is that of the version before, which is complete."""
+        world.ingest("a.csv", "id\n1\n")
+        again = world.upload("a.csv", "id\n1\n")
+        self.fail(world, again)
+        told.look()
+        [(_, detail)] = told.events()
+        assert (detail["version_id"], detail["status"]) == (version_of(again).version_id, None)
+
+    def test_a_refused_event_keeps_no_other_waiting(self, world: World, told: Told) -> None:
+        for key in ("a.csv", "b.csv", "c.csv"):
+            self.fail(world, world.upload(key, "id\n1\n"))
+        with refused(lambda detail: detail["object_key"] == "b.csv"):
+            for _ in range(2):
+                with pytest.raises(NotTold):
+                    told.look(mail_after=timedelta(days=1))
+        assert sorted(detail["object_key"] for _, detail in told.events()) == ["a.csv", "c.csv"]
+        told.look()
+        assert [detail["object_key"] for _, detail in told.events()] == ["b.csv"]
+
     def test_each_of_many_failures_is_told_once(self, world: World, told: Told) -> None:
         keys = {f"{number}.csv" for number in range(60)}
         for key in keys:
@@ -281,7 +321,21 @@ class TestFailed:
         assert (len(found), set(found)) == (len(keys), keys)
         assert len(world.failures()) == len(keys), "some are hidden, or were removed"
 
-    @pytest.mark.parametrize("body", ["no JSON", '{"requestPayload": {}}', '{"requestPayload": {"Records": [1]}}'])
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "no JSON",
+            '{"requestPayload": {}}',
+            '{"requestPayload": {"Records": [1]}}',
+            json.dumps(
+                {
+                    "requestContext": {"functionArn": "f", "condition": "RetriesExhausted"},
+                    "requestPayload": {"Records": [{"s3": {"object": {"key": "%01" * 60_000}}}]},
+                }
+            ),
+        ],
+        ids=["text", "no event", "no record", "a key of 180 KB"],
+    )
     def test_any_message_can_be_in_the_queue(self, world: World, told: Told, body: str) -> None:
         world.sqs.send_message(QueueUrl=world.failure_queue, MessageBody=body)
         self.fail(world, world.upload("a.csv", "id\n1\n"))
@@ -328,6 +382,15 @@ class TestMissing:
         capsys.readouterr()
         self.look(days=2.01)
         assert metrics_in(capsys.readouterr().out) == {"FilesMissing": 0}
+
+    def test_a_time_that_was_met_stays_met(self, world: World, told: Told, pipeline: Pipeline) -> None:
+        self.look(days=0)
+        world.ingest("a.csv", "id\n1\n")
+        world.change_record("a.csv", status_at=(datetime.now(UTC) + timedelta(days=2)).isoformat())
+        self.look(days=2)
+        forgetting.forget(forgetting.forgetting_of(pipeline, "a.csv"))
+        self.look(days=2.01)
+        assert told.events() == []
 
     def test_a_rejected_file_has_not_come(self, world: World, told: Told) -> None:
         self.look(days=0)
@@ -397,14 +460,30 @@ class TestRejectsForTheSender:
         world.ingest("vendors/a.csv", self.CONTENT.encode("cp1252"))
         told.tell()
         [(_, detail)] = told.events()
-        [dispatched] = told.invocations.events
-        told.tell(dispatched)
+        told.tell_dispatched()
         rows = self.read(world, detail["rejects_uri"])
         assert rows.decode("cp1252").splitlines() == ["", "", "id;n;name", "2;x;Gabel, groß", ";3;"]
         reasons = self.read(world, detail["rejects_uri"].replace(".rejected.csv", ".reasons.csv")).decode()
         assert [line.partition(",")[0] for line in reasons.splitlines()] == ["line", "5", "6"]
         world.ingest("vendors/b.csv", rows.replace(b";x;", b";4;").replace(b"\n;3", b"\n3;3"))
         assert world.file("vendors/b.csv")["rows_stored"] == 2
+
+    def test_a_long_key_is_cut(self, world: World, told: Told) -> None:
+        key = f"vendors/{'é' * 505}.csv"
+        world.ingest(key, "id,x\n,1\n2,3\n")
+        told.tell()
+        told.tell_dispatched()
+        [(_, detail)] = told.events()
+        assert detail["object_key"] == key
+        assert len(detail["rejects_uri"].partition("returned/")[2].encode()) < 700
+        assert self.read(world, detail["rejects_uri"]) == b"id,x\r\n,1\r\n"
+
+    def test_rows_of_a_forgotten_file_are_not_written(self, world: World, told: Told, pipeline: Pipeline) -> None:
+        world.ingest("vendors/a.csv", "id,x\n,1\n2,3\n")
+        told.tell()
+        forgetting.forget(forgetting.forgetting_of(pipeline, "vendors/a.csv"))
+        told.tell_dispatched()
+        assert "Contents" not in world.s3.list_objects_v2(Bucket=world.bucket, Prefix="returned/")
 
     def test_a_file_without_rejects_writes_nothing(self, world: World, told: Told) -> None:
         world.ingest("vendors/a.csv", "id\n1\n")

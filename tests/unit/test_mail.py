@@ -64,5 +64,16 @@ def test_other_peoples_text_steers_no_mail() -> None:
     mail = digest([notice], stack="CsvIngest")
     assert "a\\u000aSubject: x\\u202e.csv" in mail.text
     assert len(mail.text.splitlines()) == 5
-    assert max(map(len, mail.text.splitlines())) < 600
+    assert max(map(len, mail.text.splitlines())) < 1_300
     assert mail.subject.isascii()
+
+
+def test_a_mail_fits_whatever_the_keys_are() -> None:
+    notice = Notice(kind=Kind.REJECTED, object_key="\u200b" * 341, reason="\x01" * 2_000, rejects_uri="ü" * 1_000)
+    mail = digest([notice] * 60, stack="CsvIngest")
+    assert len(mail.text.encode()) < 256_000
+    assert "more: python -m ops status" in mail.text
+
+
+def test_a_notice_of_a_later_release_is_mailed() -> None:
+    assert Notice.from_json('{"kind": "CSV File Rejected", "object_key": "a.csv", "new": 1}').object_key == "a.csv"

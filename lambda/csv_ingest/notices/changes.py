@@ -12,7 +12,8 @@ class Change(NamedTuple):
     """An upload of which somebody has to be told."""
 
     kind: Kind
-    feed: str
+    feed: str | None
+    """None if the record does not say it: then the key does."""
     record: ledger.FileRecord
     """With the outcome; of a forgotten upload, as it was before."""
 
@@ -32,8 +33,8 @@ def change_of(record: Mapping[str, Any]) -> Change | None:
         raise MalformedEvent("a record of the stream is not as DynamoDB writes it") from error
     if new.feed_of_status is not None:
         return _settled(new.feed_of_status, old, new)
-    if old.erasing == ledger.FORGET and not new.attributes and old.is_of_upload:
-        return Change(Kind.FORGOTTEN, old.feed_of_status or old.owner.feed, old)
+    if old.erasing == ledger.FORGET and not new.attributes and old.is_of_upload and old.version_id:
+        return Change(Kind.FORGOTTEN, old.feed_of_status or (old.owner.feed if old.is_planned else None), old)
     return None
 
 

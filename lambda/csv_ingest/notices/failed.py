@@ -1,16 +1,20 @@
 """Uploads whose deliveries have used up their attempts, as the failure queue has them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from csv_ingest import failure, intake, ledger, queues
-from csv_ingest.model import Deadline, ObjectVersion, Upload
+from csv_ingest.model import Deadline, ObjectVersion
 from csv_ingest.notices import notice
 from csv_ingest.notices.notice import Kind, Notice
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+MAX_SEEN = 2_000
+"""Messages of one look: of more, others are seen the next time, since SQS answers with them at random."""
 
 HIDE_SECONDS = 30
 """How long a look through many messages hides them at most: it puts them back at its end."""
@@ -31,7 +35,7 @@ def look(sqs: "SQSClient", queue: str, *, deadline: Deadline) -> list[failure.Fa
     seen: dict[str, MessageTypeDef] = {}
     fruitless = 0 if visible else FRUITLESS
     try:
-        while fruitless < FRUITLESS and deadline.seconds_left() > 0:
+        while fruitless < FRUITLESS and len(seen) < MAX_SEEN and deadline.seconds_left() > 0:
             received = sqs.receive_message(
                 QueueUrl=queue,
                 MaxNumberOfMessages=MAX_RECEIVED,
@@ -63,48 +67,51 @@ def _put_back(sqs: "SQSClient", queue: str, messages: "Sequence[MessageTypeDef]"
         )
 
 
-def is_failed(message: failure.Failure) -> bool:
-    """Whether a message is about uploads of which nobody else tells: a rejection is told from the ledger."""
-    return bool(message.subjects) and message.condition != failure.REJECTION
+@dataclass
+class FailedUpload:
+    """An upload, and the messages about it: those of its parts are one failure."""
+
+    key: str
+    version: ObjectVersion | None
+    """None if the event does not name one."""
+    last: failure.Failure
+    messages: list[str]
+    """Their ids."""
 
 
-def notices_of(messages: Sequence[failure.Failure], files: ledger.FilesTable, taken: intake.Intake) -> Iterator[Notice]:
-    """One notice per upload that some messages name; none of an upload that is settled by now."""
-    latest: dict[ObjectVersion, failure.Failure] = {}
-    unknown: dict[str, failure.Failure] = {}
-    for message in sorted(messages, key=lambda each: each.sent_at):
-        for subject in message.subjects:
-            if subject.version:
-                latest[subject.version] = message
-            else:
-                unknown[subject.key] = message
-    uploads = (Upload(version, message.sent_at) for version, message in latest.items())
-    for (version, _), record in files.records(uploads):
-        if not record.is_settled:
-            yield _notice(version.key, latest[version], taken, version, record)
-    for key, message in unknown.items():
-        yield _notice(key, message, taken)
+def uploads_of(found: Iterable[failure.Failure]) -> list[FailedUpload]:
+    """The uploads that some messages are about, and of which nobody else tells.
+
+    A rejection is told from the ledger; other messages are about no upload.
+    """
+    uploads: dict[tuple[str, ObjectVersion | None], FailedUpload] = {}
+    for message in sorted(found, key=lambda each: each.sent_at):
+        for subject in message.subjects if message.condition != failure.REJECTION else ():
+            new = FailedUpload(subject.key, subject.version, message, [])
+            upload = uploads.setdefault((subject.key, subject.version), new)
+            upload.last = message
+            upload.messages.append(message.id)
+    return list(uploads.values())
 
 
-def _notice(
-    key: str,
-    message: failure.Failure,
-    taken: intake.Intake,
-    version: ObjectVersion | None = None,
-    record: ledger.FileRecord | None = None,
-) -> Notice:
-    about: dict[str, Any] = {}
+def notice_of(upload: FailedUpload, files: ledger.FilesTable, taken: intake.Intake) -> Notice | None:
+    """The notice about a failed upload; None if exactly this version is settled by now."""
+    version, about = upload.version, dict[str, Any]()
     if version:
-        about |= {"etag": version.etag, "version_id": version.version_id, "size": version.size}
-    if record:
-        about |= {"status": record.status, "started_at": record.attributes.get("started_at")}
-        about |= {"uploaded_at": record.uploaded_at or None, **notice.about_counts(record.counts)}
-    reason = f"{message.condition}: {message.reason or failure.NO_REASON}"
+        about = {"etag": version.etag, "version_id": version.version_id, "size": version.size}
+        record = files.record(version)
+        # The record can be that of another version with the same bytes, which says nothing of this one.
+        if record.version_id == version.version_id:
+            if record.is_settled:
+                return None
+            about |= {"status": record.status, "started_at": record.attributes.get("started_at")}
+            about |= {"uploaded_at": record.uploaded_at or None, **notice.about_counts(record.counts)}
+    reason = f"{upload.last.condition}: {upload.last.reason or failure.NO_REASON}"
     return Notice(
         kind=Kind.FAILED,
-        feed=taken.feed_of(key),
-        object_key=key,
+        feed=taken.feed_of(upload.key),
+        object_key=upload.key,
         reason=reason[: notice.MAX_REASON],
-        settled_at=message.sent_at.isoformat(timespec="milliseconds"),
+        settled_at=upload.last.sent_at.isoformat(timespec="milliseconds"),
         **about,
     )

@@ -8,10 +8,12 @@ from typing import NamedTuple
 from csv_ingest.escaping import escaped, shell_word
 from csv_ingest.notices.notice import Kind, Notice
 
-MAX_SHOWN = 50
-"""Notices of one mail: SNS takes 256 KB. https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
+MAX_SHOWN, MAX_BYTES = 50, 200_000
+"""Notices of one mail, and bytes of them: SNS takes 256 KB. https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
 
-MAX_REASON = 500
+MAX_LINE = 1_200
+"""Characters of a line, after what cannot be seen was escaped: more than any key of visible characters has."""
+
 DEFAULT_STACK = "CsvIngest"
 
 _WORDS = {
@@ -37,11 +39,20 @@ def digest(notices: Sequence[Notice], *, stack: str) -> Mail:
     ordered = sorted(notices, key=lambda each: (order.index(each.kind), each.settled_at or ""))
     counts = Counter(each.kind for each in ordered)
     sums = ", ".join(f"{counts[kind]:,} {words}" for kind, words in _WORDS.items() if counts[kind])
-    paragraphs = ["\n".join(_lines(each, stack)) for each in ordered[:MAX_SHOWN]]
-    if (left := len(ordered) - MAX_SHOWN) > 0:
+    paragraphs: list[str] = []
+    for each in ordered[:MAX_SHOWN]:
+        paragraph = "\n".join(map(_cut, _lines(each, stack)))
+        if sum(len(every.encode()) for every in [*paragraphs, paragraph]) > MAX_BYTES:
+            break
+        paragraphs.append(paragraph)
+    if left := len(ordered) - len(paragraphs):
         paragraphs.append(f"and {left:,} more: {_command(stack, 'status')}")
     text = "\n\n".join([f"Stack {stack}: {sums}.", *paragraphs])
     return Mail(f"csv-ingest {stack}: {sums}"[:100], f"{text}\n")
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}..."
 
 
 def _lines(told: Notice, stack: str) -> Iterator[str]:
@@ -53,9 +64,9 @@ def _lines(told: Notice, stack: str) -> Iterator[str]:
     if said := ", ".join(filter(None, about)):
         yield f"  {said}"
     if told.reason:
-        yield f"  {escaped(told.reason[:MAX_REASON])}"
+        yield f"  {escaped(told.reason)}"
     for reject in told.first_rejects:
-        yield f"  line {reject['line']:,}: {escaped(str(reject['reason'])[:MAX_REASON])}"
+        yield f"  line {reject['line']:,}: {escaped(str(reject['reason']))}"
     if told.rejects_uri:
         yield f"  the rejected rows: {escaped(told.rejects_uri)}"
     yield f"  next: {_next(told, stack)}"

@@ -10,14 +10,17 @@ from csv_ingest.notices.notice import Kind, Notice
 def missing(feed: str, expect: str, files: ledger.FilesTable, *, now: datetime) -> Notice | None:
     """The notice that no file of a feed became complete since the time before the last time of `expect`.
 
-    None if one did, be it late. Nothing is missing of a time before this was first asked: then nobody expected it. Two
-    reads, and more only while files of the time are being taken back.
+    None if one did, be it late: that is marked, and holds though the file is reloaded or forgotten later. Nothing is
+    missing of a time before this was first asked: then nobody expected it. Two reads, and two more until the mark.
     """
     since, until = Expectation.parse(expect).window(now)
-    if since < files.notices.since(f"expect {feed} {expect}"):
+    met = f"met {feed} {_text(until)}"
+    if since < files.notices.since(f"expect {feed} {expect}") or files.notices.told([met]):
         return None
+    # A file that is being reloaded has come; so has one that was forgotten since the time was met.
     came = files.listed(feed, ledger.COMPLETE, since=_text(since), at_once=1)
-    if any(record.is_complete for record in came):
+    if any(record.erasing != ledger.FORGET for record in came):
+        files.notices.mark([met])
         return None
     return Notice(
         kind=Kind.MISSING,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -86,8 +86,10 @@ class Notice:
 
     @classmethod
     def from_json(cls, text: str) -> "Notice":
+        """What a later release has added is left out."""
         given = json.loads(text)
-        return cls(**given | {"kind": Kind(given["kind"])})
+        known = {name: value for name, value in given.items() if name in {each.name for each in fields(cls)}}
+        return cls(**known | {"kind": Kind(given["kind"])})
 
 
 def about_counts(counts: RowCounts | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from csv_ingest import ledger
+from csv_ingest import intake, ledger
 from csv_ingest.notices import notice, returns
 from csv_ingest.notices.changes import Change
 from csv_ingest.notices.notice import Kind, Notice
@@ -18,22 +18,26 @@ class Outcomes:
 
     files: ledger.FilesTable
     bucket: str
+    taken: intake.Intake
     returned: returns.Returns
 
     def notice_of(self, change: Change) -> Notice:
         """The notice of a new outcome. Four reads at most, and one more if rows were rejected."""
         record = change.record
         is_there = change.kind is not Kind.FORGOTTEN
+        feed = change.feed or self.taken.feed_of(record.object_key)
         more: dict[str, Any] = {}
+        if record.counts and record.counts.rejected:
+            # Of a forgotten file as well: nobody has deleted what was written there.
+            more["rejects_uri"] = self.returned.uri(feed, record)
         if is_there and record.counts and record.counts.rejected:
             rejects = islice(self.files.rejected_rows(record, at_once=MAX_REJECTS), MAX_REJECTS)
             more["first_rejects"] = tuple(row._asdict() for row in rejects)
-            more["rejects_uri"] = self.returned.uri(change.feed, record)
-        if change.kind is Kind.COMPLETE:
-            more["columns_added"] = self._columns_added(change.feed, record)
+        if change.kind is Kind.COMPLETE and feed:
+            more["columns_added"] = self._columns_added(feed, record)
         return Notice(
             kind=change.kind,
-            feed=change.feed,
+            feed=feed,
             object_key=record.object_key,
             etag=record.etag,
             version_id=record.version_id,

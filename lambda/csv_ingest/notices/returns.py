@@ -1,6 +1,7 @@
 """Rejected rows, written for the sender of a file where their feed says: `rejects_to`."""
 
 import csv
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from tempfile import TemporaryFile
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS = 50_000_000
 """Of the cells that are written; Lambda has 512 MB of disk. The lines and reasons of further rows are written."""
+
+MAX_KEY, MAX_CUT = 1_024, 500
+"""Bytes of a key, and of one that is cut. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 
 ROWS, REASONS = ".rejected.csv", ".reasons.csv"
 
@@ -34,8 +38,15 @@ class Place(NamedTuple):
         return cls(bucket, prefix)
 
     def key(self, record: ledger.FileRecord) -> str:
-        """What the keys of both objects of a file begin with: no other version of a file has it."""
-        return f"{self.prefix}{record.object_key}.{record.version_id}"
+        """What the keys of both objects of a file begin with: no other version of a file has it.
+
+        S3's keys have at most 1,024 bytes: of a key that is too long for more, the beginning and a hash are left.
+        """
+        name = record.object_key
+        if len(f"{self.prefix}{name}.{record.version_id}{ROWS}".encode()) > MAX_KEY:
+            digest = hashlib.sha256(name.encode()).hexdigest()
+            name = f"{name.encode()[:MAX_CUT].decode(errors='ignore')}.{digest}"
+        return f"{self.prefix}{name}.{record.version_id}"
 
 
 @dataclass(frozen=True)
@@ -50,9 +61,9 @@ class Returns:
     upload_bucket: str
     takes: Callable[[str], bool]
 
-    def uri(self, feed: str, record: ledger.FileRecord) -> str | None:
+    def uri(self, feed: str | None, record: ledger.FileRecord) -> str | None:
         """Where the rejected rows of a file are written; None if its feed does not say it."""
-        place = self.places.get(feed)
+        place = self.places.get(feed or "")
         return f"s3://{place.bucket}/{place.key(record)}{ROWS}" if place else None
 
     def write(self, feed: str, record: ledger.FileRecord, files: ledger.FilesTable, s3: "S3Client") -> None:
