@@ -134,7 +134,7 @@ def test_the_deployed_sweep_leaves_young_uploads_alone(deployment: Deployment) -
     assert (swept["uploads"], swept["unsettled"], swept["delivered"]) == (0, 0, 0)
 
 
-def test_an_object_that_no_feed_takes_is_told_by_name(deployment: Deployment, inbox: Inbox) -> None:
+def test_an_object_of_no_feed_is_told_by_name(deployment: Deployment, inbox: Inbox) -> None:
     version = upload(deployment, "misspelt.Csv", b"id\n1\n")
     deployment.pipeline.clients.lambda_.invoke(FunctionName=deployment.pipeline.sweep, Payload=b"{}")
     told = inbox.event("CSV Objects Ignored", "misspelt.Csv")

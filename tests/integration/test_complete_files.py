@@ -122,7 +122,7 @@ def test_a_row_that_an_unfinished_file_has_is_hidden(world: World, table: Postgr
     ],
     indirect=["world", "tuning"],
 )
-def test_a_mark_is_of_a_whole_file_at_any_call(
+def test_a_mark_is_of_whole_files_at_any_call(
     world: World, table: PostgresqlRows, queue: Invocations, fault: str
 ) -> None:
     """Each delivery is hit at one of its calls; then it is delivered again, as Lambda does."""
