@@ -111,7 +111,7 @@ class Deployment:
             found.extend(
                 failure
                 for failure in self.failures()
-                if failure["requestPayload"]["Records"][0]["s3"]["object"]["key"] == encoded_key
+                if encoded_key in json.dumps(failure["requestPayload"].get("Records"))
             )
             return bool(found)
 

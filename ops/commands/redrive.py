@@ -21,7 +21,13 @@ from ops.pipeline import DeployedFeed, Pipeline
 @click.option("--dry-run", is_flag=True, help="List the messages, and leave them in the queue.")
 @click.option("--discard", is_flag=True, help="Delete the messages instead; needs --prefix or --only.")
 @options.prefix
-@click.option("--only", multiple=True, type=click.Choice(failure.CONDITIONS), help="Only messages with this condition.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="CONDITION",
+    type=click.Choice(failure.CONDITIONS),
+    help="Only messages with this condition, such as Rejected.",
+)
 @options.rate
 @click.option("--wait", "wait_", is_flag=True, help="Wait for the uploads, and say what became of them.")
 @options.timeout

@@ -24,7 +24,7 @@ class Inbox:
         mailbox = arn_of(self._sqs, self._mails)
         boto3.client("sns").subscribe(TopicArn=deployment.pipeline.alarm_topic, Protocol="sqs", Endpoint=mailbox)
         self._seen: list[Any] = []
-        self._read: list[Any] = []
+        self._read: list[str] = []
 
     def event(self, kind: str, key: str) -> dict[str, Any]:
         """Wait for an event of a kind about an object; returns its detail."""
@@ -44,15 +44,19 @@ class Inbox:
             VALIDATOR.validate(each)
         return found[0]
 
-    def mail(self) -> str:
-        """Wait for a mail; returns its text."""
+    def mail(self, word: str) -> str:
+        """Wait for a mail that has a word; returns its text."""
+        found: list[str] = []
 
         def came() -> bool:
-            self._read.extend(each for each in self._taken(self._mails) if each["Subject"].startswith("csv-ingest "))
-            return bool(self._read)
+            self._read += [
+                each["Message"] for each in self._taken(self._mails) if each["Subject"].startswith("csv-ing")
+            ]
+            found.extend(text for text in self._read if word in text)
+            return bool(found)
 
-        wait_until(came, "a mail", seconds=SECONDS)
-        return str(self._read[0]["Message"])
+        wait_until(came, f"a mail that has {word}", seconds=SECONDS)
+        return found[0]
 
     def _taken(self, queue: str) -> list[Any]:
         messages = self._sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])

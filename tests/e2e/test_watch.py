@@ -7,13 +7,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
+
 from local.deployment import Deployment
 from local.examples import orders
 from local.processes import PROJECT
 from local.waiting import wait_until, wait_until_settled
 from tests.e2e.deployed import SECONDS, upload
 
-ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+# A shell that runs the tests in the background has them ignore Ctrl-C; on the terminal, it counts.
+ON_A_TERMINAL = """
+import os, pty, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))
+"""
 CTRL_C = b"\x03"
 
 
@@ -56,6 +63,9 @@ def on_a_terminal(*arguments: str) -> Iterator[Terminal]:
         try:
             yield Terminal(process)
         finally:
+            # The command, too, which is a child of the terminal, and need not end with it.
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
             process.kill()
 
 

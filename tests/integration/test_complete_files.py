@@ -118,7 +118,6 @@ def test_a_row_that_an_unfinished_file_has_is_hidden(world: World, table: Postgr
         ("postgresql", WHOLE, "die_before"),
         ("postgresql", IN_PARTS, "die_after"),
         ("postgresql merge", WHOLE, "die_after"),
-        ("postgresql merge", IN_PARTS, "die_before"),
     ],
     indirect=["world", "tuning"],
 )
