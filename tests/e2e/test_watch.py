@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -64,8 +64,9 @@ def on_a_terminal(*arguments: str) -> Iterator[Terminal]:
             yield Terminal(process)
         finally:
             # The command, too, which is a child of the terminal, and need not end with it.
-            for child in psutil.Process(process.pid).children(recursive=True):
-                child.kill()
+            with suppress(psutil.NoSuchProcess):  # it has ended
+                for child in psutil.Process(process.pid).children(recursive=True):
+                    child.kill()
             process.kill()
 
 
