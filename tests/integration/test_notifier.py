@@ -23,6 +23,11 @@ from tests.integration.test_crashes import BROKEN_UP, UNREADABLE
 from tests.integration.world import Invocations, World, invocation, metrics_in, set_feed, version_of
 
 
+@pytest.fixture(autouse=True)
+def _all_have_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.erasing.CLOCKS", 0)
+
+
 @pytest.fixture
 def told(world: World, queue: Invocations, monkeypatch: pytest.MonkeyPatch) -> Told:
     return told_in(world, queue, monkeypatch)
