@@ -77,11 +77,5 @@ def put_back(pipeline: Pipeline, failure: Failure) -> None:
 
 
 def _receive(pipeline: Pipeline, hide_seconds: int) -> list[Failure]:
-    answer = pipeline.clients.sqs.receive_message(
-        QueueUrl=pipeline.failure_queue,
-        MaxNumberOfMessages=10,
-        VisibilityTimeout=hide_seconds,
-        WaitTimeSeconds=1,
-        MessageSystemAttributeNames=["SentTimestamp"],
-    )
-    return [failure_of(message) for message in answer.get("Messages", [])]
+    received = queues.receive(pipeline.clients.sqs, pipeline.failure_queue, hide_seconds=hide_seconds)
+    return list(map(failure_of, received))

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from heapq import merge
 from itertools import islice
 from operator import attrgetter
@@ -34,7 +34,7 @@ def uploads(
     At most `limit`. Each comes once, and as it is now: an upload that is settled meanwhile is settled, and one that is
     deleted does not come. Records are read as they are asked for, at most 800 ahead.
     """
-    begin = since.astimezone(UTC).isoformat(timespec="milliseconds") if since else ""
+    begin = ledger.text_of_time(since) if since else ""
     lists = [
         pipeline.files.index(feed.name, status, since=begin, at_once=limit) for feed in feeds for status in statuses
     ]

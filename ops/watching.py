@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from csv_ingest import ledger
 from csv_ingest.queues import Count
@@ -120,7 +120,7 @@ def take(pipeline: Pipeline, feeds: Sequence[DeployedFeed], now: datetime, befor
 def _take_feed(
     pipeline: Pipeline, feed: DeployedFeed, now: datetime, since: datetime, before: FeedLook | None
 ) -> FeedLook:
-    files, time = pipeline.files, since.astimezone(UTC).isoformat(timespec="milliseconds")
+    files, time = pipeline.files, ledger.text_of_time(since)
     first, in_flight = files.first_listed(feed.name, ledger.PROCESSING)
     settled = [record for each in ledger.SETTLED for record in files.listed(feed.name, each, since=time)]
     tally = before.tally if before else Tally()

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -60,6 +62,14 @@ class AsyncFunction(Construct):
         )
         self._acknowledge_findings(reserves_concurrency=reserved_concurrency is not None)
         self.asynchronous_invocation = self._keep_failed_events(failures)
+
+    def invoke_every(self, period: Duration, scope: Construct, id_: str, *, lost: str) -> events.Rule:
+        """Invoke the function regularly, by a rule in the scope; `lost` says what a lost event would do."""
+        rule = events.Rule(
+            scope, id_, schedule=events.Schedule.rate(period), targets=[targets.LambdaFunction(self.function)]
+        )
+        acknowledge(rule, f"A lost event of the schedule carries no data: {lost}", "Serverless::Serverless-EventBusDLQ")
+        return rule
 
     def lambda_metric(self, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
         """A metric of the function that Lambda publishes, per five minutes."""

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from csv_ingest.configuration import IngestConfig, SweptFeed
 from csv_ingest.feed import Feed
+from csv_ingest.metrics import service_of
 from stacks.async_function import AsyncFunction
 from stacks.database_access import deny_network, join_network, login
 from stacks.practices import USE_OF_TABLES, acknowledge, allow, allow_key, wildcard_resource
@@ -22,7 +23,7 @@ class IngestFunction(AsyncFunction):
         self, scope: Construct, id_: str, *, storage: Storage, failures: sqs.Queue, feed: Feed, service: str
     ) -> None:
         self.feed = feed
-        service = f"{service}/{feed.name}" if feed.suffix else service
+        service = service_of(service, feed.name)
         uploads = storage.uploads.arn_for_objects(f"{feed.key_prefix}*")
         config = IngestConfig(
             upload_bucket=storage.uploads.bucket_name,

@@ -12,7 +12,7 @@ from csv_ingest import feed_rules
 from csv_ingest.configuration import IngestConfig, NotifierConfig, SweepConfig, SweptFeed, ToldFeed
 from csv_ingest.feed import Feed
 from csv_ingest.model import OF_COMPLETE, OF_FILES, OF_NEWEST
-from csv_ingest.notices.returns import Place
+from csv_ingest.notices.returns import Place, prefixes_in_uploads
 from csv_ingest.settings import given
 
 MAX_FEEDS = 20
@@ -111,10 +111,8 @@ def _too_long_environments(feeds: Sequence[Feed], service: str, ignored_prefixes
                 "not declared are stored as text"
             )
     swept = {feed.name: SweptFeed.of(feed, _FUNCTION) for feed in feeds}
-    returned = [feed.rejects_to for feed in feeds if feed.rejects_to and not feed.rejects_to.startswith("s3://")]
-    sweep = SweepConfig(
-        **_SHARED, feeds=swept, ignored_prefixes=[*ignored_prefixes, *returned], stack=service, event_bus=_BUS
-    )
+    ignored = [*ignored_prefixes, *prefixes_in_uploads(feeds)]
+    sweep = SweepConfig(**_SHARED, feeds=swept, ignored_prefixes=ignored, stack=service, event_bus=_BUS)
     if (size := _size(sweep.to_environment(service))) > MAX_ENVIRONMENT_BYTES:
         yield (
             f"feeds: the environment of the sweep would have up to {size:,} bytes, and Lambda allows "

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
@@ -126,19 +125,12 @@ class NotifierFunction(AsyncFunction):
 
     def _look_regularly(self) -> events.Rule:
         """Look at the failure queue, for missing files and for mails, every two minutes."""
-        schedule = events.Rule(
+        return self.invoke_every(
+            Duration.minutes(2),
             self,
             "Schedule",
-            schedule=events.Schedule.rate(Duration.minutes(2)),
-            targets=[targets.LambdaFunction(self.function)],
+            lost="the next look sees the same, and NotifierMissing reports missing looks.",
         )
-        acknowledge(
-            schedule,
-            "A lost event of the schedule carries no data: the next look sees the same, and NotifierMissing reports "
-            "missing looks.",
-            "Serverless::Serverless-EventBusDLQ",
-        )
-        return schedule
 
     def looks(self) -> cloudwatch.Metric:
         """How often the schedule has invoked the function, which others invoke as well."""

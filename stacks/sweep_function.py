@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from csv_ingest.configuration import SweepConfig
-from csv_ingest.notices.returns import Place
+from csv_ingest.notices.returns import prefixes_in_uploads
 from stacks.async_function import AsyncFunction
 from stacks.ingest_function import IngestFunction
-from stacks.practices import USE_OF_TABLES, acknowledge, allow, allow_key
+from stacks.practices import USE_OF_TABLES, allow, allow_key
 from stacks.storage import Storage
 
 
@@ -70,17 +69,11 @@ class SweepFunction(AsyncFunction):
 
     def every_hour(self, scope: Construct) -> None:
         """Invoke the function every hour, by a rule in the scope."""
-        hourly = events.Rule(
+        self.invoke_every(
+            Duration.hours(1),
             scope,
             "Hourly",
-            schedule=events.Schedule.rate(Duration.hours(1)),
-            targets=[targets.LambdaFunction(self.function)],
-        )
-        acknowledge(
-            hourly,
-            "A lost event of the schedule carries no data: the next sweep looks at the same uploads, and SweepMissing "
-            "reports three missing sweeps.",
-            "Serverless::Serverless-EventBusDLQ",
+            lost="the next sweep looks at the same uploads, and SweepMissing reports three missing sweeps.",
         )
 
 
@@ -91,8 +84,6 @@ def _config(
     ignored_prefixes: Sequence[str],
     event_bus: events.IEventBus,
 ) -> SweepConfig:
-    returned = (Place.parse(each.feed.rejects_to, "") for each in ingest if each.feed.rejects_to)
-    in_uploads = [place.prefix for place in returned if not place.bucket]
     return SweepConfig(
         stack=Stack.of(storage).stack_name,
         event_bus=event_bus.event_bus_arn,
@@ -100,6 +91,6 @@ def _config(
         files_table=storage.files.table_name,
         failure_queue=failures.queue_url,
         feeds={each.feed.name: each.swept for each in ingest},
-        ignored_prefixes=[*ignored_prefixes, *in_uploads],
+        ignored_prefixes=[*ignored_prefixes, *prefixes_in_uploads(each.feed for each in ingest)],
         existing_bucket=storage.has_existing_bucket,
     )

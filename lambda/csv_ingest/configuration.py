@@ -166,9 +166,7 @@ class NotifierConfig:
     def to_environment(self, service: str) -> dict[str, str]:
         """As IngestConfig.to_environment."""
         values = {each.name.upper(): getattr(self, each.name) for each in fields(self)} | {"RELEASE": RELEASE}
-        told = {
-            name: {key: value for key, value in each._asdict().items() if value} for name, each in self.feeds.items()
-        }
+        told = {name: each.to_json() for name, each in self.feeds.items()}
         return values | {"FEEDS": _compact(told)} | logging_variables(service)
 
     @property

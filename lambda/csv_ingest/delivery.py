@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from csv_ingest import clients, configuration, csvfile, dynamodb, events, ledger, queues, source
@@ -102,7 +102,7 @@ class Delivery:
         return dispatch
 
     def _note_time(self, modified: datetime) -> None:
-        self.uploaded_at = modified.astimezone(UTC).isoformat(timespec="milliseconds")
+        self.uploaded_at = ledger.text_of_time(modified)
 
     def _check_time(self, position: int, _piece: bytes) -> None:
         self.deadline.check(f"at byte {position:,} of the file")

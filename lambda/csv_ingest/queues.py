@@ -9,9 +9,15 @@ from csv_ingest.model import NotAccepted
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 ACCEPTED = 202
 """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html: the event is in Lambda's queue."""
+
+
+MAX_RECEIVED = 10
+"""Messages of one answer.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
 
 
 class Count(NamedTuple):
@@ -35,3 +41,18 @@ def count_messages(sqs: "SQSClient", queue: str) -> Count:
         QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     )["Attributes"]
     return Count(int(answer["ApproximateNumberOfMessages"]), int(answer["ApproximateNumberOfMessagesNotVisible"]))
+
+
+def receive(sqs: "SQSClient", queue: str, *, hide_seconds: int) -> "list[MessageTypeDef]":
+    """At most ten messages of a queue, with the time when each was sent; none if no server of the queue has one.
+
+    They stay in the queue, and for so many seconds others do not see them.
+    """
+    answer = sqs.receive_message(
+        QueueUrl=queue,
+        MaxNumberOfMessages=MAX_RECEIVED,
+        VisibilityTimeout=hide_seconds,
+        WaitTimeSeconds=1,  # asks all servers of the queue; answers at once if there is a message
+        MessageSystemAttributeNames=["SentTimestamp"],
+    )
+    return answer.get("Messages", [])

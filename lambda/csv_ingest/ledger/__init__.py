@@ -4,6 +4,7 @@ This package is the only owner of the table's keys and attributes. Other code as
 """
 
 from csv_ingest.ledger.file import FileLedger
+from csv_ingest.ledger.items import text_of_time
 from csv_ingest.ledger.names import COMPLETE, FORGET, PROCESSING, REJECTED, RELOAD, SETTLED
 from csv_ingest.ledger.records import MAX_ATTEMPTS, Acknowledgement, FileRecord
 from csv_ingest.ledger.table import FilesTable, Listed

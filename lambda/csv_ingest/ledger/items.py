@@ -144,4 +144,9 @@ def plan_of(item: dynamodb.Found) -> Plan:
 
 def now() -> dynamodb.Attribute:
     """The time, UTC, in ISO 8601."""
-    return {"S": datetime.now(UTC).isoformat(timespec="milliseconds")}
+    return {"S": text_of_time(datetime.now(UTC))}
+
+
+def text_of_time(time: datetime) -> str:
+    """As the table has times, so that texts are in the order of their times: UTC, in ISO 8601, with milliseconds."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from csv_ingest.dynamodb import MAX_STATEMENTS, DynamoDbTable, Item
@@ -51,9 +51,8 @@ class NoticeLedger:
 
     def add_mail(self, text: str) -> None:
         """Have a notice wait for the next mail; the same text once."""
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
         entry = f"{_MAIL}{hashlib.sha256(text.encode()).hexdigest()}"
-        self._table.insert_absent([keys.key_of_entry(_OBJECT_KEY, entry) | {"at": {"S": now}, "text": {"S": text}}])
+        self._table.insert_absent([keys.key_of_entry(_OBJECT_KEY, entry) | {"at": items.now(), "text": {"S": text}}])
 
     def waiting_mails(self) -> list[WaitingMail]:
         """The notices that wait, the oldest first."""

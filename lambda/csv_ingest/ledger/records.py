@@ -100,8 +100,7 @@ class FileRecord:
     @property
     def feed(self) -> str:
         """The feed that delivered the upload, by which the index has it; of an upload that is not there, its owner."""
-        listed = str(self.attributes.get(names.FEED_STATUS, ""))
-        return listed.rpartition(keys.MARK)[0] or self.owner.feed
+        return self.feed_of_status or self.owner.feed
 
     @property
     def is_planned(self) -> bool:

@@ -19,8 +19,8 @@ MAX_SEEN = 2_000
 HIDE_SECONDS = 30
 """How long a look through many messages hides them at most: it puts them back at its end."""
 
-MAX_RECEIVED, FRUITLESS = 10, 5
-"""Messages of one answer; and answers without a new message, after which every one of so few was seen."""
+FRUITLESS = 5
+"""Answers without a new message, after which every one of so few messages was seen."""
 
 
 def look(sqs: "SQSClient", queue: str, *, deadline: Deadline) -> list[failure.Failure]:
@@ -31,19 +31,12 @@ def look(sqs: "SQSClient", queue: str, *, deadline: Deadline) -> list[failure.Fa
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
     """
     visible = queues.count_messages(sqs, queue).visible
-    hide = HIDE_SECONDS if visible > MAX_RECEIVED else 0
+    hide = HIDE_SECONDS if visible > queues.MAX_RECEIVED else 0
     seen: dict[str, MessageTypeDef] = {}
     fruitless = 0 if visible else FRUITLESS
     try:
         while fruitless < FRUITLESS and len(seen) < MAX_SEEN and deadline.seconds_left() > 0:
-            received = sqs.receive_message(
-                QueueUrl=queue,
-                MaxNumberOfMessages=MAX_RECEIVED,
-                VisibilityTimeout=hide,
-                WaitTimeSeconds=1,  # asks all servers of the queue; answers at once if there is a message
-                MessageSystemAttributeNames=["SentTimestamp"],
-            ).get("Messages", [])
-            if not received:
+            if not (received := queues.receive(sqs, queue, hide_seconds=hide)):
                 break
             before = len(seen)
             seen |= {each["MessageId"]: each for each in received}
@@ -56,8 +49,8 @@ def look(sqs: "SQSClient", queue: str, *, deadline: Deadline) -> list[failure.Fa
 
 def _put_back(sqs: "SQSClient", queue: str, messages: "Sequence[MessageTypeDef]") -> None:
     """Make messages visible again; one that is not hidden any more is an error in the answer, and no harm."""
-    for start in range(0, len(messages), MAX_RECEIVED):
-        some = enumerate(messages[start : start + MAX_RECEIVED])
+    for start in range(0, len(messages), queues.MAX_RECEIVED):
+        some = enumerate(messages[start : start + queues.MAX_RECEIVED])
         sqs.change_message_visibility_batch(
             QueueUrl=queue,
             Entries=[
@@ -112,6 +105,6 @@ def notice_of(upload: FailedUpload, files: ledger.FilesTable, taken: intake.Inta
         feed=taken.feed_of(upload.key),
         object_key=upload.key,
         reason=reason[: notice.MAX_REASON],
-        settled_at=upload.last.sent_at.isoformat(timespec="milliseconds"),
+        settled_at=ledger.text_of_time(upload.last.sent_at),
         **about,
     )

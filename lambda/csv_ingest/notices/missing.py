@@ -1,6 +1,6 @@
 """Files that were expected, and did not come."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from csv_ingest import ledger
 from csv_ingest.model import Expectation
@@ -14,11 +14,11 @@ def missing(feed: str, expect: str, files: ledger.FilesTable, *, now: datetime) 
     missing of a time before this was first asked: then nobody expected it. Two reads, and two more until the mark.
     """
     since, until = Expectation.parse(expect).window(now)
-    met = f"met {feed} {_text(until)}"
+    met = f"met {feed} {ledger.text_of_time(until)}"
     if since < files.notices.since(f"expect {feed} {expect}") or files.notices.told([met]):
         return None
     # A file that is being reloaded has come; so has one that was forgotten since the time was met.
-    came = files.listed(feed, ledger.COMPLETE, since=_text(since), at_once=1)
+    came = files.listed(feed, ledger.COMPLETE, since=ledger.text_of_time(since), at_once=1)
     if any(record.erasing != ledger.FORGET for record in came):
         files.notices.mark([met])
         return None
@@ -26,12 +26,7 @@ def missing(feed: str, expect: str, files: ledger.FilesTable, *, now: datetime) 
         kind=Kind.MISSING,
         feed=feed,
         reason=f"no file of the feed became complete since {since:%Y-%m-%d %H:%M} UTC; expected: {expect}",
-        settled_at=_text(until),
-        expected_since=_text(since),
-        expected_until=_text(until),
+        settled_at=ledger.text_of_time(until),
+        expected_since=ledger.text_of_time(since),
+        expected_until=ledger.text_of_time(until),
     )
-
-
-def _text(time: datetime) -> str:
-    """As the ledger writes times."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -32,7 +32,7 @@ def tell(newest: Sequence[Upload], number: int, taken: intake.Intake, files: led
 
 
 def _notice(found: Upload, number: int, taken: intake.Intake) -> Notice:
-    version, modified = found.version, found.modified.isoformat(timespec="milliseconds")
+    version, modified = found.version, ledger.text_of_time(found.modified)
     return Notice(
         kind=Kind.IGNORED,
         object_key=version.key,

@@ -30,9 +30,9 @@ class Outcomes:
         if record.counts and record.counts.rejected:
             # Of a forgotten file as well: nobody has deleted what was written there.
             more["rejects_uri"] = self.returned.uri(feed, record)
-        if is_there and record.counts and record.counts.rejected:
-            rejects = islice(self.files.rejected_rows(record, at_once=MAX_REJECTS), MAX_REJECTS)
-            more["first_rejects"] = tuple(row._asdict() for row in rejects)
+            if is_there:
+                rejects = islice(self.files.rejected_rows(record, at_once=MAX_REJECTS), MAX_REJECTS)
+                more["first_rejects"] = tuple(row._asdict() for row in rejects)
         if change.kind is Kind.COMPLETE and feed:
             more["columns_added"] = self._columns_added(feed, record)
         return Notice(

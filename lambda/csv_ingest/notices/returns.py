@@ -2,12 +2,13 @@
 
 import csv
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from csv_ingest import ledger, sending_back, source
+from csv_ingest.feed import Feed
 from csv_ingest.model import NotTold, UnreadableFile
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ class Place(NamedTuple):
             digest = hashlib.sha256(name.encode()).hexdigest()
             name = f"{name.encode()[:MAX_CUT].decode(errors='ignore')}.{digest}"
         return f"{self.prefix}{name}.{record.version_id}"
+
+
+def prefixes_in_uploads(feeds: Iterable[Feed]) -> list[str]:
+    """Below which prefixes of the upload bucket the feeds have rejected rows written: no feed takes these objects."""
+    places = [Place.parse(feed.rejects_to, "") for feed in feeds if feed.rejects_to]
+    return [place.prefix for place in places if not place.bucket]
 
 
 @dataclass(frozen=True)
