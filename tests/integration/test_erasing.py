@@ -424,7 +424,7 @@ def test_a_forget_killed_at_any_call_is_resumed(world: World, operator: Operator
         assert list(operator.pipeline.uploads("a.csv")) == []
 
 
-@pytest.mark.parametrize("world", ["merge", "postgresql"], indirect=True)
+@pytest.mark.parametrize("world", ["dynamodb", "merge", "postgresql"], indirect=True)
 @pytest.mark.parametrize("tuning", [WHOLE], indirect=True)
 def test_a_forget_overtaken_at_any_call_keeps_the_others(world: World, operator: Operator) -> None:
     """By a delivery of a new file with the same bytes, whose rows have to be there at the end."""
