@@ -111,7 +111,8 @@ class Deployment:
             found.extend(
                 failure
                 for failure in self.failures()
-                if encoded_key in json.dumps(failure["requestPayload"].get("Records"))
+                for record in failure["requestPayload"].get("Records", [])[:1]  # others are of no upload
+                if record["s3"]["object"]["key"] == encoded_key
             )
             return bool(found)
 
