@@ -77,7 +77,7 @@ def _compare(run: audit_files.FilesAudit, prefix: str, progress: wording.Progres
             run.found += audit_marks.differences(run, destination, prefix)
         not_compared = _count_orphans(run)
         run.found += [_of_row(run, "missing", row) for row in run.expected.missing()]
-    return Audited(files, rows, not_compared, [each for each in run.found if each.key.startswith(prefix)])
+    return Audited(files, rows, not_compared, [each for each in run.found if each.key.startswith(prefix)], run.earlier)
 
 
 def _compare_stored(

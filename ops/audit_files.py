@@ -19,12 +19,17 @@ class FilesAudit:
     found: list[findings.Discrepancy] = field(default_factory=list)
     seen: set[tuple[str, str]] = field(default_factory=set)
     """The names of the uploads."""
+    earlier: int = 0
+    """How many uploads were there before the feed, and nobody has delivered them: no row of theirs is stored."""
     versions: dict[tuple[str, str], ObjectVersion] = field(default_factory=dict)
     """The version that was read of each upload, by object key and ETag."""
 
     def read_upload(self, upload: Upload, record: ledger.FileRecord) -> None:
         """Read an upload, unless it was read in another version, and note what must be in the destination."""
         name = status.name_of(upload, record, self.feed.mode)
+        if not self.pipeline.expects(upload, record):
+            self.earlier += 1
+            return
         try:
             if record.status == ledger.REJECTED:
                 self.seen.add(name)

@@ -97,3 +97,5 @@ class Audited(NamedTuple):
     not_compared: int
     """Rows of uploads that the ledger knows and that are no longer in the bucket, or came there during the audit."""
     findings: list[Discrepancy]
+    earlier: int = 0
+    """Uploads that were there before their feed, and that nobody has delivered."""

@@ -2,17 +2,20 @@
 
 import json
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from itertools import takewhile
 
 import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-from csv_ingest import csvfile, events, intake, ledger, queues, source
+from csv_ingest import csvfile, events, ignored, intake, ledger, queues, source
 from csv_ingest.model import Deadline, FileFormat, ObjectVersion, PipelineError, RejectedRow, Row, Upload
+from csv_ingest.sweeping import expected
+from csv_ingest.sweeping.checkpoint import Checkpoint
 from ops.feed import Clients, DeployedFeed
 
 __all__ = ["DeployedFeed", "NoFeed", "NotDeployed", "ObjectGone", "Pipeline"]
@@ -126,6 +129,19 @@ class Pipeline:
             ignored_prefixes=self.ignored_prefixes,
             existing_bucket=self.existing_bucket,
         )
+
+    @cached_property
+    def _expected(self) -> Mapping[str, datetime]:
+        """Since when the sweep expects uploads; if it has not run since a feed was deployed, since its last run."""
+        left = self.files.sweeps.checkpoint()
+        checkpoint = Checkpoint.from_json(left) if left else Checkpoint()
+        otherwise = checkpoint.run_began or ignored.deployed_at(self.clients.dynamodb, self.files_table)
+        return expected.times(self.intake.takers, checkpoint.expected, otherwise)
+
+    def expects(self, upload: Upload, record: ledger.FileRecord) -> bool:
+        """Whether an upload has a record, or should have one: it is no older than its feed."""
+        taker = self.intake.taker_of(upload.version.key)
+        return record.status is not None or taker is None or expected.is_expected(self._expected, taker, upload)
 
     @property
     def rule(self) -> str:

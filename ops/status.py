@@ -75,13 +75,24 @@ def status_of(upload: Upload, record: ledger.FileRecord, *, is_replaced: bool = 
     )
 
 
-def not_good(pipeline: Pipeline, feed: DeployedFeed | None = None) -> list[UploadStatus]:
+def not_good(pipeline: Pipeline, feed: DeployedFeed | None = None) -> tuple[list[UploadStatus], int]:
     """Every upload, of one feed or of all, that is not complete or has rejected rows, the latest change first.
 
-    Also those that were acknowledged.
+    Also those that were acknowledged. Then, how many more there are without a record, from before their feed was
+    deployed: no event was sent for them, and the sweep does not expect them.
     """
-    found = _statuses(distinct(pipeline, pipeline.records(feed=feed)))
-    return _latest_first(each for each in found if not each.is_good)
+    earlier = 0
+
+    def expected() -> Iterator[tuple[Upload, ledger.FileRecord]]:
+        nonlocal earlier
+        for upload, record in distinct(pipeline, pipeline.records(feed=feed)):
+            if pipeline.expects(upload, record):
+                yield upload, record
+            else:
+                earlier += 1
+
+    found = _latest_first(each for each in _statuses(expected()) if not each.is_good)
+    return found, earlier
 
 
 def of_key(pipeline: Pipeline, key: str) -> list[UploadStatus]:

@@ -39,6 +39,7 @@ class AsyncFunction(Construct):
         timeout_seconds: int,
         memory_mb: int,
         reserved_concurrency: int | None,
+        retries: int = 2,
     ) -> None:
         super().__init__(scope, id_)
         self._service = service
@@ -61,7 +62,7 @@ class AsyncFunction(Construct):
             environment=dict(environment),
         )
         self._acknowledge_findings(reserves_concurrency=reserved_concurrency is not None)
-        self.asynchronous_invocation = self._keep_failed_events(failures)
+        self.asynchronous_invocation = self._keep_failed_events(failures, retries)
 
     def invoke_every(self, period: Duration, scope: Construct, id_: str, *, lost: str) -> events.Rule:
         """Invoke the function regularly, by a rule in the scope; `lost` says what a lost event would do."""
@@ -110,14 +111,14 @@ class AsyncFunction(Construct):
             inline_policies={"Calls": iam.PolicyDocument(statements=statements)},
         )
 
-    def _keep_failed_events(self, failures: sqs.Queue) -> lambda_.CfnEventInvokeConfig:
-        """Send events to the queue after two retries or six hours. Lambda's default drops them."""
+    def _keep_failed_events(self, failures: sqs.Queue, retries: int) -> lambda_.CfnEventInvokeConfig:
+        """Send events to the queue after the retries or six hours. Lambda's default drops them."""
         return lambda_.CfnEventInvokeConfig(
             self,
             "AsynchronousInvocation",
             function_name=self.function.function_name,
             qualifier="$LATEST",
-            maximum_retry_attempts=2,
+            maximum_retry_attempts=retries,
             maximum_event_age_in_seconds=Duration.hours(6).to_seconds(),
             destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
                 on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=failures.queue_arn)

@@ -44,7 +44,12 @@ class SweepFunction(AsyncFunction):
             permissions=[
                 allow(storage.uploads.bucket_arn, "s3:ListBucketVersions"),
                 allow(
-                    storage.files.table_arn, "dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:PartiQLInsert"
+                    storage.files.table_arn,
+                    "dynamodb:BatchGetItem",
+                    "dynamodb:DescribeTable",
+                    "dynamodb:GetItem",
+                    "dynamodb:PartiQLInsert",
+                    "dynamodb:PutItem",
                 ),
                 allow(event_bus.event_bus_arn, "events:PutEvents"),
                 *(allow(each.function.function_arn, "lambda:InvokeFunction") for each in ingest),
@@ -54,9 +59,9 @@ class SweepFunction(AsyncFunction):
             failures=failures,
             keeping=storage.keeping,
             service=service,
-            timeout_seconds=900,  # Lambda's maximum, because the sweep looks at every upload in the bucket
-            # The sweep looks at the uploads of all feeds.
-            memory_mb=max(each.feed.memory_mb for each in ingest),
+            timeout_seconds=900,  # Lambda's maximum, because the sweep lists every version in the bucket
+            retries=0,  # the next run does the same work within the hour, and a retry would take 15 minutes again
+            memory_mb=1_769,  # a whole processor, since reading the lists takes most of the time
             # An account that cannot reserve anything for a feed cannot for the sweep either.
             reserved_concurrency=1 if any(each.feed.reserved_concurrency for each in ingest) else None,
         )
@@ -73,7 +78,7 @@ class SweepFunction(AsyncFunction):
             Duration.hours(1),
             scope,
             "Hourly",
-            lost="the next sweep looks at the same uploads, and SweepMissing reports three missing sweeps.",
+            lost="the next sweep goes on where the last one ended, and SweepMissing reports three missing sweeps.",
         )
 
 

@@ -66,7 +66,7 @@ def _role_of_caller() -> str | None:
         return "SweepRole"
     if "lambda/csv_ingest/notifier.py" in files:
         return RETURNING if "lambda/csv_ingest/notices/returns.py" in files else "NotifierRole"
-    shared = ("lambda/csv_ingest/ledger/table.py", "lambda/csv_ingest/ignored.py")
+    shared = ("lambda/csv_ingest/ledger/table.py", "lambda/csv_ingest/ledger/sweeps.py", "lambda/csv_ingest/ignored.py")
     by_operator = any(file.startswith("ops/") or file in shared for file in files)
     # No file of this project is on the stack of the threads in which boto3 uploads a file.
     if not files or not files[0].startswith("lambda/csv_ingest/") or by_operator:

@@ -30,7 +30,7 @@ def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permi
             return {Permission("s3:ListBucketVersions", f"arn:aws:s3:::{params['Bucket']}")}
         case "s3", "PutBucketNotificationConfiguration":
             return {Permission("s3:PutBucketNotification", f"arn:aws:s3:::{params['Bucket']}")}
-        case "dynamodb", "DescribeTable" | "GetItem" | "Query" | "UpdateItem":
+        case "dynamodb", "DescribeTable" | "GetItem" | "PutItem" | "Query" | "UpdateItem":
             index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
             return {_on_table(operation, f"{params['TableName']}{index}")}
         case "dynamodb", "BatchGetItem" | "BatchWriteItem":

@@ -44,6 +44,14 @@ def objects_to_look_at(s3: "S3Client", bucket: str, *, intake: Intake, deadline:
         return
     for prefix in intake.prefixes:
         yield from listing.list_current(s3, bucket, prefix=prefix, deadline=deadline)
+    yield from resembling(s3, bucket, intake=intake, deadline=deadline)
+
+
+def resembling(s3: "S3Client", bucket: str, *, intake: Intake, deadline: Deadline) -> Iterator[Upload]:
+    """Yield the current versions of the objects below no prefix of a feed but below what resembles one.
+
+    Raises OutOfTime.
+    """
     if all(intake.prefixes):
         yield from _resembling(s3, bucket, "", intake, deadline)
 

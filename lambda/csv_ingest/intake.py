@@ -44,10 +44,14 @@ class Intake:
         """Whether a feed takes a key."""
         return self.feed_of(key) is not None
 
-    def feed_of(self, key: str) -> str | None:
-        """The feed that takes a key; None if no feed does."""
+    def taker_of(self, key: str) -> Taker | None:
+        """Which feed takes a key; None if no feed does."""
         takers = (each for each in self.takers if key.startswith(each.prefix) and key.endswith(tuple(each.suffixes)))
-        return next((taker.feed for taker in takers), None)
+        return next(takers, None)
+
+    def feed_of(self, key: str) -> str | None:
+        """The name of the feed that takes a key; None if no feed does."""
+        return taker.feed if (taker := self.taker_of(key)) else None
 
     def is_below(self, key: str) -> bool:
         """Whether a key has the prefix of a feed, whatever its ending is."""

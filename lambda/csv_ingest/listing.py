@@ -1,8 +1,8 @@
 """Lists the uploads in a bucket: all versions, the current ones, or those in a folder."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from csv_ingest.model import Deadline, ObjectVersion, Upload
 
@@ -12,6 +12,58 @@ if TYPE_CHECKING:
 
 MAX_PAGES_OF_FOLDER = 10
 """Of a thousand names."""
+
+
+class Marker(NamedTuple):
+    """A version after which a listing goes on."""
+
+    key: str
+    version_id: str
+
+
+class Listed(NamedTuple):
+    """One version, as a page has it."""
+
+    upload: Upload
+    is_current: bool
+
+
+class Page(NamedTuple):
+    """The versions of one request, at most a thousand, by key; of a key the version first that was stored last."""
+
+    versions: Sequence[Listed]
+    last: Marker | None
+    """After which the next page begins; None if there was nothing at all."""
+
+
+def pages(s3: "S3Client", bucket: str, *, prefixes: Iterable[str], after: Marker | None) -> Iterator[Page]:
+    """Yield every version of every object whose key has one of the prefixes, once; with a marker, those after it."""
+    for prefix in _disjoint(prefixes):
+        # S3 lists by the bytes of UTF-8, which have the order of the characters.
+        if after and prefix < after.key and not after.key.startswith(prefix):
+            continue  # all of it is before the marker
+        is_last = False
+        while not is_last:
+            start: Any = {}
+            if after and after.key.startswith(prefix):
+                start = {"KeyMarker": after.key, "VersionIdMarker": after.version_id}
+            answer = s3.list_object_versions(Bucket=bucket, Prefix=prefix, **start)
+            found = [Listed(_upload_of(bucket, each), each["IsLatest"]) for each in answer.get("Versions", [])]
+            is_last = not answer.get("IsTruncated")
+            if not is_last:
+                after = Marker(answer["NextKeyMarker"], answer["NextVersionIdMarker"])
+            elif found:
+                after = Marker(found[-1].upload.version.key, found[-1].upload.version.version_id)
+            yield Page(found, after)
+
+
+def _disjoint(prefixes: Iterable[str]) -> list[str]:
+    """Prefixes of the same keys, in the order of the keys, none of which is the beginning of another."""
+    found: list[str] = []
+    for prefix in sorted(prefixes):
+        if not found or not prefix.startswith(found[-1]):
+            found.append(prefix)
+    return found
 
 
 def find_current(s3: "S3Client", bucket: str, key: str) -> tuple[Upload | None, bool]:

@@ -3,8 +3,7 @@
 It also counts the objects that no feed takes, and tells of them.
 """
 
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,9 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from csv_ingest import clients, configuration, events, ignored, ledger, listing, modes, queues, reporting
-from csv_ingest.model import Deadline, NotAccepted, ObjectVersion, Upload
+from csv_ingest import clients, configuration, events, ignored, ledger, listing, queues, reporting
+from csv_ingest.model import Deadline, NotAccepted, OutOfTime, Upload
 from csv_ingest.notices import bus, not_taken
+from csv_ingest.sweeping.checkpoint import Checkpoint
+from csv_ingest.sweeping.scanner import Scanner
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,22 +25,35 @@ if TYPE_CHECKING:
 GRACE = timedelta(hours=1)
 """How long an upload may take until it counts as unsettled: its event, two retries, and some waiting."""
 
-PARTS_GRACE = timedelta(hours=5)
-"""How much longer a file may take that is ingested in parts: Lambda keeps an event for at most six hours."""
+LONGEST_SCAN = timedelta(days=1)
+"""If none was complete for so long, somebody has to know."""
 
-MAX_DELIVERIES = 100
-"""Uploads of a feed delivered in one run: a thousand lost events must not become a thousand invocations at once."""
+ALWAYS_ASKED = 10_000
+"""About so many uploads the ledger is asked in each scan, however old they are: 0.001 dollars."""
 
 TIME_TO_REPORT = 10
 """Seconds of the timeout kept back."""
+
+SHARE_TO_DELIVER = 0.2
+"""Of the time, for what a run has to do after it has listed the bucket."""
 
 
 class Swept(NamedTuple):
     """What a run found and did."""
 
     uploads: int
-    unsettled: int
+    """How many the scan has listed, also in the runs before this one."""
+    unsettled: int | None
+    """None if no scan was complete so far."""
     delivered: int
+    ignored: int | None
+    """How many objects no feed takes; None as before."""
+    newest_ignored: Sequence[Upload]
+    """Of this run, at most a thousand, the oldest of them first."""
+    scanned_until: datetime
+    """When the last scan began that is complete; before there is one, when the first began."""
+    is_complete: bool
+    """Whether this run has come to the end of a scan."""
 
 
 @reporting.logger.inject_lambda_context(clear_state=True)
@@ -53,35 +67,32 @@ def handler(_event: dict[str, Any], context: LambdaContext, *, grace: timedelta 
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000 - TIME_TO_REPORT)
     # What cannot be read, or be delivered, fails this run, and keeps nothing else from being found.
     with ExitStack() as then:  # the callback that is added last is called first
-        then.callback(_report_ignored, config, deadline)
-        then.callback(_report_swept, config, deadline, before=datetime.now(UTC) - grace)
+        then.callback(_report_swept, config, deadline, grace)
         reporting.count("FailuresWaiting", sum(queues.count_messages(clients.sqs(), config.failure_queue)))
 
 
-def _report_swept(config: configuration.SweepConfig, deadline: Deadline, *, before: datetime) -> None:
+def _report_swept(config: configuration.SweepConfig, deadline: Deadline, grace: timedelta) -> None:
     swept = sweep(
         config=config,
         s3=clients.s3(),
         dynamodb=clients.dynamodb(),
         lambda_=clients.lambda_(),
-        before=before,
+        before=datetime.now(UTC) - grace,
         deadline=deadline,
     )
-    reporting.logger.info("swept", extra=swept._asdict())
-    reporting.count("UnsettledFiles", swept.unsettled)
-
-
-def _report_ignored(config: configuration.SweepConfig, deadline: Deadline) -> None:
-    """Raises OutOfTime before it has looked at all: a number that is too small would be taken for good news."""
-    intake = config.intake
-    objects = ignored.objects_to_look_at(clients.s3(), config.upload_bucket, intake=intake, deadline=deadline)
-    files = ledger.FilesTable(clients.dynamodb(), config.files_table, deadline=deadline)
-    since = ignored.deployed_at(clients.dynamodb(), config.files_table)
-    number, newest = not_taken.newest_of(ignored.find(objects, intake=intake, files=files, since=since))
-    reporting.count("ObjectsIgnored", number)
-    if config.event_bus:
+    about = ("uploads", "unsettled", "ignored", "delivered", "is_complete")
+    reporting.logger.info("swept", extra={name: value for name, value in swept._asdict().items() if name in about})
+    if swept.unsettled is not None:
+        reporting.count("UnsettledFiles", swept.unsettled)
+    if swept.ignored is not None:
+        reporting.count("ObjectsIgnored", swept.ignored)
+    if config.event_bus and swept.ignored:
         told_on = bus.EventBus(clients.events(), config.event_bus, config.stack, config.upload_bucket)
-        not_taken.tell(newest, number, intake, files, told_on)
+        files = ledger.FilesTable(clients.dynamodb(), config.files_table, deadline=deadline)
+        not_taken.tell(swept.newest_ignored, swept.ignored, config.intake, files, told_on)
+    if datetime.now(UTC) - swept.scanned_until > LONGEST_SCAN:
+        since = ledger.text_of_time(swept.scanned_until)
+        raise OutOfTime(f"out of time: no scan of the bucket that began after {since} has come to its end")
 
 
 def sweep(
@@ -92,69 +103,73 @@ def sweep(
     lambda_: "LambdaClient",
     before: datetime,
     deadline: Deadline,
+    always_asked: int = ALWAYS_ASKED,
 ) -> Swept:
     """Deliver again what was uploaded before a time and is neither complete nor rejected, at most 100 uploads per feed.
 
     A planned file of which twelve deliveries made no progress is only counted: a person has to look. So is a file that
-    a person began to reload or to forget.
+    a person began to reload or to forget. What was in the bucket before its feed, and has no record, is not looked for.
 
-    The bucket is the truth: an upload that the ledger has never heard of is found too. Nothing is stored from run to
-    run, so that nothing can be stored wrongly. Raises OutOfTime if time is used up before the last upload was looked
-    at: a number that is too small would be taken for good news. If the function of a feed does not take an event,
-    raises NotAccepted or botocore's error after the other feeds had their turn.
+    The bucket is the truth: a scan lists every version, so that an upload is found of which the ledger has never heard.
+    The ledger is asked about those that are new, or were unsettled in the last scan, and in the scans of a day about
+    all. If time is used up, the next run goes on where this one ended. If the function of a feed does not take an
+    event, raises NotAccepted or botocore's error after the other feeds had their turn.
     """
-    table = ledger.FilesTable(dynamodb, config.files_table, deadline=deadline)
-    feeds = list(config.feeds.values())
-    random.shuffle(feeds)  # a feed with too many uploads must not always come before the others
-    swept = Swept(0, 0, 0)
-    failures: list[ClientError | BotoCoreError | NotAccepted] = []
-    for feed in feeds:
-        prefix, suffixes = feed.taker.prefix, feed.taker.suffixes
-        uploads = listing.list_uploads(s3, config.upload_bucket, prefix=prefix, suffixes=suffixes)
-        seen, unsettled = _find_unsettled(uploads, feed.mode, table, before, deadline)
-        due = [version for version, record in unsettled if not _needs_a_person(record, before)]
-        # At random, or a hundred files that fail for ever would keep all others waiting for ever.
-        chosen = random.sample(due, min(len(due), MAX_DELIVERIES))
-        swept = Swept(swept.uploads + seen, swept.unsettled + len(unsettled), swept.delivered + len(chosen))
+    now = datetime.now(UTC)
+    files = ledger.FilesTable(dynamodb, config.files_table, deadline=deadline)
+    left = files.sweeps.checkpoint()
+    checkpoint = Checkpoint.from_json(left) if left else Checkpoint()
+    deployed_at = ignored.deployed_at(dynamodb, config.files_table)
+    scan = checkpoint.begin_run(
+        config.intake.takers, now=now, before=before, deployed_at=deployed_at, always_asked=always_asked
+    )
+    scanner = Scanner(config, files, scan, checkpoint, deployed_at=deployed_at, before=before)
+    if is_complete := _look_at_bucket(scanner, config, s3, deadline):
+        checkpoint.end_scan()
+    delivered, failure = _deliver(scanner, config, lambda_, deadline)
+    if not files.sweeps.save(checkpoint.to_json(), instead_of=left):
+        reporting.logger.warning("another run of the sweep ended meanwhile: the next one goes on from there")
+    if failure:
+        raise failure
+    return Swept(
+        uploads=scan.listed,
+        unsettled=checkpoint.known("unsettled"),
+        delivered=delivered,
+        ignored=checkpoint.known("ignored"),
+        newest_ignored=scanner.ignored,
+        scanned_until=(checkpoint.last or scan).began,
+        is_complete=is_complete,
+    )
+
+
+def _look_at_bucket(scanner: Scanner, config: configuration.SweepConfig, s3: "S3Client", deadline: Deadline) -> bool:
+    """Look at one page after the other; returns whether there was time for the last one, too."""
+    kept = SHARE_TO_DELIVER * deadline.seconds_left()
+    prefixes = config.intake.prefixes if config.existing_bucket else [""]
+    pages = listing.pages(s3, config.upload_bucket, prefixes=prefixes, after=scanner.scan.after)
+    while deadline.seconds_left() > kept:
+        if not (page := next(pages, None)):
+            if config.existing_bucket:
+                bucket = config.upload_bucket
+                scanner.add_ignored(ignored.resembling(s3, bucket, intake=config.intake, deadline=deadline))
+            return True
+        scanner.look_at(page)
+    return False
+
+
+def _deliver(
+    scanner: Scanner, config: configuration.SweepConfig, lambda_: "LambdaClient", deadline: Deadline
+) -> tuple[int, ClientError | BotoCoreError | NotAccepted | None]:
+    """Deliver what is due while there is time; returns how much, and why a function did not take all of it."""
+    delivered, failure = 0, None
+    for name, feed in config.feeds.items():
         try:
-            _deliver(chosen, feed.function, lambda_, deadline)
+            for digest, version in scanner.due[name].in_order():
+                if deadline.seconds_left() <= 0:
+                    break
+                queues.dispatch(lambda_, feed.function, events.upload_event(version))
+                scanner.scan.note_delivery(digest)
+                delivered += 1
         except (ClientError, BotoCoreError, NotAccepted) as error:
-            failures.append(error)
-    if failures:
-        raise failures[0]
-    return swept
-
-
-def _find_unsettled(
-    uploads: Iterator[Upload], mode: modes.WriteMode, table: ledger.FilesTable, before: datetime, deadline: Deadline
-) -> tuple[int, list[tuple[ObjectVersion, ledger.FileRecord]]]:
-    """How many uploads from before a time there are, and those of them that should be settled and are not."""
-    seen = 0
-    unsettled: dict[tuple[str, str], tuple[ObjectVersion, ledger.FileRecord]] = {}
-    for upload, record in table.records(upload for upload in uploads if upload.modified < before):
-        seen += 1
-        deadline.check(f"after {seen:,} uploads, {len(unsettled):,} of them unsettled")
-        version = upload.version
-        if record.is_settled or _is_under_way(record, before):
-            continue
-        # Of the versions that are one upload, the one whose delivery has begun: others can have other content.
-        name = version.key, mode.content_key(version)
-        if name not in unsettled or version.version_id == record.version_id:
-            unsettled[name] = version, record
-    return seen, list(unsettled.values())
-
-
-def _is_under_way(record: ledger.FileRecord, before: datetime) -> bool:
-    """Whether parts of a file may still be in Lambda's queue. More of them would only delay each other."""
-    return bool(record.part_count and record.started_at and record.started_at > before - PARTS_GRACE)
-
-
-def _needs_a_person(record: ledger.FileRecord, before: datetime) -> bool:
-    """Whether no delivery helps. A file without a plan is delivered all the same: that delivery rejects it."""
-    return bool(record.erasing) or (record.is_stuck(before) and record.is_planned)
-
-
-def _deliver(versions: Sequence[ObjectVersion], function: str, lambda_: "LambdaClient", deadline: Deadline) -> None:
-    for version in versions:
-        deadline.check(f"while {len(versions):,} uploads were delivered")
-        queues.dispatch(lambda_, function, events.upload_event(version))
+            failure = failure or error
+    return delivered, failure

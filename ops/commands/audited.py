@@ -5,7 +5,7 @@ from typing import Any
 
 from csv_ingest.model import Value
 from ops import display, findings, repair, wording
-from ops.commands import stored
+from ops.commands import stored, uploads
 from ops.differences import MOST
 
 LONGEST = 40  # characters of a value
@@ -19,6 +19,7 @@ def as_json(result: findings.Audited, repaired: repair.Repaired | None, *, value
         return shown | ({"differences": different} if each.kind == "different" else {})
 
     about: dict[str, object] = {"files": result.files, "rows": result.rows, "gone": result.not_compared}
+    about["earlier"] = result.earlier
     about["findings"] = [found(each) for each in result.findings]
     if repaired:
         delivered = [{"key": version.key, "etag": version.etag} for version in repaired.delivered]
@@ -46,6 +47,8 @@ def print_audited(result: findings.Audited, *, values: bool) -> None:
     if result.not_compared:
         rows = wording.counted(result.not_compared, "row")
         display.say(f"not compared: {rows} of uploads that are not, or not yet, in the bucket")
+    if result.earlier:
+        display.say(f"not compared: {uploads.earlier(result.earlier)}")
     found = wording.counted(len(result.findings), "finding")
     display.say(f"{wording.counted(result.files, 'file')}, {wording.counted(result.rows, 'row')}, {found}")
 

@@ -75,7 +75,8 @@ def status_command(
 def _list(pipeline: Pipeline, feed: DeployedFeed | None, since: datetime | None, limit: int, *, json_: bool) -> None:
     """List what is not good and changed since a time; ends the command."""
     with display.working("reading the bucket and the ledger"):
-        found = [each for each in status.not_good(pipeline, feed) if _is_since(since, each.since)]
+        not_good, earlier = status.not_good(pipeline, feed)
+        found = [each for each in not_good if _is_since(since, each.since)]
         open_ = [each for each in found if each.is_open]
         shown = explaining.explained(pipeline, open_[:limit])
         not_taken = [each for each in ignored.ignored_objects(pipeline, feed) if _is_since(since, each.modified)]
@@ -87,6 +88,8 @@ def _list(pipeline: Pipeline, feed: DeployedFeed | None, since: datetime | None,
         uploads.print_uploads(shown, not_taken[:limit])
     else:
         display.say(_nothing_listed(since, acknowledged))
+    if earlier:
+        display.say(f"Not listed: {uploads.earlier(earlier)}.", err=True)
     if not open_ and not not_taken:
         sys.exit(0)
     if acknowledged:

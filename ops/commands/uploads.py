@@ -10,6 +10,7 @@ from csv_ingest.model import ObjectVersion
 from ops import display, ignored, status, waiting
 from ops.commands import explanations
 from ops.pipeline import Pipeline
+from ops.wording import counted
 
 HEADER = f"{'':2}{'status':<10}  {'since (UTC)':<19}  {'size':>9} {'read':>10} {'stored':>10} {'rejected':>10}"
 """78 columns, under a line with nothing but the key: a key must never be cut."""
@@ -107,3 +108,9 @@ def say_what_is_ignored(pipeline: Pipeline, prefix: str) -> None:
     """Say, where no upload has a prefix, whether an object has it."""
     if found := ignored.example_below(pipeline, prefix):
         display.say(f"No feed takes {found.version.key}: {found.why.reason}", err=True)
+
+
+def earlier(number: int) -> str:
+    """That so many uploads were there before the feed that takes them, and that nobody has delivered them."""
+    command = display.command("backfill", "--prefix", "PREFIX")
+    return f"{counted(number, 'upload')} from before the feed was deployed, which `{command}` delivers"

@@ -196,9 +196,9 @@ class TestShared:
         invoked = {each.resource for each in permissions_of(two, "SweepRole") if each.action == "lambda:InvokeFunction"}
         assert invoked == {readable(arn(function_of(two, feed))) for feed in FEEDS}
 
-    def test_sweep_has_the_memory_of_the_largest(self, two: Synthesized) -> None:
+    def test_sweep_has_a_whole_processor(self, two: Synthesized) -> None:
         properties = two.only(FUNCTION, SWEEP)["Properties"]
-        assert (properties["MemorySize"], properties["ReservedConcurrentExecutions"]) == (1024, 1)
+        assert (properties["MemorySize"], properties["ReservedConcurrentExecutions"]) == (1769, 1)
 
     def test_dashboard_has_rows_for_each_feed(self, two: Synthesized, stack: Synthesized) -> None:
         of_one = [title for title in titles(stack) if title != "Not settled"]

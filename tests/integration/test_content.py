@@ -52,7 +52,7 @@ def test_a_new_version_with_other_content_is_rejected(collision: World, pipeline
     for _ in range(2):
         collision.deliver(second)
     assert len(collision.failures()) == 2
-    [found] = not_good(pipeline)
+    [found], _ = not_good(pipeline)
     assert (found.record.version_id, found.record.status) == (version_of(second).version_id, "REJECTED")
     assert "other content" in found.record.reason
     rows, files = collision.tables()

@@ -15,6 +15,7 @@ from local.server import LocalAws
 from local.waiting import wait_until
 from ops import brake
 from ops.audit import audit
+from ops.findings import Audited
 from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.commands import fail, invoke, reported, run
@@ -278,7 +279,7 @@ class TestAudit:
         return event
 
     def test_a_complete_file_stays_with_its_feed(self, world: World, pipeline: Pipeline, moved: Event) -> None:
-        assert audit(pipeline) == (1, 2, 0, [])
+        assert audit(pipeline) == Audited(1, 2, 0, [])
         pk = f"{version_of(moved).etag}#1"
         world.default_rows.delete(pk)
         found = audit(pipeline).findings

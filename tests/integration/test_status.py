@@ -9,8 +9,10 @@ import pytest
 from csv_ingest import clients
 from csv_ingest.failure import NO_REASON
 from csv_ingest.model import OutOfTime
+from ops.pipeline import Pipeline
 from tests.integration.commands import fail, invoke, reported, run, shown_on_a_terminal
 from tests.integration.faults import Calls, Killed
+from tests.integration.sweeping import listed
 from tests.integration.world import Invocations, World, version_of
 
 pytestmark = pytest.mark.usefixtures("commanded")
@@ -20,6 +22,23 @@ def test_nothing_to_show_is_a_sentence(world: World) -> None:
     world.ingest("a.csv", "id\n1\n")
     assert run("status", code=0) == "Every upload is complete, and no row was rejected.\n"
     assert reported("status", code=0) == []
+
+
+def test_what_was_there_before_the_feed_is_counted(world: World, commanded: Pipeline) -> None:
+    """Nobody said that it should be ingested. `audit` does not miss its rows either."""
+    listed(commanded.clients.s3, age={"old": timedelta(days=100)})
+    for key in ("old.csv", "older.csv"):
+        world.upload(key, "id\n1\n")
+    world.ingest("a.csv", "id\n2\n")
+    shown = invoke("status", code=0)
+    assert shown.stdout == "Every upload is complete, and no row was rejected.\n"
+    said = "2 uploads from before the feed was deployed, which `python -m ops backfill --prefix PREFIX` delivers"
+    assert shown.stderr.splitlines()[-1] == f"Not listed: {said}."
+    assert f"not compared: {said}" in run("audit", code=0)
+    assert reported("audit", code=0)["earlier"] == 2
+    with pytest.raises(OutOfTime):
+        world.deliver(world.upload("old, begun.csv", "id\n3\n"), seconds_left=1)
+    assert [each["object_key"] for each in reported("status", code=1)] == ["old, begun.csv"]
 
 
 @pytest.mark.parametrize("key", ["incoming/" + "2026-11-25/" * 12 + "orders.csv", "[red]x[/b] :smile:.csv"])

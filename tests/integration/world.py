@@ -277,7 +277,7 @@ class World:
     def tables(self) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
         """The rows of the default feed, and the whole ledger with what is marked as complete beside the rows, by key.
 
-        Without the times.
+        Without the times, and without what the sweep has noted for its next run.
         """
         rows = self.default_rows.items()
         marks = {
@@ -286,6 +286,7 @@ class World:
         files = {
             key: {name: value for name, value in item.items() if not name.endswith("_at")}
             for key, item in self._files().items()
+            if key[0] != "#sweep"
         }
         return rows, files | marks
 

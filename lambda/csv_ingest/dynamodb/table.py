@@ -125,7 +125,9 @@ class DynamoDbTable:
         """Write an item, whatever is stored under its key, if the condition holds for that; returns whether it did."""
         only_if: type_defs.PutItemInputTypeDef = {"TableName": self.name, "Item": item}
         if condition:
-            only_if |= {"ConditionExpression": condition, "ExpressionAttributeValues": as_values(values or {})}
+            only_if["ConditionExpression"] = condition
+        if values:
+            only_if["ExpressionAttributeValues"] = as_values(values)
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(**only_if)
             return True

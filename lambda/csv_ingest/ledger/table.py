@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from csv_ingest.dynamodb import MAX_KEYS, DynamoDbTable, Item
-from csv_ingest.ledger import erasures, items, keys, names, notices, repairs
+from csv_ingest.ledger import erasures, items, keys, names, notices, repairs, sweeps
 from csv_ingest.ledger.records import FileRecord
 from csv_ingest.model import FILES_INDEX, FILES_KEY, Content, Deadline, ObjectVersion, Phase, RejectedRow, Upload
 
@@ -42,6 +42,8 @@ class FilesTable:
         """What audits correct."""
         self.notices = notices.NoticeLedger(self._table)
         """Who was told of what."""
+        self.sweeps = sweeps.SweepLedger(self._table)
+        """How far the sweep came."""
 
     def record(self, version: ObjectVersion) -> FileRecord:
         """The record of an upload; empty if there is none yet."""

@@ -1,25 +1,14 @@
 """Objects that no feed takes: each is told once."""
 
-import heapq
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 from csv_ingest import intake, ledger
 from csv_ingest.model import Upload
 from csv_ingest.notices.bus import EventBus
 from csv_ingest.notices.notice import Kind, Notice
 
-MAX_LOOKED_AT, MAX_TOLD = 1_000, 100
-"""Of one run: what a mistake with a million objects costs is bounded."""
-
-
-def newest_of(found: Iterable[Upload]) -> tuple[int, list[Upload]]:
-    """How many objects there are, and the newest thousand of them, the oldest first."""
-    number, newest = 0, list[tuple[datetime, int, Upload]]()
-    for number, each in enumerate(found, start=1):
-        keep = heapq.heappush if len(newest) < MAX_LOOKED_AT else heapq.heappushpop
-        keep(newest, (each.modified, number, each))
-    return number, [each for *_, each in sorted(newest)]
+MAX_TOLD = 100
+"""Objects of which is told in one run."""
 
 
 def tell(newest: Sequence[Upload], number: int, taken: intake.Intake, files: ledger.FilesTable, bus: EventBus) -> None:

@@ -1,0 +1,137 @@
+"""What a run of the sweep leaves for the next run."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from csv_ingest.intake import Taker
+from csv_ingest.listing import Marker
+from csv_ingest.sweeping import expected
+
+DAY = timedelta(hours=20)
+"""In so much time, the scans together ask the ledger about every upload: within a day, if one of them is late."""
+
+MAX_REMEMBERED = 5_000
+"""Unsettled uploads of a scan whose deliveries are counted: two scans of them fit into an item of 400 KB."""
+
+
+@dataclass(kw_only=True)
+class Scan:
+    """How far one scan of the bucket came, and what it found: all of it once the scan is complete."""
+
+    began: datetime
+    before: datetime
+    """It looks at uploads from before this time."""
+    after: Marker | None = None
+    """The version after which it goes on; None: at the first."""
+    listed: int = 0
+    """How many uploads it has listed."""
+    unsettled: int = 0
+    ignored: int = 0
+    """How many objects that no feed takes."""
+    share_from: str = ""
+    """After this key, and up to `share_to`, it asks the ledger about every upload, however old: its share of all."""
+    share_to: str = ""
+    share: int = 0
+    """How many uploads that are, about."""
+    asked: int = 0
+    """How many of them it has asked about."""
+    tries: dict[str, int] = field(default_factory=dict)
+    """How often the sweep has delivered an unsettled upload, by a digest of its name."""
+
+    def takes(self, key: str) -> bool:
+        """Whether the next upload is in this scan's share of all; the versions of a key are in one share."""
+        is_in_share = key > self.share_from and (self.asked < self.share or key == self.share_to)
+        if is_in_share:
+            self.asked += 1
+            self.share_to = key
+        return is_in_share
+
+    def note_delivery(self, digest: str) -> None:
+        """Count a delivery of an unsettled upload."""
+        self.tries[digest] = self.tries.get(digest, 0) + 1
+
+    def remember(self, digest: str, tries: int) -> None:
+        """Note how often an unsettled upload was delivered; of too many, those are forgotten that never were."""
+        self.tries[digest] = tries
+        if len(self.tries) > 2 * MAX_REMEMBERED:
+            self.forget_surplus()
+
+    def forget_surplus(self) -> None:
+        """Keep what the checkpoint has room for."""
+        most = sorted(self.tries.items(), key=lambda item: item[1], reverse=True)
+        self.tries = dict(most[:MAX_REMEMBERED])
+
+
+@dataclass(kw_only=True)
+class Checkpoint:
+    """What was found so far, and where the next run goes on."""
+
+    run_began: datetime | None = None
+    """The last run; None before the first."""
+    expected: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when uploads are expected, as `expected.times` says."""
+    last: Scan | None = None
+    """The last scan that is complete."""
+    scan: Scan | None = None
+    """The scan that is not."""
+
+    def begin_run(
+        self, takers: Sequence[Taker], *, now: datetime, before: datetime, deployed_at: datetime, always_asked: int
+    ) -> Scan:
+        """The scan of a run: the one that is not complete, if the feeds are the same as then, or a new one."""
+        times = expected.times(takers, self.expected, self.run_began or deployed_at)
+        if self.scan is None or times.keys() != self.expected.keys():
+            self.scan = self._new_scan(now, before, always_asked)
+        # In whole seconds, like the times of objects.
+        self.expected, self.run_began = times, now.replace(microsecond=0)
+        return self.scan
+
+    def _new_scan(self, now: datetime, before: datetime, always_asked: int) -> Scan:
+        if not (last := self.last):
+            return Scan(began=now, before=before, share=always_asked)
+        share = int(last.listed * ((now - last.began) / DAY))
+        return Scan(began=now, before=before, share_from=last.share_to, share=max(always_asked, share))
+
+    def end_scan(self) -> None:
+        """Note that the scan has come to the end of the bucket."""
+        if self.scan and self.scan.asked < self.scan.share:
+            self.scan.share_to = ""  # the next share begins with the first upload
+        self.last, self.scan = self.scan, None
+
+    def known(self, number: Literal["unsettled", "ignored"]) -> int | None:
+        """What the last scan has counted, and not less while the next one runs; None if none was complete so far.
+
+        A number that is too small would be taken for good news.
+        """
+        numbers: list[int] = [getattr(scan, number) for scan in (self.last, self.scan) if scan]
+        return max(numbers) if self.last else None
+
+    def to_json(self) -> str:
+        for scan in filter(None, (self.last, self.scan)):
+            scan.forget_surplus()
+        return json.dumps(asdict(self), default=datetime.isoformat, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Checkpoint":
+        values = json.loads(text)
+        return cls(
+            run_began=_time(values["run_began"]),
+            expected={rule: datetime.fromisoformat(time) for rule, time in values["expected"].items()},
+            last=_scan(values["last"]),
+            scan=_scan(values["scan"]),
+        )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _scan(values: dict[str, Any] | None) -> Scan | None:
+    if not values:
+        return None
+    times = {name: datetime.fromisoformat(values[name]) for name in ("began", "before")}
+    after = Marker(*values["after"]) if values["after"] else None
+    return Scan(**{**values, **times, "after": after})
