@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Context, Decimal
@@ -169,6 +170,49 @@ def throttle_requests(client: BaseClient, operation: str, code: str, times: int)
 
     events: Any = client.meta.events
     events.register(f"before-call.dynamodb.{operation}", refuse)
+
+
+class Conflicts:
+    """Have transactions take their time, and be refused while another one writes to an item of theirs.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling
+    MiniStack and DynamoDB Local have none: a transaction takes no time there.
+    """
+
+    def __init__(self, client: BaseClient, *, seconds: float) -> None:
+        self.refused = self.taken = 0
+        self._seconds = seconds
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+        events: Any = client.meta.events
+        events.register("provide-client-params.dynamodb.TransactWriteItems", self._note)
+        events.register("before-call.dynamodb.TransactWriteItems", self._begin)
+        events.register("after-call.dynamodb.TransactWriteItems", self._end)
+
+    def _note(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        writes = [write for item in params["TransactItems"] for write in item.values()]
+        context["items"] = [str(write["Key"]) for write in writes]
+
+    def _begin(self, context: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]] | None:
+        with self._lock:
+            if self._busy.isdisjoint(context["items"]):
+                self._busy.update(context["items"])
+                context["is_taken"] = True
+                return None
+            self.refused += 1
+            codes = ["TransactionConflict" if item in self._busy else "None" for item in context["items"]]
+        return SimpleNamespace(status_code=400), {
+            "Error": {"Code": "TransactionCanceledException", "Message": "made up"},
+            "CancellationReasons": [{"Code": code} for code in codes],
+            "ResponseMetadata": {},
+        }
+
+    def _end(self, context: dict[str, Any], **_: Any) -> None:
+        if context.pop("is_taken", False):
+            time.sleep(self._seconds)
+            with self._lock:
+                self.taken += 1
+                self._busy.difference_update(context["items"])
 
 
 def leave_unprocessed(client: BaseClient) -> list[int]:

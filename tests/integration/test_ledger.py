@@ -1,8 +1,8 @@
 """What the ledger holds against deliveries that come late, or twice, or under other settings."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from types import SimpleNamespace
-from typing import Any
+from threading import Barrier
 
 import pytest
 from botocore.exceptions import ClientError
@@ -23,7 +23,7 @@ from csv_ingest.model import (
     Target,
 )
 from csv_ingest.modes import APPEND
-from tests.integration.faults import throttle_requests
+from tests.integration.faults import Conflicts, throttle_requests
 from tests.integration.world import World
 
 HERE = Owner("default", Target("rows"))
@@ -169,34 +169,26 @@ def test_a_conflicting_update_is_repeated(world: World, ledger: FileLedger) -> N
 PLAN = Plan(COMMAS, ["id"], [PartStart(0, 1), PartStart(5, 3)])
 
 
-def cancel_transactions(world: World, *reasons: str, times: int) -> None:
-    """As AWS does when another transaction has one of the items, or a condition does not hold."""
-    left = iter(range(times))
-
-    def cancel(**_: Any) -> Any:
-        if next(left, None) is None:
-            return None
-        return SimpleNamespace(status_code=400), {
-            "Error": {"Code": "TransactionCanceledException", "Message": "made up"},
-            "CancellationReasons": [{"Code": reason} for reason in reasons],
-            "ResponseMetadata": {},
-        }
-
-    events: Any = world.dynamodb.meta.events
-    events.register("before-call.dynamodb.TransactWriteItems", cancel)
-
-
-def test_parts_that_finish_together_are_both_counted(world: World, ledger: FileLedger) -> None:
+def test_parts_that_end_together_are_all_counted(world: World, ledger: FileLedger) -> None:
+    """Each of their transactions writes to the file's record, so that all but one conflict. One part ends twice."""
+    numbers = [*range(12), 11]
     ledger.begin(attempt=1)
-    ledger.parts.record_plan(PLAN, HERE)
-    cancel_transactions(world, "None", "TransactionConflict", times=2)
-    ledger.parts.finish(PartJob(0), RowCounts(2, 2, 0))
-    ledger.parts.finish(PartJob(1), RowCounts(3, 2, 1))
-    ledger.parts.finish(PartJob(1), RowCounts(3, 2, 1))
+    ledger.parts.record_plan(Plan(COMMAS, ["id"], [PartStart(number, 1) for number in range(12)]), HERE)
+    conflicts = Conflicts(world.dynamodb, seconds=0.005)
+    together = Barrier(len(numbers))
+
+    def end(number: int) -> None:
+        own = ledger_of(world, "v1")
+        together.wait()
+        own.parts.finish(PartJob(number), RowCounts(number, number, 0))
+
+    with ThreadPoolExecutor(len(numbers)) as invocations:
+        list(invocations.map(end, numbers))
+    assert conflicts.refused > len(numbers)
     record = ledger.again().record
-    assert read(ledger)[1:] == (RowCounts(5, 4, 1), COMMAS)
-    assert (record.part_count, record.parts_done) == (2, 2)
-    assert ledger.parts.unfinished(Phase.STORE, 2) == []
+    assert record.counts == RowCounts(sum(range(12)), sum(range(12)), 0)
+    assert (record.part_count, record.parts_done) == (12, 12)
+    assert ledger.parts.unfinished(Phase.STORE, 12) == []
 
 
 def test_a_part_of_a_complete_file_is_not_counted(ledger: FileLedger) -> None:
