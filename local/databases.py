@@ -4,6 +4,7 @@ import json
 import secrets
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import boto3
 from pg8000.exceptions import DatabaseError
@@ -12,9 +13,13 @@ from csv_ingest.configuration import IngestConfig
 from csv_ingest.destinations.postgresql_table import quoted
 from csv_ingest.model import Database
 from csv_ingest.postgresql.login import login_of
+from csv_ingest.queues import LIVE
 from local.postgresql import HOST, LocalPostgresql
 from ops.pipeline import Pipeline
 from ops.schema import statements
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
 
 DUPLICATE_DATABASE = "42P04"
 """A SQLSTATE: the database exists already."""
@@ -23,7 +28,8 @@ DUPLICATE_DATABASE = "42P04"
 def use_local_databases(pipeline: Pipeline, server: LocalPostgresql) -> Pipeline:
     """Create the databases, tables and roles of all PostgreSQL feeds, and have the functions log in there.
 
-    Of what was deployed, only the functions' variable FEED is changed. Returns the pipeline as it is then.
+    Of what was deployed, only the functions' variable FEED is changed, in a version of its own. Returns the pipeline as
+    it is then.
     """
     for feed in pipeline.feeds:
         if wanted := feed.settings.database:
@@ -40,12 +46,15 @@ def use_local_databases(pipeline: Pipeline, server: LocalPostgresql) -> Pipeline
             )
             config = replace(feed.config, feed=here)
             _create_table(config, server, database=wanted.name, password=password)
-            deployed = pipeline.clients.lambda_.get_function_configuration(FunctionName=feed.function)
-            variables = {**deployed["Environment"]["Variables"], "FEED": here.to_json()}
-            pipeline.clients.lambda_.update_function_configuration(
-                FunctionName=feed.function, Environment={"Variables": variables}
-            )
+            _publish(pipeline.clients.lambda_, feed.function, feed.environment | {"FEED": here.to_json()})
     return Pipeline.find(pipeline.stack)
+
+
+def _publish(lambda_: "LambdaClient", function: str, variables: dict[str, str]) -> None:
+    """Have the live version of a function be one with other variables."""
+    lambda_.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
+    version = lambda_.publish_version(FunctionName=function)["Version"]
+    lambda_.update_alias(FunctionName=function, Name=LIVE, FunctionVersion=version)
 
 
 def _create_table(config: IngestConfig, server: LocalPostgresql, *, database: str, password: str) -> None:

@@ -10,6 +10,7 @@ import boto3
 from boto3.dynamodb.types import TypeDeserializer
 
 from csv_ingest.destinations.postgresql_table import quoted
+from csv_ingest.queues import LIVE
 from local.databases import use_local_databases
 from local.postgresql import LocalPostgresql
 from local.processes import run
@@ -93,7 +94,9 @@ class Deployment:
     def invoke(self, event: Mapping[str, Any]) -> str | None:
         """Invoke the function of the first feed with an event and wait for its end: None, or how it failed."""
         function = self.pipeline.feeds[0].function
-        answer = self.pipeline.clients.lambda_.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        answer = self.pipeline.clients.lambda_.invoke(
+            FunctionName=function, Qualifier=LIVE, Payload=json.dumps(event).encode()
+        )
         return answer.get("FunctionError")
 
     def failures(self) -> list[dict[str, Any]]:

@@ -28,7 +28,8 @@ def queue_asynchronous_invocations() -> None:
     """Let asynchronous invocations wait for one of `AT_ONCE` slots, before their timeout begins to count.
 
     Also an invocation that its function's reserved concurrency refuses waits, without using up a retry. A reserved
-    concurrency of 0 fails it, as on AWS. Synchronous invocations never wait. Raises AttributeError if this version of
+    concurrency of 0 fails it, as on AWS. What the alias has configured for failed events is done, too: MiniStack looks
+    for `$LATEST`'s alone. Synchronous invocations never wait. Raises AttributeError if this version of
     MiniStack has not the functions that are replaced here.
     """
     start, execute = lambda_svc.invoke_async_with_retry, lambda_svc._execute_function  # noqa: SLF001
@@ -38,7 +39,7 @@ def queue_asynchronous_invocations() -> None:
         # The thread that `start` begins for the event and its retries inherits the mark.
         token = _asynchronous.set(True)
         try:
-            start(function, event)
+            start(function | {"event_invoke_config": _configuration_of_events(function)}, event)
         finally:
             _asynchronous.reset(token)
 
@@ -55,6 +56,15 @@ def queue_asynchronous_invocations() -> None:
             time.sleep(THROTTLED)
 
     lambda_svc.invoke_async_with_retry, lambda_svc._execute_function = start_marked, execute_in_turn  # noqa: SLF001
+
+
+def _configuration_of_events(function: Any) -> Any:
+    """Of the alias for a version that it names, and otherwise of the function."""
+    deployed = lambda_svc._functions.get(function["config"]["FunctionName"], function)  # noqa: SLF001
+    configurations = deployed.get("event_invoke_configs") or {}
+    version = function["config"]["Version"]
+    names = [name for name, alias in deployed.get("aliases", {}).items() if alias["FunctionVersion"] == version]
+    return next((configurations[name] for name in [*names, version, ""] if name in configurations), None)
 
 
 def _reserved_concurrency(function: Any) -> int | None:

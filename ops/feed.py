@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from csv_ingest import configuration, feed, listing, modes
+from csv_ingest import configuration, feed, listing, modes, queues
 from csv_ingest.destinations import base, opening
 from csv_ingest.dynamodb import table as dynamodb_table
 from csv_ingest.model import DEFAULT_FEED, ROWS_INDEX, Deadline, Owner, PipelineError, Upload
@@ -66,7 +66,11 @@ class DeployedFeed:
     @cached_property
     def _deployed(self) -> "FunctionConfigurationResponseTypeDef":
         """The deployed function, as one request describes it: its time of change is that of its settings."""
-        return self.clients.lambda_.get_function_configuration(FunctionName=self.function)
+        client = self.clients.lambda_
+        try:
+            return client.get_function_configuration(FunctionName=self.function, Qualifier=queues.LIVE)
+        except client.exceptions.ResourceNotFoundException:  # a deployment of a release before 1.5: `pause` has to work
+            return client.get_function_configuration(FunctionName=self.function)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aws_cdk import Duration
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -14,6 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from csv_ingest.metrics import NAMESPACE, Metric
+from csv_ingest.queues import LIVE
 from stacks.bundling import function_code
 from stacks.practices import Keeping, acknowledge, allow, allow_key
 
@@ -62,12 +63,20 @@ class AsyncFunction(Construct):
             environment=dict(environment),
         )
         self._acknowledge_findings(reserves_concurrency=reserved_concurrency is not None)
-        self.asynchronous_invocation = self._keep_failed_events(failures, retries)
+        # A deployment changes the code of `$LATEST` in one call and its environment in another. A version has both.
+        version = self.function.current_version
+        version.apply_removal_policy(RemovalPolicy.RETAIN)  # for a roll back; they are gone with the function
+        self.live = lambda_.Alias(self, "Live", alias_name=LIVE, version=version)
+        """What everybody invokes."""
+        self.asynchronous_invocation = self._keep_failed_events("AsynchronousInvocationOfLive", LIVE, failures, retries)
+        self.asynchronous_invocation.node.add_dependency(self.live)
+        # Of what an earlier release has sent, and of what a person sends without naming a version.
+        self._keep_failed_events("AsynchronousInvocation", "$LATEST", failures, retries)
 
     def invoke_every(self, period: Duration, scope: Construct, id_: str, *, lost: str) -> events.Rule:
         """Invoke the function regularly, by a rule in the scope; `lost` says what a lost event would do."""
         rule = events.Rule(
-            scope, id_, schedule=events.Schedule.rate(period), targets=[targets.LambdaFunction(self.function)]
+            scope, id_, schedule=events.Schedule.rate(period), targets=[targets.LambdaFunction(self.live)]
         )
         acknowledge(rule, f"A lost event of the schedule carries no data: {lost}", "Serverless::Serverless-EventBusDLQ")
         return rule
@@ -111,13 +120,15 @@ class AsyncFunction(Construct):
             inline_policies={"Calls": iam.PolicyDocument(statements=statements)},
         )
 
-    def _keep_failed_events(self, failures: sqs.Queue, retries: int) -> lambda_.CfnEventInvokeConfig:
+    def _keep_failed_events(
+        self, id_: str, qualifier: str, failures: sqs.Queue, retries: int
+    ) -> lambda_.CfnEventInvokeConfig:
         """Send events to the queue after the retries or six hours. Lambda's default drops them."""
         return lambda_.CfnEventInvokeConfig(
             self,
-            "AsynchronousInvocation",
+            id_,
             function_name=self.function.function_name,
-            qualifier="$LATEST",
+            qualifier=qualifier,
             maximum_retry_attempts=retries,
             maximum_event_age_in_seconds=Duration.hours(6).to_seconds(),
             destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(

@@ -46,7 +46,8 @@ def deny_network(function: lambda_.Function) -> iam.PolicyStatement:
         effect=iam.Effect.DENY,
         actions=list(_NETWORK_ACTIONS),
         resources=["*"],
-        conditions={"ArnEquals": {"lambda:SourceFunctionArn": function.function_arn}},
+        # With or without its version: AWS's documentation does not say which it is.
+        conditions={"ArnLike": {"lambda:SourceFunctionArn": [function.function_arn, f"{function.function_arn}:*"]}},
     )
 
 

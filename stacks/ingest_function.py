@@ -65,7 +65,7 @@ class IngestFunction(AsyncFunction):
     def own_permissions(self) -> list[iam.PolicyStatement]:
         """What names the function itself, so that it cannot be in the role that the function needs first."""
         # The function dispatches the parts of large files to itself.
-        dispatch = allow(self.function.function_arn, "lambda:InvokeFunction")
+        dispatch = allow(self.live.function_arn, "lambda:InvokeFunction")
         return [dispatch, *([deny_network(self.function)] if self.feed.is_postgresql else [])]
 
 

@@ -67,7 +67,7 @@ class Ingestion(Construct):
         for suffix in ingest.feed.key_suffixes:
             uploads.add_event_notification(
                 s3.EventType.OBJECT_CREATED,
-                notifications.LambdaDestination(ingest.function),
+                notifications.LambdaDestination(ingest.live),
                 s3.NotificationKeyFilter(prefix=ingest.feed.key_prefix or None, suffix=suffix),
             )
         # Otherwise Lambda would retry and drop the event of an upload during the first deployment, as is its default.

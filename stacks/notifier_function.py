@@ -84,7 +84,7 @@ class NotifierFunction(AsyncFunction):
             statements=[
                 allow(storage.stream, "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
                 allow(streams, "dynamodb:ListStreams"),
-                allow(self.function.function_arn, "lambda:InvokeFunction"),
+                allow(self.live.function_arn, "lambda:InvokeFunction"),
             ],
             roles=[self.role],
         )
@@ -107,7 +107,7 @@ class NotifierFunction(AsyncFunction):
         mapping = lambda_.CfnEventSourceMapping(
             self,
             "Stream",
-            function_name=self.function.function_name,
+            function_name=self.live.function_arn,
             event_source_arn=storage.stream,
             starting_position="TRIM_HORIZON",
             batch_size=10,

@@ -52,7 +52,7 @@ class SweepFunction(AsyncFunction):
                     "dynamodb:PutItem",
                 ),
                 allow(event_bus.event_bus_arn, "events:PutEvents"),
-                *(allow(each.function.function_arn, "lambda:InvokeFunction") for each in ingest),
+                *(allow(each.live.function_arn, "lambda:InvokeFunction") for each in ingest),
                 allow(failures.queue_arn, "sqs:GetQueueAttributes"),
                 *allow_key(storage.keeping.key, "dynamodb", *USE_OF_TABLES),
             ],

@@ -60,8 +60,13 @@ def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permi
         case "secretsmanager", "GetSecretValue":
             return {Permission("secretsmanager:GetSecretValue", params["SecretId"])}
         case "lambda", "Invoke":
-            return {Permission("lambda:InvokeFunction", f"arn:aws:lambda:{_REGION}:function:{params['FunctionName']}")}
+            return {Permission("lambda:InvokeFunction", f"arn:aws:lambda:{_REGION}:function:{_qualified(params)}")}
     raise NotImplementedError(f"{service}.{operation}: which action does it need?")
+
+
+def _qualified(params: Mapping[str, Any]) -> str:
+    """A function with its alias or version: a permission for the one is none for the other."""
+    return ":".join(params[name] for name in ("FunctionName", "Qualifier") if name in params)
 
 
 def _action_and_table(statement: str) -> tuple[str, str]:

@@ -135,7 +135,9 @@ def upload_event(version: ObjectVersion, job: PartJob | None = None) -> Event:
     return {"Records": [record]}
 
 
-def rejection(record: Mapping[str, Any], reason: str, *, function_arn: str, request_id: str, now: str) -> Event:
+def rejection(
+    record: Mapping[str, Any], reason: str, *, function_arn: str, version: str, request_id: str, now: str
+) -> Event:
     """The failure queue's record of a rejected file, in the shape that Lambda writes to an on-failure destination.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
@@ -150,7 +152,7 @@ def rejection(record: Mapping[str, Any], reason: str, *, function_arn: str, requ
             "approximateInvokeCount": 1,
         },
         "requestPayload": {"Records": [record]},
-        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": None},
+        "responseContext": {"statusCode": 200, "executedVersion": version, "functionError": None},
         "responsePayload": {"errorType": "UnreadableFile", "errorMessage": reason},
     }
 

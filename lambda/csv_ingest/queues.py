@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+LIVE = "live"
+"""The alias of each function's published version. Its code and its environment change together, and `$LATEST`'s not."""
+
 ACCEPTED = 202
 """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html: the event is in Lambda's queue."""
 
@@ -30,7 +33,8 @@ class Count(NamedTuple):
 
 def dispatch(lambda_: "LambdaClient", function: str, event: Mapping[str, Any]) -> None:
     """Put an event into Lambda's queue for a function, as S3 does; raises NotAccepted if it was not taken."""
-    answer = lambda_.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())
+    payload = json.dumps(event).encode()
+    answer = lambda_.invoke(FunctionName=function, Qualifier=LIVE, InvocationType="Event", Payload=payload)
     if answer["StatusCode"] != ACCEPTED:
         raise NotAccepted(f"Lambda answered {answer['StatusCode']} to an event, expected {ACCEPTED}")
 

@@ -33,6 +33,7 @@ def reject(delivery: Delivery, record: Mapping[str, Any], error: UnreadableFile,
         record,
         str(error),
         function_arn=context.invoked_function_arn,
+        version=context.function_version,
         request_id=context.aws_request_id,
         now=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )

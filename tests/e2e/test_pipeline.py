@@ -125,6 +125,18 @@ def test_of_two_lines_in_different_parts_the_first_wins(deployment: Deployment) 
     assert (line, reason) == (len(lines), "duplicate id: line 9 has it with different values")
 
 
+def test_a_deployment_changes_nothing_before_its_version(deployment: Deployment) -> None:
+    """It changes the code of `$LATEST` in one call, and its environment in another: here, uploads come in between."""
+    lambda_, [feed] = deployment.pipeline.clients.lambda_, deployment.pipeline.feeds
+    lambda_.update_function_configuration(FunctionName=feed.function, Environment={"Variables": {}})
+    try:
+        version = upload(deployment, "parts/meanwhile.csv", orders(26_001))
+        record = wait_until_settled(deployment.pipeline, version, seconds=SECONDS)
+        assert (record.status, record.part_count > 1) == ("COMPLETE", True)
+    finally:
+        lambda_.update_function_configuration(FunctionName=feed.function, Environment={"Variables": feed.environment})
+
+
 def test_the_deployed_sweep_leaves_young_uploads_alone(deployment: Deployment) -> None:
     upload(deployment, "young.csv", b"id\n1\n")
     sweep = sweep_of(deployment)

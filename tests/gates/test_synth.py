@@ -24,7 +24,7 @@ from stacks.settings import Settings
 Weaken = Callable[[IngestStack], None]
 
 FUNCTION = "Ingestion/Ingest/Function/Resource"
-ASYNCHRONOUS = "Ingestion/Ingest/AsynchronousInvocation"
+ASYNCHRONOUS = "Ingestion/Ingest/AsynchronousInvocationOfLive"
 ALLOWED = "Policies.0.PolicyDocument.Statement.0"
 UNGUARDED = {"Principal": "*", "Effect": "Deny", "Action": "sns:Publish", "Resource": "*"}
 
@@ -96,7 +96,7 @@ WEAKENED: dict[str, Weaken] = {
     "memory-explicit": without(FUNCTION, "MemorySize"),
     "s3-every-creation": only_puts,
     "s3-permission": without(
-        "Storage/Uploads/AllowBucketNotificationsToCsvIngestIngestionIngestFunction7FA165AB", "SourceAccount"
+        "Storage/Uploads/AllowBucketNotificationsToCsvIngestIngestionIngestLive78DF568F", "SourceAccount"
     ),
     "s3-loop": looping,
     "iam-wildcard-action": allowing("s3:Get*", "arn:aws:s3:::uploads/*"),

@@ -24,6 +24,8 @@ TOPIC = "AWS::SNS::Topic"
 ALARM = "AWS::CloudWatch::Alarm"
 ROLE = "AWS::IAM::Role"
 LOG_GROUP = "AWS::Logs::LogGroup"
+ALIAS = "AWS::Lambda::Alias"
+VERSION = "AWS::Lambda::Version"
 EVENT_INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
 BUCKET_NOTIFICATIONS = "Custom::S3BucketNotifications"
 
@@ -75,6 +77,14 @@ class Synthesized:
         return found
 
 
+def but_versions(stack: Synthesized) -> dict[str, Any]:
+    """The resources but the versions of functions, whose names are others with each change of code or settings."""
+    resources: dict[str, Any] = stack.template["Resources"]
+    aliases = {id_: resource["Properties"] | {"FunctionVersion": ""} for id_, resource in stack.all(ALIAS).items()}
+    kept = {id_: resource for id_, resource in resources.items() if resource["Type"] != VERSION}
+    return kept | {id_: kept[id_] | {"Properties": properties} for id_, properties in aliases.items()}
+
+
 Synthesize = Callable[..., Synthesized]
 
 
@@ -107,13 +117,13 @@ def ingest_permissions(stack: Synthesized, feed: str = "", *, prefix: str = "", 
 
     `feed` is the suffix of the names of its resources, and `of` the id of its construct. In DynamoDB, it has a table.
     """
-    bucket, files, failures, function, log_group, *rows = (
+    function = str(readable(live(stack, f"{of}IngestionIngest{feed}")))
+    bucket, files, failures, log_group, *rows = (
         str(readable(arn(stack.id_of(kind, f"{of}{name}"))))
         for kind, name in (
             (BUCKET, "StorageUploads"),
             (TABLE, "StorageFiles"),
             (QUEUE, "IngestionFailures"),
-            (FUNCTION, f"IngestionIngest{feed}Function"),
             (LOG_GROUP, f"IngestionIngest{feed}Log"),
             *([(TABLE, f"StorageRows{feed}")] if any(f"StorageRows{feed}" in id_ for id_ in stack.all(TABLE)) else []),
         )
@@ -162,6 +172,11 @@ def violations(app: App) -> list[Any]:
     plugins = json.loads((Path(app.outdir) / "validation-report.json").read_text())["pluginReports"]
     assert plugins
     return [violation for each in plugins for violation in each["violations"]]
+
+
+def live(stack: Synthesized, function: str) -> dict[str, Any]:
+    """The alias by which a function is invoked."""
+    return {"Ref": stack.id_of(ALIAS, f"{function}Live")}
 
 
 def arn(id_: str) -> dict[str, Any]:

@@ -62,7 +62,8 @@ def _resources(**context: Any) -> dict[str, Any]:
 def _to_yaml(resources: dict[str, Any]) -> str:
     # As JSON first, or YAML would write what occurs twice as a reference to itself.
     text = yaml.safe_dump(json.loads(json.dumps(resources)), sort_keys=False, width=120, allow_unicode=True)
-    return re.sub(r"\b[0-9a-f]{64}\.zip\b", "ASSET.zip", text)
+    text = re.sub(r"\b[0-9a-f]{64}\.zip\b", "ASSET.zip", text)
+    return re.sub(r"(CurrentVersion)[0-9A-F]{8}[0-9a-f]{32}", r"\1", text)  # another one for each package
 
 
 if __name__ == "__main__":

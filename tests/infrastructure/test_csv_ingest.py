@@ -31,6 +31,7 @@ from tests.infrastructure.conftest import (
     Synthesized,
     arn,
     ingest_permissions,
+    live,
     permissions_of,
     statements,
     violations,
@@ -75,7 +76,7 @@ class TestTwoInOneStack:
     @pytest.mark.parametrize("id_", ["First", "Second"])
     def test_each_bucket_invokes_its_own_function(self, two: Synthesized, id_: str) -> None:
         notified = two.only(BUCKET_NOTIFICATIONS, id_)["Properties"]
-        function = arn(two.id_of(FUNCTION, f"{id_}IngestionIngest"))
+        function = live(two, f"{id_}IngestionIngestOrders")
         assert notified["BucketName"] == {"Ref": two.id_of(BUCKET, id_)}
         triggers = notified["NotificationConfiguration"]["LambdaFunctionConfigurations"]
         assert [each["LambdaFunctionArn"] for each in triggers] == [function] * 3

@@ -14,6 +14,7 @@ from csv_ingest.metrics import Metric
 from local.processes import PROJECT
 from tests.infrastructure.conftest import (
     ALARM,
+    ALIAS,
     BUCKET,
     BUCKET_NOTIFICATIONS,
     EVENT_INVOKE_CONFIG,
@@ -26,7 +27,9 @@ from tests.infrastructure.conftest import (
     TOPIC,
     Synthesized,
     arn,
+    but_versions,
     ingest_permissions,
+    live,
     permissions_of,
     titles,
 )
@@ -70,6 +73,10 @@ def two() -> Synthesized:
     return Synthesized(feeds=FEEDS)
 
 
+def live_of(stack: Synthesized, feed: str) -> dict[str, Any]:
+    return live(stack, f"IngestionIngest{SUFFIXES[feed]}")
+
+
 def function_of(stack: Synthesized, feed: str) -> str:
     """The logical id of a feed's function."""
     return stack.id_of(FUNCTION, f"IngestionIngest{SUFFIXES[feed]}Function")
@@ -88,7 +95,8 @@ class TestEachFeed:
             (FUNCTION, "IngestionIngest{}Function"),
             (ROLE, "IngestionIngest{}Role"),
             (LOG_GROUP, "IngestionIngest{}Log"),
-            (EVENT_INVOKE_CONFIG, "IngestionIngest{}AsynchronousInvocation"),
+            (ALIAS, "IngestionIngest{}Live"),
+            (EVENT_INVOKE_CONFIG, "IngestionIngest{}AsynchronousInvocationOfLive"),
             ("AWS::IAM::Policy", "IngestionDeliverParts{}"),
             (TABLE, "StorageRows{}"),
         ],
@@ -130,7 +138,7 @@ class TestEachFeed:
             (each["LambdaFunctionArn"], {rule["Name"]: rule["Value"] for rule in each["Filter"]["Key"]["FilterRules"]})
             for each in configuration["LambdaFunctionConfigurations"]
         ]
-        orders, acme = (arn(function_of(two, feed)) for feed in FEEDS)
+        orders, acme = (live_of(two, feed) for feed in FEEDS)
         assert notified == [
             *((orders, {"prefix": "orders/", "suffix": suffix}) for suffix in (".csv", ".CSV", ".csv.gz")),
             (acme, {"prefix": "vendors/acme/", "suffix": ".csv"}),
@@ -139,14 +147,14 @@ class TestEachFeed:
     @each_feed
     def test_is_notified_once_its_failures_are_kept(self, two: Synthesized, feed: str) -> None:
         needed = {
-            two.id_of(EVENT_INVOKE_CONFIG, f"Ingest{SUFFIXES[feed]}"),
+            two.id_of(EVENT_INVOKE_CONFIG, f"Ingest{SUFFIXES[feed]}AsynchronousInvocationOfLive"),
             two.id_of("AWS::IAM::Policy", f"DeliverParts{SUFFIXES[feed]}"),
         }
         assert needed <= set(two.only(BUCKET_NOTIFICATIONS)["DependsOn"])
 
     @each_feed
     def test_is_invoked_only_by_the_bucket(self, two: Synthesized, feed: str) -> None:
-        function = arn(function_of(two, feed))
+        function = live_of(two, feed)
         permissions = [each["Properties"] for each in two.all("AWS::Lambda::Permission").values()]
         [permission] = [each for each in permissions if each["FunctionName"] == function]
         assert permission["SourceArn"] == arn(two.id_of(BUCKET))
@@ -194,7 +202,7 @@ class TestShared:
 
     def test_sweep_may_invoke_every_feeds_function(self, two: Synthesized) -> None:
         invoked = {each.resource for each in permissions_of(two, "SweepRole") if each.action == "lambda:InvokeFunction"}
-        assert invoked == {readable(arn(function_of(two, feed))) for feed in FEEDS}
+        assert invoked == {readable(live_of(two, feed)) for feed in FEEDS}
 
     def test_sweep_has_a_whole_processor(self, two: Synthesized) -> None:
         properties = two.only(FUNCTION, SWEEP)["Properties"]
@@ -242,7 +250,7 @@ def test_outputs_end_in_the_suffix_of_the_feed(two: Synthesized) -> None:
 def test_default_beside_others_keeps_what_it_had(stack: Synthesized) -> None:
     """So that a feed can be added to a running deployment."""
     more = Synthesized(feeds={"default": {"key_prefix": "in/"}, "orders": {"key_prefix": "orders/"}})
-    before, after = stack.template["Resources"], more.template["Resources"]
+    before, after = but_versions(stack), but_versions(more)
     assert before.keys() <= after.keys()
     unchanged = (TABLE, BUCKET, QUEUE, TOPIC, LOG_GROUP, EVENT_INVOKE_CONFIG)
     for id_, resource in before.items():

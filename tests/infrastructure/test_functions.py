@@ -12,6 +12,7 @@ from csv_ingest.configuration import IngestConfig, NotifierConfig, SweepConfig, 
 from csv_ingest.feed import Feed
 from local.processes import PROJECT
 from tests.infrastructure.conftest import (
+    ALIAS,
     BUCKET,
     EACH_FUNCTION,
     EVENT_INVOKE_CONFIG,
@@ -24,11 +25,13 @@ from tests.infrastructure.conftest import (
     SWEEP,
     TABLE,
     TOPIC,
+    VERSION,
     Synthesize,
     Synthesized,
     arn,
     ingest_permissions,
     inline_statements,
+    live,
     permissions_of,
 )
 from tests.permissions import Permission
@@ -90,13 +93,24 @@ class TestFunctions:
         assert stack.only(LOG_GROUP, function)["Properties"]["RetentionInDays"] == 14
 
     def test_keep_an_event_after_its_retries(self, stack: Synthesized, function: str) -> None:
-        assert stack.only(EVENT_INVOKE_CONFIG, function)["Properties"] == {
-            "FunctionName": {"Ref": stack.id_of(FUNCTION, function)},
-            "Qualifier": "$LATEST",
-            "MaximumRetryAttempts": 0 if function == SWEEP else 2,
-            "MaximumEventAgeInSeconds": 6 * 60 * 60,
-            "DestinationConfig": {"OnFailure": {"Destination": arn(stack.id_of(QUEUE))}},
-        }
+        """Also what is sent to `$LATEST`, by an earlier release or by hand."""
+        configs = [each["Properties"] for id_, each in stack.all(EVENT_INVOKE_CONFIG).items() if function in id_]
+        assert sorted(configs, key=lambda each: str(each["Qualifier"])) == [
+            {
+                "FunctionName": {"Ref": stack.id_of(FUNCTION, function)},
+                "Qualifier": qualifier,
+                "MaximumRetryAttempts": 0 if function == SWEEP else 2,
+                "MaximumEventAgeInSeconds": 6 * 60 * 60,
+                "DestinationConfig": {"OnFailure": {"Destination": arn(stack.id_of(QUEUE))}},
+            }
+            for qualifier in ("$LATEST", "live")
+        ]
+
+    def test_are_invoked_by_a_version_that_stays(self, stack: Synthesized, function: str) -> None:
+        alias = stack.only(ALIAS, function)["Properties"]
+        version = stack.id_of(VERSION, function)
+        assert (alias["Name"], alias["FunctionVersion"]) == ("live", {"Fn::GetAtt": [version, "Version"]})
+        assert stack.all(VERSION)[version]["UpdateReplacePolicy"] == "Retain"
 
 
 @EACH_FUNCTION
@@ -114,13 +128,12 @@ class TestRoles:
         }
 
     def test_name_each_action_and_each_resource(self, stack: Synthesized, function: str) -> None:
-        bucket, files, ingest, notifier, failures, log_group, topic = (
+        ingest, notifier = (str(readable(live(stack, name))) for name in (INGEST, NOTIFIER))
+        bucket, files, failures, log_group, topic = (
             str(readable(arn(stack.id_of(kind, name))))
             for kind, name in (
                 (BUCKET, ""),
                 (TABLE, "Files"),
-                (FUNCTION, INGEST),
-                (FUNCTION, NOTIFIER),
                 (QUEUE, ""),
                 (LOG_GROUP, function),
                 (TOPIC, ""),

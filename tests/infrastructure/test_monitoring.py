@@ -182,7 +182,8 @@ class TestFailurePaths:
         assert is_raised_above(0, alarm_on(stack, "DestinationDeliveryFailures", name))
 
     def test_an_event_that_waits_for_half_an_hour(self, stack: Synthesized, ingest: str) -> None:
-        given_up = stack.only(EVENT_INVOKE_CONFIG, INGEST)["Properties"]["MaximumEventAgeInSeconds"]
+        config = stack.only(EVENT_INVOKE_CONFIG, f"{INGEST}AsynchronousInvocationOfLive")["Properties"]
+        given_up = config["MaximumEventAgeInSeconds"]
         waiting = alarm_on(stack, "AsyncEventAge", ingest, statistic="Maximum")
         assert is_raised_above(30 * 60_000, waiting)
         assert waiting["Threshold"] < given_up * 1000

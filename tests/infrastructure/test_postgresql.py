@@ -130,7 +130,7 @@ class TestPermissions:
         assert set(denied["Action"]) == NETWORK
         assert denied["Resource"] == "*"
         function = readable(arn(postgresql.id_of(FUNCTION, INGEST)))
-        assert denied["Condition"] == {"ArnEquals": {"lambda:SourceFunctionArn": function}}
+        assert denied["Condition"] == {"ArnLike": {"lambda:SourceFunctionArn": [function, f"{function}:*"]}}
 
     def test_of_other_functions_stay_as_they_were(self, mixed: Synthesized) -> None:
         for role in (f"{INGEST}OrdersRole", f"{SWEEP}Role"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.infrastructure.conftest import BUCKET, BUCKET_NOTIFICATIONS, FUNCTION, INGEST, SWEEP, Synthesized, arn
+from tests.infrastructure.conftest import BUCKET, BUCKET_NOTIFICATIONS, INGEST, SWEEP, Synthesized, arn, live
 
 PERMISSION = "AWS::Lambda::Permission"
 RULE = "AWS::Events::Rule"
@@ -20,7 +20,7 @@ class TestUploads:
         """What the bucket reports to the ingest function, and with which filter."""
         notifications = stack.only(BUCKET_NOTIFICATIONS)["Properties"]["NotificationConfiguration"]
         for trigger in notifications["LambdaFunctionConfigurations"]:
-            assert trigger["LambdaFunctionArn"] == arn(stack.id_of(FUNCTION, INGEST))
+            assert trigger["LambdaFunctionArn"] == live(stack, INGEST)
             rules = trigger["Filter"]["Key"]["FilterRules"]
             yield trigger["Events"], {rule["Name"]: rule["Value"] for rule in rules}
 
@@ -28,7 +28,7 @@ class TestUploads:
 def test_only_the_upload_bucket_invokes_ingest(stack: Synthesized) -> None:
     assert stack.only(PERMISSION, "Uploads")["Properties"] == {
         "Action": "lambda:InvokeFunction",
-        "FunctionName": arn(stack.id_of(FUNCTION, INGEST)),
+        "FunctionName": live(stack, INGEST),
         "Principal": "s3.amazonaws.com",
         "SourceAccount": {"Ref": "AWS::AccountId"},
         "SourceArn": arn(stack.id_of(BUCKET)),
@@ -40,7 +40,7 @@ def test_only_the_schedule_invokes_the_sweep(stack: Synthesized) -> None:
     assert len(stack.all(PERMISSION)) == 3
     assert stack.only(PERMISSION, "Hourly")["Properties"] == {
         "Action": "lambda:InvokeFunction",
-        "FunctionName": arn(stack.id_of(FUNCTION, SWEEP)),
+        "FunctionName": live(stack, SWEEP),
         "Principal": "events.amazonaws.com",
         "SourceArn": arn(rule),
     }
@@ -49,4 +49,4 @@ def test_only_the_schedule_invokes_the_sweep(stack: Synthesized) -> None:
 def test_the_sweep_runs_every_hour(stack: Synthesized) -> None:
     rule = stack.only(RULE, "Hourly")["Properties"]
     assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 hour)", "ENABLED")
-    assert [target["Arn"] for target in rule["Targets"]] == [arn(stack.id_of(FUNCTION, SWEEP))]
+    assert [target["Arn"] for target in rule["Targets"]] == [live(stack, SWEEP)]

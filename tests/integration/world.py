@@ -58,7 +58,8 @@ def invocation(*, seconds_left: float | Iterator[float] = 30, function: str = "i
         SimpleNamespace(
             aws_request_id="request-1",
             function_name=function,
-            invoked_function_arn=f"arn:aws:lambda:us-east-1:000000000000:function:{function}",
+            function_version="1",
+            invoked_function_arn=f"arn:aws:lambda:us-east-1:000000000000:function:{function}:live",
             memory_limit_in_mb=512,
             get_remaining_time_in_millis=lambda: round(next(answers) * 1000),
         ),
@@ -105,7 +106,7 @@ class Invocations:
         events.register("before-call.lambda.Invoke", self._accept)
 
     def _take(self, params: dict[str, Any], **_: Any) -> None:
-        assert params["InvocationType"] == "Event"
+        assert (params["InvocationType"], params["Qualifier"]) == ("Event", "live")
         event = json.loads(params["Payload"])
         if "Records" in event and object_version(event["Records"][0]).key == self.refuse:
             raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "made up"}}, "Invoke")
