@@ -19,7 +19,7 @@ class FailureQueue(sqs.Queue):
             encryption=sqs.QueueEncryption.KMS if keeping.key else sqs.QueueEncryption.SQS_MANAGED,
             encryption_master_key=keeping.key,
             enforce_ssl=True,
-            removal_policy=keeping.removal_policy,
+            removal_policy=keeping.unless_created,
         )
         acknowledge(
             self,

@@ -33,13 +33,23 @@ class Keeping:
     def outlives_stack(self) -> bool:
         return self.removal_policy != RemovalPolicy.DESTROY
 
+    @property
+    def unless_created(self) -> RemovalPolicy:
+        """The same, but what a deployment has made is removed with it if it fails, so that nothing is left behind.
+
+        Not of tables: their deletion protection would have the removal fail, and a new feed's table can have rows by
+        then. Of a bucket, S3 removes none that has an object.
+        """
+        retains = self.removal_policy == RemovalPolicy.RETAIN
+        return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if retains else self.removal_policy
+
     def log_group(self, scope: Construct) -> logs.LogGroup:
         return logs.LogGroup(
             scope,
             "Log",
             retention=self.log_retention,
             encryption_key=self.key,
-            removal_policy=self.removal_policy,
+            removal_policy=self.unless_created,
         )
 
 

@@ -24,7 +24,7 @@ def new_bucket(scope: Construct, keeping: Keeping, handler_role: iam.IRole | Non
         bucket_key_enabled=True if keeping.key else None,
         lifecycle_rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))],
         # CloudFormation refuses to delete a bucket that has objects: no deployment deletes uploads.
-        removal_policy=keeping.removal_policy,
+        removal_policy=keeping.unless_created,
         notifications_handler_role=handler_role,
     )
     acknowledge(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from csv_ingest import RELEASE, feed_types, intake, metrics, modes, settings
+from csv_ingest import RELEASE, intake, metrics, modes, settings
 from csv_ingest.feed import Feed
 from csv_ingest.model import PipelineError
 
@@ -35,10 +35,11 @@ class IngestConfig:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "IngestConfig":
         """Read the variables; raises NotConfigured, naming each that is missing.
 
-        A function's code can be of another release than its environment, for seconds during a deployment; and so can
-        the operators' commands.
+        The operators' commands can be of another release than a function's environment, and so can the code of
+        `$LATEST` for seconds during a deployment.
         """
-        values = _required(environ, ("UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE"))
+        values = _required(environ, ("UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE", "FEED"))
+        values.pop("feed")
         return cls(**values, feed=_feed(environ), release=environ.get("RELEASE", ""))
 
     def to_environment(self, service: str) -> dict[str, str]:
@@ -61,33 +62,12 @@ def _required(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, str
 
 def _feed(environ: Mapping[str, str]) -> Feed:
     try:
-        text = environ.get("FEED", "")
-        return _feed_of_json(text) if text.startswith("{") else former_feed(environ)
+        return _feed_of_json(environ["FEED"])
     except settings.InvalidSetting as error:
         raise NotConfigured(f"the function's environment is of another release: {error}: deploy again") from error
 
 
 _feed_of_json = lru_cache(maxsize=100)(Feed.from_json)
-
-
-def former_feed(environ: Mapping[str, str]) -> Feed:
-    """The feed in the environment of a release before 1.2: its name in FEED, and a variable for each setting.
-
-    The environment does not say where the feed's function runs and which objects are of the feed, and no delivery asks.
-    """
-    names = ("ID_COLUMN", "DELIMITER", "ENCODING", "DECIMAL_SEPARATOR", "COLUMNS", "WRITE_MODE", "MAX_FILE_MB")
-    given = _required(environ, ("FEED", "DATABASE", *names))
-    values: dict[str, Any] = {name.lower(): given[name.lower()] for name in names}
-    values["max_rejected"] = environ.get("MAX_REJECTED", settings.NONE)
-    if environ.get("EXISTING_TABLE"):
-        values["rows_table"] = environ["ROWS_TABLE"]
-    if database := json.loads(given["database"]):
-        values |= {f"database_{name}": value for name, value in database.items() if value}
-        values |= {"destination": feed_types.POSTGRESQL, "database_table": environ["ROWS_TABLE"]}
-        values |= {"subnets": ["subnet-00000000"], "security_groups": ["sg-00000000"]}
-        if not database["secret"]:
-            values["database_resource_id"] = "db-0000000000"
-    return Feed.of_settings(given["feed"], values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +80,7 @@ class SweepConfig:
     """The URL of the queue."""
     feeds: Mapping[str, "SweptFeed"]
     """By name. In the environment, a JSON object: `{"<feed>": {"function": NAME, "prefix": TEXT, "suffixes": [TEXT,
-    ...], "mode": NAME}}`, without the mode if it is `append`; whole feeds would be too long. Releases before 1.2 wrote
-    `"merges": true` for the mode."""
+    ...], "mode": NAME}}`, without the mode if it is `append`; whole feeds would be too long."""
     ignored_prefixes: Sequence[str] = ()
     """In the environment, a JSON list: what no feed takes below them is meant to be there."""
     existing_bucket: bool = True
@@ -212,13 +191,9 @@ class SweptFeed(NamedTuple):
 
 
 def _swept_feed(
-    name: str, *, function: str, prefix: str, suffixes: Sequence[str], mode: str = "", merges: bool = False
+    name: str, *, function: str, prefix: str, suffixes: Sequence[str], mode: str = modes.APPEND.name
 ) -> SweptFeed:
-    return SweptFeed(
-        function,
-        intake.Taker(name, prefix, suffixes),
-        modes.MODES[mode or (modes.MERGE if merges else modes.APPEND).name],
-    )
+    return SweptFeed(function, intake.Taker(name, prefix, suffixes), modes.MODES[mode])
 
 
 def _compact(value: Any) -> str:

@@ -37,7 +37,7 @@ from ops.pipeline import Pipeline
 
 __all__ = ["main"]
 
-OLDEST = (1, 2)  # the first release whose functions' environments say which uploads their feed takes
+OLDEST = (1, 5)  # the first release whose functions have an alias, to which the commands deliver
 NOT_REACHED = (ClientError, BotoCoreError, Boto3Error)  # AWS answered with an error, or did not answer
 
 UNUSABLE = (PipelineError, UnreadableFile, PermissionError, UnicodeEncodeError)
@@ -96,7 +96,7 @@ def _of_other_release(deployed: str, *, refuse: bool) -> str:
     """A sentence about a deployment of another release; empty if it makes no difference.
 
     Releases that differ in the third number alone store and configure the same. If `refuse`, raises OtherRelease for
-    a newer deployment, whose records these commands could misread, and for one that does not say what they need.
+    a newer deployment, whose records these commands could misread, and for one that has not what they need.
     """
     there, here = _numbers(deployed), _numbers(RELEASE)
     differs = f"deployment is of {f'release {deployed}' if deployed else 'a release before 1.1.0'}, this is {RELEASE}"

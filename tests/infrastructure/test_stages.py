@@ -1,5 +1,7 @@
 """Each stage is a stack of its own, and others rely on its outputs."""
 
+from typing import Any
+
 import pytest
 
 from stacks.settings import Settings
@@ -13,10 +15,15 @@ def test_each_stage_is_a_stack_of_its_own(stage: str, name: str) -> None:
     assert Settings(stage=stage).stack_id == name
 
 
+def kept(synthesize: Synthesize, kind: str) -> list[Any]:
+    return list(synthesize(stage="prod").all(kind).values())
+
+
 @pytest.mark.parametrize("kind", [BUCKET, QUEUE, LOG_GROUP])
 def test_data_outlives_the_stack_in_production(synthesize: Synthesize, kind: str) -> None:
-    """The tables do too: see test_storage.py."""
-    assert {found["DeletionPolicy"] for found in synthesize(stage="prod").all(kind).values()} == {"Retain"}
+    """Unless its first deployment fails. The tables do, also then: see test_storage.py."""
+    policies = {(each["DeletionPolicy"], each["UpdateReplacePolicy"]) for each in kept(synthesize, kind)}
+    assert policies == {("RetainExceptOnCreate", "Retain")}
     assert {found["DeletionPolicy"] for found in synthesize().all(kind).values()} == {"Delete"}
 
 

@@ -142,8 +142,8 @@ class TestEnvironments:
         }
 
     def test_of_an_older_release_sweeps_nothing_of_others(self) -> None:
-        """For seconds of a deployment the sweep's code is newer."""
-        feeds = '{"stock": {"function": "f", "prefix": "stock/", "suffixes": [".csv"], "merges": true}}'
+        """`$LATEST` can have newer code for seconds of a deployment, if somebody invokes it."""
+        feeds = '{"stock": {"function": "f", "prefix": "stock/", "suffixes": [".csv"], "mode": "merge"}}'
         older = {"UPLOAD_BUCKET": "b", "FILES_TABLE": "t", "FAILURE_QUEUE": "q", "FEEDS": feeds}
         read = SweepConfig.from_environment(older)
         assert (read.intake.ignored_prefixes, read.intake.existing_bucket) == ([], True)
