@@ -19,6 +19,7 @@ from stacks.ingestion import Ingestion
 from stacks.key_policy import let_services_use
 from stacks.limits import problems
 from stacks.monitoring import Monitoring
+from stacks.people import People
 from stacks.practices import Keeping
 from stacks.storage import Storage
 
@@ -48,7 +49,9 @@ class CsvIngest(Construct):
         event_bus: events.IEventBus | None = None,
     ) -> None:
         super().__init__(scope, id_)
-        named = bucket.bucket_name if bucket and not Token.is_unresolved(bucket.bucket_name) else None
+        named = None
+        if bucket:
+            named = "" if Token.is_unresolved(bucket.bucket_name) else bucket.bucket_name
         for problem in problems(feeds, service=self._service, ignored_prefixes=ignored_prefixes, existing_bucket=named):
             raise ValueError(problem)
         keeping = Keeping(key=key, removal_policy=removal_policy, log_retention=log_retention)
@@ -79,9 +82,11 @@ class CsvIngest(Construct):
             service=self._service,
         )
         self.topic = monitoring.topic
+        people = People(self, "People", storage=storage, ingestion=ingestion)
         self.outputs = {
             **self._outputs(storage, ingestion),
             "NotifierFunctionName": monitoring.notifier.function.function_name,
+            **people.outputs,
         }
 
     def grant_read(self, grantee: iam.IGrantable, *, feed: str) -> iam.Grant:

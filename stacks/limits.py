@@ -32,7 +32,8 @@ def problems(
 ) -> Iterator[str]:
     """Each reason why these feeds cannot be deployed together, as a sentence that says what to do.
 
-    `service` is the name under which their logs and metrics are found.
+    `service` is the name under which their logs and metrics are found. `existing_bucket` is the name of the bucket, if
+    it is of another owner; empty if that is known during the deployment only.
     """
     if not 1 <= len(feeds) <= MAX_FEEDS:
         amount = "are too many for one deployment" if feeds else "are too few"
@@ -48,6 +49,12 @@ def problems(
         yield "ignored_prefixes: an empty one would ignore all objects that no feed takes: remove it"
     for feed in feeds:
         yield from (str(problem.below(f"feeds.{feed.name}.")) for problem in feed_rules.problems_of_today(feed))
+    for feed in feeds:
+        if feed.upload_accounts and existing_bucket is not None:
+            yield (
+                f"feeds.{feed.name}.upload_accounts: the policy of a bucket of yours stays yours: allow the accounts "
+                "there, and remove the setting"
+            )
     yield from _misdirected_rejects(feeds, existing_bucket or "")
     yield from _too_long_environments(feeds, service, ignored_prefixes)
 

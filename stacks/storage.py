@@ -13,7 +13,7 @@ from csv_ingest.feed import Feed
 from csv_ingest.model import FILES_INDEX, FILES_INDEX_KEY, FILES_KEY, ROWS_INDEX, ROWS_KEY
 from stacks.notifications import NotificationsHandler
 from stacks.practices import Keeping
-from stacks.upload_bucket import existing_bucket, new_bucket
+from stacks.upload_bucket import existing_bucket, let_upload, new_bucket
 
 
 class Storage(Construct):
@@ -31,6 +31,8 @@ class Storage(Construct):
         role = self.notifications.role if self.notifications else None
         self.has_existing_bucket = bucket is not None
         self.uploads = existing_bucket(self, bucket, role) if bucket else new_bucket(self, keeping, role)
+        for feed in feeds:
+            let_upload(self.uploads, feed)
         # docs/architecture.md describes the keys and the attributes.
         self.tables: dict[str, dynamodb.ITable] = {
             feed.name: self._existing_rows(feed) if feed.rows_table else self._rows(feed)

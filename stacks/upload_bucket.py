@@ -6,7 +6,23 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct, IValidation
 
+from csv_ingest.feed import Feed
 from stacks.practices import Keeping, acknowledge
+
+UPLOAD = ("s3:AbortMultipartUpload", "s3:PutObject")
+"""What an upload needs, also in several parts."""
+
+
+def let_upload(bucket: s3.IBucket, feed: Feed) -> None:
+    """Let other accounts upload below the prefix of a feed; what they upload belongs to the bucket's account."""
+    if feed.upload_accounts:
+        bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.AccountPrincipal(account) for account in feed.upload_accounts],
+                actions=list(UPLOAD),
+                resources=[bucket.arn_for_objects(f"{feed.key_prefix}*")],
+            )
+        )
 
 
 def new_bucket(scope: Construct, keeping: Keeping, handler_role: iam.IRole | None) -> s3.Bucket:

@@ -28,9 +28,17 @@ def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permi
             return {Permission(action, f"arn:aws:s3:::{params['Bucket']}/{params['Key']}")}
         case "s3", "ListObjectVersions":
             return {Permission("s3:ListBucketVersions", f"arn:aws:s3:::{params['Bucket']}")}
+        case "s3", "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload":
+            return {Permission("s3:PutObject", f"arn:aws:s3:::{params['Bucket']}/{params['Key']}")}
+        case "s3", "DeleteObjects":
+            objects = params["Delete"]["Objects"]
+            return {
+                Permission("s3:DeleteObjectVersion", f"arn:aws:s3:::{params['Bucket']}/{each['Key']}")
+                for each in objects
+            }
         case "s3", "PutBucketNotificationConfiguration":
             return {Permission("s3:PutBucketNotification", f"arn:aws:s3:::{params['Bucket']}")}
-        case "dynamodb", "DescribeTable" | "GetItem" | "PutItem" | "Query" | "UpdateItem":
+        case "dynamodb", "DeleteItem" | "DescribeTable" | "GetItem" | "PutItem" | "Query" | "Scan" | "UpdateItem":
             index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
             return {_on_table(operation, f"{params['TableName']}{index}")}
         case "dynamodb", "BatchGetItem" | "BatchWriteItem":
@@ -54,11 +62,22 @@ def needed(service: str, operation: str, params: Mapping[str, Any]) -> set[Permi
         case "sqs", "ChangeMessageVisibilityBatch":  # which has no permission of its own
             name = params["QueueUrl"].rpartition("/")[2]
             return {Permission("sqs:ChangeMessageVisibility", f"arn:aws:sqs:{_REGION}:{name}")}
-        case "sqs", "SendMessage" | "GetQueueAttributes" | "ReceiveMessage":
+        case (
+            "sqs",
+            "SendMessage" | "GetQueueAttributes" | "ReceiveMessage" | "DeleteMessage" | "ChangeMessageVisibility",
+        ):
             name = params["QueueUrl"].rpartition("/")[2]
             return {Permission(f"sqs:{operation}", f"arn:aws:sqs:{_REGION}:{name}")}
         case "secretsmanager", "GetSecretValue":
             return {Permission("secretsmanager:GetSecretValue", params["SecretId"])}
+        case "cloudformation", "DescribeStacks":
+            return {Permission("cloudformation:DescribeStacks", f"stack {params['StackName']}")}
+        case "cloudwatch", "DescribeAlarms":
+            return {Permission("cloudwatch:DescribeAlarms", "*")}
+        case "sts", "GetCallerIdentity":  # which needs no permission
+            return set()
+        case "lambda", "GetFunctionConcurrency" | "PutFunctionConcurrency" | "GetFunctionConfiguration":
+            return {Permission(f"lambda:{operation}", f"arn:aws:lambda:{_REGION}:function:{_qualified(params)}")}
         case "lambda", "Invoke":
             return {Permission("lambda:InvokeFunction", f"arn:aws:lambda:{_REGION}:function:{_qualified(params)}")}
     raise NotImplementedError(f"{service}.{operation}: which action does it need?")
@@ -70,9 +89,10 @@ def _qualified(params: Mapping[str, Any]) -> str:
 
 
 def _action_and_table(statement: str) -> tuple[str, str]:
-    found = re.match(r'(INSERT INTO|UPDATE) "([^"]+)" ', statement)
+    found = re.match(r'(INSERT INTO|UPDATE|DELETE FROM) "([^"]+)" ', statement)
     assert found, statement
-    return {"INSERT INTO": "PartiQLInsert", "UPDATE": "PartiQLUpdate"}[found[1]], found[2]
+    actions = {"INSERT INTO": "PartiQLInsert", "UPDATE": "PartiQLUpdate", "DELETE FROM": "PartiQLDelete"}
+    return actions[found[1]], found[2]
 
 
 def _on_table(action: str, name: str) -> Permission:

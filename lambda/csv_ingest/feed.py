@@ -71,6 +71,12 @@ class Feed:
         "Where [the sender](notices.md#rejected-rows-for-the-sender) gets the rejected rows of complete files: "
         "`s3://bucket/prefix/`, or `prefix/` in the upload bucket.",
     )
+    upload_accounts: tuple[str, ...] = setting(
+        (),
+        feed_types.ACCOUNTS,
+        "Other accounts that [may upload](#who-may-do-what) below `key_prefix`. What they upload belongs to "
+        "the bucket's account.",
+    )
     timeout_seconds: int = setting(30, whole_number(10, 900), "Time for one delivery of a file.")
     max_file_mb: int = setting(
         1_000,

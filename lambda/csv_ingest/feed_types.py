@@ -61,6 +61,13 @@ def _parse_certificates(text: str) -> str:
     return text
 
 
+def _parse_accounts(text: str) -> tuple[str, ...]:
+    accounts = tuple(each.strip() for each in text.split(",")) if text else ()
+    if len(set(accounts)) < len(accounts) or not all(re.fullmatch(r"[0-9]{12}", each) for each in accounts):
+        raise ValueError(text)
+    return accounts
+
+
 KEY_PREFIX = matching(r"[A-Za-z0-9/_.-]{0,200}", "the beginning of an object key: letters, digits, / _ . -")
 KEY_SUFFIXES = several(
     "endings that begin with a dot, such as .csv,.CSV, none of them the end of another", _parse_suffixes
@@ -92,6 +99,7 @@ SECRET_ARN = matching(
 CERTIFICATES = SettingType(
     f"the text of certificates in PEM, at most {MAX_CERTIFICATE_BYTES:,} bytes", _parse_certificates
 )
+ACCOUNTS = several("numbers of AWS accounts, of twelve digits, each once", _parse_accounts)
 SUBNETS = ids("subnet", "subnets", most=16)
 SECURITY_GROUPS = ids("sg", "security groups", most=5)
 EXPECT = SettingType(EXPECTED, _parse_expectation)

@@ -112,12 +112,12 @@ class TestFileIndex:
         [index] = limited["GlobalSecondaryIndexes"]
         assert index["OnDemandThroughput"] == limited["OnDemandThroughput"] == {"MaxWriteRequestUnits": 2_000}
 
-    def test_changes_nothing_but_table_dashboard_and_feed(self, stack: Synthesized, indexed: Synthesized) -> None:
+    def test_changes_table_dashboard_feed_and_readers(self, stack: Synthesized, indexed: Synthesized) -> None:
         """The function's role gets nothing new; its variable `FEED` has the setting."""
         without, with_ = but_versions(stack), but_versions(indexed)
         assert without.keys() == with_.keys()
         changed = {with_[name]["Type"] for name in with_ if with_[name] != without[name]}
-        assert changed == {TABLE, "AWS::CloudWatch::Dashboard", FUNCTION}
+        assert changed == {TABLE, "AWS::CloudWatch::Dashboard", FUNCTION, "AWS::IAM::ManagedPolicy"}
         for each in (without, with_):
             each[stack.id_of(FUNCTION, INGEST)]["Properties"]["Environment"]["Variables"].pop("FEED")
         assert with_[stack.id_of(FUNCTION, INGEST)] == without[stack.id_of(FUNCTION, INGEST)]
