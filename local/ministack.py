@@ -1,9 +1,12 @@
-"""The child process of `local.server`: MiniStack, with the queue that AWS has for asynchronous invocations.
+"""The child process of `local.server`: MiniStack, with what AWS has and it has not.
+
+That is the queue for asynchronous invocations, and the whole of EventBridge's events about uploads.
 
 MiniStack starts every asynchronous invocation at once, and an invocation that is throttled uses up its retries. The
 parts of a large file would all run at once, and time out. On AWS they wait in Lambda's queue, and so they do here.
 """
 
+import json
 import os
 import runpy
 import sys
@@ -12,7 +15,7 @@ import time
 from contextvars import ContextVar
 from typing import Any
 
-from ministack.services import lambda_svc
+from ministack.services import eventbridge, lambda_svc, s3
 
 from local.processes import end_with_parent
 
@@ -73,8 +76,41 @@ def _reserved_concurrency(function: Any) -> int | None:
     return reserved
 
 
+def complete_events_of_eventbridge() -> None:
+    """Have EventBridge's events name the version of the object, and wait in Lambda's queue, with retries, as on AWS.
+
+    Raises AttributeError if this version of MiniStack has not the functions that are replaced here.
+    """
+    fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event  # noqa: SLF001
+    version = ContextVar[str | None]("version", default=None)
+
+    def fire_with_version(*args: Any, version_id: str | None = None, **kwargs: Any) -> None:
+        token = version.set(version_id)
+        try:
+            fire(*args, version_id=version_id, **kwargs)
+        finally:
+            version.reset(token)
+
+    def dispatch_with_version(event: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        if version.get():
+            detail = json.loads(event["Detail"])
+            detail["object"]["version-id"] = version.get()
+            event = event | {"Detail": json.dumps(detail)}
+        return dispatch(event, *args, **kwargs)
+
+    def invoke(arn: str, payload: str) -> None:
+        function, config, _ = lambda_svc._get_func_record_for_ref(arn)  # noqa: SLF001
+        if function and config:
+            record = lambda_svc._execution_record_for_config(function, config)  # noqa: SLF001
+            lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+    s3._fire_s3_event, eventbridge._dispatch_event = fire_with_version, dispatch_with_version  # noqa: SLF001
+    eventbridge._dispatch_to_lambda = invoke  # noqa: SLF001
+
+
 if __name__ == "__main__":
     queue_asynchronous_invocations()
+    complete_events_of_eventbridge()
     end_with_parent()
     sys.argv = ["ministack"]
     runpy.run_module("ministack", run_name="__main__")

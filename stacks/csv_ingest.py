@@ -56,7 +56,7 @@ class CsvIngest(Construct):
             raise ValueError(problem)
         keeping = Keeping(key=key, removal_policy=removal_policy, log_retention=log_retention)
         if key:
-            let_services_use(self, key)
+            let_services_use(self, key, events=not all(feed.is_notified for feed in feeds))
         storage = Storage(self, "Storage", feeds=feeds, bucket=bucket, keeping=keeping)
         bus = event_bus or events.EventBus.from_event_bus_name(self, "DefaultBus", "default")
         ingestion = Ingestion(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_notifications as notifications
@@ -37,7 +38,8 @@ class Ingestion(Construct):
             for feed in storage.feeds
         ]
         for ingest in self.ingest:
-            self._ingest_on_upload(ingest, after=self._allow_dispatch(ingest))
+            invoke = self._ingest_on_upload if ingest.feed.is_notified else self._ingest_on_event
+            invoke(ingest, after=self._allow_dispatch(ingest))
         if storage.notifications:
             storage.notifications.restrict(storage.uploads)
         self.sweep = SweepFunction(
@@ -61,6 +63,23 @@ class Ingestion(Construct):
             roles=[ingest.role],
         )
 
+    def _ingest_on_event(self, ingest: IngestFunction, *, after: iam.Policy) -> None:
+        """Have EventBridge invoke the function, to whose default bus S3 sends its events."""
+        feed = ingest.feed
+        keys = [_matching(feed.key_prefix, suffix) for suffix in feed.key_suffixes]
+        rule = events.Rule(
+            self,
+            f"Uploads{feed.suffix}",
+            description=f"Uploads of the feed {feed.name}.",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={"bucket": {"name": [self.storage.uploads.bucket_name]}, "object": {"key": keys}},
+            ),
+            targets=[targets.LambdaFunction(ingest.live, dead_letter_queue=self.failures)],
+        )
+        rule.node.add_dependency(ingest.asynchronous_invocation, after)
+
     def _ingest_on_upload(self, ingest: IngestFunction, *, after: iam.Policy) -> None:
         uploads = self.storage.uploads
         # Every way to create an object, because "Put" alone misses multipart uploads and copies.
@@ -72,3 +91,8 @@ class Ingestion(Construct):
             )
         # Otherwise Lambda would retry and drop the event of an upload during the first deployment, as is its default.
         uploads.node.find_child("Notifications").node.add_dependency(ingest.asynchronous_invocation, after)
+
+
+def _matching(prefix: str, suffix: str) -> dict[str, str]:
+    """What EventBridge compares a key with."""
+    return {"wildcard": f"{prefix}*{suffix}"} if prefix else {"suffix": suffix}

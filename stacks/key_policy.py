@@ -6,10 +6,13 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 
-def let_services_use(scope: Construct, key: kms.IKey) -> None:
-    """Add the statements of docs/settings.md to a key's policy. Warns if the key is imported: its policy stays."""
+def let_services_use(scope: Construct, key: kms.IKey, *, events: bool) -> None:
+    """Add the statements of docs/settings.md to a key's policy. Warns if the key is imported: its policy stays.
+
+    `events`: whether EventBridge sends what it cannot deliver to the failure queue.
+    """
     alarms = iam.PolicyStatement(
-        principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+        principals=[iam.ServicePrincipal(f"{name}.amazonaws.com") for name in ("cloudwatch", *["events"] * events)],
         actions=["kms:Decrypt", "kms:GenerateDataKey*"],
         resources=["*"],
         conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},

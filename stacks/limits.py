@@ -40,10 +40,10 @@ def problems(
         yield f"feeds: {len(feeds)} {amount}, at most {MAX_FEEDS} are allowed: use another stage"
     for first, second in itertools.combinations(feeds, 2):
         yield from _problems_of_two(first, second)
-    if (count := sum(len(feed.key_suffixes) for feed in feeds)) > MAX_NOTIFICATIONS:
+    if (count := sum(len(feed.key_suffixes) for feed in feeds if feed.is_notified)) > MAX_NOTIFICATIONS:
         yield (
             f"key_suffixes: the feeds have {count} in all, and S3 allows {MAX_NOTIFICATIONS} notifications for a "
-            "bucket: give feeds that need fewer their own key_suffixes"
+            "bucket: give feeds that need fewer their own key_suffixes, or trigger=eventbridge"
         )
     if not all(ignored_prefixes):
         yield "ignored_prefixes: an empty one would ignore all objects that no feed takes: remove it"

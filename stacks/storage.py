@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import Annotations, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
@@ -14,6 +14,9 @@ from csv_ingest.model import FILES_INDEX, FILES_INDEX_KEY, FILES_KEY, ROWS_INDEX
 from stacks.notifications import NotificationsHandler
 from stacks.practices import Keeping
 from stacks.upload_bucket import existing_bucket, let_upload, new_bucket
+
+NEW_TABLE, WARM_UNIT = 4_000, 0.00065
+"""The write units per second of a new table, and the dollars of each that is warm beyond them."""
 
 
 class Storage(Construct):
@@ -26,11 +29,15 @@ class Storage(Construct):
         self.feeds = feeds
         self.keeping = keeping
         self.notifications: NotificationsHandler | None = None
-        if not isinstance(bucket, s3.Bucket) and not NotificationsHandler.exists(self):
+        # In a bucket of another owner, nothing is configured for EventBridge: that would remove what others configured.
+        is_configured = not bucket or any(feed.is_notified for feed in feeds)
+        if is_configured and not isinstance(bucket, s3.Bucket) and not NotificationsHandler.exists(self):
             self.notifications = NotificationsHandler(self, "Notifications", keeping=keeping)
         role = self.notifications.role if self.notifications else None
         self.has_existing_bucket = bucket is not None
         self.uploads = existing_bucket(self, bucket, role) if bucket else new_bucket(self, keeping, role)
+        if not bucket and not all(feed.is_notified for feed in feeds):
+            self.uploads.enable_event_bridge_notification()
         for feed in feeds:
             let_upload(self.uploads, feed)
         # docs/architecture.md describes the keys and the attributes.
@@ -81,7 +88,10 @@ class Storage(Construct):
 
     def _rows(self, feed: Feed) -> dynamodb.Table:
         most = feed.max_write_units
-        table = self._table(f"Rows{feed.suffix}", _keys(*ROWS_KEY), max_write_request_units=most)
+        warm = dynamodb.WarmThroughput(write_units_per_second=feed.warm_write_units) if feed.warm_write_units else None
+        table = self._table(f"Rows{feed.suffix}", _keys(*ROWS_KEY), max_write_request_units=most, warm_throughput=warm)
+        if feed.warm_write_units:
+            Annotations.of(table).add_info_v2("csv-ingest:warm-throughput", _price_of_warmth(feed))
         if feed.file_index:
             table.add_global_secondary_index(
                 index_name=ROWS_INDEX,
@@ -90,6 +100,7 @@ class Storage(Construct):
                 # Who reads a row fetches it from the table, which is consistent, and the index is not.
                 projection_type=dynamodb.ProjectionType.KEYS_ONLY,
                 max_write_request_units=most,
+                warm_throughput=warm,
             )
         return table
 
@@ -109,6 +120,19 @@ class Storage(Construct):
             **keys,
             **properties,
         )
+
+
+def _price_of_warmth(feed: Feed) -> str:
+    """What `warm_write_units` costs, for the synthesis to say.
+
+    https://aws.amazon.com/blogs/database/pre-warming-amazon-dynamodb-tables-with-warm-throughput
+    """
+    units = (feed.warm_write_units or 0) - NEW_TABLE
+    times = 2 if feed.file_index else 1
+    return (
+        f"feed {feed.name}: warm_write_units={feed.warm_write_units:,} costs {units * times * WARM_UNIT:,.2f} dollars "
+        "in us-east-1, once: when it is deployed first, or what it is raised by. It cannot be lowered"
+    )
 
 
 def _write_capacity(table: dynamodb.ITable, label: str) -> cloudwatch.Metric:

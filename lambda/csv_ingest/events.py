@@ -23,6 +23,11 @@ NO_SEQUENCER = "0" * _SEQUENCER_DIGITS
 CLOCKS = timedelta(minutes=5)
 """How much the clocks of S3 and of this machine may differ."""
 
+_NAMES = {"size": "size", "eTag": "etag", "versionId": "version-id", "sequencer": "sequencer"}
+"""Of an object, in S3's notifications and in EventBridge's events."""
+
+_EXPECTED = "expected S3's own notification, or EventBridge's `Object Created`: have one of them invoke the function"
+
 _IN_KEYS = re.compile("[A-Za-z0-9._+/=:-]{1,1024}")
 """An ETag or a version id: the ledger's keys have # and ~ after them. S3's ETags are hexadecimal, after a multipart
 upload with a dash and a number; its version ids are URL-ready, and have at most 1,024 bytes.
@@ -41,11 +46,44 @@ def is_test_event(event: Mapping[str, Any]) -> bool:
 
 
 def records_of(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The event's records, at least one; raises MalformedEvent if it is not an S3 notification."""
+    """The event's records in the form of S3's notifications, at least one.
+
+    Raises MalformedEvent if it is neither such a notification nor EventBridge's `Object Created`.
+    """
+    if is_of_eventbridge(event):
+        return [_record_of(event)]
     records = event.get("Records")
     if not isinstance(records, list) or not records:
-        raise MalformedEvent("the event has no Records: expected an S3 notification")
+        raise MalformedEvent(f"the event has no Records: {_EXPECTED}")
+    for service, mark in (("SNS", "Sns"), ("SQS", "messageId")):
+        if isinstance(records[0], Mapping) and mark in records[0]:
+            raise MalformedEvent(f"the event came through {service}: {_EXPECTED}")
     return records
+
+
+def is_of_eventbridge(event: Mapping[str, Any]) -> bool:
+    """Whether EventBridge sent this event because of an upload.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    """
+    return event.get("source") == "aws.s3" and event.get("detail-type") == "Object Created"
+
+
+def _record_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an event of EventBridge says, as S3's notifications say it: their keys are URL-encoded."""
+    detail = _part(event, "detail")
+    described = _part(detail, "object")
+    return {
+        "eventName": "ObjectCreated:EventBridge",
+        "eventTime": event.get("time"),
+        "s3": {
+            "bucket": detail.get("bucket"),
+            "object": {
+                "key": quote_plus(_text(described, "key"), errors="surrogatepass"),
+                **{name: described[other] for name, other in _NAMES.items() if other in described},
+            },
+        },
+    }
 
 
 def bucket_of(record: Mapping[str, Any]) -> str:

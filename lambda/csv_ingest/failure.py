@@ -1,7 +1,7 @@
 """One message of the failure queue: what failed, and why. Who may send to the queue can write anything into it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 REJECTION = "Rejected"
 """The condition of a message about a file that can never be read, which the ingest function sends."""
 
+NOT_INVOKED = "NotInvoked"
+"""The condition of a message of EventBridge, which could not invoke the function for a day."""
+
 CONDITIONS = (
     REJECTION,
+    NOT_INVOKED,
     "RetriesExhausted",
     "EventAgeExceeded",
     "ZeroReservedConcurrency",
@@ -87,6 +91,9 @@ def failure_of(message: "MessageTypeDef") -> Failure:
     id_, receipt = message["MessageId"], message["ReceiptHandle"]
     try:
         record = json.loads(message["Body"])
+        if events.is_of_eventbridge(record):  # which puts the event itself into its dead-letter queue
+            subjects = list(map(_subject, events.records_of(record)))
+            return Failure(id_, receipt, sent_at, NOT_INVOKED, "", event=record, subjects=subjects)
         context = record["requestContext"]
         event = _event_of_batch(record[_BATCH]) if _BATCH in record else record["requestPayload"]
         payload = record.get("responsePayload") or {}
@@ -97,7 +104,7 @@ def failure_of(message: "MessageTypeDef") -> Failure:
             condition=str(context["condition"]),
             reason=str(payload.get("errorMessage", "")),
             event=event,
-            subjects=[_subject(each) for each in event.get("Records", [])],
+            subjects=[_subject(each) for each in _records_of(event)],
             outcome_of=_outcome_of(event),
             function=_name_of_function(context["functionArn"]),
         )
@@ -105,7 +112,13 @@ def failure_of(message: "MessageTypeDef") -> Failure:
         return Failure(id_, receipt, sent_at, "unreadable", f"not a failure record: {error!r}")
 
 
-def _subject(record: dict[str, Any]) -> Subject:
+def _records_of(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Of an event about uploads; none of another one."""
+    is_upload = "Records" in event or events.is_of_eventbridge(event)
+    return events.records_of(event) if is_upload else []
+
+
+def _subject(record: Mapping[str, Any]) -> Subject:
     version, key = None, unquote_plus(record["s3"]["object"]["key"])
     if len(key.encode(errors="replace")) > MAX_KEY:
         raise MalformedEvent("the key of a record is longer than any of S3's")

@@ -47,6 +47,12 @@ class Feed:
         feed_types.KEY_SUFFIXES,
         "Only uploads with one of these endings are ingested; S3 distinguishes upper and lower case.",
     )
+    trigger: str = setting(
+        feed_types.S3,
+        feed_types.TRIGGER,
+        "Who tells the function of uploads: the bucket's own notifications, or a rule of EventBridge, for a bucket "
+        "that [notifies others](#notifications-of-others).",
+    )
     format: FileFormat = field(default_factory=FileFormat)
     write_mode: str = setting(
         APPEND.name,
@@ -96,6 +102,12 @@ class Feed:
         optional(whole_number(1, 10_000_000)),
         "Write request units per second that the rows table takes at most, and as many its index: a bound on what a "
         "burst can cost.",
+    )
+    warm_write_units: int | None = setting(
+        None,
+        optional(whole_number(4_000, 1_000_000)),
+        "Write units per second for which the rows table, and its index, is ready from the beginning, instead of some "
+        "4,000. [Paid once](costs.md#warm-throughput), and never lowered.",
     )
     file_index: bool = setting(
         False,  # noqa: FBT003 - it is the value
@@ -190,6 +202,11 @@ class Feed:
     @property
     def is_postgresql(self) -> bool:
         return self.destination == feed_types.POSTGRESQL
+
+    @property
+    def is_notified(self) -> bool:
+        """Whether the bucket's own notifications invoke the function."""
+        return self.trigger == feed_types.S3
 
     @property
     def suffix(self) -> str:

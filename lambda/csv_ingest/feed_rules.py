@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _NEEDED = ("database_host", "database_name", "database_user", "database_table", "subnets", "security_groups")
 _LOGINS = ("database_resource_id", "database_secret")
 _ONLY_POSTGRESQL = (*_NEEDED, *_LOGINS, "database_port", "database_ca")
-_OF_OWN_TABLE = ("file_index", "max_write_units")
+_OF_OWN_TABLE = ("file_index", "max_write_units", "warm_write_units")
 _ONLY_DYNAMODB = ("rows_table", *_OF_OWN_TABLE)
 
 OF_POSTGRESQL = ("id", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
@@ -67,10 +67,8 @@ def _of_postgresql(feed: "Feed") -> Iterator[InvalidSetting]:
         yield InvalidSetting(
             ["rows_table"], ": it names a table in DynamoDB, and the rows of this feed go to PostgreSQL: remove it"
         )
-    if feed.max_write_units:
-        yield InvalidSetting(
-            ["max_write_units"], ": it limits a DynamoDB table, and a PostgreSQL feed has none: remove it"
-        )
+    if limits := [name for name in ("max_write_units", "warm_write_units") if getattr(feed, name)]:
+        yield InvalidSetting(limits, ": it is of a DynamoDB table, and a PostgreSQL feed has none: remove it")
     if feed.file_index:
         instead = (
             "create an index on (etag, line)" if feed.mode.supersedes else "the primary key finds the rows of a file"
@@ -82,6 +80,10 @@ def _of_postgresql(feed: "Feed") -> Iterator[InvalidSetting]:
 
 
 def _of_dynamodb(feed: "Feed") -> Iterator[InvalidSetting]:
+    if feed.max_write_units and feed.warm_write_units and feed.max_write_units < feed.warm_write_units:
+        yield InvalidSetting(
+            ["max_write_units", "warm_write_units"], ": the table would be paid to be ready for more than it may take"
+        )
     if only := [name for name in _ONLY_POSTGRESQL if name in given(feed)]:
         yield InvalidSetting(only, ": only a PostgreSQL feed uses it: set destination=postgresql, or remove it")
     if feed.rows_table and (only := [name for name in _OF_OWN_TABLE if getattr(feed, name)]):

@@ -79,6 +79,8 @@ MAX_REJECTED = replace(
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 ROWS_TABLE = matching(r"(?!none$)[A-Za-z0-9_.-]{3,255}", "the name of a table in DynamoDB")
 
+S3, EVENTBRIDGE = "s3", "eventbridge"
+TRIGGER = matching(f"{S3}|{EVENTBRIDGE}", f"{S3}, or {EVENTBRIDGE}")
 DYNAMODB, POSTGRESQL = "dynamodb", "postgresql"
 DESTINATION = matching(f"{DYNAMODB}|{POSTGRESQL}", f"{DYNAMODB}, or {POSTGRESQL}")
 HOST = matching(rf"(?!none$)(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", "the name of a host, in lower case")

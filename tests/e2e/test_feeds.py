@@ -1,6 +1,7 @@
 """Three feeds in one deployment, those of the demo: each file, command and function keeps to its own feed.
 
-The rows of the orders and of the stock go to DynamoDB, and those of the vendors to PostgreSQL. The stock is merged.
+The rows of the orders and of the stock go to DynamoDB, and those of the vendors to PostgreSQL. The stock is merged, and
+EventBridge tells of its files.
 """
 
 import hashlib
@@ -55,7 +56,8 @@ def feeds(aws: LocalAws, postgresql: LocalPostgresql) -> Deployment:
     by_password = {"database_resource_id": None, "database_secret": secret["ARN"]}
     vendors = FEEDS["vendors"] | here | by_password
     orders = FEEDS["orders"] | {"file_index": True, "rejects_to": "returned/", "expect": "hourly"}
-    settings = FEEDS | {"vendors": vendors, "orders": orders}
+    stock = FEEDS["stock"] | {"trigger": "eventbridge"}
+    settings = FEEDS | {"vendors": vendors, "orders": orders, "stock": stock}
     deployed = deploy(aws, feeds=json.dumps(settings))
     database = Database(HOST, postgresql.port, "erp", "csv_ingest", secret["ARN"], postgresql.ca.strip())
     assert deployed.pipeline.feed_named("vendors").config.feed.database == database

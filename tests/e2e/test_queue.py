@@ -137,8 +137,8 @@ def test_a_burst_of_files_settles_by_itself(deployment: Deployment, tmp_path: Pa
 def test_a_ministack_without_its_internals_does_not_start(tmp_path: Path) -> None:
     services = tmp_path / "ministack" / "services"
     services.mkdir(parents=True)
-    for file in (services.parent / "__init__.py", services / "__init__.py", services / "lambda_svc.py"):
-        file.touch()
+    for module in ("../__init__", "__init__", "lambda_svc", "eventbridge", "s3"):
+        (services / f"{module}.py").touch()
     command = [sys.executable, "-m", "local.ministack"]
     done = subprocess.run(
         command,

@@ -226,7 +226,7 @@ class TestPostgresql:
     @pytest.mark.parametrize(
         ("name", "value", "problem"),
         [
-            ("max_write_units", 5, "it limits a DynamoDB table, and a PostgreSQL feed has none"),
+            ("max_write_units", 5, "it is of a DynamoDB table, and a PostgreSQL feed has none"),
             (
                 "file_index",
                 True,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from aws_cdk.assertions import Annotations, Match
 
 from tests.infrastructure.conftest import (
     BUCKET,
@@ -13,10 +14,12 @@ from tests.infrastructure.conftest import (
     TABLE,
     Synthesize,
     Synthesized,
+    app_of,
     arn,
     but_versions,
     denies_plain_http,
     inline_statements,
+    stack_of,
 )
 
 
@@ -111,6 +114,15 @@ class TestFileIndex:
         limited = synthesize(max_write_units=2_000, file_index=True).only(TABLE, "Rows")["Properties"]
         [index] = limited["GlobalSecondaryIndexes"]
         assert index["OnDemandThroughput"] == limited["OnDemandThroughput"] == {"MaxWriteRequestUnits": 2_000}
+
+    def test_is_as_warm_as_the_table(self) -> None:
+        app = app_of(warm_write_units=40_000, file_index=True)
+        stack = Synthesized(stack_of(app))
+        table = stack.only(TABLE, "Rows")["Properties"]
+        [index] = table["GlobalSecondaryIndexes"]
+        assert index["WarmThroughput"] == table["WarmThroughput"] == {"WriteUnitsPerSecond": 40_000}
+        [said] = Annotations.from_stack(stack_of(app)).find_info("*", Match.string_like_regexp("warm_write_units"))
+        assert "warm_write_units=40,000 costs 46.80 dollars in us-east-1, once" in str(said.entry.data)
 
     def test_changes_table_dashboard_feed_and_readers(self, stack: Synthesized, indexed: Synthesized) -> None:
         """The function's role gets nothing new; its variable `FEED` has the setting."""

@@ -1,8 +1,24 @@
 """What invokes the functions: uploads and the schedule, and nothing else."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
-from tests.infrastructure.conftest import BUCKET, BUCKET_NOTIFICATIONS, INGEST, SWEEP, Synthesized, arn, live
+from aws_cdk import App, Stack
+from aws_cdk import aws_kms as kms
+
+from stacks import CsvIngest, Feed
+from tests.infrastructure.conftest import (
+    BUCKET,
+    BUCKET_NOTIFICATIONS,
+    INGEST,
+    QUEUE,
+    SWEEP,
+    Synthesize,
+    Synthesized,
+    arn,
+    live,
+    statements,
+)
 
 PERMISSION = "AWS::Lambda::Permission"
 RULE = "AWS::Events::Rule"
@@ -23,6 +39,50 @@ class TestUploads:
             assert trigger["LambdaFunctionArn"] == live(stack, INGEST)
             rules = trigger["Filter"]["Key"]["FilterRules"]
             yield trigger["Events"], {rule["Name"]: rule["Value"] for rule in rules}
+
+
+class TestEventBridge:
+    """`trigger=eventbridge`, for a bucket that notifies others."""
+
+    SETTINGS: ClassVar = {"key_prefix": "in/", "trigger": "eventbridge"}
+
+    def test_invokes_the_function_for_what_the_feed_takes(self, synthesize: Synthesize) -> None:
+        stack = synthesize(**self.SETTINGS)
+        rule = stack.only(RULE, "Uploads")["Properties"]
+        assert rule["EventPattern"] == {
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "detail": {
+                "bucket": {"name": [{"Ref": stack.id_of(BUCKET)}]},
+                "object": {"key": [{"wildcard": f"in/*{suffix}"} for suffix in (".csv", ".CSV", ".csv.gz")]},
+            },
+        }
+        assert [target["Arn"] for target in rule["Targets"]] == [live(stack, INGEST)]
+        permission = stack.only(PERMISSION, "UploadsAllowEventRule")["Properties"]
+        assert permission["FunctionName"] == live(stack, INGEST)
+        assert permission["SourceArn"] == arn(stack.id_of(RULE, "Uploads"))
+
+    def test_keeps_what_it_cannot_deliver_in_the_failure_queue(self, synthesize: Synthesize) -> None:
+        stack = synthesize(**self.SETTINGS)
+        [target] = stack.only(RULE, "Uploads")["Properties"]["Targets"]
+        assert target["DeadLetterConfig"] == {"Arn": arn(stack.id_of(QUEUE))}
+        [allowed] = [each for each in statements(stack.only("AWS::SQS::QueuePolicy")) if each["Effect"] == "Allow"]
+        assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": arn(stack.id_of(RULE, "Uploads"))}}
+
+    def test_is_on_in_a_bucket_of_the_stack(self, synthesize: Synthesize) -> None:
+        notified = synthesize(**self.SETTINGS).only(BUCKET_NOTIFICATIONS)["Properties"]["NotificationConfiguration"]
+        assert notified == {"EventBridgeConfiguration": {}}
+
+    def test_changes_nothing_in_a_bucket_of_others(self, synthesize: Synthesize) -> None:
+        stack = synthesize(**self.SETTINGS, existing_bucket="theirs")
+        assert not stack.all(BUCKET_NOTIFICATIONS)
+        assert "s3:PutBucketNotification" not in str(stack.template)
+
+    def test_may_use_the_key_of_the_queue(self) -> None:
+        app = App()
+        stack = Stack(app, "Stack", env={"account": "123456789012", "region": "eu-west-1"})
+        CsvIngest(stack, "In", feeds=[Feed(trigger="eventbridge")], key=kms.Key(stack, "Key"))
+        assert "events.amazonaws.com" in str(Synthesized(stack).only("AWS::KMS::Key"))
 
 
 def test_only_the_upload_bucket_invokes_ingest(stack: Synthesized) -> None:

@@ -1,5 +1,6 @@
 """The failure queue is looked through once, and nothing that is in it gets lost."""
 
+import json
 import time
 from itertools import pairwise
 
@@ -43,6 +44,23 @@ def test_redrive_delivers_the_events_and_deletes_the_messages(
 ) -> None:
     run("redrive", "--json", code=0)
     assert invocations.keys() == rejected
+    assert keys_in(pipeline) == []
+
+
+def test_what_eventbridge_could_not_deliver_is_redriven(
+    world: World, pipeline: Pipeline, invocations: Invocations
+) -> None:
+    """Its dead-letter queue gets the event alone, in a form of its own."""
+    version = version_of(world.upload("a b.csv", "id\n1\n"))
+    described = {"key": version.key, "size": version.size, "etag": version.etag, "version-id": version.version_id}
+    detail = {"bucket": {"name": world.bucket}, "object": described}
+    event = {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+    world.sqs.send_message(QueueUrl=world.failure_queue, MessageBody=json.dumps(event))
+    [listed] = reported("redrive", "--dry-run", "--only", "NotInvoked", code=1)
+    assert (listed["keys"], listed["condition"]) == ("a b.csv", "NotInvoked")
+    invocations.at_once = world.deliver
+    run("redrive", code=0)
+    assert world.file("a b.csv")["status"] == "COMPLETE"
     assert keys_in(pipeline) == []
 
 

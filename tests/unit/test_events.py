@@ -57,6 +57,52 @@ def test_an_upload_event_names_the_same_upload(key: str) -> None:
     assert object_version(again) == version
 
 
+def of_eventbridge(**changes: Any) -> dict[str, Any]:
+    """As https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html shows it."""
+    described = {
+        "key": "May + June/%C3.csv",
+        "size": 3,
+        "etag": "e1",
+        "version-id": "v1",
+        "sequencer": "617f08299329d189",
+    }
+    return {
+        "version": "0",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "time": "2026-11-05T09:59:58Z",
+        "detail": {"version": "0", "bucket": {"name": "uploads"}, "object": described | changes, "reason": "PutObject"},
+    }
+
+
+def test_eventbridge_tells_of_an_upload_in_its_own_form() -> None:
+    """Its keys are not URL-encoded."""
+    [found] = records_of(of_eventbridge())
+    assert object_version(found) == ObjectVersion("uploads", "May + June/%C3.csv", "v1", "e1", 3)
+    assert time_of_upload(found, now=NOW) == ("2026-11-05T09:59:58.000Z", "617F08299329D18900000000")
+    assert part_job(found) is None
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        (of_eventbridge() | {"detail": {}}, "a record has no object"),
+        (of_eventbridge(key=""), "the key of a record is missing"),
+        (of_eventbridge(key="\ud800"), "the key of a record is not the URL-encoded key"),
+        (of_eventbridge(**{"version-id": None}), "the versionId of a record is missing"),
+        (
+            of_eventbridge() | {"detail-type": "Object Deleted"},
+            "the event has no Records: expected S3's own notification",
+        ),
+        ({"Records": [{"Sns": {"Message": "{}"}}]}, "the event came through SNS: expected S3's own notification, or"),
+        ({"Records": [{"messageId": "1", "body": "{}"}]}, "the event came through SQS: expected S3's own"),
+    ],
+)
+def test_other_forms_of_events_are_told_what_is_expected(event: dict[str, Any], message: str) -> None:
+    with pytest.raises(MalformedEvent, match=message):
+        object_version(records_of(event)[0])
+
+
 @pytest.mark.parametrize("name", ["Put", "Post", "Copy", "CompleteMultipartUpload"])
 def test_every_way_of_creating_an_object_is_an_upload(name: str) -> None:
     assert object_version(record() | {"eventName": f"ObjectCreated:{name}"}).key == "orders.csv"

@@ -49,6 +49,7 @@ feeds = st.builds(
     timeout_seconds=st.integers(10, 900),
     reserved_concurrency=st.none() | st.integers(1, 10_000),
     max_write_units=st.none() | st.integers(1, 10_000_000),
+    warm_write_units=st.none(),
     file_index=st.booleans(),
 ) | formats.filter(lambda found: found.id_column != LINE_AS_ID).map(
     lambda found: Feed(format=found, write_mode="merge", **POSTGRESQL)
