@@ -29,7 +29,8 @@ class CsvIngest(Construct):
 
     A stack can have several of these constructs. `bucket` is one of yours that keeps versions, instead of a new one,
     and `topic` one that alarms may notify. `event_bus` gets an event per outcome; by default that is the account's
-    default bus. `key` encrypts what the construct creates. Nobody is told of objects below `ignored_prefixes` that no
+    default bus. `key` encrypts what the construct creates; under `former_keys` there are
+    uploads from before. Nobody is told of objects below `ignored_prefixes` that no
     feed takes. Raises ValueError for feeds that cannot be deployed together.
     """
 
@@ -42,6 +43,7 @@ class CsvIngest(Construct):
         bucket: s3.IBucket | None = None,
         ignored_prefixes: Sequence[str] = (),
         key: kms.IKey | None = None,
+        former_keys: Sequence[kms.IKey] = (),
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
         log_retention: RetentionDays = RetentionDays.TWO_WEEKS,
         topic: sns.ITopic | None = None,
@@ -54,7 +56,7 @@ class CsvIngest(Construct):
             named = "" if Token.is_unresolved(bucket.bucket_name) else bucket.bucket_name
         for problem in problems(feeds, service=self._service, ignored_prefixes=ignored_prefixes, existing_bucket=named):
             raise ValueError(problem)
-        keeping = Keeping(key=key, removal_policy=removal_policy, log_retention=log_retention)
+        keeping = Keeping(key=key, former_keys=former_keys, removal_policy=removal_policy, log_retention=log_retention)
         if key:
             let_services_use(self, key, events=not all(feed.is_notified for feed in feeds))
         storage = Storage(self, "Storage", feeds=feeds, bucket=bucket, keeping=keeping)

@@ -84,6 +84,6 @@ def _permissions(storage: Storage, uploads: str, rows: list[iam.PolicyStatement]
         allow(uploads, "s3:GetObjectVersion"),
         *rows,
         allow(files, "dynamodb:PartiQLInsert", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"),
-        *allow_key(key, "s3", "kms:Decrypt"),
+        *storage.keeping.allow_reading("s3"),
         *allow_key(key, "dynamodb", *USE_OF_TABLES),
     ]

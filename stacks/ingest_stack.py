@@ -36,6 +36,10 @@ class IngestStack(Stack):
             bucket=s3.Bucket.from_bucket_name(self, "ImportedBucket", bucket) if bucket else None,
             ignored_prefixes=settings.ignored_prefixes,
             key=kms.Key.from_key_arn(self, "ImportedKey", key) if key else None,
+            former_keys=[
+                kms.Key.from_key_arn(self, f"FormerKey{number}", each)
+                for number, each in enumerate(settings.former_kms_keys)
+            ],
             removal_policy=RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY,
             log_retention=settings.log_retention,
             alarm_email=settings.alarm_email,

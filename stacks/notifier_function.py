@@ -155,7 +155,8 @@ class NotifierFunction(AsyncFunction):
             statements=[
                 allow(uploads, "s3:GetObjectVersion"),
                 allow(returned, "s3:PutObject"),
-                *allow_key(storage.keeping.key, "s3", "kms:Decrypt", "kms:GenerateDataKey"),
+                *storage.keeping.allow_reading("s3"),
+                *allow_key(storage.keeping.key, "s3", "kms:GenerateDataKey"),
             ],
             roles=[self.role],
         )
@@ -193,6 +194,7 @@ def _permissions(
         allow(failures.queue_arn, "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"),
         allow(event_bus.event_bus_arn, "events:PutEvents"),
         allow(topic.topic_arn, "sns:Publish"),
+        *storage.keeping.allow_reading("sqs"),
         *allow_key(key, "sns", "kms:Decrypt", "kms:GenerateDataKey"),
         *allow_key(key, "dynamodb", *USE_OF_TABLES),
     ]

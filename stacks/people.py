@@ -72,7 +72,8 @@ class People(Construct):
             allow(f"{files}/index/{FILES_INDEX}", "dynamodb:Query"),
             allow(failures, "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
             allow("*", "cloudwatch:DescribeAlarms"),
-            *(each for service in ("s3", "sqs") for each in allow_key(key, service, "kms:Decrypt")),
+            *storage.keeping.allow_reading("s3"),
+            *storage.keeping.allow_reading("sqs"),
             *allow_key(key, "dynamodb", *USE_OF_TABLES),
         ]
 

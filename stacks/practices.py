@@ -1,5 +1,6 @@
 """What all parts of a pipeline have in common: how data is kept, least privilege, and accepted findings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +27,18 @@ class Keeping:
     """How data and logs are kept: with which key, for how long, and whether they outlive the stack."""
 
     key: kms.IKey | None
+    former_keys: Sequence[kms.IKey]
+    """Under which there are uploads and messages from before the key was another one."""
     removal_policy: RemovalPolicy
     log_retention: logs.RetentionDays
 
     @property
     def outlives_stack(self) -> bool:
         return self.removal_policy != RemovalPolicy.DESTROY
+
+    def allow_reading(self, service: str) -> list[iam.PolicyStatement]:
+        """Allow to decrypt what S3 or SQS keeps, also under former keys."""
+        return [each for key in (self.key, *self.former_keys) for each in allow_key(key, service, "kms:Decrypt")]
 
     @property
     def unless_created(self) -> RemovalPolicy:

@@ -14,6 +14,16 @@ def _parse_prefixes(text: str) -> tuple[str, ...]:
     return prefixes
 
 
+_KEY = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-)?[0-9a-f-]{32,36}"
+
+
+def _parse_keys(text: str) -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in text.split(","))
+    if not all(re.fullmatch(_KEY, key) for key in keys) or len(set(keys)) < len(keys):
+        raise ValueError(text)
+    return keys
+
+
 # AWS allows fifty tags for a resource, and CloudFormation adds some of its own.
 _MAX_TAGS = 40
 
@@ -51,7 +61,8 @@ EVENT_BUS = matching(
 BUCKET_NAME = matching(
     r"(?!none$|xn--|.*\.\.|[\d.]+$|.*--x-s3$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket"
 )
-KMS_KEY_ARN = matching(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-)?[0-9a-f-]{32,36}", "the ARN of a KMS key")
+KMS_KEY_ARN = matching(_KEY, "the ARN of a KMS key")
+KMS_KEY_ARNS = several("ARNs of KMS keys, each once", _parse_keys)
 POLICY_ARN = matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of a managed policy")
 TAGS = SettingType(
     "name=value pairs such as team=orders,cost=42, or an object in cdk.json",

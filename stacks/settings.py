@@ -12,6 +12,7 @@ from stacks.setting_types import (
     EVENT_BUS,
     IGNORED_PREFIXES,
     KMS_KEY_ARN,
+    KMS_KEY_ARNS,
     POLICY_ARN,
     TAGS,
 )
@@ -67,6 +68,11 @@ class Settings:
         "Key of the bucket, the tables, the failure queue, the alarm topic and the logs. Its policy needs two "
         "statements of `docs/settings.md` first, or no alarm reaches anybody. If an existing bucket has a key, name "
         "that key. With a key, uploading the same file again gives it another ETag, so that its rows are stored again.",
+    )
+    former_kms_keys: tuple[str, ...] = setting(
+        (),
+        KMS_KEY_ARNS,
+        "Keys that `kms_key` was before, as long as there are [uploads under them](#another-key).",
     )
     permissions_boundary: str | None = setting(
         None, optional(POLICY_ARN), "What every role of the stack is limited to."

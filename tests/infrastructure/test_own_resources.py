@@ -31,7 +31,7 @@ from tests.infrastructure.conftest import (
     violations,
     warnings,
 )
-from tests.templates import as_list, readable
+from tests.templates import as_list, readable, statements_of
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
 
@@ -103,6 +103,20 @@ class TestPolicyOfTheKey:
             # CloudFormation names a group without a name after its stack.
             assert not [each for each in stack.all(LOG_GROUP).values() if "LogGroupName" in each["Properties"]]
             assert fnmatchcase(f"arn:aws:logs:eu-west-1:123456789012:log-group:{stack.name}-Log-1", pattern)
+
+    def test_before_another_one_still_opens_uploads_and_events(self, synthesize: Synthesize) -> None:
+        former = KEY.replace("1111", "3333")
+        resources = readable(synthesize(kms_key=KEY, former_kms_keys=former).template["Resources"])
+        found = {
+            who: {
+                each["Condition"]["StringEquals"]["kms:ViaService"].partition(".")[0]
+                for each in statements_of(who, resources)
+                if each["Resource"] == former and each["Action"] == "kms:Decrypt"
+            }
+            for who in (f"{INGEST}Role", f"{NOTIFIER}Role", f"{SWEEP}Role")
+        }
+        assert found == {f"{INGEST}Role": {"s3"}, f"{NOTIFIER}Role": {"sqs"}, f"{SWEEP}Role": set()}
+        assert former in str(next(each for id_, each in resources.items() if id_.startswith("PeopleReader")))
 
     @pytest.mark.parametrize(("context", "warned"), [({"kms_key": KEY}, 1), ({}, 0)])
     def test_is_asked_for_at_every_synthesis(self, context: dict[str, Any], warned: int) -> None:

@@ -70,6 +70,7 @@ MEANT: dict[str, list[tuple[Any, Any]]] = {
         (["reports/", "tmp/"], ("reports/", "tmp/")),
     ],
     "kms_key": [(KEY, KEY), ("none", None)],
+    "former_kms_keys": [(KEY, (KEY,))],
     "permissions_boundary": [(BOUNDARY, BOUNDARY)],
     "tags": [
         ("team=orders, cost centre=4/2", (("team", "orders"), ("cost centre", "4/2"))),
@@ -155,6 +156,7 @@ INVALID: dict[str, list[Any]] = {
     "log_retention_days": ["15"],
     "existing_bucket": ["My_Bucket", "arn:aws:s3:::uploads", "a..b", "192.168.1.1", "orders--use1-az4--x-s3"],
     "ignored_prefixes": ["", "reports/,", "reports/,reports/", "re\tports/", None],
+    "former_kms_keys": ["alias/uploads", f"{KEY},{KEY}"],
     "kms_key": ["alias/uploads", "11111111-2222-3333-4444-555555555555"],
     "permissions_boundary": ["Boundary"],
     "tags": [

@@ -255,21 +255,76 @@ def _key(statement: Mapping[str, Any]) -> str:
     return str(values[before.count("?")] if condition else values[:2])
 
 
-def behave_like_aws(client: BaseClient) -> None:
-    """Have MiniStack refuse some statements, and write numbers otherwise, as AWS's engine does and it does not."""
+MAX_DIGITS, MAX_KEY_BYTES, MAX_SORT_KEY_BYTES = 38, 2_048, 1_024
+MAX_EXPRESSION, MAX_STATEMENT, MAX_OPERATORS = 4_096, 8_192, 300
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 
-    def refuse(params: dict[str, Any], **_: Any) -> None:
+
+def behave_like_aws(client: BaseClient) -> None:
+    """Have MiniStack refuse what AWS's engine refuses and it does not, and write numbers as AWS's engine does.
+
+    What is refused fails the test: no code is to send it.
+    """
+
+    def refuse_statements(params: dict[str, Any], **_: Any) -> None:
         keys = [_key(statement) for statement in params["Statements"]]
         assert len(set(keys)) == len(keys), "ValidationException: Provided list of item keys contains duplicates"
         texts = [statement["Statement"] for statement in params["Statements"]]
-        assert max(map(len, texts)) <= 8_192, "ValidationException: the statement is too long"
+        assert max(map(len, texts)) <= MAX_STATEMENT, "ValidationException: the statement is too long"
         assert not any(re.search('"[#:]', text) for text in texts), "ValidationError: the name of a parameter"
+
+    def refuse(params: dict[str, Any], **_: Any) -> None:
+        keys = list(_keys(params))
+        assert len(set(map(str, keys))) == len(keys), "ValidationException: item keys contains duplicates"
+        for name, size in [(name, len(value.get("S", "x").encode())) for key in keys for name, value in key.items()]:
+            most = MAX_SORT_KEY_BYTES if name == "entry" else MAX_KEY_BYTES
+            assert 0 < size <= most, f"ValidationException: the key {name} has {size} bytes, of {most}"
+        for name, text in _texts(params):
+            if name == "N":
+                digits = len("".join(map(str, Decimal(text).as_tuple().digits)).strip("0"))
+                assert digits <= MAX_DIGITS, f"ValidationException: a number has {digits} digits, of {MAX_DIGITS}"
+            elif name.endswith("Expression"):
+                assert len(text.encode()) <= MAX_EXPRESSION, f"ValidationException: {name} exceeds the maximum size"
+                operators = len(re.findall(r"[=<>]+|\b(?:AND|OR|NOT|BETWEEN|attribute_\w+|if_not_exists)\b", text))
+                assert operators <= MAX_OPERATORS, f"ValidationException: {name} has {operators} operators"
 
     def normalise(request: Any, **_: Any) -> None:
         request.data = re.sub(rb'(?<="N": ")[^"]*[.eE][^"]*(?=")', _normal, request.data)
 
-    client.meta.events.register("provide-client-params.dynamodb.BatchExecuteStatement", refuse)
+    client.meta.events.register("provide-client-params.dynamodb.BatchExecuteStatement", refuse_statements)
+    client.meta.events.register("provide-client-params.dynamodb", refuse)
     client.meta.events.register("before-sign.dynamodb", normalise)
+
+
+def _keys(params: Mapping[str, Any]) -> Iterator[dict[str, dict[str, str]]]:
+    """The keys of the items that a request names, but for statements and queries."""
+    for item in params.get("TransactItems", []):
+        yield from (write["Key"] for write in item.values())
+    for wanted in params.get("RequestItems", {}).values():
+        if isinstance(wanted, dict):
+            yield from wanted["Keys"]
+        else:
+            yield from (each["DeleteRequest"]["Key"] for each in wanted)
+    if "Key" in params:
+        yield params["Key"]
+    if "Item" in params:
+        yield _key_of(params["Item"])
+
+
+def _key_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: item[name] for name in ("pk", "object_key", "entry") if name in item}
+
+
+def _texts(of: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a request, with the name that it has."""
+    if isinstance(of, Mapping):
+        for each, value in of.items():
+            yield from _texts(value, each)
+    elif isinstance(of, list | tuple):
+        for value in of:
+            yield from _texts(value, name)
+    elif isinstance(of, str):
+        yield name, of
 
 
 def _normal(found: re.Match[bytes]) -> bytes:

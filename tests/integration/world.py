@@ -381,6 +381,7 @@ class World:
         Beside other feeds, the default one has the prefix `orders/`.
         """
         made = Clients()
+        behave_like_aws(made.dynamodb)
         feeds = [("", "none", self.rows_table)]
         feeds += [
             (each.prefix, f"none-{each.name}", each.rows_table)
