@@ -54,6 +54,12 @@ def dynamodb() -> "DynamoDBClient":
     return client
 
 
+def create() -> None:
+    """Make the clients that each delivery needs, which takes longer than anything else at the start."""
+    s3()
+    dynamodb()
+
+
 def code_of(error: Exception) -> str | None:
     """The operation and the code of an answer of AWS, without the message, which may quote the request."""
     if not isinstance(error, ClientError):

@@ -1,5 +1,6 @@
 """The Lambda handler of the ingest function: an S3 event in, one ingest for each object version that it names."""
 
+import os
 import traceback
 from collections.abc import Mapping
 from contextlib import closing
@@ -19,9 +20,13 @@ TIME_TO_REPORT = 1.5
 
 TUNING = Tuning()
 
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    # Lambda gives the imports a whole processor, and the first delivery its share.
+    clients.create()
+
 
 @reporting.logger.inject_lambda_context(clear_state=True)
-@reporting.metrics.log_metrics
+@reporting.published()
 def handler(event: dict[str, Any], context: LambdaContext, *, tuning: Tuning = TUNING) -> None:
     """Ingest every object version that the event names.
 
@@ -74,8 +79,7 @@ def handle_record(record: Mapping[str, Any], context: LambdaContext, tuning: Tun
         try:
             _ingest(delivery, job, record, context)
         except Exception as error:
-            # Lambda's own report has no object: this line says which one it was.
-            reporting.logger.warning("failed", extra={"error": type(error).__name__})
+            reporting.failed(error)
             settle.record_failure(delivery, reason_of(error))
             raise
 

@@ -1,6 +1,7 @@
 """What the integration tests share: the handler in this process, on MiniStack's engines."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from csv_ingest import clients
 from csv_ingest.model import Tuning
+from csv_ingest.reporting import logger
 from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.integration.world import Invocations, World, fresh_world
@@ -70,3 +72,12 @@ def commanded(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     events.register("provide-client-params.sqs.ReceiveMessage", lambda params, **_: params | {"WaitTimeSeconds": 0})
     monkeypatch.setattr(Pipeline, "find", lambda _stack: pipeline)
     return pipeline
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """What the function prints, and Lambda so keeps in its log group: log lines and metrics."""
+    # Looked up at each write, because the logger was made when stdout was another one.
+    stdout = SimpleNamespace(write=lambda text: sys.stdout.write(text), flush=lambda: None)  # noqa: PLW0108
+    monkeypatch.setattr(logger.registered_handler, "stream", stdout)
+    return lambda: "".join(capsys.readouterr())

@@ -7,7 +7,7 @@ import random
 import signal
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -215,7 +215,7 @@ PASSING = {
 
 @pytest.mark.parametrize("sql", PASSING, ids=["connections", "read-only", "timeout"])
 def test_what_may_pass_is_tried_again_until_it_does(
-    world: World, postgresql: LocalPostgresql, sql: str, capsys: pytest.CaptureFixture[str]
+    world: World, postgresql: LocalPostgresql, sql: str, printed: Callable[[], str]
 ) -> None:
     """As after a failover: the old connection is gone, and the new ones are refused for a while."""
     end, code = PASSING[sql]
@@ -229,7 +229,7 @@ def test_what_may_pass_is_tried_again_until_it_does(
     finally:
         postgresql.run(end)
     assert world.file("a.csv")["status"] == "PROCESSING"
-    assert ("ConnectionsFailed" in metrics_in(capsys.readouterr().out)) == (code == "53300")
+    assert ("ConnectionsFailed" in metrics_in(printed())) == (code == "53300")
     world.deliver(event)
     assert_whole(world, event)
 

@@ -1,11 +1,10 @@
 """What a delivery logs and counts; which events are ignored, and which are errors."""
 
 import csv
+import json
 import logging
-import sys
 import traceback
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -20,21 +19,11 @@ from csv_ingest.events import upload_event
 from csv_ingest.feed import Feed
 from csv_ingest.handler import handler
 from csv_ingest.model import DeliveryFailed, ItemsNotRead, MalformedEvent, ObjectVersion, OutOfTime, RowsNotWritten
-from csv_ingest.reporting import logger
 from local.examples import sample_event
 from tests.integration.faults import throttle_statements
 from tests.integration.world import BOTH_DESTINATIONS, PASSWORD, World, forget_clients, invocation, metrics_in
 
 SECRET = "4111-1111"  # noqa: S105 - a card number, not a password
-
-
-@pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """What the function prints, and Lambda so keeps in its log group: log lines and metrics."""
-    # Looked up at each write, because the logger was made when stdout was another one.
-    stdout = SimpleNamespace(write=lambda text: sys.stdout.write(text), flush=lambda: None)  # noqa: PLW0108
-    monkeypatch.setattr(logger.registered_handler, "stream", stdout)
-    return lambda: "".join(capsys.readouterr())
 
 
 def test_nothing_of_a_row_reaches_the_logs(world: World, printed: Callable[[], str]) -> None:
@@ -59,6 +48,17 @@ def test_nothing_of_a_row_reaches_the_logs(world: World, printed: Callable[[], s
     for said in ('"message":"complete"', '"message":"rejected"', '"message":"failed"', "RowsNotWritten: "):
         assert said in output
     assert secret not in output
+
+
+def test_a_delivery_logs_one_line_with_its_metrics(world: World, printed: Callable[[], str]) -> None:
+    world.ingest("a.csv", "id\n1\n")
+    [line] = map(json.loads, printed().splitlines())
+    assert (line["message"], line["object_key"], line["stored"]) == ("complete", "a.csv", 1)
+    assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+    assert (line["Deliveries"], line["RowsStored"], line["FilesComplete"]) == ([1], [1], [1])
+    bad, empty = world.upload("b.csv", "\0"), world.upload("c.csv", "id\n")
+    world.deliver({"Records": bad["Records"] + empty["Records"]})
+    assert [json.loads(line)["message"] for line in printed().splitlines()] == ["rejected", "complete"]
 
 
 @pytest.mark.parametrize("world", ["dynamodb", "merge", "postgresql"], indirect=True)

@@ -68,7 +68,7 @@ def invocation(*, seconds_left: float | Iterator[float] = 30, function: str = "i
 
 def metrics_in(output: str) -> dict[str, float]:
     """The metrics that a function printed."""
-    lines = [json.loads(line) for line in output.splitlines() if line.startswith('{"_aws"')]
+    lines = [json.loads(line) for line in output.splitlines() if '"_aws":' in line]
     return {
         metric["Name"]: sum(line[metric["Name"]])
         for line in lines
