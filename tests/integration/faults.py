@@ -304,7 +304,8 @@ def _keys(params: Mapping[str, Any]) -> Iterator[dict[str, dict[str, str]]]:
         if isinstance(wanted, dict):
             yield from wanted["Keys"]
         else:
-            yield from (each["DeleteRequest"]["Key"] for each in wanted)
+            for each in wanted:
+                yield _key_of(each["PutRequest"]["Item"]) if "PutRequest" in each else each["DeleteRequest"]["Key"]
     if "Key" in params:
         yield params["Key"]
     if "Item" in params:
