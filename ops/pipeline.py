@@ -2,10 +2,9 @@
 
 import json
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from itertools import takewhile
 
@@ -131,17 +130,18 @@ class Pipeline:
         )
 
     @cached_property
-    def _expected(self) -> Mapping[str, datetime]:
+    def _expected(self) -> expected.Times:
         """Since when the sweep expects uploads; if it has not run since a feed was deployed, since its last run."""
         left = self.files.sweeps.checkpoint()
         checkpoint = Checkpoint.from_json(left) if left else Checkpoint()
         otherwise = checkpoint.run_began or ignored.deployed_at(self.clients.dynamodb, self.files_table)
-        return expected.times(self.intake.takers, checkpoint.expected, otherwise)
+        known = checkpoint.expected if checkpoint.bucket == self.upload_bucket else {}
+        return expected.times(self.intake.takers, known, otherwise)
 
     def expects(self, upload: Upload, record: ledger.FileRecord) -> bool:
         """Whether an upload has a record, or should have one: it is no older than its feed."""
-        taker = self.intake.taker_of(upload.version.key)
-        return record.status is not None or taker is None or expected.is_expected(self._expected, taker, upload)
+        is_taken = self.intake.takes(upload.version.key)
+        return record.status is not None or not is_taken or expected.is_expected(self._expected, upload)
 
     @property
     def rule(self) -> str:

@@ -3,18 +3,20 @@
 It also counts the objects that no feed takes, and tells of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import clients, configuration, events, ignored, ledger, listing, queues, reporting
-from csv_ingest.model import Deadline, NotAccepted, OutOfTime, Upload
+from csv_ingest.model import Deadline, ItemsNotRead, NotAccepted, OutOfTime, Upload
 from csv_ingest.notices import bus, not_taken
 from csv_ingest.sweeping.checkpoint import Checkpoint
+from csv_ingest.sweeping.due import DueUploads
 from csv_ingest.sweeping.scanner import Scanner
 
 if TYPE_CHECKING:
@@ -43,15 +45,14 @@ class Swept(NamedTuple):
 
     uploads: int
     """How many the scan has listed, also in the runs before this one."""
-    unsettled: int | None
-    """None if no scan was complete so far."""
+    unsettled: int
     delivered: int
-    ignored: int | None
-    """How many objects no feed takes; None as before."""
+    ignored: int
+    """How many objects no feed takes."""
     newest_ignored: Sequence[Upload]
     """Of this run, at most a thousand, the oldest of them first."""
-    scanned_until: datetime
-    """When the last scan began that is complete; before there is one, when the first began."""
+    completed_at: datetime
+    """When the last scan was complete; before there is one, when the first run began."""
     is_complete: bool
     """Whether this run has come to the end of a scan."""
 
@@ -82,17 +83,15 @@ def _report_swept(config: configuration.SweepConfig, deadline: Deadline, grace: 
     )
     about = ("uploads", "unsettled", "ignored", "delivered", "is_complete")
     reporting.logger.info("swept", extra={name: value for name, value in swept._asdict().items() if name in about})
-    if swept.unsettled is not None:
-        reporting.count("UnsettledFiles", swept.unsettled)
-    if swept.ignored is not None:
-        reporting.count("ObjectsIgnored", swept.ignored)
+    reporting.count("UnsettledFiles", swept.unsettled)
+    reporting.count("ObjectsIgnored", swept.ignored)
     if config.event_bus and swept.ignored:
         told_on = bus.EventBus(clients.events(), config.event_bus, config.stack, config.upload_bucket)
         files = ledger.FilesTable(clients.dynamodb(), config.files_table, deadline=deadline)
         not_taken.tell(swept.newest_ignored, swept.ignored, config.intake, files, told_on)
-    if datetime.now(UTC) - swept.scanned_until > LONGEST_SCAN:
-        since = ledger.text_of_time(swept.scanned_until)
-        raise OutOfTime(f"out of time: no scan of the bucket that began after {since} has come to its end")
+    if datetime.now(UTC) - swept.completed_at > LONGEST_SCAN:
+        since = ledger.text_of_time(swept.completed_at)
+        raise OutOfTime(f"out of time: no scan of the bucket was complete since {since}")
 
 
 def sweep(
@@ -121,55 +120,88 @@ def sweep(
     checkpoint = Checkpoint.from_json(left) if left else Checkpoint()
     deployed_at = ignored.deployed_at(dynamodb, config.files_table)
     scan = checkpoint.begin_run(
-        config.intake.takers, now=now, before=before, deployed_at=deployed_at, always_asked=always_asked
+        config.intake,
+        bucket=config.upload_bucket,
+        now=now,
+        before=before,
+        deployed_at=deployed_at,
+        always_asked=always_asked,
     )
     scanner = Scanner(config, files, scan, checkpoint, deployed_at=deployed_at, before=before)
-    if is_complete := _look_at_bucket(scanner, config, s3, deadline):
-        checkpoint.end_scan()
-    delivered, failure = _deliver(scanner, config, lambda_, deadline)
+    failures: list[Exception] = []
+    # What cannot be read fails the run, and keeps nothing that was found from being delivered.
+    is_complete = _attempt(failures, lambda: _look_at_pages(scanner, config, s3, deadline), otherwise=False)
+    delivered = _deliver(scanner, config, lambda_, deadline, failures)
+    if is_complete:
+        if not _attempt(failures, lambda: _look_beside_feeds(scanner, config, s3, deadline), otherwise=False):
+            scan.ignored = checkpoint.known("ignored")  # not less than before: nobody has counted them
+        checkpoint.end_scan(datetime.now(UTC))
     if not files.sweeps.save(checkpoint.to_json(), instead_of=left):
         reporting.logger.warning("another run of the sweep ended meanwhile: the next one goes on from there")
-    if failure:
-        raise failure
+    if failures:
+        raise failures[0]
     return Swept(
         uploads=scan.listed,
         unsettled=checkpoint.known("unsettled"),
         delivered=delivered,
         ignored=checkpoint.known("ignored"),
         newest_ignored=scanner.ignored,
-        scanned_until=(checkpoint.last or scan).began,
+        completed_at=checkpoint.completed_at or now,
         is_complete=is_complete,
     )
 
 
-def _look_at_bucket(scanner: Scanner, config: configuration.SweepConfig, s3: "S3Client", deadline: Deadline) -> bool:
+T = TypeVar("T")
+
+
+def _attempt(failures: list[Exception], what: Callable[[], T], *, otherwise: T) -> T:
+    """Do something; if AWS does not let it, or time does not, note why."""
+    try:
+        return what()
+    except (ClientError, BotoCoreError, NotAccepted, OutOfTime, ItemsNotRead) as error:
+        failures.append(error)
+        return otherwise
+
+
+def _look_at_pages(scanner: Scanner, config: configuration.SweepConfig, s3: "S3Client", deadline: Deadline) -> bool:
     """Look at one page after the other; returns whether there was time for the last one, too."""
     kept = SHARE_TO_DELIVER * deadline.seconds_left()
     prefixes = config.intake.prefixes if config.existing_bucket else [""]
     pages = listing.pages(s3, config.upload_bucket, prefixes=prefixes, after=scanner.scan.after)
     while deadline.seconds_left() > kept:
         if not (page := next(pages, None)):
-            if config.existing_bucket:
-                bucket = config.upload_bucket
-                scanner.add_ignored(ignored.resembling(s3, bucket, intake=config.intake, deadline=deadline))
             return True
         scanner.look_at(page)
     return False
 
 
+def _look_beside_feeds(scanner: Scanner, config: configuration.SweepConfig, s3: "S3Client", deadline: Deadline) -> bool:
+    """Count what is below no prefix of a feed, but below something like one; True. Raises OutOfTime."""
+    if config.existing_bucket:
+        beside = ignored.resembling(s3, config.upload_bucket, intake=config.intake, deadline=deadline)
+        scanner.add_ignored(beside)
+    return True
+
+
 def _deliver(
-    scanner: Scanner, config: configuration.SweepConfig, lambda_: "LambdaClient", deadline: Deadline
-) -> tuple[int, ClientError | BotoCoreError | NotAccepted | None]:
-    """Deliver what is due while there is time; returns how much, and why a function did not take all of it."""
-    delivered, failure = 0, None
+    scanner: Scanner,
+    config: configuration.SweepConfig,
+    lambda_: "LambdaClient",
+    deadline: Deadline,
+    failures: list[Exception],
+) -> int:
+    """Deliver what is due while there is time; returns how much. Notes why a function did not take all of it."""
+    delivered = 0
+
+    def deliver(feed: configuration.SweptFeed, due: DueUploads) -> None:
+        nonlocal delivered
+        for digest, version in due.in_order():
+            if deadline.seconds_left() <= 0:
+                break
+            queues.dispatch(lambda_, feed.function, events.upload_event(version))
+            scanner.scan.note_delivery(digest)
+            delivered += 1
+
     for name, feed in config.feeds.items():
-        try:
-            for digest, version in scanner.due[name].in_order():
-                if deadline.seconds_left() <= 0:
-                    break
-                queues.dispatch(lambda_, feed.function, events.upload_event(version))
-                scanner.scan.note_delivery(digest)
-                delivered += 1
-        except (ClientError, BotoCoreError, NotAccepted) as error:
-            failure = failure or error
-    return delivered, failure
+        _attempt(failures, partial(deliver, feed, scanner.due[name]), otherwise=None)
+    return delivered

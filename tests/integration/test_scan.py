@@ -1,5 +1,6 @@
 """A scan of the bucket: what the sweep asks the ledger about, and how it goes on in the next run."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain, repeat
@@ -52,7 +53,7 @@ def test_a_scan_goes_on_where_its_time_ended(world: World, invocations: Invocati
     listed(world.s3, at_once=2)
     settings: Any = {"feeds": feeds, "existing_bucket": existing_bucket}
     sweeps = [run(world, invocations, seconds=chain([60] * 3, repeat(1)), **settings) for _ in range(4)]
-    assert not any(each.is_complete or each.unsettled for each in sweeps)
+    assert not any(each.is_complete for each in sweeps)
     whole = run(world, invocations, **settings)
     assert whole.is_complete
     assert (whole.uploads, whole.unsettled, whole.ignored) == (18, 18, 0 if existing_bucket else 1)
@@ -91,13 +92,66 @@ class TestOldUploads:
         world.delete_entry("in/4.csv", world.file("in/4.csv")["entry"])
         # As if the feed had been there for years.
         expected = {"in/*.csv": EPOCH, "in/*.csv.gz": EPOCH}
-        checkpoint = Checkpoint(run_began=EPOCH, expected=expected).to_json()
+        checkpoint = Checkpoint(bucket=world.bucket, run_began=EPOCH, expected=expected).to_json()
         FilesTable(world.dynamodb, world.files_table, deadline=Deadline.never()).sweeps.save(checkpoint, instead_of="")
         run(world, invocations, age=-timedelta(hours=1))  # the first asks about everything new
         assert invocations.keys() == ["in/4.csv"]
         assert [run(world, invocations, always_asked=1).unsettled for _ in range(3)] == [1, 1, 1]
         world.deliver(invocations.events[0])
         assert run(world, invocations, always_asked=1).unsettled == 0
+
+
+def test_what_was_lost_stays_expected_below_another_prefix(world: World, invocations: Invocations) -> None:
+    """As after a roll back, too. What else is there below the new prefix is not expected."""
+    run(world, invocations)
+    listed(world.s3, age={"in/lost": timedelta(seconds=-1), "i": timedelta(minutes=1)})
+    for key in ("in/lost.csv", "i/old.csv"):
+        world.upload(key, "id\n1\n")
+    for prefix in ("in/", "i", "in/"):
+        assert run_sweep(world, invocations, prefix=prefix, age=-timedelta(seconds=5)).unsettled == 1
+    assert set(invocations.keys()) == {"in/lost.csv"}
+
+
+def test_another_bucket_is_scanned_anew(world: World, invocations: Invocations) -> None:
+    sweeps = FilesTable(world.dynamodb, world.files_table, deadline=Deadline.never()).sweeps
+    old = Checkpoint(bucket="another", run_began=datetime.now(UTC), expected={"in/*.csv": EPOCH}).to_json()
+    sweeps.save(old, instead_of="")
+    listed(world.s3, age={"in/old": timedelta(days=3)})
+    world.upload("in/old.csv", "id\n1\n")
+    assert run(world, invocations).unsettled == 0
+
+
+def test_a_slow_look_beside_the_feeds_delays_nothing(world: World, invocations: Invocations) -> None:
+    """It fails the run, and keeps no lost upload from being delivered, nor the checkpoint from being saved."""
+    for key in ("orders/lost.csv", "Orders/n.txt"):
+        world.upload(key, "id\n1\n")
+    settings: Any = {"feeds": {"default": swept_feed("default", "orders/")}, "existing_bucket": True}
+    for _ in range(2):
+        with pytest.raises(OutOfTime, match="names in ''"):
+            run(world, invocations, seconds=chain([60] * 4, repeat(0)), **settings)
+    assert invocations.keys() == ["orders/lost.csv", "orders/lost.csv"]
+
+
+def test_versions_of_one_upload_on_many_pages_are_one(world: World, invocations: Invocations) -> None:
+    for _ in range(6):
+        world.upload("in/a.csv", "id\n1\n")
+    listed(world.s3, at_once=2)
+    assert run(world, invocations)[:3] == (6, 1, 1)
+
+
+@pytest.mark.parametrize("text", ["{}", "x", "null", "[]", '{"run_began": 5, "expected": {}}'])
+def test_an_unreadable_checkpoint_is_begun_anew(world: World, invocations: Invocations, text: str) -> None:
+    FilesTable(world.dynamodb, world.files_table, deadline=Deadline.never()).sweeps.save(text, instead_of="")
+    world.upload("in/lost.csv", "id\n1\n")
+    assert [run(world, invocations).unsettled for _ in range(2)] == [1, 1]
+
+
+def test_a_checkpoint_of_a_later_release_is_read() -> None:
+    scan = Scan(began=EPOCH, before=EPOCH, tries={"a": 1})
+    later = json.loads(Checkpoint(run_began=EPOCH, last=scan).to_json())
+    later["last"]["later"] = later["later"] = 1
+    read = Checkpoint.from_json(json.dumps(later))
+    assert read == Checkpoint(run_began=EPOCH, last=scan)
 
 
 def test_of_two_runs_at_once_one_is_kept(world: World) -> None:
@@ -119,4 +173,5 @@ def test_what_is_remembered_is_bounded() -> None:
     assert len(checkpoint) < 400_000
     kept = Checkpoint.from_json(checkpoint).last
     assert kept
+    assert kept.has_forgotten, "the next scan asks about every upload"
     assert sum(kept.tries.values()) == 1_000

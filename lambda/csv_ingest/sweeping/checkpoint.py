@@ -1,14 +1,14 @@
 """What a run of the sweep leaves for the next run."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from csv_ingest.intake import Taker
+from csv_ingest.intake import Intake
 from csv_ingest.listing import Marker
-from csv_ingest.sweeping import expected
+from csv_ingest.sweeping.expected import Times
+from csv_ingest.sweeping.expected import times as times_of
 
 DAY = timedelta(hours=20)
 """In so much time, the scans together ask the ledger about every upload: within a day, if one of them is late."""
@@ -39,7 +39,9 @@ class Scan:
     asked: int = 0
     """How many of them it has asked about."""
     tries: dict[str, int] = field(default_factory=dict)
-    """How often the sweep has delivered an unsettled upload, by a digest of its name."""
+    """How often the sweep has delivered an unsettled upload, by a digest of its key and version."""
+    has_forgotten: bool = False
+    """Whether there were more of them than it remembers: the next scan asks about every upload."""
 
     def takes(self, key: str) -> bool:
         """Whether the next upload is in this scan's share of all; the versions of a key are in one share."""
@@ -61,30 +63,38 @@ class Scan:
 
     def forget_surplus(self) -> None:
         """Keep what the checkpoint has room for."""
-        most = sorted(self.tries.items(), key=lambda item: item[1], reverse=True)
-        self.tries = dict(most[:MAX_REMEMBERED])
+        if len(self.tries) > MAX_REMEMBERED:
+            most = sorted(self.tries.items(), key=lambda item: item[1], reverse=True)
+            self.tries, self.has_forgotten = dict(most[:MAX_REMEMBERED]), True
 
 
 @dataclass(kw_only=True)
 class Checkpoint:
     """What was found so far, and where the next run goes on."""
 
+    bucket: str = ""
+    """Of which all this is."""
     run_began: datetime | None = None
     """The last run; None before the first."""
-    expected: Mapping[str, datetime] = field(default_factory=dict)
-    """Since when uploads are expected, as `expected.times` says."""
+    expected: Times = field(default_factory=dict)
+    """Since when uploads are expected."""
+    completed_at: datetime | None = None
+    """When the last scan was complete; before there is one, when the first run began."""
     last: Scan | None = None
     """The last scan that is complete."""
     scan: Scan | None = None
     """The scan that is not."""
 
     def begin_run(
-        self, takers: Sequence[Taker], *, now: datetime, before: datetime, deployed_at: datetime, always_asked: int
+        self, intake: Intake, *, bucket: str, now: datetime, before: datetime, deployed_at: datetime, always_asked: int
     ) -> Scan:
-        """The scan of a run: the one that is not complete, if the feeds are the same as then, or a new one."""
-        times = expected.times(takers, self.expected, self.run_began or deployed_at)
-        if self.scan is None or times.keys() != self.expected.keys():
+        """The scan of a run: the one that is not complete, if bucket and feeds are the same as then, or a new one."""
+        if bucket != self.bucket:
+            self.bucket, self.expected, self.last, self.scan = bucket, {}, None, None
+        times = times_of(intake.takers, self.expected, self.run_began or deployed_at)
+        if self.scan is None or times != self.expected:
             self.scan = self._new_scan(now, before, always_asked)
+        self.completed_at = self.completed_at or now
         # In whole seconds, like the times of objects.
         self.expected, self.run_began = times, now.replace(microsecond=0)
         return self.scan
@@ -92,22 +102,23 @@ class Checkpoint:
     def _new_scan(self, now: datetime, before: datetime, always_asked: int) -> Scan:
         if not (last := self.last):
             return Scan(began=now, before=before, share=always_asked)
-        share = int(last.listed * ((now - last.began) / DAY))
+        share = last.listed if last.has_forgotten else int(last.listed * ((now - last.began) / DAY))
         return Scan(began=now, before=before, share_from=last.share_to, share=max(always_asked, share))
 
-    def end_scan(self) -> None:
+    def end_scan(self, now: datetime) -> None:
         """Note that the scan has come to the end of the bucket."""
+        self.completed_at = now
         if self.scan and self.scan.asked < self.scan.share:
             self.scan.share_to = ""  # the next share begins with the first upload
         self.last, self.scan = self.scan, None
 
-    def known(self, number: Literal["unsettled", "ignored"]) -> int | None:
-        """What the last scan has counted, and not less while the next one runs; None if none was complete so far.
+    def known(self, number: Literal["unsettled", "ignored"]) -> int:
+        """What the last scan has counted, and not less while the next one runs: that would be taken for good news.
 
-        A number that is too small would be taken for good news.
+        Before the first is complete, what it has counted so far.
         """
         numbers: list[int] = [getattr(scan, number) for scan in (self.last, self.scan) if scan]
-        return max(numbers) if self.last else None
+        return max(numbers, default=0)
 
     def to_json(self) -> str:
         for scan in filter(None, (self.last, self.scan)):
@@ -116,13 +127,22 @@ class Checkpoint:
 
     @classmethod
     def from_json(cls, text: str) -> "Checkpoint":
-        values = json.loads(text)
-        return cls(
-            run_began=_time(values["run_began"]),
-            expected={rule: datetime.fromisoformat(time) for rule, time in values["expected"].items()},
-            last=_scan(values["last"]),
-            scan=_scan(values["scan"]),
-        )
+        """What `to_json` wrote, in any release; empty for text that is something else.
+
+        Without a checkpoint, uploads are expected since the ledger was made, and the ledger is asked about all of them.
+        """
+        try:
+            values = json.loads(text)
+            return cls(
+                bucket=values.get("bucket", ""),
+                run_began=_time(values["run_began"]),
+                expected={rule: datetime.fromisoformat(time) for rule, time in values["expected"].items()},
+                completed_at=_time(values.get("completed_at")),
+                last=_scan(values["last"]),
+                scan=_scan(values["scan"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return cls()
 
 
 def _time(text: str | None) -> datetime | None:
@@ -134,4 +154,5 @@ def _scan(values: dict[str, Any] | None) -> Scan | None:
         return None
     times = {name: datetime.fromisoformat(values[name]) for name in ("began", "before")}
     after = Marker(*values["after"]) if values["after"] else None
-    return Scan(**{**values, **times, "after": after})
+    known = {each.name for each in fields(Scan)}
+    return Scan(**{**{name: value for name, value in values.items() if name in known}, **times, "after": after})

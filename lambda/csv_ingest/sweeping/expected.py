@@ -6,28 +6,28 @@ from datetime import datetime
 from csv_ingest.intake import Taker
 from csv_ingest.model import Upload
 
+Times = Mapping[str, datetime]
+"""The time for each prefix and suffix that the feeds have, or had: `<prefix>*<suffix>`."""
 
-def times(takers: Iterable[Taker], known: Mapping[str, datetime], otherwise: datetime) -> dict[str, datetime]:
-    """The time for each prefix and suffix of the feeds: the one that is known, or else the other.
 
-    By prefix and suffix, so that a feed that is given another one does not expect what was there before.
+def times(takers: Iterable[Taker], known: Times, otherwise: datetime) -> dict[str, datetime]:
+    """The known times, and for each prefix and suffix that is new another one.
+
+    A feed that is given a new prefix or suffix does not expect what was there before; but what a former one expected,
+    it still does: an upload that was lost then would never be found.
     """
-    rules = (_rule(taker.prefix, suffix) for taker in takers for suffix in taker.suffixes)
-    return {rule: known.get(rule, otherwise) for rule in rules}
+    rules = (f"{taker.prefix}*{suffix}" for taker in takers for suffix in taker.suffixes)
+    return {**dict.fromkeys(rules, otherwise), **known}
 
 
-def since(expected: Mapping[str, datetime], taker: Taker, key: str) -> datetime:
-    """The time for a key that a feed takes, of the result of `times`."""
-    return min(expected[_rule(taker.prefix, suffix)] for suffix in taker.suffixes if key.endswith(suffix))
-
-
-def is_expected(expected: Mapping[str, datetime], taker: Taker, upload: Upload) -> bool:
-    """Whether an upload that a feed takes was made when the feed was there.
+def is_expected(expected: Times, upload: Upload) -> bool:
+    """Whether an upload that a feed takes was made when it, or one with a former prefix and suffix, was there.
 
     A multipart upload counts from when it began, since S3 says nothing of its end.
     """
-    return upload.modified >= since(expected, taker, upload.version.key)
+    return any(upload.modified >= since for rule, since in expected.items() if _has(upload.version.key, rule))
 
 
-def _rule(prefix: str, suffix: str) -> str:
-    return f"{prefix}*{suffix}"
+def _has(key: str, rule: str) -> bool:
+    prefix, _, suffix = rule.partition("*")
+    return key.startswith(prefix) and key.endswith(suffix)

@@ -47,6 +47,8 @@ class Scanner:
         self._since, self._deployed_at, self._before = checkpoint.expected, deployed_at, before
         self._recent = last.before - MARGIN if last else datetime.min.replace(tzinfo=UTC)
         self._known = last.tries if last else {}
+        self._on_last_page: set[tuple[str, str]] = set()
+        """The uploads of the last key there that are unsettled."""
 
     def look_at(self, page: Page) -> None:
         """Ask the ledger about the uploads of a page that need it, and note what is not settled."""
@@ -57,7 +59,7 @@ class Scanner:
                 feed = self._feeds[taker.feed]
                 if upload.modified < self._before:
                     self.scan.listed += 1
-                    if self._is_asked(feed, upload):
+                    if self._is_asked(upload):
                         asked.append((feed, upload))
             elif is_current:
                 others.append(upload)
@@ -73,43 +75,48 @@ class Scanner:
             newest = heapq.nlargest(MAX_IGNORED, [*self.ignored, *found], key=lambda each: each.modified)
             self.ignored = newest[::-1]
 
-    def _is_asked(self, feed: configuration.SweptFeed, upload: Upload) -> bool:
+    def _is_asked(self, upload: Upload) -> bool:
         """Whether the ledger is asked about an upload.
 
         It is asked about what is new, about what the last scan found unsettled, and about this scan's share of all
         uploads: those after the share of the last scan.
         """
         is_in_share = self.scan.takes(upload.version.key)
-        is_new = upload.modified >= self._recent and expected.is_expected(self._since, feed.taker, upload)
-        return is_in_share or is_new or (bool(self._known) and _digest(feed, upload.version) in self._known)
+        is_new = upload.modified >= self._recent and expected.is_expected(self._since, upload)
+        return is_in_share or is_new or (bool(self._known) and _digest(upload.version) in self._known)
 
     def _find_unsettled(self, asked: Sequence[tuple[configuration.SweptFeed, Upload]]) -> None:
-        found: dict[str, tuple[configuration.SweptFeed, Upload, ledger.FileRecord]] = {}
+        found: dict[tuple[str, str], tuple[configuration.SweptFeed, Upload, ledger.FileRecord]] = {}
         records = self._files.records(upload for _, upload in asked)
         for (feed, _), (upload, record) in zip(asked, records, strict=True):
+            version = upload.version
             # What was there before the feed has no record: unless `backfill` delivered it, it is none of our business.
-            is_wanted = record.status is not None or expected.is_expected(self._since, feed.taker, upload)
+            is_wanted = record.status is not None or expected.is_expected(self._since, upload)
             if record.is_settled or not is_wanted:
                 continue
-            digest = _digest(feed, upload.version)
+            name = version.key, feed.mode.content_key(version)
             if self._is_under_way(record):
-                self._remember(digest)
+                self._remember(version)
             # Of the versions that are one upload, the one whose delivery has begun: others can have other content.
-            elif digest not in found or upload.version.version_id == record.version_id:
-                found[digest] = feed, upload, record
-        for digest, (feed, upload, record) in found.items():
-            self._add_unsettled(digest, feed, upload, record)
+            elif name not in self._on_last_page and (name not in found or version.version_id == record.version_id):
+                found[name] = feed, upload, record
+        for feed, upload, record in found.values():
+            self._add_unsettled(feed, upload, record)
+        if asked:  # the versions of one key can be on several pages
+            last = asked[-1][1].version.key
+            before = [name for name in self._on_last_page if name[0] == last]
+            self._on_last_page = {*before, *(name for name in found if name[0] == last)}
 
-    def _add_unsettled(
-        self, digest: str, feed: configuration.SweptFeed, upload: Upload, record: ledger.FileRecord
-    ) -> None:
-        tries = self._remember(digest)
+    def _add_unsettled(self, feed: configuration.SweptFeed, upload: Upload, record: ledger.FileRecord) -> None:
+        tries = self._remember(upload.version)
         self.scan.unsettled += 1
         if not self._needs_a_person(record):
+            digest = _digest(upload.version)
             self.due[feed.taker.feed].add(upload.version, tries=tries, modified=upload.modified, digest=digest)
 
-    def _remember(self, digest: str) -> int:
+    def _remember(self, version: ObjectVersion) -> int:
         """Have the next scan ask about an upload; returns how often the sweep has delivered it."""
+        digest = _digest(version)
         tries = self.scan.tries.get(digest, self._known.get(digest, 0))
         self.scan.remember(digest, tries)
         return tries
@@ -123,7 +130,6 @@ class Scanner:
         return bool(record.erasing) or (record.is_stuck(self._before) and record.is_planned)
 
 
-def _digest(feed: configuration.SweptFeed, version: ObjectVersion) -> str:
-    """What tells uploads apart: the same for versions that are one upload."""
-    name = f"{version.key}\0{feed.mode.content_key(version)}"
-    return hashlib.sha256(name.encode()).hexdigest()[:12]
+def _digest(version: ObjectVersion) -> str:
+    """What tells versions apart, whatever the settings are."""
+    return hashlib.sha256(f"{version.key}\0{version.version_id}".encode()).hexdigest()[:12]
