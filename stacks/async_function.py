@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -64,9 +64,9 @@ class AsyncFunction(Construct):
         )
         self._acknowledge_findings(reserves_concurrency=reserved_concurrency is not None)
         # A deployment changes the code of `$LATEST` in one call and its environment in another. A version has both.
-        version = self.function.current_version
-        version.apply_removal_policy(RemovalPolicy.RETAIN)  # for a roll back; they are gone with the function
-        self.live = lambda_.Alias(self, "Live", alias_name=LIVE, version=version)
+        # It is deleted by the next deployment, or by a roll back: one that stayed would be the same as what is deployed
+        # again, and Lambda publishes none then.
+        self.live = lambda_.Alias(self, "Live", alias_name=LIVE, version=self.function.current_version)
         """What everybody invokes."""
         self.asynchronous_invocation = self._keep_failed_events("AsynchronousInvocationOfLive", LIVE, failures, retries)
         self.asynchronous_invocation.node.add_dependency(self.live)

@@ -84,7 +84,7 @@ class CsvIngest(Construct):
             service=self._service,
         )
         self.topic = monitoring.topic
-        people = People(self, "People", storage=storage, ingestion=ingestion)
+        people = People(self, "People", storage=storage, ingestion=ingestion, notifier=monitoring.notifier)
         self.outputs = {
             **self._outputs(storage, ingestion),
             "NotifierFunctionName": monitoring.notifier.function.function_name,

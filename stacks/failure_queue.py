@@ -1,7 +1,11 @@
 """The queue for events that could not be ingested."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -26,6 +30,17 @@ class FailureQueue(sqs.Queue):
             "This is the dead-letter queue: failed events wait here, watched by alarms, until a person redrives them.",
             "AwsSolutions::AwsSolutions-SQS3",
             "Serverless::Serverless-SQSRedrivePolicy",
+        )
+
+    def take_from(self, rules: Sequence[events.IRule]) -> None:
+        """Take the events that EventBridge cannot deliver by some rules."""
+        self.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[self.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": [rule.rule_arn for rule in rules]}},
+            )
         )
 
     def waiting_events(self) -> cloudwatch.Metric:

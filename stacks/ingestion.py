@@ -37,9 +37,12 @@ class Ingestion(Construct):
             )
             for feed in storage.feeds
         ]
+        self._rules: list[events.Rule] = []
         for ingest in self.ingest:
             invoke = self._ingest_on_upload if ingest.feed.is_notified else self._ingest_on_event
             invoke(ingest, after=self._allow_dispatch(ingest))
+        if self._rules:
+            self.failures.take_from(self._rules)
         if storage.notifications:
             storage.notifications.restrict(storage.uploads)
         self.sweep = SweepFunction(
@@ -76,8 +79,13 @@ class Ingestion(Construct):
                 detail_type=["Object Created"],
                 detail={"bucket": {"name": [self.storage.uploads.bucket_name]}, "object": {"key": keys}},
             ),
-            targets=[targets.LambdaFunction(ingest.live, dead_letter_queue=self.failures)],
+            targets=[targets.LambdaFunction(ingest.live)],
         )
+        resource = rule.node.default_child
+        assert isinstance(resource, events.CfnRule)  # noqa: S101  for mypy; the next line would fail anyway
+        # Not by the CDK, which writes a statement per rule into the queue's policy: SQS allows twenty.
+        resource.add_property_override("Targets.0.DeadLetterConfig.Arn", self.failures.queue_arn)
+        self._rules.append(rule)
         rule.node.add_dependency(ingest.asynchronous_invocation, after)
 
     def _ingest_on_upload(self, ingest: IngestFunction, *, after: iam.Policy) -> None:

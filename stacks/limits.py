@@ -17,6 +17,7 @@ from csv_ingest.settings import given
 
 MAX_FEEDS = 20
 MAX_NOTIFICATIONS = 100
+MAX_ACCOUNTS = 100
 MAX_ENVIRONMENT_BYTES = 4_096
 SHOWN_SETTINGS = 3
 
@@ -55,6 +56,11 @@ def problems(
                 f"feeds.{feed.name}.upload_accounts: the policy of a bucket of yours stays yours: allow the accounts "
                 "there, and remove the setting"
             )
+    if (count := sum(len(feed.upload_accounts) for feed in feeds)) > MAX_ACCOUNTS:
+        yield (
+            f"upload_accounts: the feeds have {count} in all, and the policy of a bucket has room for {MAX_ACCOUNTS}: "
+            "have fewer accounts upload"
+        )
     yield from _misdirected_rejects(feeds, existing_bucket or "")
     yield from _too_long_environments(feeds, service, ignored_prefixes)
 

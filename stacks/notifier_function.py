@@ -69,8 +69,8 @@ class NotifierFunction(AsyncFunction):
             # An account that cannot reserve anything for a feed cannot for the notifier either.
             reserved_concurrency=_concurrency(storage.feeds) if _reserves(storage.feeds) else None,
         )
-        for feed in returning:
-            self._return_rejects(storage, feed)
+        if returning:
+            self._return_rejects(storage, returning)
         own = self._own_permissions(storage)
         self._follow(storage, failures).node.add_dependency(own)
         self.schedule = self._look_regularly()
@@ -142,19 +142,17 @@ class NotifierFunction(AsyncFunction):
             period=Duration.minutes(5),
         )
 
-    def _return_rejects(self, storage: Storage, feed: Feed) -> None:
-        """Let the function read the files of a feed, and write their rejected rows where the feed says."""
-        place = Place.parse(feed.rejects_to or "", storage.uploads.bucket_name)
-        uploads = storage.uploads.arn_for_objects(f"{feed.key_prefix}*")
-        in_uploads = place.bucket == storage.uploads.bucket_name
-        bucket = storage.uploads.bucket_arn if in_uploads else f"arn:{Stack.of(self).partition}:s3:::{place.bucket}"
-        returned = f"{bucket}/{place.prefix}*"
+    def _return_rejects(self, storage: Storage, feeds: Sequence[Feed]) -> None:
+        """Let the function read the files of some feeds, and write their rejected rows where the feeds say."""
+        uploads = [storage.uploads.arn_for_objects(f"{feed.key_prefix}*") for feed in feeds]
+        returned = list(dict.fromkeys(self._returned(storage, feed) for feed in feeds))
+        # One policy: IAM allows a role 10,240 characters in all.
         policy = iam.Policy(
             self,
-            f"Return{feed.suffix}",
+            "Return",
             statements=[
-                allow(uploads, "s3:GetObjectVersion"),
-                allow(returned, "s3:PutObject"),
+                iam.PolicyStatement(actions=["s3:GetObjectVersion"], resources=uploads),
+                iam.PolicyStatement(actions=["s3:PutObject"], resources=returned),
                 *storage.keeping.allow_reading("s3"),
                 *allow_key(storage.keeping.key, "s3", "kms:GenerateDataKey"),
             ],
@@ -164,8 +162,15 @@ class NotifierFunction(AsyncFunction):
             policy,
             "The keys of uploads are not known in advance: the function may read any below the feed's prefix, and "
             "write below the prefix of its rejected rows.",
-            *(wildcard_resource(policy, arn) for arn in (uploads, returned)),
+            *(wildcard_resource(policy, arn) for arn in (*uploads, *returned)),
         )
+
+    def _returned(self, storage: Storage, feed: Feed) -> str:
+        """Where the rejected rows of a feed go."""
+        place = Place.parse(feed.rejects_to or "", storage.uploads.bucket_name)
+        in_uploads = place.bucket == storage.uploads.bucket_name
+        bucket = storage.uploads.bucket_arn if in_uploads else f"arn:{Stack.of(self).partition}:s3:::{place.bucket}"
+        return f"{bucket}/{place.prefix}*"
 
 
 def _reserves(feeds: Sequence[Feed]) -> bool:

@@ -11,6 +11,7 @@ from csv_ingest.model import FILES_INDEX, ROWS_INDEX
 from stacks.database_access import login
 from stacks.ingest_function import IngestFunction
 from stacks.ingestion import Ingestion
+from stacks.notifier_function import NotifierFunction
 from stacks.practices import USE_OF_TABLES, acknowledge, allow, allow_key, wildcard_resource
 from stacks.storage import Storage
 from stacks.upload_bucket import UPLOAD
@@ -32,9 +33,11 @@ class People(Construct):
     end in a number. An uploader may upload below the prefix of a feed, and read nothing.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, storage: Storage, ingestion: Ingestion) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, storage: Storage, ingestion: Ingestion, notifier: NotifierFunction
+    ) -> None:
         super().__init__(scope, id_)
-        self._storage, self._ingestion = storage, ingestion
+        self._storage, self._ingestion, self._notifier = storage, ingestion, notifier
         self._policies: dict[str, iam.ManagedPolicy] = {}
         for start in range(0, len(storage.feeds), _FEEDS_PER_POLICY):
             some = ingestion.ingest[start : start + _FEEDS_PER_POLICY]
@@ -100,6 +103,10 @@ class People(Construct):
                 "dynamodb:UpdateItem",
             ),
             allow(self._ingestion.failures.queue_arn, "sqs:DeleteMessage"),
+            # Their events can fail, and be redriven, too.
+            *_allow_each(
+                [each.live.function_arn for each in (self._ingestion.sweep, self._notifier)], "lambda:InvokeFunction"
+            ),
             *allow_key(self._storage.keeping.key, "s3", "kms:GenerateDataKey"),
         ]
 

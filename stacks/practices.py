@@ -38,7 +38,10 @@ class Keeping:
 
     def allow_reading(self, service: str) -> list[iam.PolicyStatement]:
         """Allow to decrypt what S3 or SQS keeps, also under former keys."""
-        return [each for key in (self.key, *self.former_keys) for each in allow_key(key, service, "kms:Decrypt")]
+        statements = allow_key(self.key or next(iter(self.former_keys), None), service, "kms:Decrypt")
+        for statement in statements:
+            statement.add_resources(*(key.key_arn for key in self.former_keys))
+        return statements
 
     @property
     def unless_created(self) -> RemovalPolicy:

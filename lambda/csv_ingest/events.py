@@ -28,10 +28,15 @@ _NAMES = {"size": "size", "eTag": "etag", "versionId": "version-id", "sequencer"
 
 _EXPECTED = "expected S3's own notification, or EventBridge's `Object Created`: have one of them invoke the function"
 
-_IN_KEYS = re.compile("[A-Za-z0-9._+/=:-]{1,1024}")
+_IN_KEYS = re.compile("[A-Za-z0-9._+/=:-]+")
+_MAX_ETAG, _MAX_VERSION = 64, 900
 """An ETag or a version id: the ledger's keys have # and ~ after them. S3's ETags are hexadecimal, after a multipart
-upload with a dash and a number; its version ids are URL-ready, and have at most 1,024 bytes.
+upload with a dash and a number; its version ids are URL-ready, and may have 1,024 bytes. They have had 32; with an
+ETag, more than 900 have no room in a sort key of the ledger.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html"""
+
+_TOO_MANY = 10**18
+"""Bytes, or parts: an object has at most 50 TB."""
 
 _MAX_KEY = 1_024
 """Bytes. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
@@ -104,7 +109,7 @@ def object_version(record: Mapping[str, Any]) -> ObjectVersion:
         bucket=bucket_of(record),
         key=_key(described),
         version_id=_in_keys("versionId", _text(described, "versionId")),
-        etag=_in_keys("eTag", _text(described, "eTag").strip('"')),
+        etag=_in_keys("eTag", _text(described, "eTag").strip('"'), most=_MAX_ETAG),
         size=_count(described, "size"),
     )
 
@@ -204,16 +209,21 @@ def _part(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _text(of: Mapping[str, Any], name: str) -> str:
-    """The text under a name: not empty, and without what no table can store."""
+    """The text under a name: not empty, and without what no table can store, and no log."""
     found = of.get(name) if isinstance(of, Mapping) else None
-    if not isinstance(found, str) or not found or "\0" in found:
+    if not isinstance(found, str) or not found or "\0" in found or (not found.isascii() and _is_broken(found)):
         raise MalformedEvent(f"the {name} of a record is missing, or no text")
     return found
 
 
-def _in_keys(name: str, text: str) -> str:
+def _is_broken(text: str) -> bool:
+    """Whether a text has half of a character, which JSON can have."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _in_keys(name: str, text: str, *, most: int = _MAX_VERSION) -> str:
     """The text that was under a name, and becomes a part of keys."""
-    if not _IN_KEYS.fullmatch(text):
+    if not _IN_KEYS.fullmatch(text) or len(text) > most:
         raise MalformedEvent(f"the {name} of a record has a character that none of S3's has, or is too long")
     return text
 
@@ -232,7 +242,7 @@ def _key(of: Mapping[str, Any]) -> str:
 
 def _count(of: Mapping[str, Any], name: str) -> int:
     found = of.get(name)
-    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < _TOO_MANY:
         raise MalformedEvent(f"the {name} of a record is no number of 0 or more")
     return found
 

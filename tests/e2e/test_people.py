@@ -1,5 +1,6 @@
 """The managed policies of the deployed stack are what the commands call, each of them run here."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,6 +87,10 @@ def test_an_operator_may_call_the_rest(
     large = tmp_path / "large.csv"
     large.write_text("id,text\n" + "".join(f"{number},{'x' * 100_000}\n" for number in range(90)))  # two parts
     [feed] = pipeline.feeds
+    for name in (pipeline.sweep, pipeline.notifier):
+        arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}:live"
+        record = {"requestContext": {"functionArn": arn, "condition": "RetriesExhausted"}, "requestPayload": {}}
+        pipeline.clients.sqs.send_message(QueueUrl=pipeline.failure_queue, MessageBody=json.dumps(record))
     row: Any = {"pk": {"S": f"{version.etag}#1"}}
     reject: Any = {"object_key": {"S": version.key}, "entry": {"S": f"{version.etag}#reject#{4:012d}"}}
     pipeline.clients.dynamodb.delete_item(TableName=feed.rows_table, Key=row)
@@ -101,6 +106,7 @@ def test_an_operator_may_call_the_rest(
         invoke("reload", version.key, "--yes", code=None)
         invoke("forget", "people/b.csv", "--yes", code=0)
         invoke("redrive", "--prefix", "people/", "--discard", code=None)
+        invoke("redrive", code=None)
     may = policy(deployment, "ReaderPolicyArn") | policy(deployment, "OperatorPolicyArn")
     assert refused(called, may) == []
     # An upload that breaks off, and a feed that reserves no concurrency: none of them is here.

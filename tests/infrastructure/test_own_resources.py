@@ -111,7 +111,7 @@ class TestPolicyOfTheKey:
             who: {
                 each["Condition"]["StringEquals"]["kms:ViaService"].partition(".")[0]
                 for each in statements_of(who, resources)
-                if each["Resource"] == former and each["Action"] == "kms:Decrypt"
+                if former in as_list(each["Resource"]) and each["Action"] == "kms:Decrypt"
             }
             for who in (f"{INGEST}Role", f"{NOTIFIER}Role", f"{SWEEP}Role")
         }

@@ -24,6 +24,7 @@ WORDS = {
     r"\$\{IngestionFailures\w+\.Arn\}": "the failure queue",
     r"\$\{IngestionIngestLive\w+\}": "a feed's function, alias `live`",
     r"\$\{IngestionIngestFunction\w+\.Arn\}": "a feed's function",
+    r"\$\{(IngestionSweep|MonitoringNotifier)Live\w+\}": "sweep and notifier, alias `live`",
     r"\*": "all",
 }
 
@@ -84,6 +85,10 @@ def test_other_accounts_may_upload_below_a_prefix(synthesize: Synthesize) -> Non
     ("settings", "message"),
     [
         ({"upload_accounts": "1234"}, "setting upload_accounts='1234': allowed is numbers of AWS accounts"),
+        (
+            {"upload_accounts": ",".join(map(str, range(10**11, 10**11 + 101)))},
+            "upload_accounts: the feeds have 101 in all, and the policy of a bucket has room for 100",
+        ),
         (
             {"upload_accounts": "111122223333", "existing_bucket": "theirs"},
             "feeds.default.upload_accounts: the policy of a bucket of yours stays yours",

@@ -67,7 +67,7 @@ class TestEventBridge:
         [target] = stack.only(RULE, "Uploads")["Properties"]["Targets"]
         assert target["DeadLetterConfig"] == {"Arn": arn(stack.id_of(QUEUE))}
         [allowed] = [each for each in statements(stack.only("AWS::SQS::QueuePolicy")) if each["Effect"] == "Allow"]
-        assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": arn(stack.id_of(RULE, "Uploads"))}}
+        assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": [arn(stack.id_of(RULE, "Uploads"))]}}
 
     def test_is_on_in_a_bucket_of_the_stack(self, synthesize: Synthesize) -> None:
         notified = synthesize(**self.SETTINGS).only(BUCKET_NOTIFICATIONS)["Properties"]["NotificationConfiguration"]

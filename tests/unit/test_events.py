@@ -88,7 +88,7 @@ def test_eventbridge_tells_of_an_upload_in_its_own_form() -> None:
     [
         (of_eventbridge() | {"detail": {}}, "a record has no object"),
         (of_eventbridge(key=""), "the key of a record is missing"),
-        (of_eventbridge(key="\ud800"), "the key of a record is not the URL-encoded key"),
+        (of_eventbridge(key="\ud800"), "the key of a record is missing, or no text"),
         (of_eventbridge(**{"version-id": None}), "the versionId of a record is missing"),
         (
             of_eventbridge() | {"detail-type": "Object Deleted"},
