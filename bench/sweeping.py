@@ -19,7 +19,7 @@ from botocore.compat import HTTPHeaders
 from csv_ingest.configuration import SweepConfig, SweptFeed
 from csv_ingest.feed import Feed
 from csv_ingest.model import Deadline
-from csv_ingest.sweep import sweep
+from csv_ingest.sweeping.run import sweep
 from ops.wording import counted
 
 BEFORE, NOW = (0.29, 0.5), (1.0, 1.728)

@@ -62,7 +62,7 @@ def _role_of_caller() -> str | None:
     files = list(_callers())
     # The tests and the operator's commands use modules of the function. The sweep alone shares the operators' view of
     # the ledger and of the bucket.
-    if "lambda/csv_ingest/sweep.py" in files:
+    if "lambda/csv_ingest/sweeping/run.py" in files or "lambda/csv_ingest/sweep.py" in files:
         return "SweepRole"
     if "lambda/csv_ingest/notifier.py" in files:
         return RETURNING if "lambda/csv_ingest/notices/returns.py" in files else "NotifierRole"

@@ -9,7 +9,7 @@ from csv_ingest.configuration import SweepConfig, SweptFeed
 from csv_ingest.intake import Taker
 from csv_ingest.model import Deadline
 from csv_ingest.modes import APPEND
-from csv_ingest.sweep import ALWAYS_ASKED, Swept, sweep
+from csv_ingest.sweeping.run import ALWAYS_ASKED, Swept, sweep
 from tests.integration.world import Invocations, World, feed_now
 
 if TYPE_CHECKING:

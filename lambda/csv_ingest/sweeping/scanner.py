@@ -89,23 +89,28 @@ class Scanner:
         found: dict[tuple[str, str], tuple[configuration.SweptFeed, Upload, ledger.FileRecord]] = {}
         records = self._files.records(upload for _, upload in asked)
         for (feed, _), (upload, record) in zip(asked, records, strict=True):
-            version = upload.version
-            # What was there before the feed has no record: unless `backfill` delivered it, it is none of our business.
-            is_wanted = record.status is not None or expected.is_expected(self._since, upload)
-            if record.is_settled or not is_wanted:
+            if not self._has_to_settle(upload, record):
                 continue
-            name = version.key, feed.mode.content_key(version)
-            if self._is_under_way(record):
-                self._remember(version)
+            name = upload.version.key, feed.mode.content_key(upload.version)
             # Of the versions that are one upload, the one whose delivery has begun: others can have other content.
-            elif name not in self._on_last_page and (name not in found or version.version_id == record.version_id):
+            if name not in self._on_last_page and (name not in found or upload.version.version_id == record.version_id):
                 found[name] = feed, upload, record
         for feed, upload, record in found.values():
             self._add_unsettled(feed, upload, record)
         if asked:  # the versions of one key can be on several pages
             last = asked[-1][1].version.key
-            before = [name for name in self._on_last_page if name[0] == last]
-            self._on_last_page = {*before, *(name for name in found if name[0] == last)}
+            self._on_last_page = {name for name in (*self._on_last_page, *found) if name[0] == last}
+
+    def _has_to_settle(self, upload: Upload, record: ledger.FileRecord) -> bool:
+        """Whether an upload should be settled by now, and is not."""
+        # What was there before the feed has no record: unless `backfill` delivered it, it is none of our business.
+        is_wanted = record.status is not None or expected.is_expected(self._since, upload)
+        if record.is_settled or not is_wanted:
+            return False
+        if self._is_under_way(record):
+            self._remember(upload.version)
+            return False
+        return True
 
     def _add_unsettled(self, feed: configuration.SweptFeed, upload: Upload, record: ledger.FileRecord) -> None:
         tries = self._remember(upload.version)
