@@ -7,6 +7,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_notifications as notifications
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.failure_queue import FailureQueue
@@ -38,6 +39,7 @@ class Ingestion(Construct):
             for feed in storage.feeds
         ]
         self._rules: list[events.Rule] = []
+        self._failures_of_rules = sqs.Queue.from_queue_arn(self, "FailuresOfRules", self.failures.queue_arn)
         for ingest in self.ingest:
             invoke = self._ingest_on_upload if ingest.feed.is_notified else self._ingest_on_event
             invoke(ingest, after=self._allow_dispatch(ingest))
@@ -79,12 +81,9 @@ class Ingestion(Construct):
                 detail_type=["Object Created"],
                 detail={"bucket": {"name": [self.storage.uploads.bucket_name]}, "object": {"key": keys}},
             ),
-            targets=[targets.LambdaFunction(ingest.live)],
+            # Imported, or the CDK would write a statement per rule into the queue's policy: SQS allows twenty.
+            targets=[targets.LambdaFunction(ingest.live, dead_letter_queue=self._failures_of_rules)],
         )
-        resource = rule.node.default_child
-        assert isinstance(resource, events.CfnRule)  # noqa: S101  for mypy; the next line would fail anyway
-        # Not by the CDK, which writes a statement per rule into the queue's policy: SQS allows twenty.
-        resource.add_property_override("Targets.0.DeadLetterConfig.Arn", self.failures.queue_arn)
         self._rules.append(rule)
         rule.node.add_dependency(ingest.asynchronous_invocation, after)
 

@@ -1,6 +1,7 @@
 """What invokes the functions: uploads and the schedule, and nothing else."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
 from aws_cdk import App, Stack
@@ -15,9 +16,12 @@ from tests.infrastructure.conftest import (
     SWEEP,
     Synthesize,
     Synthesized,
+    app_of,
     arn,
     live,
+    stack_of,
     statements,
+    violations,
 )
 
 PERMISSION = "AWS::Lambda::Permission"
@@ -77,6 +81,16 @@ class TestEventBridge:
         stack = synthesize(**self.SETTINGS, existing_bucket="theirs")
         assert not stack.all(BUCKET_NOTIFICATIONS)
         assert "s3:PutBucketNotification" not in str(stack.template)
+
+    def test_of_many_feeds_is_one_statement_and_no_finding(self, tmp_path: Path) -> None:
+        feeds = {
+            f"f{n}": {"key_prefix": f"f{n}/", "key_suffixes": [".csv"], "trigger": "eventbridge"} for n in range(12)
+        }
+        app = app_of(tmp_path, feeds=feeds)
+        assert violations(app) == []
+        found = statements(Synthesized(stack_of(app)).only("AWS::SQS::QueuePolicy"))
+        [allowed] = [each for each in found if each["Effect"] == "Allow"]
+        assert len(allowed["Condition"]["ArnEquals"]["aws:SourceArn"]) == 12
 
     def test_may_use_the_key_of_the_queue(self) -> None:
         app = App()
