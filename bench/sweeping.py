@@ -19,19 +19,21 @@ from botocore.compat import HTTPHeaders
 from csv_ingest.configuration import SweepConfig, SweptFeed
 from csv_ingest.feed import Feed
 from csv_ingest.model import Deadline
-from csv_ingest.sweeping.run import sweep
+from csv_ingest.sweeping.run import SHARE_TO_DELIVER, sweep
+from ops.reporting.costs import GB_SECONDS, MEMORY_GB, PROCESSOR_SHARE, PUT_REQUESTS
 from ops.wording import counted
 
-BEFORE, NOW = (0.29, 0.5), (1.0, 1.728)
+BEFORE, NOW = (PROCESSOR_SHARE, MEMORY_GB), (1.0, 1.728)
 """Which share of a processor a function with 512 MB has, and how many GB that is; and one with 1,769 MB."""
 
-RUN_SECONDS = 0.8 * 890
-"""Of a run, for the scan."""
+WHOLE_RUN = 890
+RUN_SECONDS = (1 - SHARE_TO_DELIVER) * WHOLE_RUN
+"""Of a run: in all, and for the scan."""
 
 LIST_SECONDS, BATCH_SECONDS = 0.15, 0.012
 """How long an answer of S3 for a thousand versions, and one of DynamoDB for a hundred records, takes: assumed."""
 
-LIST_PRICE, READ_PRICE, GB_SECOND = 5e-6, 0.125e-6, 0.0000133
+READ_UNITS = 0.125e-6  # US dollars each; a LIST costs what a PUT does
 HOURS = 730
 
 OLD = datetime(2026, 1, 1, tzinfo=UTC)
@@ -164,16 +166,16 @@ class Month(NamedTuple):
 
     @property
     def dollars(self) -> float:
-        return self.lists * LIST_PRICE + self.reads * READ_PRICE + self.gb_seconds * GB_SECOND
+        return self.lists * PUT_REQUESTS + self.reads * READ_UNITS + self.gb_seconds * GB_SECONDS
 
 
 def _every_version(versions: int, cost: Cost) -> Month:
     """As releases before 1.5 did: each run lists all twice, and asks about all; two retries follow an early end."""
     share, gb = BEFORE
     listing, asking = _listing(cost, share), _asking(cost, share)
-    if (whole := versions * (2 * listing + asking)) <= RUN_SECONDS / 0.8:
+    if (whole := versions * (2 * listing + asking)) <= WHOLE_RUN:
         return Month(1, HOURS * 2 * versions / 1_000, HOURS * versions, HOURS * whole * gb)
-    seen = RUN_SECONDS / 0.8 / (listing + asking)
+    seen = WHOLE_RUN / (listing + asking)
     return Month(None, 3 * HOURS * seen / 1_000, 3 * HOURS * seen, 3 * HOURS * 900 * gb)
 
 
@@ -200,7 +202,7 @@ def _asking(cost: Cost, share: float) -> float:
 @click.command(epilog="Example: python -m bench.sweeping --versions 20000")
 @click.option("--versions", default=100_000, show_default=True, help="How many versions are simulated.")
 def main(versions: int) -> None:
-    """Print what the sweep costs a month in buckets as a table for docs/costs.md."""
+    """Print what the sweep costs per month, by the versions that a bucket keeps, as a table for docs/costs.md."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
     cost = _measured(versions)
     click.echo(f"CPU of a version: {cost.listing * 1e6:.0f} us to list it, {cost.asking * 1e6:.0f} us to ask about it")

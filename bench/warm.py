@@ -8,12 +8,12 @@ import heapq
 
 import click
 
+from ops.reporting.costs import CPU_PER_ROW, CPU_PER_START, PROCESSOR_SHARE
+
 ROWS, PART_ROWS, ROW_BYTES = 1_000_000, 5_000, 130
 CONCURRENCY = 50
-SHARE = 0.29
-"""Of a processor, that a function with 512 MB has."""
-CPU_ROW, CPU_START, CPU_PLAN_BYTE = 112e-6, 0.356, 1 / 363e6
-"""Seconds of a whole processor: for a row, for a cold start with its first file, and to plan a byte."""
+CPU_PLAN_BYTE = 1 / 363e6
+"""Seconds of a whole processor, to plan a byte."""
 ANSWER, INVOKE, BATCH, IN_FLIGHT, REQUESTS_OF_PART = 0.008, 0.025, 25, 4, 8
 """Assumed: seconds until DynamoDB and Lambda answer. As deployed: rows of a request, requests at a time, and those of a
 part beside its rows."""
@@ -21,14 +21,15 @@ part beside its rows."""
 
 def seconds(writes_a_second: float) -> float:
     """Until the last row of the file is stored."""
-    planned = CPU_START / SHARE + ROWS * ROW_BYTES * CPU_PLAN_BYTE / SHARE
-    alone = max(BATCH * CPU_ROW / SHARE, ANSWER / IN_FLIGHT) / BATCH * PART_ROWS + REQUESTS_OF_PART * ANSWER
+    planned = CPU_PER_START / PROCESSOR_SHARE + ROWS * ROW_BYTES * CPU_PLAN_BYTE / PROCESSOR_SHARE
+    of_request = max(BATCH * CPU_PER_ROW / PROCESSOR_SHARE, ANSWER / IN_FLIGHT)
+    alone = of_request / BATCH * PART_ROWS + REQUESTS_OF_PART * ANSWER
     free = [0.0] * CONCURRENCY  # when each environment is free; the first of its deliveries starts cold
     ends = table_free = 0.0
     for number in range(ROWS // PART_ROWS):
         dispatched = planned + number * INVOKE
         at = heapq.heappop(free)
-        start = max(dispatched, at) + (0 if at else CPU_START / SHARE)
+        start = max(dispatched, at) + (0 if at else CPU_PER_START / PROCESSOR_SHARE)
         # The table takes the rows of all parts one after the other, at its speed.
         table_free = max(table_free, start) + PART_ROWS / writes_a_second
         end = max(start + alone, table_free)

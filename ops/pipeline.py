@@ -132,11 +132,9 @@ class Pipeline:
     @cached_property
     def _expected(self) -> expected.Times:
         """Since when the sweep expects uploads; if it has not run since a feed was deployed, since its last run."""
-        left = self.files.sweeps.checkpoint()
-        checkpoint = Checkpoint.from_json(left) if left else Checkpoint()
-        otherwise = checkpoint.run_began or ignored.deployed_at(self.clients.dynamodb, self.files_table)
-        known = checkpoint.expected if checkpoint.bucket == self.upload_bucket else {}
-        return expected.times(self.intake.takers, known, otherwise)
+        deployed_at = ignored.deployed_at(self.clients.dynamodb, self.files_table)
+        checkpoint = Checkpoint.from_json(self.files.sweeps.checkpoint())
+        return checkpoint.expected_of(self.intake, bucket=self.upload_bucket, deployed_at=deployed_at)
 
     def expects(self, upload: Upload, record: ledger.FileRecord) -> bool:
         """Whether an upload has a record, or should have one: it is no older than its feed."""

@@ -50,6 +50,13 @@ def problems(
         yield "ignored_prefixes: an empty one would ignore all objects that no feed takes: remove it"
     for feed in feeds:
         yield from (str(problem.below(f"feeds.{feed.name}.")) for problem in feed_rules.problems_of_today(feed))
+    yield from _accounts_without_room(feeds, existing_bucket)
+    yield from _misdirected_rejects(feeds, existing_bucket or "")
+    yield from _too_long_environments(feeds, service, ignored_prefixes)
+
+
+def _accounts_without_room(feeds: Sequence[Feed], existing_bucket: str | None) -> Iterator[str]:
+    """Other accounts that the bucket's policy cannot let upload."""
     for feed in feeds:
         if feed.upload_accounts and existing_bucket is not None:
             yield (
@@ -58,11 +65,9 @@ def problems(
             )
     if (count := sum(len(feed.upload_accounts) for feed in feeds)) > MAX_ACCOUNTS:
         yield (
-            f"upload_accounts: the feeds have {count} in all, and the policy of a bucket has room for {MAX_ACCOUNTS}: "
-            "have fewer accounts upload"
+            f"upload_accounts: the feeds have {count} in all, and the policy of a bucket has room for "
+            f"{MAX_ACCOUNTS}: have fewer accounts upload"
         )
-    yield from _misdirected_rejects(feeds, existing_bucket or "")
-    yield from _too_long_environments(feeds, service, ignored_prefixes)
 
 
 def _misdirected_rejects(feeds: Sequence[Feed], bucket: str) -> Iterator[str]:

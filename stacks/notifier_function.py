@@ -17,7 +17,7 @@ from csv_ingest.model import FILES_INDEX
 from csv_ingest.notices.returns import Place
 from stacks.async_function import AsyncFunction
 from stacks.failure_queue import FailureQueue
-from stacks.practices import USE_OF_TABLES, acknowledge, allow, allow_key, wildcard_resource
+from stacks.practices import USE_OF_TABLES, acknowledge, allow, allow_each, allow_key, wildcard_resource
 from stacks.storage import Storage
 
 _CONCURRENCY = 5
@@ -151,8 +151,8 @@ class NotifierFunction(AsyncFunction):
             self,
             "Return",
             statements=[
-                iam.PolicyStatement(actions=["s3:GetObjectVersion"], resources=uploads),
-                iam.PolicyStatement(actions=["s3:PutObject"], resources=returned),
+                *allow_each(uploads, "s3:GetObjectVersion"),
+                *allow_each(returned, "s3:PutObject"),
                 *storage.keeping.allow_reading("s3"),
                 *allow_key(storage.keeping.key, "s3", "kms:GenerateDataKey"),
             ],

@@ -12,7 +12,7 @@ from stacks.database_access import login
 from stacks.ingest_function import IngestFunction
 from stacks.ingestion import Ingestion
 from stacks.notifier_function import NotifierFunction
-from stacks.practices import USE_OF_TABLES, acknowledge, allow, allow_key, wildcard_resource
+from stacks.practices import USE_OF_TABLES, acknowledge, allow, allow_each, allow_key, wildcard_resource
 from stacks.storage import Storage
 from stacks.upload_bucket import UPLOAD
 
@@ -85,11 +85,11 @@ class People(Construct):
         rows = self._rows(feeds)
         indexes = [f"{arn}/index/{ROWS_INDEX}" for arn in self._rows([feed for feed in feeds if feed.file_index])]
         return [
-            *_allow_each(self._objects(feeds), "s3:GetObjectVersion"),
-            *_allow_each(rows, *_READ),
-            *_allow_each(indexes, "dynamodb:Query"),
-            *_allow_each([each.live.function_arn for each in some], "lambda:GetFunctionConfiguration"),
-            *_allow_each([each.function.function_arn for each in some], "lambda:GetFunctionConcurrency"),
+            *allow_each(self._objects(feeds), "s3:GetObjectVersion"),
+            *allow_each(rows, *_READ),
+            *allow_each(indexes, "dynamodb:Query"),
+            *allow_each([each.live.function_arn for each in some], "lambda:GetFunctionConfiguration"),
+            *allow_each([each.function.function_arn for each in some], "lambda:GetFunctionConcurrency"),
             *(each for feed in feeds if feed.is_postgresql for each in login(self, feed, self._storage.keeping.key)),
         ]
 
@@ -104,7 +104,7 @@ class People(Construct):
             ),
             allow(self._ingestion.failures.queue_arn, "sqs:DeleteMessage"),
             # Their events can fail, and be redriven, too.
-            *_allow_each(
+            *allow_each(
                 [each.live.function_arn for each in (self._ingestion.sweep, self._notifier)], "lambda:InvokeFunction"
             ),
             *allow_key(self._storage.keeping.key, "s3", "kms:GenerateDataKey"),
@@ -115,16 +115,16 @@ class People(Construct):
         merging = self._rows([feed for feed in feeds if feed.mode.supersedes])
         concurrency = ("lambda:DeleteFunctionConcurrency", "lambda:PutFunctionConcurrency")
         return [
-            *_allow_each(self._objects(feeds), *UPLOAD, "s3:DeleteObjectVersion", "s3:GetObject"),
-            *_allow_each(self._rows(feeds), "dynamodb:BatchWriteItem", "dynamodb:PutItem"),
-            *_allow_each(merging, "dynamodb:PartiQLDelete"),
-            *_allow_each([each.live.function_arn for each in some], "lambda:InvokeFunction"),
-            *_allow_each([each.function.function_arn for each in some], *concurrency),
+            *allow_each(self._objects(feeds), *UPLOAD, "s3:DeleteObjectVersion", "s3:GetObject"),
+            *allow_each(self._rows(feeds), "dynamodb:BatchWriteItem", "dynamodb:PutItem"),
+            *allow_each(merging, "dynamodb:PartiQLDelete"),
+            *allow_each([each.live.function_arn for each in some], "lambda:InvokeFunction"),
+            *allow_each([each.function.function_arn for each in some], *concurrency),
         ]
 
     def _uploading(self, feed: Feed) -> list[iam.PolicyStatement]:
         return [
-            *_allow_each(self._objects([feed]), *UPLOAD),
+            *allow_each(self._objects([feed]), *UPLOAD),
             # Of a multipart upload, S3 reads the parts.
             *allow_key(self._storage.keeping.key, "s3", "kms:Decrypt", "kms:GenerateDataKey"),
         ]
@@ -135,8 +135,3 @@ class People(Construct):
     def _rows(self, feeds: Sequence[Feed]) -> list[str]:
         """The ARNs of the tables of those feeds that have one in DynamoDB."""
         return [self._storage.tables[feed.name].table_arn for feed in feeds if feed.name in self._storage.tables]
-
-
-def _allow_each(resources: Sequence[str], *actions: str) -> list[iam.PolicyStatement]:
-    """Allow the actions on each resource; no statement if there is none."""
-    return [iam.PolicyStatement(actions=list(actions), resources=list(resources))] if resources else []

@@ -68,6 +68,11 @@ def allow(resource: str, *actions: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=list(actions), resources=[resource])
 
 
+def allow_each(resources: Sequence[str], *actions: str) -> list[iam.PolicyStatement]:
+    """Allow exactly these actions on each of some resources; no statement if there is none."""
+    return [iam.PolicyStatement(actions=list(actions), resources=list(resources))] if resources else []
+
+
 def allow_key(key: kms.IKey | None, service: str, *actions: str) -> list[iam.PolicyStatement]:
     """Allow the use of a KMS key through one service, such as "s3", and not by itself. Without a key: no statement."""
     if not key:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from csv_ingest.settings import SettingType, matching, several
+from csv_ingest.settings import SettingType, each_once, matching, several
 
 
 def _parse_prefixes(text: str) -> tuple[str, ...]:
@@ -16,17 +16,8 @@ def _parse_prefixes(text: str) -> tuple[str, ...]:
 
 _KEY = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-)?[0-9a-f-]{32,36}"
 
-
-_MAX_KEYS = 3
+_MAX_FORMER_KEYS = 3
 """Each is in several policies, whose lengths IAM limits."""
-
-
-def _parse_keys(text: str) -> tuple[str, ...]:
-    keys = tuple(key.strip() for key in text.split(","))
-    if not all(re.fullmatch(_KEY, key) for key in keys) or len(set(keys)) < len(keys) or len(keys) > _MAX_KEYS:
-        raise ValueError(text)
-    return keys
-
 
 # AWS allows fifty tags for a resource, and CloudFormation adds some of its own.
 _MAX_TAGS = 40
@@ -66,7 +57,7 @@ BUCKET_NAME = matching(
     r"(?!none$|xn--|.*\.\.|[\d.]+$|.*--x-s3$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket"
 )
 KMS_KEY_ARN = matching(_KEY, "the ARN of a KMS key")
-KMS_KEY_ARNS = several(f"ARNs of KMS keys, each once, at most {_MAX_KEYS}", _parse_keys)
+KMS_KEY_ARNS = each_once(_KEY, "ARNs of KMS keys, each once", most=_MAX_FORMER_KEYS)
 POLICY_ARN = matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of a managed policy")
 TAGS = SettingType(
     "name=value pairs such as team=orders,cost=42, or an object in cdk.json",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from csv_ingest import RELEASE, intake, metrics, modes, settings
+from csv_ingest import RELEASE, intake, metrics, modes
 from csv_ingest.feed import Feed
 from csv_ingest.model import PipelineError
 
@@ -63,7 +63,7 @@ def _required(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, str
 def _feed(environ: Mapping[str, str]) -> Feed:
     try:
         return _feed_of_json(environ["FEED"])
-    except settings.InvalidSetting as error:
+    except ValueError as error:  # an invalid setting, or no JSON: before 1.2, FEED was a name
         raise NotConfigured(f"the function's environment is of another release: {error}: deploy again") from error
 
 

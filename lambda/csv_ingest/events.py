@@ -84,7 +84,7 @@ def _record_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
         "s3": {
             "bucket": detail.get("bucket"),
             "object": {
-                "key": quote_plus(_text(described, "key"), errors="surrogatepass"),
+                "key": quote_plus(_text(described, "key")),
                 **{name: described[other] for name, other in _NAMES.items() if other in described},
             },
         },
@@ -211,7 +211,7 @@ def _part(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _text(of: Mapping[str, Any], name: str) -> str:
     """The text under a name: not empty, and without what no table can store, and no log."""
     found = of.get(name) if isinstance(of, Mapping) else None
-    if not isinstance(found, str) or not found or "\0" in found or (not found.isascii() and _is_broken(found)):
+    if not isinstance(found, str) or not found or "\0" in found or _is_broken(found):
         raise MalformedEvent(f"the {name} of a record is missing, or no text")
     return found
 

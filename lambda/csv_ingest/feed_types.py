@@ -8,7 +8,7 @@ from dataclasses import replace
 from csv_ingest.model.expectation import ALLOWED as EXPECTED
 from csv_ingest.model.expectation import Expectation
 from csv_ingest.modes import MODES
-from csv_ingest.settings import SettingType, matching, several
+from csv_ingest.settings import SettingType, each_once, matching, several
 
 MAX_CERTIFICATE_BYTES = 2_000
 """Of the 4 KB of the function's environment."""
@@ -23,15 +23,7 @@ _PEM = re.compile(r"(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERT
 
 def ids(prefix: str, what: str, *, most: int) -> SettingType:
     """The ids of some resources of AWS, each once."""
-
-    def parse(text: str) -> tuple[str, ...]:
-        found = tuple(each.strip() for each in text.split(","))
-        well_formed = all(re.fullmatch(rf"{prefix}-[0-9a-f]{{8,17}}", each) for each in found)
-        if not well_formed or len(found) > most or len(set(found)) < len(found):
-            raise ValueError(text)
-        return found
-
-    return several(f"ids of {what} such as {prefix}-0123456789abcdef0, at most {most}", parse)
+    return each_once(rf"{prefix}-[0-9a-f]{{8,17}}", f"ids of {what} such as {prefix}-0123456789abcdef0", most=most)
 
 
 def _parse_expectation(text: str) -> str:
@@ -59,13 +51,6 @@ def _parse_certificates(text: str) -> str:
     except ssl.SSLError as error:
         raise ValueError(text) from error
     return text
-
-
-def _parse_accounts(text: str) -> tuple[str, ...]:
-    accounts = tuple(each.strip() for each in text.split(",")) if text else ()
-    if len(set(accounts)) < len(accounts) or not all(re.fullmatch(r"[0-9]{12}", each) for each in accounts):
-        raise ValueError(text)
-    return accounts
 
 
 KEY_PREFIX = matching(r"[A-Za-z0-9/_.-]{0,200}", "the beginning of an object key: letters, digits, / _ . -")
@@ -101,7 +86,7 @@ SECRET_ARN = matching(
 CERTIFICATES = SettingType(
     f"the text of certificates in PEM, at most {MAX_CERTIFICATE_BYTES:,} bytes", _parse_certificates
 )
-ACCOUNTS = several("numbers of AWS accounts, of twelve digits, each once", _parse_accounts)
+ACCOUNTS = each_once(r"[0-9]{12}", "numbers of AWS accounts, of twelve digits, each once")
 SUBNETS = ids("subnet", "subnets", most=16)
 SECURITY_GROUPS = ids("sg", "security groups", most=5)
 EXPECT = SettingType(EXPECTED, _parse_expectation)

@@ -8,7 +8,7 @@ from csv_ingest.model import Deadline, ObjectVersion, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ListObjectVersionsOutputTypeDef, ObjectVersionTypeDef
+    from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
 
 MAX_PAGES_OF_FOLDER = 10
 """Of a thousand names."""
@@ -36,7 +36,7 @@ class Page(NamedTuple):
     """After which the next page begins; None if there was nothing at all."""
 
 
-def pages(s3: "S3Client", bucket: str, *, prefixes: Iterable[str], after: Marker | None) -> Iterator[Page]:
+def pages(s3: "S3Client", bucket: str, *, prefixes: Iterable[str], after: Marker | None = None) -> Iterator[Page]:
     """Yield every version of every object whose key has one of the prefixes, once; with a marker, those after it."""
     for prefix in _disjoint(prefixes):
         # S3 lists by the bytes of UTF-8, which have the order of the characters.
@@ -88,10 +88,8 @@ def list_versions(s3: "S3Client", bucket: str, key: str) -> tuple[list[Upload], 
 
 def list_uploads(s3: "S3Client", bucket: str, *, prefix: str, suffixes: Sequence[str]) -> Iterator[Upload]:
     """Yield every version of every object whose key has the prefix and a suffix, by key; one request per thousand."""
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-        for found in page.get("Versions", []):
-            if found["Key"].endswith(tuple(suffixes)):
-                yield _upload_of(bucket, found)
+    for page in pages(s3, bucket, prefixes=[prefix]):
+        yield from (each.upload for each in page.versions if each.upload.version.key.endswith(tuple(suffixes)))
 
 
 def list_current(s3: "S3Client", bucket: str, *, prefix: str, deadline: Deadline) -> Iterator[Upload]:
@@ -99,9 +97,9 @@ def list_current(s3: "S3Client", bucket: str, *, prefix: str, deadline: Deadline
 
     An object that was deleted has none. Raises OutOfTime.
     """
-    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
-    for page in deadline.limit(pages, "after {:,} thousand versions were listed".format):
-        yield from _current(bucket, page)
+    found = pages(s3, bucket, prefixes=[prefix])
+    for page in deadline.limit(found, "after {:,} thousand versions were listed".format):
+        yield from (each.upload for each in page.versions if each.is_current)
 
 
 def list_folder(s3: "S3Client", bucket: str, folder: str, *, deadline: Deadline) -> tuple[list[str], list[Upload]]:
@@ -112,15 +110,12 @@ def list_folder(s3: "S3Client", bucket: str, folder: str, *, deadline: Deadline)
     """
     folders: list[str] = []
     objects: list[Upload] = []
-    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=folder, Delimiter="/")
-    for page in deadline.limit(islice(pages, MAX_PAGES_OF_FOLDER), f"after {{:,}} thousand names in {folder!r}".format):
+    answers = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=folder, Delimiter="/")
+    first = islice(answers, MAX_PAGES_OF_FOLDER)
+    for page in deadline.limit(first, f"after {{:,}} thousand names in {folder!r}".format):
         folders += [each["Prefix"] for each in page.get("CommonPrefixes", [])]
-        objects += _current(bucket, page)
+        objects += [_upload_of(bucket, found) for found in page.get("Versions", []) if found["IsLatest"]]
     return folders, objects
-
-
-def _current(bucket: str, page: "ListObjectVersionsOutputTypeDef") -> list[Upload]:
-    return [_upload_of(bucket, found) for found in page.get("Versions", []) if found["IsLatest"]]
 
 
 def _upload_of(bucket: str, found: "ObjectVersionTypeDef") -> Upload:

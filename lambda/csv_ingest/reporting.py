@@ -68,7 +68,7 @@ def ended(version: ObjectVersion, job: PartJob | None, outcome: Outcome) -> None
     if outcome.already_complete:
         count("FilesSettledBefore")
     elif job:
-        message, about = "part complete", outcome.counts._asdict() | present
+        message, about = "part complete", about | outcome.counts._asdict() | present
         count("PartsComplete")
     if not outcome.already_complete and not (job and job.is_check):
         count("RowsRead", outcome.counts.read)
@@ -77,9 +77,9 @@ def ended(version: ObjectVersion, job: PartJob | None, outcome: Outcome) -> None
         if outcome.counts.superseded:
             count("RowsSuperseded", outcome.counts.superseded)
     if outcome.parts_dispatched:
-        message, about = "parts dispatched", about | {"size": version.size, "parts": outcome.parts_dispatched}
+        message, about = "parts dispatched", about | {"parts": outcome.parts_dispatched}
     if outcome.settled:
-        message, about = "complete", about | {"size": version.size} | outcome.settled._asdict() | present
+        message, about = "complete", about | outcome.settled._asdict() | present
         count("FilesComplete")
     logger.info(message, extra=about | _counted())
 

@@ -165,6 +165,19 @@ def several(allowed: str, parse: Callable[[str], Any]) -> SettingType:
     return SettingType(allowed, parse, from_json={list: join})
 
 
+def each_once(pattern: str, allowed: str, *, most: int | None = None) -> SettingType:
+    """Different texts, at least one and at most so many, each of which a regular expression matches as a whole."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        found = tuple(each.strip() for each in text.split(","))
+        well_formed = all(re.fullmatch(pattern, each) for each in found)
+        if not well_formed or len(found) > (most or len(found)) or len(set(found)) < len(found):
+            raise ValueError(text)
+        return found
+
+    return several(f"{allowed}, at most {most}" if most else allowed, parse)
+
+
 def optional(required: SettingType) -> SettingType:
     """Another type, or None."""
     return SettingType(

@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 from csv_ingest.intake import Intake
 from csv_ingest.listing import Marker
-from csv_ingest.sweeping.expected import Times
-from csv_ingest.sweeping.expected import times as times_of
+from csv_ingest.sweeping.expected import Times, known_and_new
 
 DAY = timedelta(hours=20)
 """In so much time, the scans together ask the ledger about every upload: within a day, if one of them is late."""
@@ -73,7 +72,7 @@ class Checkpoint:
     """What was found so far, and where the next run goes on."""
 
     bucket: str = ""
-    """Of which all this is."""
+    """Which bucket this is about."""
     run_began: datetime | None = None
     """The last run; None before the first."""
     expected: Times = field(default_factory=dict)
@@ -89,15 +88,20 @@ class Checkpoint:
         self, intake: Intake, *, bucket: str, now: datetime, before: datetime, deployed_at: datetime, always_asked: int
     ) -> Scan:
         """The scan of a run: the one that is not complete, if bucket and feeds are the same as then, or a new one."""
+        times = self.expected_of(intake, bucket=bucket, deployed_at=deployed_at)
         if bucket != self.bucket:
-            self.bucket, self.expected, self.last, self.scan = bucket, {}, None, None
-        times = times_of(intake.takers, self.expected, self.run_began or deployed_at)
+            self.bucket, self.last, self.scan = bucket, None, None
         if self.scan is None or times != self.expected:
             self.scan = self._new_scan(now, before, always_asked)
         self.completed_at = self.completed_at or now
         # In whole seconds, like the times of objects.
         self.expected, self.run_began = times, now.replace(microsecond=0)
         return self.scan
+
+    def expected_of(self, intake: Intake, *, bucket: str, deployed_at: datetime) -> Times:
+        """Since when uploads to a bucket are expected, also for a feed that no run has known: since the last run."""
+        known = self.expected if bucket == self.bucket else {}
+        return known_and_new(known, intake.takers, self.run_began or deployed_at)
 
     def _new_scan(self, now: datetime, before: datetime, always_asked: int) -> Scan:
         if not (last := self.last):

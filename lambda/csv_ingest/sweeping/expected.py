@@ -10,8 +10,8 @@ Times = Mapping[str, datetime]
 """The time for each prefix and suffix that the feeds have, or had: `<prefix>*<suffix>`."""
 
 
-def times(takers: Iterable[Taker], known: Times, otherwise: datetime) -> dict[str, datetime]:
-    """The known times, and for each prefix and suffix that is new another one.
+def known_and_new(known: Times, takers: Iterable[Taker], otherwise: datetime) -> dict[str, datetime]:
+    """The known times, and another one for each prefix and suffix of the feeds that is new.
 
     A feed that is given a new prefix or suffix does not expect what was there before; but what a former one expected,
     it still does: an upload that was lost then would never be found.

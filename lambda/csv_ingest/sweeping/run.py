@@ -66,7 +66,7 @@ def sweep(
     now = datetime.now(UTC)
     files = ledger.FilesTable(dynamodb, config.files_table, deadline=deadline)
     left = files.sweeps.checkpoint()
-    checkpoint = Checkpoint.from_json(left) if left else Checkpoint()
+    checkpoint = Checkpoint.from_json(left)
     deployed_at = ignored.deployed_at(dynamodb, config.files_table)
     scan = checkpoint.begin_run(
         config.intake,

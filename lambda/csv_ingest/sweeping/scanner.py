@@ -108,20 +108,19 @@ class Scanner:
         if record.is_settled or not is_wanted:
             return False
         if self._is_under_way(record):
-            self._remember(upload.version)
+            self._remember(_digest(upload.version))
             return False
         return True
 
     def _add_unsettled(self, feed: configuration.SweptFeed, upload: Upload, record: ledger.FileRecord) -> None:
-        tries = self._remember(upload.version)
+        digest = _digest(upload.version)
+        tries = self._remember(digest)
         self.scan.unsettled += 1
         if not self._needs_a_person(record):
-            digest = _digest(upload.version)
             self.due[feed.taker.feed].add(upload.version, tries=tries, modified=upload.modified, digest=digest)
 
-    def _remember(self, version: ObjectVersion) -> int:
+    def _remember(self, digest: str) -> int:
         """Have the next scan ask about an upload; returns how often the sweep has delivered it."""
-        digest = _digest(version)
         tries = self.scan.tries.get(digest, self._known.get(digest, 0))
         self.scan.remember(digest, tries)
         return tries
