@@ -11,7 +11,7 @@ from csv_ingest.configuration import SweepConfig
 from csv_ingest.notices.returns import prefixes_in_uploads
 from stacks.async_function import AsyncFunction
 from stacks.ingest_function import IngestFunction
-from stacks.practices import USE_OF_TABLES, allow, allow_key
+from stacks.practices import USE_OF_TABLES, allow, allow_each, allow_key
 from stacks.storage import Storage
 
 
@@ -52,7 +52,7 @@ class SweepFunction(AsyncFunction):
                     "dynamodb:PutItem",
                 ),
                 allow(event_bus.event_bus_arn, "events:PutEvents"),
-                *(allow(each.live.function_arn, "lambda:InvokeFunction") for each in ingest),
+                *allow_each([each.live.function_arn for each in ingest], "lambda:InvokeFunction"),
                 allow(failures.queue_arn, "sqs:GetQueueAttributes"),
                 *allow_key(storage.keeping.key, "dynamodb", *USE_OF_TABLES),
             ],

@@ -9,8 +9,8 @@ from csv_ingest.intake import Intake
 from csv_ingest.listing import Marker
 from csv_ingest.sweeping.expected import Times, known_and_new
 
-DAY = timedelta(hours=20)
-"""In so much time, the scans together ask the ledger about every upload: within a day, if one of them is late."""
+ALL_ASKED_WITHIN = timedelta(hours=20)
+"""The scans of so much time ask the ledger about every upload: of a day, if one of them is late."""
 
 MAX_REMEMBERED = 5_000
 """Unsettled uploads of a scan whose deliveries are counted: two scans of them fit into an item of 400 KB."""
@@ -106,7 +106,7 @@ class Checkpoint:
     def _new_scan(self, now: datetime, before: datetime, always_asked: int) -> Scan:
         if not (last := self.last):
             return Scan(began=now, before=before, share=always_asked)
-        share = last.listed if last.has_forgotten else int(last.listed * ((now - last.began) / DAY))
+        share = last.listed if last.has_forgotten else int(last.listed * ((now - last.began) / ALL_ASKED_WITHIN))
         return Scan(began=now, before=before, share_from=last.share_to, share=max(always_asked, share))
 
     def end_scan(self, now: datetime) -> None:
