@@ -39,6 +39,7 @@ GIGABYTE = 1_050_000_000
 
 TYPED = "handler, answered", "handler, typed", "handler, formatted"
 MERGED = "merge, answered", "merge, corrected"
+COUNTED = "small file", "merge, units"
 POSTGRESQL_MERGED = "postgresql, merge", "postgresql, merge, corrected"
 CPU = "handler", "floor", "batch_write", "put_item"
 WALL = "handler +8 ms", "handler +8 ms, 1", "handler +8 ms, 2", "handler +8 ms, 8", "put_item +8 ms"
@@ -214,7 +215,11 @@ def _run(bucket: str, scratch: Path, rounds: int) -> dict[str, list[Found]]:
         ("plan", large),
     ]
     several += [(name,) for name in (*COLD, *TYPED, *MERGED)] * REPETITIONS
-    once = [*(("memory", f"{mb * 1_000_000}.csv") for mb in MEMORY_MB), ("same records", str(scratch / large))]
+    once = [
+        *((name,) for name in COUNTED),
+        *(("memory", f"{mb * 1_000_000}.csv") for mb in MEMORY_MB),
+        ("same records", str(scratch / large)),
+    ]
     cases = several * rounds + once
     with working("measuring") as show:
         for number, case in enumerate(cases, start=1):
@@ -278,6 +283,7 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
 
     cpu = {case: of(case, "cpu_us") for case in CPU}
     wall = {case: of(case, "wall") for case in WALL}
+    [small], [units] = (found[case] for case in COUNTED)
     wall["put_item +8 ms"] *= 10
     cold = {case: of(case, "cpu_ms") for case in COLD}
     synth, unchecked = (of(case, "wall") for case in SYNTH)
@@ -331,19 +337,38 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
             "",
         ),
         (
-            "requests to DynamoDB for that file",
+            "write units and read units for a row of the corrected file",
+            f"{units['writes']:.2f} and {units['reads']:.2f}",
+            "appended: 1 and 0",
+            "",
+        ),
+        (
+            "requests to DynamoDB for a file of 5,000 rows, appended",
             f"{of('handler', 'requests'):,.0f}",
             f"(a) {of('put_item', 'requests'):,.0f}",
             "",
         ),
         (
-            "the same for a repeated delivery",
+            "the same for its repeated delivery",
             f"{of('handler', 'requests_again'):,.0f}",
             f"(a) {of('put_item', 'requests_again'):,.0f}",
             "",
         ),
         (
-            "wall time for that file, 8 ms added to each request",
+            "file of 50 rows: requests to S3 and DynamoDB, one after the other",
+            f"{small['requests']:.0f}",
+            "",
+            "",
+        ),
+        (
+            "the same: write units of the ledger, and of its index",
+            f"{small['units']:.0f} and {small['index_units']:.0f}",
+            "",
+            "",
+        ),
+        ("the same: bytes of log, with those that CloudWatch adds", f"{small['log_bytes']:,.0f}", "", ""),
+        (
+            "wall time for the file of 5,000 rows, 8 ms added to each request",
             f"{wall['handler +8 ms']:.2f} s",
             f"(a) {wall['put_item +8 ms']:.1f} s (of 500 rows, times ten)",
             f"1/{wall['put_item +8 ms'] / wall['handler +8 ms']:.0f}",

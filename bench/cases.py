@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, redirect_stdout
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +17,7 @@ from typing import Any
 
 ROWS = 5_000
 LATENCY = 0.008  # seconds
+CLOUDWATCH = 26  # bytes that it counts for each line
 BLOCK = 128 * 1024
 CPU_BEFORE_IMPORTS, WALL_BEFORE_IMPORTS = time.process_time(), time.perf_counter()
 
@@ -92,6 +93,47 @@ def merge_corrected() -> Found:
     """The whole handler of a feed that merges, on a file whose ids are all in the table, with other values."""
     _configure(write_mode="merge")
     return _handler(ROWS, corrected=True)
+
+
+def merge_units() -> Found:
+    """What such a file takes of DynamoDB, per row."""
+    from bench.spending import Spent
+    from csv_ingest import clients
+    from csv_ingest.handler import handler
+
+    _configure(write_mode="merge")
+    key, _ = _upload(ROWS)
+    handler(_event(key), _context())
+    _correct(key)
+    event, spent = _event(key), Spent(clients.dynamodb())
+    handler(event, _context())
+    return {"writes": spent.rows / ROWS, "reads": spent.reads / ROWS, "requests": len(spent.requests)}
+
+
+def small_file() -> Found:
+    """What a file of 50 rows takes: requests one after the other, write units of the ledger, and bytes of log."""
+    from bench.spending import Spent
+    from csv_ingest import clients
+
+    os.environ["AWS_LAMBDA_LOG_LEVEL"] = "INFO"
+    text = io.StringIO()
+    with redirect_stdout(text):  # before Powertools looks for it
+        from csv_ingest.handler import handler
+
+        handler(_event(_upload(50)[0]), _context())
+        event = _event(_upload(50)[0])
+        spent = Spent(clients.s3(), clients.dynamodb())
+        text.truncate(0)
+        text.seek(0)
+        handler(event, _context())
+    at_once = spent.requests.count("BatchExecuteStatement")  # not more than may be in flight
+    lines = text.getvalue().encode().splitlines()
+    return {
+        "requests": len(spent.requests) - at_once + 1,
+        "units": spent.ledger,
+        "index_units": spent.index,
+        "log_bytes": sum(len(line) + CLOUDWATCH for line in lines),
+    }
 
 
 def handler_latency(in_flight: int) -> Found:
@@ -528,6 +570,8 @@ CASES: dict[str, Callable[..., Found]] = {
     "handler, formatted": handler_formatted,
     "merge, answered": merge_answered,
     "merge, corrected": merge_corrected,
+    "merge, units": merge_units,
+    "small file": small_file,
     "postgresql, merge": postgresql,
     "postgresql, merge, corrected": merge_corrected,
     "put_item": lambda: put_item(ROWS),

@@ -65,10 +65,8 @@ class Delivery:
             yield csvfile.CountingStream(stream, start=start, on_read=on_read, is_packed=stream.is_packed)
 
     def upload_order(self) -> str:
-        """The sort key of the upload, as the write mode makes it. Raises MalformedEvent."""
-        return self.config.feed.mode.upload_order(
-            self.version, self._time, partial(source.last_modified, self.version, clients.s3())
-        )
+        """The sort key of an upload whose bytes were asked for, as the write mode makes it. Raises MalformedEvent."""
+        return self.config.feed.mode.upload_order(self.version, self._time, datetime.fromisoformat(self.uploaded_at))
 
     @property
     def acceptance(self) -> Acceptance:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from csv_ingest import csvfile, fanout, ledger, loader, planning, settle
 from csv_ingest.delivery import Delivery
-from csv_ingest.model import NOTHING_YET, Content, OtherContent, Outcome, RejectedRow, Row, UnreadableFile
+from csv_ingest.model import NOTHING_YET, Content, OtherContent, Outcome, Plan, RejectedRow, Row, UnreadableFile
 
 Rows = list[Row | RejectedRow] | None
 """The records of a small file, which its planning pass keeps in memory; None if the file has to be read again."""
@@ -25,20 +25,51 @@ def ingest_file(delivery: Delivery) -> Outcome:
     ItemsNotRead, TableAltered, OtherTable, OutOfTime or botocore's errors if the delivery should be retried; stored
     rows stay stored.
     """
-    file = _begin(delivery)
-    record, rows = file.record, None
-    if record.status != ledger.COMPLETE and not record.is_planned:
-        record, rows = _plan(delivery, file)
+    file, rows = delivery.read_ledger(), None
+    if _begins_planned(delivery, file):
+        file, rows = _begin_planned(delivery, file)
+    else:
+        file = _begin(delivery, file)
+    if not _is_planned(file):
+        file, rows = _record_plan(delivery, file, *_plan(delivery, file))
+    record = file.record
     if record.status == ledger.COMPLETE:  # by another delivery, or because an operator takes it back
         return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
     if record.part_count:
         return fanout.settle_or_dispatch(delivery, file.again(), after=None)
-    return _load(delivery, replace(file, record=record), rows)
+    return _load(delivery, file, rows)
 
 
-def _begin(delivery: Delivery) -> ledger.FileLedger:
+def _begins_planned(delivery: Delivery, file: ledger.FileLedger) -> bool:
+    """Whether a file is recorded as begun only with its plan: a small one, of which nothing is recorded.
+
+    Nothing in so few bytes ends a delivery before it can tell; and if it is killed all the same, nothing is stored yet.
+    """
+    return not file.record.status and delivery.version.size <= delivery.tuning.begun_planned_bytes
+
+
+def _begin_planned(delivery: Delivery, file: ledger.FileLedger) -> tuple[ledger.FileLedger, Rows]:
+    """Read a file, and record in one write that it is begun, and how it is ingested; as `_record_plan`.
+
+    If that cannot be recorded so, the file is only begun, by another delivery or by this one: it may be unplanned then.
+    """
+    try:
+        plan, rows = _plan(delivery, file)
+    except Exception:
+        # Whatever has ended this delivery: it counts as an attempt, and the record can say why.
+        _begin(delivery, file.again())
+        raise
+    if not plan.parts and (record := file.begin_planned(plan, delivery.owner)):
+        return replace(file, record=record), rows
+    return _begin(delivery, file.again()), None
+
+
+def _is_planned(file: ledger.FileLedger) -> bool:
+    return file.record.status == ledger.COMPLETE or file.record.is_planned
+
+
+def _begin(delivery: Delivery, file: ledger.FileLedger) -> ledger.FileLedger:
     """Record that a delivery has started; returns what the ledger had before, complete or not."""
-    file = delivery.read_ledger()
     while not (_is_done(delivery, file) or file.begin(attempt=file.record.attempts + 1)):
         # Since the record was read, another delivery has planned the file, or completed it.
         delivery.deadline.check("before the file was begun")
@@ -54,8 +85,11 @@ def _is_done(delivery: Delivery, file: ledger.FileLedger) -> bool:
     if is_complete and is_this_version:
         return True
     record.require_owner(delivery.owner)
-    if record.is_planned and not is_this_version and not file.knows_version():
-        _require_same_content(delivery, file)
+    if record.is_planned and not is_this_version:
+        if not file.knows_version():
+            _require_same_content(delivery, file)
+        elif not is_complete:
+            file.adopt_version()  # again: another version of the content was delivered since, and did not end
     if not is_complete and not record.is_planned:
         _require_progress(file)
     return is_complete
@@ -83,23 +117,35 @@ def _require_same_content(delivery: Delivery, file: ledger.FileLedger) -> None:
     file.adopt_version()
 
 
-def _plan(delivery: Delivery, file: ledger.FileLedger) -> tuple[ledger.FileRecord, Rows]:
-    """Read the file to its end and record how it is ingested; returns the record of the delivery that did so first.
+def _plan(delivery: Delivery, file: ledger.FileLedger) -> tuple[Plan, Rows]:
+    """Read the file to its end; returns how it is ingested, and its rows if they were kept.
 
-    And the rows, if they were kept, read as that record says.
+    What its content is, and how it is read, is recorded: the first delivery of the content says it for all.
     """
-    recorded = file.content()
-    planned = _read_to_plan(delivery, recorded, file.record)
-    order = recorded.upload_order if recorded else delivery.upload_order()
+    try:
+        planned = _read_to_plan(delivery, None, file.record)
+    except UnreadableFile:
+        # Before, its content may have been read otherwise than the settings say today.
+        if not (recorded := file.content()):
+            raise
+        planned = _read_to_plan(delivery, recorded, file.record)
     # Recorded before the first row is stored, so that every delivery of the upload says the same of it.
-    claimed = _claim(delivery, file, planned.content._replace(upload_order=order))
+    claimed = _claim(delivery, file, planned.content._replace(upload_order=delivery.upload_order()))
     if claimed.format != planned.plan.format:  # another delivery, under other settings, was first
         planned = _read_to_plan(delivery, claimed, file.record)
     plan = planned.plan._replace(upload_order=claimed.upload_order, uploaded_at=delivery.uploaded_at)
+    return plan, planned.rows
+
+
+def _record_plan(delivery: Delivery, file: ledger.FileLedger, plan: Plan, rows: Rows) -> tuple[ledger.FileLedger, Rows]:
+    """Record how a file is ingested that was begun; returns the record of the delivery that did so first.
+
+    And the rows, if they were read as that record says.
+    """
     record_plan = file.parts.record_plan if plan.parts else file.record_readable
     first = record_plan(plan, delivery.owner)
     first.require_owner(delivery.owner)
-    return first, planned.rows if first.format == plan.format else None
+    return replace(file, record=first), rows if first.format == plan.format else None
 
 
 def _read_to_plan(delivery: Delivery, recorded: Content | None, record: ledger.FileRecord) -> planning.Planned:

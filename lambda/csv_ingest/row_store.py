@@ -1,6 +1,9 @@
-"""Stores the rows of an upload: put-if-absent, then what the write mode decides about what is there."""
+"""Stores the rows of an upload: put-if-absent, then what the write mode decides about what is there.
 
-from collections.abc import Callable, Iterator, Sequence
+Where what is there costs less to read than to be refused, and the last rows were mostly there, it is read first.
+"""
+
+from collections.abc import Callable, Sequence
 from threading import Lock
 
 from csv_ingest.destinations import Destination, OnlyIf
@@ -22,6 +25,7 @@ class RowStore:
         self._mode = mode
         self._origin = origin
         self._on_duplicate_id = on_duplicate_id
+        self._reads_first = False
         self._noted = False
         self._noting = Lock()
 
@@ -62,13 +66,13 @@ class RowStore:
 
     def _store(self, rows: Sequence[Row], *, earlier_lines_stored: bool) -> BatchResult:
         accepted, rejected = self._divide(rows)
-        taken = self._destination.write(self._origin, accepted, only_if=OnlyIf.ABSENT)
         present = 0
         superseded: list[int] = []
-        while taken:
+        undecided = self._insert_absent(accepted)
+        while undecided:
             newer: list[Row] = []
             older: list[StoredRow] = []
-            for row, stored in self._stored(taken):
+            for row, stored in undecided:
                 verdict = self._mode.resolve(
                     row, self._origin.upload, stored, earlier_lines_stored=earlier_lines_stored
                 )
@@ -86,7 +90,22 @@ class RowStore:
                     self._settle(row, verdict)
             # What another delivery replaced meanwhile can be an earlier line of this file: it is looked at again.
             taken = self._destination.write(self._origin, newer, only_if=OnlyIf.OLDER_UPLOAD, stored=older)
+            undecided = self._stored(taken)
         return BatchResult(present, rejected, superseded)
+
+    def _insert_absent(self, rows: Sequence[Row]) -> list[tuple[Row, StoredRow]]:
+        """Insert each row whose key is free; return the others, with what is stored under their keys.
+
+        A row that was there when it was read is what the insertion would have been refused for: either way, only a
+        condition of the write that follows says that it is still so.
+        """
+        there = self._found(rows) if self._reads_first else []
+        ids = {row.id for row, _ in there}
+        absent = [row for row in rows if row.id not in ids]
+        taken = self._destination.write(self._origin, absent, only_if=OnlyIf.ABSENT)
+        are_mostly_there = 2 * (len(there) + len(taken)) > len(rows)
+        self._reads_first = are_mostly_there and self._destination.refusal_costs_a_write
+        return there + self._stored(taken)
 
     def _settle(self, row: Row, verdict: Verdict) -> None:
         """Do what a verdict about two lines of this upload asks for."""
@@ -95,26 +114,32 @@ class RowStore:
         if verdict is Verdict.REPLACE:
             self._destination.write(self._origin, [row], only_if=OnlyIf.LATER_LINE)
 
-    def _stored(self, rows: Sequence[Row]) -> Iterator[tuple[Row, StoredRow]]:
-        """Pair rows that are known to be stored with what is stored; raises TableAltered if anything else is there."""
-        if not rows:
-            return
-        keys = [RowKey(self._origin.upload, row.id) for row in rows]
-        found = {each.key.id: each for each in self._destination.find(keys)}
-        if missing := len(keys) - len(found):
+    def _stored(self, rows: Sequence[Row]) -> list[tuple[Row, StoredRow]]:
+        """As `_found`, of rows that are known to be stored; raises TableAltered if one is not."""
+        found = self._found(rows)
+        if missing := len(rows) - len(found):
             raise TableAltered(
-                f"{missing:,} of {len(keys):,} rows are not in the table after they were written: "
+                f"{missing:,} of {len(rows):,} rows are not in the table after they were written: "
                 f"{self._destination.who_deletes}; `python -m ops audit --repair` writes them again"
             )
+        return found
+
+    def _found(self, rows: Sequence[Row]) -> list[tuple[Row, StoredRow]]:
+        """Pair rows with what is stored under their keys, if anything is; raises TableAltered if that is no row."""
+        if not rows:
+            return []
+        found = {each.key.id: each for each in self._destination.find([self._key(row) for row in rows])}
         if foreign := sum(isinstance(each, ForeignItem) for each in found.values()):
             raise TableAltered(
                 f"the keys of {foreign:,} rows hold items that are no rows: run `python -m ops audit --repair`"
             )
-        if not all(row.id in found for row in rows):  # not a KeyError, which would name an id
+        if not found.keys() <= {row.id for row in rows}:
             raise TableAltered('an id was found under another one: each column of the key has to have COLLATE "C"')
-        for row in rows:
-            if isinstance(stored := found[row.id], StoredRow):
-                yield row, stored
+        there = ((row, found.get(row.id)) for row in rows)
+        return [(row, stored) for row, stored in there if isinstance(stored, StoredRow)]
+
+    def _key(self, row: Row) -> RowKey:
+        return RowKey(self._origin.upload, row.id)
 
     def _divide(self, rows: Sequence[Row]) -> tuple[list[Row], list[RejectedRow]]:
         """Divide rows into those that the destination can store, and the others, rejected."""

@@ -3,10 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from csv_ingest.model import Tuning
 from ops.reporting.facts import Fact
 
-# docs/costs.md says these numbers, too; a test compares them.
-WRITE_UNITS_PER_FILE = 11
+# `python -m bench.costs` calculates docs/costs.md with these.
+# tests/integration/test_costs.py measures the units.
+UNITS_PER_FILE, UNITS_PER_PART = 6, 9
+REFUSED_OF_CORRECTED = 0.02
+"""In a feed that merges, the share of a part's rows that are refused before what is there is read first: at most."""
 CPU_PER_ROW, CPU_PER_START = 112e-6, 356e-3  # seconds
 PROCESSOR_SHARE, MEMORY_GB = 0.29, 0.5
 LOG_KB_PER_DELIVERY = 1.8
@@ -27,6 +31,12 @@ class Cost(NamedTuple):
     dollars: float
 
 
+def ledger_units(size: int, rows: int) -> int:
+    """Write units of the ledger, its index included, for a file of so many bytes and rows that one delivery ingests."""
+    tuning = Tuning()
+    return UNITS_PER_FILE + (size > tuning.begun_planned_bytes) + rows // tuning.checkpoint_rows
+
+
 def costs(facts: Iterable[Fact], units_per_row: Mapping[str, int]) -> list[Cost]:
     """What some files have cost once. Storage, alarms and the sweep, which cost by the month, are not in it."""
     rows = files = requests = read = 0
@@ -36,7 +46,8 @@ def costs(facts: Iterable[Fact], units_per_row: Mapping[str, int]) -> list[Cost]
         requests += 1 + fact.parts
         read += fact.read
         rows += units_per_row.get(fact.feed, 1) * max(fact.stored, fact.size // 1024 if fact.stored else 0)
-        of_files += WRITE_UNITS_PER_FILE * (1 + fact.parts) + min(fact.rejected, MAX_RECORDED_REJECTS)
+        of_files += ledger_units(fact.size, 0 if fact.parts else fact.read) + UNITS_PER_PART * fact.parts
+        of_files += min(fact.rejected, MAX_RECORDED_REJECTS)
     gb_seconds = (read * CPU_PER_ROW + files * CPU_PER_START) / PROCESSOR_SHARE * MEMORY_GB
     s3 = files * (PUT_REQUESTS + GET_REQUESTS)
     logs = requests * LOG_KB_PER_DELIVERY / 1e6

@@ -150,7 +150,7 @@ class TestMovedPrefix:
     @pytest.fixture
     def begun(self, world: World) -> dict[str, Any]:
         event = world.upload("moved/a.csv", LONG)
-        with pytest.raises(Killed), Calls(world.s3, world.dynamodb).fault("die_before", 12):
+        with pytest.raises(Killed), Calls(world.s3, world.dynamodb).fault("die_before", 10):
             world.tuned(checkpoint_rows=25).deliver(event)
         assert 0 < world.file("moved/a.csv")["rows_read"] < 70
         return event

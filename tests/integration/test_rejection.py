@@ -76,11 +76,11 @@ def test_overlapping_deliveries_with_different_settings_read_one_way(world: Worl
 
     def overtake() -> None:
         set_feed(encoding="cp1252")
-        with suppress(Killed), calls.fault("die_after", 9):
+        with suppress(Killed), calls.fault("die_after", 7):
             world.deliver(event)
         assert 0 < len(world.rows()) < 200
 
-    with between_calls(5, overtake, world.s3, world.dynamodb):
+    with between_calls(3, overtake, world.s3, world.dynamodb):
         world.deliver(event)
     assert {json.loads(data)["name"] for data in world.rows().values()} == {"é".encode().decode("cp1252")}
     assert (world.file("a.csv")["rows_stored"], world.file("a.csv")["rows_rejected"]) == (200, 0)

@@ -37,7 +37,7 @@ def restored(world: World, monkeypatch: pytest.MonkeyPatch, *, without: int = 0,
 
 def killed_after_a_checkpoint(world: World) -> Event:
     event = world.upload("a.csv", LONG)
-    with pytest.raises(Killed), Calls(*world.engines).fault("die_before", 11):
+    with pytest.raises(Killed), Calls(*world.engines).fault("die_before", 9):
         world.tuned(checkpoint_rows=25, in_flight=1).deliver(event)
     assert 0 < world.file("a.csv")["rows_read"] < 70
     return event

@@ -113,7 +113,7 @@ def test_a_file_keeps_the_columns_it_began_with(world: World) -> None:
     world = world.tuned(checkpoint_rows=25)
     text = "id,quantity,price,gift,ordered,sent,note\n" + "".join(f"{n},{n},,,,,\n" for n in range(90))
     event = world.upload("a.csv", text)
-    with pytest.raises(Killed), Calls(*world.engines).fault("die_before", 14 if world.in_dynamodb else 15):
+    with pytest.raises(Killed), Calls(*world.engines).fault("die_before", 12 if world.in_dynamodb else 13):
         world.deliver(event)
     assert 0 < world.file("a.csv")["rows_read"] < 90
     set_feed(columns={})

@@ -217,13 +217,18 @@ class World:
         self.deliver(event := self.upload(key, content))
         return event
 
-    def deliver_despite(self, calls: Calls, fault: str, number: int, event: Event) -> None:
-        """Lambda's view of a fault: the process is gone or has raised, the event is delivered again."""
+    def deliver_despite(self, calls: Calls, fault: str, number: int, event: Event) -> bool:
+        """Lambda's view of a fault: the process is gone or has raised, the event is delivered again.
+
+        Returns whether it was.
+        """
         try:
             with calls.fault(fault, number):
                 self.deliver(event)
         except (Killed, ClientError, RowsNotWritten, ItemsNotRead):
             self.deliver(event)
+            return True
+        return False
 
     def add_feed(self, name: str, prefix: str, **settings: Any) -> OtherFeed:
         """Another feed: its deliveries have a rows table of their own, and other settings."""

@@ -31,6 +31,8 @@ class Destination(Protocol):
     """How many rows `write` takes at most."""
     max_fetch: int
     """How many keys `find` takes at most."""
+    refusal_costs_a_write: bool
+    """Whether it pays to read rows that are probably there, instead of having `write` refuse them."""
     who_deletes: str
     """Why a row that was stored may not be there any more, for an error that names it."""
 

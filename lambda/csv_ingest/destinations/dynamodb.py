@@ -32,6 +32,7 @@ class DynamoDbDestination:
 
     max_insert = dynamodb.MAX_STATEMENTS
     max_fetch = dynamodb.MAX_KEYS
+    refusal_costs_a_write = True
     who_deletes = "somebody deleted them"
 
     def __init__(self, client: "DynamoDBClient", table: str, mode: modes.WriteMode, *, deadline: Deadline) -> None:

@@ -51,6 +51,7 @@ class PostgresqlDestination:
 
     max_insert = 1_000
     max_fetch = 1_000
+    refusal_costs_a_write = False
     who_deletes = f"somebody deleted them, or a trigger did: {CHECK}"
 
     def __init__(

@@ -59,10 +59,7 @@ class FileLedger(upload.UploadLedger):
         whether this version has the same content is for the caller to find out. If each version is an upload of its
         own, also if the entries are another one's by now.
         """
-        started = items.processing(self.entries)
-        now = items.now()
-        started |= {"started_at": now, "attempts": {"N": str(attempt)}}
-        started |= items.listed(self.feed, names.PROCESSING, now)
+        started = self._started(attempt)
         recorded = "#version_id" if self.entries.mode.each_version else "#rows_read"
         another = f"attribute_exists({recorded}) AND #version_id <> :version_id"
         condition = f"{names.UNLESS_COMPLETE} AND NOT ({another})"
@@ -71,6 +68,18 @@ class FileLedger(upload.UploadLedger):
             self._key, started, condition=condition, values=names.COMPLETE_VALUE, remove=forgotten
         )
         return stayed is None
+
+    def begin_planned(self, plan: Plan, owner: Owner) -> records.FileRecord | None:
+        """`begin` and `record_readable` in one write; returns None, and records nothing, if the upload has a record."""
+        first = self._started(1) | self._sums(RowCounts()) | items.about_plan(plan, owner)
+        stayed = self.table.update(self._key, first, condition="attribute_not_exists(#status)")
+        return self._planned(plan, owner) if stayed is None else None
+
+    def _started(self, attempt: int) -> dynamodb.Item:
+        """What is recorded of a delivery that has started, the n-th since the last progress."""
+        now = items.now()
+        started = items.processing(self.entries) | {"started_at": now, "attempts": {"N": str(attempt)}}
+        return started | items.listed(self.feed, names.PROCESSING, now)
 
     def knows_version(self) -> bool:
         """Whether this version of the object was found to have the content that was planned for another one."""
@@ -92,8 +101,10 @@ class FileLedger(upload.UploadLedger):
         """Record how the file is read, with no row stored yet; returns the record of the first delivery to do so."""
         first = self._sums(RowCounts()) | items.about_plan(plan, owner) | self._processing_again()
         unchanged = self._update(first, remove=names.OF_REJECTION, unless="attribute_exists(#rows_read)")
-        if unchanged is not None:
-            return records.FileRecord.of(unchanged)
+        return self._planned(plan, owner) if unchanged is None else records.FileRecord.of(unchanged)
+
+    def _planned(self, plan: Plan, owner: Owner) -> records.FileRecord:
+        """The record of an upload that is read as planned, of which no row is stored yet."""
         return records.FileRecord(
             status=names.PROCESSING,
             counts=RowCounts(),

@@ -22,6 +22,9 @@ class Tuning:
     whole_parts: int = 4
     """How many parts a file may have that one delivery ingests whole: some 20,000 rows, or 4 MB."""
 
+    begun_planned_bytes: int = 256 * 1024
+    """The size of a file that is recorded as begun only with its plan, which saves a request and a write."""
+
     max_rejects: int = 10_000
     """How many rejected rows of a file are recorded one by one, at most. They share one partition of the ledger."""
 

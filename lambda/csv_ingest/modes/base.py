@@ -1,7 +1,7 @@
 """What a write mode says. Pure."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -40,13 +40,11 @@ class WriteMode(ABC):
         """
         return None
 
-    def upload_order(
-        self, version: ObjectVersion, time: tuple[str, str] | None, last_modified: Callable[[], datetime]
-    ) -> str:
+    def upload_order(self, version: ObjectVersion, time: tuple[str, str] | None, modified: datetime) -> str:
         """The sort key `<time>~<sequencer>~<version>` of an upload: the newer upload has the greater one.
 
-        Empty if uploads have no order. `time` is the result of `event_time`; S3's LastModified is asked for only where
-        uploads have an order. Raises MalformedEvent if the event is from before the upload.
+        Empty if uploads have no order. `time` is the result of `event_time`, and `modified` S3's LastModified. Raises
+        MalformedEvent if the event is from before the upload.
         """
         return ""
 

@@ -1,6 +1,6 @@
 """`merge`: one row per id, that of the newest upload. Each version of an object is an upload of its own."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -46,11 +46,8 @@ class Merge(WriteMode):
     def event_time(self, record: Mapping[str, Any], now: datetime) -> tuple[str, str] | None:
         return events.time_of_upload(record, now=now)
 
-    def upload_order(
-        self, version: ObjectVersion, time: tuple[str, str] | None, last_modified: Callable[[], datetime]
-    ) -> str:
+    def upload_order(self, version: ObjectVersion, time: tuple[str, str] | None, modified: datetime) -> str:
         # The time is S3's, and never this machine's. The version keeps apart what S3's times do not.
-        modified = last_modified()
         if time and time[0] < events.as_text(modified - events.CLOCKS):
             raise MalformedEvent("a record's eventTime is before the upload, as S3 has it: backfill the key instead")
         return VERSION_MARK.join((*(time or (events.as_text(modified), events.NO_SEQUENCER)), version.own_name))
