@@ -33,6 +33,7 @@ from ops.commands.rows import rows_command
 from ops.commands.schema import schema_command
 from ops.commands.status import status_command
 from ops.commands.upload import upload_command
+from ops.commands.verify import verify_command
 from ops.pipeline import Pipeline
 
 __all__ = ["main"]
@@ -135,5 +136,6 @@ for verb in (
     forget_command,
     pause_command,
     resume_command,
+    verify_command,
 ):
     main.add_command(verb)

@@ -1,0 +1,73 @@
+"""`verify`."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from csv_ingest.model import DEFAULT_FEED
+from ops import display, wording
+from ops.commands import options
+from ops.pipeline import DeployedFeed, Pipeline
+from ops.verifying.report import Outcome, Report, Result
+from ops.verifying.run import verify
+from ops.verifying.trial import Trial
+
+
+@click.command(name="verify", epilog="Example: python -m ops verify --report verified.json")
+@click.option("--feed", metavar="NAME", help="The feed below whose prefix files are uploaded. "
+              "Without it, the only one, or `default`.")  # fmt: skip
+@click.option("--report", "file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
+              help="Also write what was found as JSON, to be kept.")  # fmt: skip
+@options.yes
+@click.pass_obj
+def verify_command(find: options.Find, *, feed: str | None, file: Path | None, yes: bool) -> None:
+    """Try the deployment where it is: once after `make deploy`, in five minutes, for less than 0.10 dollars.
+
+    The account, the bucket and the roles are looked at first. Then files are uploaded below a folder of the run's own,
+    and forgotten at the end, also after Ctrl-C. Exit code 1 if a check fails; each says what to do.
+    """
+    pipeline = find()
+    trial = Trial(pipeline, _feed(pipeline, feed))
+    _say_what_it_does(trial)
+    options.ask(yes=yes)
+    with display.working("verifying") as show:
+        trial.progress = show
+        results = verify(trial, _tell)
+    report = Report(pipeline.stack, trial.feed.name, is_local=trial.is_local, begun=trial.begun, results=results)
+    if file:
+        _write(file, report)
+    failed, skipped = report.count(Outcome.FAILED), report.count(Outcome.SKIPPED)
+    end = "See above what to do." if failed else "All that was checked is good."
+    display.say(f"{wording.counted(len(results), 'check')}: {failed} failed, {skipped} skipped. {end}")
+    sys.exit(1 if failed else 0)
+
+
+def _feed(pipeline: Pipeline, name: str | None) -> DeployedFeed:
+    """The feed that was named; without a name, the only one, or the one that is called default."""
+    if name is None and any(each.name == DEFAULT_FEED for each in pipeline.feeds):
+        name = DEFAULT_FEED
+    return options.one_feed(pipeline, name)
+
+
+def _say_what_it_does(trial: Trial) -> None:
+    name, where = trial.feed.name, f"s3://{trial.pipeline.upload_bucket}/{trial.folder}"
+    for line in (
+        f"This uploads eight files, 8,200 rows, to {where}, and deletes them, their rows and their records at the end.",
+        f"The feed {name} is paused for some seconds: what is uploaded to it then goes to the failure queue.",
+        "Alarms go off, and mail: a file is rejected, an event fails, one alarm is set. The event bus gets events.",
+    ):
+        display.say(line, err=True)
+
+
+def _tell(result: Result) -> None:
+    said = f": {result.said}" if result.said else ""
+    display.say_meanwhile(f"{result.outcome:8}{result.check}{said}")
+
+
+def _write(file: Path, report: Report) -> None:
+    try:
+        file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from error

@@ -1,0 +1,179 @@
+"""Before anything is uploaded: the account, the bucket, and what may be done by whom."""
+
+import json
+from typing import Any
+
+import boto3
+
+from csv_ingest.model import ItemsNotRead
+from csv_ingest.queues import LIVE
+from ops import schema_check
+from ops.feed import DeployedFeed
+from ops.verifying.report import Failed, Skipped
+from ops.verifying.trial import Trial
+
+LEAST_BOOTSTRAP = 6
+"""With the bucket for assets that a deployment of today needs: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html"""
+
+FEW = 10
+"""Concurrent executions of an account that is new: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+
+def concurrency(trial: Trial) -> str:
+    """Each feed has the concurrency that its settings reserve, and the account has some left."""
+    lambda_ = trial.pipeline.clients.lambda_
+    for feed in trial.pipeline.feeds:
+        wanted = feed.settings.reserved_concurrency
+        found = lambda_.get_function_concurrency(FunctionName=feed.function).get("ReservedConcurrentExecutions")
+        if found == 0:
+            raise Failed(f"the feed {feed.name} is paused: end that by `python -m ops resume --feed {feed.name}`")
+        if found != wanted and not trial.is_local:
+            raise Failed(f"the feed {feed.name} reserves {found} deliveries at once, its settings say {wanted}: deploy")
+    limit = lambda_.get_account_settings()["AccountLimit"]
+    left = limit["UnreservedConcurrentExecutions"]
+    if left < FEW:
+        raise Failed(
+            f"{left} of {limit['ConcurrentExecutions']} concurrent executions are left for all that reserves none: ask "
+            "AWS for more (Service Quotas, Lambda, Concurrent executions), or lower reserved_concurrency"
+        )
+    return f"{limit['ConcurrentExecutions']:,} at once in this account, {left:,} of them unreserved"
+
+
+def bootstrap(trial: Trial) -> str:
+    """The bootstrap stack of the CDK is of a version that the template needs."""
+    template: Any = boto3.client("cloudformation").get_template(StackName=trial.pipeline.stack)["TemplateBody"]
+    parsed = template if isinstance(template, dict) else json.loads(template)
+    if not (parameter := parsed.get("Parameters", {}).get("BootstrapVersion")):
+        raise Skipped("the template asks for no version: it was synthesized with another synthesizer")
+    version = int(boto3.client("ssm").get_parameter(Name=parameter["Default"])["Parameter"]["Value"])
+    if version < LEAST_BOOTSTRAP:
+        raise Failed(f"the bootstrap stack has version {version}, and {LEAST_BOOTSTRAP} is needed: run `cdk bootstrap`")
+    return f"version {version}"
+
+
+def versioning(trial: Trial) -> str:
+    """The bucket keeps versions: a delivery reads the one that it is about."""
+    bucket = trial.pipeline.upload_bucket
+    status = trial.pipeline.clients.s3.get_bucket_versioning(Bucket=bucket).get("Status", "never enabled")
+    if status != "Enabled":
+        raise Failed(
+            f"versioning of {bucket} is {status}, so that an upload can replace one that is being read: run `aws s3api "
+            f"put-bucket-versioning --bucket {bucket} --versioning-configuration Status=Enabled`"
+        )
+    return ""
+
+
+def notifications(trial: Trial) -> str:
+    """The bucket tells the function of each feed of what the feed takes."""
+    found: Any = trial.pipeline.clients.s3.get_bucket_notification_configuration(Bucket=trial.pipeline.upload_bucket)
+    told = {_of_configuration(each) for each in found.get("LambdaFunctionConfigurations", [])}
+    for feed in trial.pipeline.feeds:
+        if not feed.settings.is_notified:
+            if "EventBridgeConfiguration" not in found:
+                raise Failed(
+                    f"the feed {feed.name} has trigger=eventbridge, and the bucket sends nothing there: its owner has "
+                    "to switch Amazon EventBridge on, in the properties of the bucket"
+                )
+        elif missing := [suffix for suffix in feed.settings.key_suffixes if _rule(feed, suffix) not in told]:
+            raise Failed(
+                f"the bucket does not notify the feed {feed.name} of {feed.settings.key_prefix}*{missing[0]}: somebody "
+                "has replaced its notifications: deploy again, then `python -m ops backfill`"
+            )
+    return f"{len(told)} of functions"
+
+
+Rule = tuple[str, str, str]
+"""The alias, the prefix and the suffix of a notification."""
+
+
+def _rule(feed: DeployedFeed, suffix: str) -> Rule:
+    return f"{feed.function}:{LIVE}", feed.settings.key_prefix, suffix
+
+
+def _of_configuration(configured: Any) -> Rule:
+    rules = {
+        each["Name"].lower(): each["Value"]
+        for each in configured.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    }
+    function = configured["LambdaFunctionArn"].partition(":function:")[2]
+    return function, rules.get("prefix", ""), rules.get("suffix", "")
+
+
+def key(trial: Trial) -> str:
+    """The bucket's own key can be used, and the account's policies decide who may."""
+    bucket = trial.pipeline.upload_bucket
+    [rule, *_] = trial.pipeline.clients.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"][
+        "Rules"
+    ]
+    name = rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
+    if not name:
+        raise Skipped("the bucket has no key of its own")
+    kms = boto3.client("kms")
+    state = kms.describe_key(KeyId=name)["KeyMetadata"]["KeyState"]
+    if state != "Enabled":
+        raise Failed(f"the key {name} is {state}, so that nothing can be read or written: enable it in KMS")
+    policy = kms.get_key_policy(KeyId=name, PolicyName="default")["Policy"]
+    if ":root" not in policy:
+        raise Failed(f"the policy of the key {name} does not let IAM's policies decide: allow its account's root kms:*")
+    return ""
+
+
+def roles(trial: Trial) -> str:
+    """The function of each feed may do what it does, and nothing to other prefixes and tables."""
+    simulated = 0
+    for feed in trial.pipeline.feeds:
+        for action, resource, is_allowed in _permissions(trial, feed):
+            simulated += 1
+            decision = _decision(trial, feed, action, resource)
+            if (decision == "allowed") is not is_allowed:
+                may = "may not" if is_allowed else "may"
+                raise Failed(
+                    f"the role of the feed {feed.name} {may} {action} on {resource} (IAM: {decision}): a permissions "
+                    "boundary, a policy of the organization or a change by hand: look at the role, or deploy again"
+                )
+    return f"{simulated} permissions simulated"
+
+
+def _decision(trial: Trial, feed: DeployedFeed, action: str, resource: str) -> str:
+    role = trial.pipeline.clients.lambda_.get_function_configuration(FunctionName=feed.function, Qualifier=LIVE)["Role"]
+    answer = boto3.client("iam").simulate_principal_policy(
+        PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource]
+    )
+    return str(answer["EvaluationResults"][0]["EvalDecision"])
+
+
+def _permissions(trial: Trial, feed: DeployedFeed) -> list[tuple[str, str, bool]]:
+    """Actions and resources, and whether the role of a feed may do that."""
+    pipeline = trial.pipeline
+    arn = pipeline.clients.lambda_.get_function_configuration(FunctionName=feed.function)["FunctionArn"]
+    _, partition, _, region, account, *_ = arn.split(":")
+    of_tables = f"arn:{partition}:dynamodb:{region}:{account}:table"
+    bucket, prefix = f"arn:{partition}:s3:::{pipeline.upload_bucket}", feed.settings.key_prefix
+    files, rows = f"{of_tables}/{pipeline.files_table}", f"{of_tables}/{feed.rows_table}"
+    found = [
+        ("s3:GetObjectVersion", f"{bucket}/{prefix}a.csv", True),
+        ("s3:PutObject", f"{bucket}/{prefix}a.csv", False),
+        ("s3:DeleteObjectVersion", f"{bucket}/{prefix}a.csv", False),
+        *((action, files, True) for action in ("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:PartiQLInsert")),
+        ("dynamodb:DeleteItem", files, False),
+        ("dynamodb:PartiQLInsert", f"{of_tables}/another-table", False),
+    ]
+    if prefix:
+        found.append(("s3:GetObjectVersion", f"{bucket}/another-prefix/a.csv", False))
+    if not feed.settings.is_postgresql:
+        found += [(action, rows, True) for action in ("dynamodb:PartiQLInsert", "dynamodb:BatchGetItem")]
+        found += [("dynamodb:DeleteItem", rows, False)]
+    return found
+
+
+def schema(trial: Trial) -> str:
+    """The tables of a PostgreSQL feed are as they have to be, as far as its database is reached from here."""
+    if not trial.feed.settings.is_postgresql:
+        raise Skipped("the rows of the feed are in DynamoDB")
+    try:
+        checked = schema_check.check_schema(trial.feed.config, trial.feed.database_address)
+    except ItemsNotRead as error:
+        raise Skipped(f"from here, {error}; whether the function reaches it is seen by the files") from error
+    if checked.problems:
+        raise Failed(checked.problems[0])
+    return ""

@@ -1,0 +1,44 @@
+"""What Lambda itself reports of the deliveries of a run."""
+
+import re
+from statistics import median
+
+import boto3
+
+from csv_ingest.queues import LIVE
+from ops.verifying.report import Skipped
+from ops.verifying.trial import Trial
+
+
+def reports(trial: Trial) -> str:
+    """Cold starts, durations and memory, from the REPORT lines of the last minutes."""
+    if trial.is_local:
+        raise Skipped("MiniStack writes no REPORT lines")
+    deployed = trial.pipeline.clients.lambda_.get_function_configuration(
+        FunctionName=trial.feed.function, Qualifier=LIVE
+    )
+    group = deployed["LoggingConfig"]["LogGroup"]
+    begun = int(trial.begun.timestamp() * 1_000)
+    pages = (
+        boto3.client("logs")
+        .get_paginator("filter_log_events")
+        .paginate(logGroupName=group, startTime=begun, filterPattern="REPORT")
+    )
+    lines = [event["message"] for page in pages for event in page["events"]]
+    if not lines:
+        raise Skipped("CloudWatch has no REPORT line so far")
+    return summary(lines, trial.rows)
+
+
+def summary(lines: list[str], rows: int) -> str:
+    """Of REPORT lines, in text or in JSON, of deliveries that have read so many rows."""
+    cold = _numbers(lines, r'(?:Init Duration: |"initDurationMs":\s*)([\d.]+)')
+    durations = _numbers(lines, r'(?:\tDuration: |"durationMs":\s*)([\d.]+)')
+    memory = _numbers(lines, r'(?:Max Memory Used: |"maxMemoryUsedMB":\s*)([\d.]+)')
+    starts = f"cold starts: {len(cold)} of {median(cold):,.0f} ms" if cold else "no cold start"
+    each_row = f"{sum(durations) * 1_000 / max(rows, 1):,.0f} us a row"
+    return f"{len(lines)} deliveries, {each_row}, at most {max(memory, default=0):,.0f} MB, {starts}"
+
+
+def _numbers(lines: list[str], pattern: str) -> list[float]:
+    return [float(found[1]) for line in lines if (found := re.search(pattern, line))]
