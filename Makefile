@@ -23,7 +23,7 @@ STEP := $(PYTHON) ops/progress.py
 PIP  := $(BIN)/python -m pip install --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local unit test test-deployed snapshot bench lint synth settings deploy destroy lock clean
+.PHONY: help setup demo local unit test test-deployed snapshot bench lint synth settings deploy verify destroy lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 22

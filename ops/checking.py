@@ -13,14 +13,10 @@ from csv_ingest.feed import Feed
 from csv_ingest.model import ObjectVersion, Origin, RejectedRow, Row, Tuning, UnreadableFile
 from csv_ingest.modes import WriteMode
 from ops import expectations, local_files, wording
+from ops.reporting import costs
 
 SHOWN_ROWS = 3
 """Rows that are shown as they would be stored."""
-
-DOLLARS = 0.625 / 1_000_000  # for a write unit, in us-east-1: docs/costs.md
-
-FILE_UNITS, PART_UNITS = 3, 9
-"""Write units of the ledger for a file, and for each of its parts. A file in one piece has one more at a checkpoint."""
 
 ETAG = "0" * 32  # stands for the file's own, which S3 makes. It is as long as most are.
 
@@ -59,7 +55,7 @@ class Checked:
 
     @property
     def dollars(self) -> float:
-        return self.write_units * DOLLARS
+        return self.write_units * costs.WRITE_UNITS
 
     @property
     def is_good(self) -> bool:
@@ -124,5 +120,5 @@ def _check_rows(
                     checked.first_rows.append(row)
                 if are_in_dynamodb:
                     checked.write_units += -(-item_size(feed.mode, origin, row) // 1024) + of_index
-    of_parts = checked.parts * PART_UNITS or checked.rows // Tuning().checkpoint_rows
-    checked.write_units += FILE_UNITS + of_parts + checked.rejected
+    of_ledger = costs.ledger_units(version.size, checked.rows, checked.parts)
+    checked.write_units += of_ledger + min(checked.rejected, costs.MAX_RECORDED_REJECTS)

@@ -31,10 +31,11 @@ class Cost(NamedTuple):
     dollars: float
 
 
-def ledger_units(size: int, rows: int) -> int:
-    """Write units of the ledger, its index included, for a file of so many bytes and rows that one delivery ingests."""
+def ledger_units(size: int, rows: int, parts: int = 0) -> int:
+    """Write units of the ledger, its index included, for a file of so many bytes, rows and parts; 0 if it has none."""
     tuning = Tuning()
-    return UNITS_PER_FILE + (size > tuning.begun_planned_bytes) + rows // tuning.checkpoint_rows
+    of_rows = parts * UNITS_PER_PART or rows // tuning.checkpoint_rows
+    return UNITS_PER_FILE + (size > tuning.begun_planned_bytes) + of_rows
 
 
 def costs(facts: Iterable[Fact], units_per_row: Mapping[str, int]) -> list[Cost]:
@@ -46,7 +47,7 @@ def costs(facts: Iterable[Fact], units_per_row: Mapping[str, int]) -> list[Cost]
         requests += 1 + fact.parts
         read += fact.read
         rows += units_per_row.get(fact.feed, 1) * max(fact.stored, fact.size // 1024 if fact.stored else 0)
-        of_files += ledger_units(fact.size, 0 if fact.parts else fact.read) + UNITS_PER_PART * fact.parts
+        of_files += ledger_units(fact.size, fact.read, fact.parts)
         of_files += min(fact.rejected, MAX_RECORDED_REJECTS)
     gb_seconds = (read * CPU_PER_ROW + files * CPU_PER_START) / PROCESSOR_SHARE * MEMORY_GB
     s3 = files * (PUT_REQUESTS + GET_REQUESTS)

@@ -33,7 +33,7 @@ def test_a_good_file_has_exit_code_zero(tmp_path: Path) -> None:
         'line 2 would be stored: "1" {"id":"1","name":"a"}',
         'line 3 would be stored: "2" {"id":"2","name":"b"}',
         "2 rows, read in one piece: 2 stored, 0 rejected",
-        "about 5 write units of DynamoDB, 0.000003 dollars in us-east-1, if the file is new",
+        "about 8 write units of DynamoDB, 0.000005 dollars in us-east-1, if the file is new",
     ]
 
 
@@ -142,7 +142,7 @@ class TestPostgresql:
 
     def test_only_the_ledger_has_write_units(self, tmp_path: Path) -> None:
         output = run("check", written(tmp_path, "nr,n\n1,1\n2,2\n,3\n"), "--feed", "vendors", code=1)
-        assert "about 4 write units of DynamoDB, 0.000003 dollars" in output
+        assert "about 7 write units of DynamoDB, 0.000004 dollars" in output
 
     def test_the_pipeline_does_what_the_check_said(self, world: World, tmp_path: Path) -> None:
         content = f"nr,n\n1,{2**63 - 1}\n2,{2**63}\n3,{-(2**63)}\n4,{-(2**63) - 1}\n{'x' * 2_048},1\n1,1\n"

@@ -40,8 +40,7 @@ def test_parts_take_their_units(world: World, queue: Invocations, spent: Spent) 
     spent.clear()
     world.deliver(event)
     parts = deliver_all(world, queue)
-    of_parts = spent.ledger + spent.index - costs.ledger_units(len(content), 0)
-    assert of_parts == parts * costs.UNITS_PER_PART
+    assert spent.ledger + spent.index == costs.ledger_units(len(content), 4_000, parts)
 
 
 def test_rows_that_were_there_are_read_first(world: World, spent: Spent) -> None:
