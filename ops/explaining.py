@@ -10,7 +10,7 @@ from ops import brake, failures, status
 from ops.pipeline import Pipeline
 
 AT_ONCE = 10  # how many keys are looked up at the same time
-GONE = "the object was deleted from the bucket"
+GONE = "the object was deleted from the bucket, or has expired there"
 
 
 def explained(pipeline: Pipeline, statuses: Iterable[status.UploadStatus]) -> list[status.UploadStatus]:

@@ -51,6 +51,7 @@ def problems(
     for feed in feeds:
         yield from (str(problem.below(f"feeds.{feed.name}.")) for problem in feed_rules.problems_of_today(feed))
     yield from _accounts_without_room(feeds, existing_bucket)
+    yield from _lifecycles_of_others(feeds, existing_bucket)
     yield from _misdirected_rejects(feeds, existing_bucket or "")
     yield from _too_long_environments(feeds, service, ignored_prefixes)
 
@@ -68,6 +69,16 @@ def _accounts_without_room(feeds: Sequence[Feed], existing_bucket: str | None) -
             f"upload_accounts: the feeds have {count} in all, and the policy of a bucket has room for "
             f"{MAX_ACCOUNTS}: have fewer accounts upload"
         )
+
+
+def _lifecycles_of_others(feeds: Sequence[Feed], existing_bucket: str | None) -> Iterator[str]:
+    """Uploads that would expire in a bucket of another owner."""
+    for feed in feeds:
+        if feed.keep_uploads_days and existing_bucket is not None:
+            yield (
+                f"feeds.{feed.name}.keep_uploads_days: the rules of a bucket of yours stay yours: make one there, "
+                "and remove the setting"
+            )
 
 
 def _misdirected_rejects(feeds: Sequence[Feed], bucket: str) -> Iterator[str]:

@@ -25,6 +25,16 @@ def let_upload(bucket: s3.IBucket, feed: Feed) -> None:
         )
 
 
+def expire(bucket: s3.Bucket, feed: Feed) -> None:
+    """Have S3 delete what is below the prefix of a feed when it is as old as the feed says.
+
+    A version that was replaced counts from then on: its delivery may not have ended.
+    """
+    if feed.keep_uploads_days:
+        age = Duration.days(feed.keep_uploads_days)
+        bucket.add_lifecycle_rule(prefix=feed.key_prefix or None, expiration=age, noncurrent_version_expiration=age)
+
+
 def new_bucket(scope: Construct, keeping: Keeping, handler_role: iam.IRole | None) -> s3.Bucket:
     bucket = s3.Bucket(
         scope,

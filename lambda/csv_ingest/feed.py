@@ -83,6 +83,12 @@ class Feed:
         "Other accounts that [may upload](#who-may-do-what) below `key_prefix`. What they upload belongs to "
         "the bucket's account.",
     )
+    keep_uploads_days: int | None = setting(
+        None,
+        optional(whole_number(15, 36_500)),
+        "After how many days S3 deletes an upload below `key_prefix`; a version that was replaced, so many days after "
+        "that. Without it, never. [See below](#how-long-uploads-are-kept).",
+    )
     timeout_seconds: int = setting(30, whole_number(10, 900), "Time for one delivery of a file.")
     max_file_mb: int = setting(
         1_000,

@@ -51,6 +51,21 @@ class TestUploadBucket:
         [rule] = properties["LifecycleConfiguration"]["Rules"]
         assert rule == {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}, "Status": "Enabled"}
 
+    def test_expires_uploads_below_the_prefix_of_a_feed(self, synthesize: Synthesize) -> None:
+        found = synthesize(key_prefix="in/", keep_uploads_days=30).only(BUCKET)["Properties"]
+        assert found["LifecycleConfiguration"]["Rules"][1:] == [
+            {
+                "ExpirationInDays": 30,
+                "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+                "Prefix": "in/",
+                "Status": "Enabled",
+            }
+        ]
+
+    def test_leaves_the_rules_of_other_owners_alone(self) -> None:
+        with pytest.raises(ValueError, match=r"feeds.default.keep_uploads_days: .* make one there"):
+            Synthesized(keep_uploads_days=30, existing_bucket="theirs")
+
     def test_refuses_plain_http(self, stack: Synthesized) -> None:
         bucket = arn(stack.id_of(BUCKET))
         everything = [bucket, {"Fn::Join": ["", [bucket, "/*"]]}]
