@@ -167,13 +167,16 @@ def _permissions(trial: Trial, feed: DeployedFeed) -> list[tuple[str, str, bool]
 
 
 def schema(trial: Trial) -> str:
-    """The tables of a PostgreSQL feed are as they have to be, as far as its database is reached from here."""
+    """The tables of a PostgreSQL feed are as they have to be, seen from here; the files show what the function sees."""
     if not trial.feed.settings.is_postgresql:
         raise Skipped("the rows of the feed are in DynamoDB")
     try:
         checked = schema_check.check_schema(trial.feed.config, trial.feed.database_address)
     except ItemsNotRead as error:
-        raise Skipped(f"from here, {error}; whether the function reaches it is seen by the files") from error
+        raise Failed(
+            f"{error}: open a tunnel to the database, and set PGHOSTADDR and PGPORT to its near end: the rows that are "
+            "uploaded have to be compared, and deleted, from here"
+        ) from error
     if checked.problems:
         raise Failed(checked.problems[0])
     return ""

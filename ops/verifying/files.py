@@ -1,15 +1,12 @@
 """Uploads, each a kind of file, until every row is where it has to be, or is said to be not."""
 
 import gzip
-import io
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
 from itertools import islice
 
-from boto3.s3.transfer import TransferConfig
-
 from csv_ingest import ledger
+from csv_ingest.acceptance import MaxRejected
 from csv_ingest.destinations import Destination
 from csv_ingest.failure import REJECTION, Failure
 from csv_ingest.model import ForeignItem, ObjectVersion, Row, RowCounts, RowKey, StoredRow
@@ -19,7 +16,6 @@ from ops.verifying.sample import FILLER, Sample
 from ops.verifying.trial import Trial
 from ops.wording import counted
 
-MEGABYTE = 1 << 20
 LARGE_ROWS = 8_000
 
 
@@ -53,6 +49,7 @@ def bad_rows(trial: Trial) -> str:
         records[10] = ["", *records[10][1:-1], "a row without an id"]
     records[20].append("one field too many")
     rejected = 1 + sample.has_ids
+    _require_allowed(trial, rejected, 50)
     return _complete(trial, "bad-rows", sample.file(records), RowCounts(50, 50 - rejected, rejected))
 
 
@@ -64,13 +61,9 @@ def large(trial: Trial) -> str:
     if sample.has_ids:
         records[-1] = sample.record("large-0", "another value")
         rejected = 1
-    key, begun = trial.key("large"), trial.now()
-    in_parts = TransferConfig(multipart_threshold=5 * MEGABYTE, multipart_chunksize=5 * MEGABYTE)
-    trial.pipeline.clients.s3.upload_fileobj(
-        io.BytesIO(sample.file(records)), trial.pipeline.upload_bucket, key, Config=in_parts
-    )
-    trial.note(key)
-    return _settled(trial, key, begun, RowCounts(LARGE_ROWS, LARGE_ROWS - rejected, rejected))
+    _require_allowed(trial, rejected, LARGE_ROWS)
+    expected = RowCounts(LARGE_ROWS, LARGE_ROWS - rejected, rejected)
+    return _complete(trial, "large", sample.file(records), expected)
 
 
 def unreadable(trial: Trial) -> str:
@@ -95,7 +88,7 @@ def as_uploaded(trial: Trial) -> str:
     """Each row of the files that are complete is stored as it is in the file. Only these rows are read."""
     compared = 0
     with closing(trial.feed.destination) as destination:
-        for version in trial.uploaded.values():
+        for version in trial.uploaded:
             record = trial.pipeline.files.record(version)
             # Where rows of newer uploads win, a later file of this run has taken the places of some.
             if record.is_complete and record.upload_order >= max(_orders(trial, version.etag)):
@@ -111,7 +104,7 @@ def as_uploaded(trial: Trial) -> str:
 
 def _orders(trial: Trial, etag: str) -> Iterator[str]:
     """When each upload of a content was made, where uploads have an order."""
-    for version in trial.uploaded.values():
+    for version in trial.uploaded:
         if version.etag == etag:
             yield trial.pipeline.files.record(version).upload_order
 
@@ -128,14 +121,16 @@ def _pairs(
         yield from ((row, stored.get(row.id)) for row in some)
 
 
+def _require_allowed(trial: Trial, rejected: int, read: int) -> None:
+    """Raise Skipped if the feed would reject a whole file with so many rejected rows."""
+    feed, most = trial.feed, trial.feed.settings.max_rejected
+    if MaxRejected.parse(most).is_exceeded(rejected, read):
+        raise Skipped(f"max_rejected={most} of the feed {feed.name} allows no such file")
+
+
 def _complete(trial: Trial, name: str, content: bytes, expected: RowCounts, *, suffix: str = "") -> str:
     key, begun = trial.key(name, suffix), trial.now()
-    trial.upload(key, content)
-    return _settled(trial, key, begun, expected)
-
-
-def _settled(trial: Trial, key: str, begun: datetime, expected: RowCounts) -> str:
-    found = trial.settled(trial.uploaded[key], begun)
+    found = trial.settled(trial.upload(key, content), begun)
     if found.record.status != ledger.COMPLETE:
         raise Failed(f"{key} is {found.record.status}: {found.record.reason}: see docs/runbook.md")
     if found.record.counts != expected:

@@ -1,6 +1,7 @@
 """What people and schedules do: a pause, a redrive, the sweep; and an event that nobody understands."""
 
 import json
+from datetime import datetime
 
 import boto3
 from botocore.config import Config
@@ -11,6 +12,9 @@ from ops import brake, redrive
 from ops.verifying.report import Failed, Skipped
 from ops.verifying.sample import Sample
 from ops.verifying.trial import Trial
+
+PAUSED_SECONDS = 60.0
+"""A feed is paused no longer, whatever happens."""
 
 
 def send_malformed(trial: Trial) -> str:
@@ -34,27 +38,38 @@ def malformed(trial: Trial) -> str:
 
 
 def pause(trial: Trial) -> str:
-    """During a pause, an upload goes to the failure queue; after it, a redrive ingests it."""
-    sample = Sample(trial)
-    key = trial.key("paused")
+    """During a pause, an upload goes to the failure queue; after it, a redrive ingests it.
+
+    And what others upload meanwhile.
+    """
+    sample, key = Sample(trial), trial.key("paused")
 
     def is_it(failure: Failure) -> bool:
         return key in failure.keys
 
+    paused_at = trial.now()
     brake.pause(trial.feed)
     try:
         version = trial.upload(key, sample.file(sample.records(5, "paused")))
-        trial.failure(is_it, f"{key}, uploaded during a pause")
+        trial.failure(is_it, f"{key}, uploaded during a pause", seconds=PAUSED_SECONDS)
     finally:
         reserved = brake.resume(trial.pipeline, trial.feed)
+        begun = trial.now()
+        redrive.redrive_all(
+            trial.pipeline, wanted=lambda failure: is_it(failure) or _is_of_pause(trial, failure, paused_at)
+        )
     if reserved != trial.feed.settings.reserved_concurrency:
         raise Failed(f"after `resume`, the feed {trial.feed.name} reserves {reserved}: deploy again")
-    begun = trial.now()
-    redrive.redrive_all(trial.pipeline, wanted=is_it)
     found = trial.settled(version, begun)
     if found.record.status != ledger.COMPLETE:
         raise Failed(f"{key} is {found.record.status} after its redrive: {found.record.reason}")
     return f"{reserved or 'none'} reserved again"
+
+
+def _is_of_pause(trial: Trial, failure: Failure, paused_at: datetime) -> bool:
+    """Whether an event was given up since the pause began, because of it."""
+    is_of_feed = any(trial.feed.takes(subject.key) for subject in failure.subjects)
+    return failure.condition == "ZeroReservedConcurrency" and failure.sent_at >= paused_at and is_of_feed
 
 
 def sweep(trial: Trial) -> str:

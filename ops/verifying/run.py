@@ -7,7 +7,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest.model import OwnerNeeded, PipelineError
-from ops import erasing, forgetting
+from ops import erasing, forgetting, redrive
 from ops.verifying import account, engine, files, logs, operating, telling
 from ops.verifying.report import Failed, Outcome, Result, Skipped
 from ops.verifying.trial import Trial
@@ -92,10 +92,17 @@ def _made(trial: Trial, name: str, check: Check) -> Result:
 def clean(trial: Trial) -> str:
     """Forget what a run has uploaded, and its messages in the failure queue; returns what is left, and what to do."""
     trial.progress("forgetting what was uploaded")
-    trial.discard(trial.is_own)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        left = list(filter(None, pool.map(lambda key: _forget(trial, key), trial.uploaded)))
-    return "; ".join(left)
+        left = list(pool.map(lambda key: _forget(trial, key), trial.keys))
+    return "; ".join(filter(None, [_discard(trial), *left]))
+
+
+def _discard(trial: Trial) -> str:
+    try:
+        redrive.redrive_all(trial.pipeline, wanted=trial.is_own, discard=True)
+    except (ClientError, BotoCoreError) as error:
+        return f"messages in the failure queue: {error}: run `python -m ops redrive --discard --prefix {trial.folder}`"
+    return ""
 
 
 def _forget(trial: Trial, key: str) -> str:
@@ -103,6 +110,6 @@ def _forget(trial: Trial, key: str) -> str:
         forgetting.forget(forgetting.forgetting_of(trial.pipeline, key))
     except OwnerNeeded as statement:
         return f"{key}: as the owner of the table, run `{statement}`, then `python -m ops forget {key}`"
-    except (erasing.NotErasable, PipelineError, ClientError) as error:
+    except (erasing.NotErasable, PipelineError, ClientError, BotoCoreError) as error:
         return f"{key}: {error}: run `python -m ops forget {key}`"
     return ""

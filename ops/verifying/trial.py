@@ -1,5 +1,6 @@
 """What the checks of one run work with: the deployment, a feed of it, and a folder of their own below its prefix."""
 
+import io
 import os
 import time
 import uuid
@@ -7,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from boto3.s3.transfer import TransferConfig
+
 from csv_ingest.failure import Failure
 from csv_ingest.model import ObjectVersion
-from ops import failures, redrive, waiting
+from ops import failures, waiting
 from ops.feed import DeployedFeed
 from ops.pipeline import Pipeline
 from ops.status import UploadStatus
@@ -22,6 +25,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.htm
 
 LOOK_SECONDS = 2.0
 
+MEGABYTE = 1 << 20
+IN_PARTS = TransferConfig(multipart_threshold=5 * MEGABYTE, multipart_chunksize=5 * MEGABYTE)
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html: the least size of a part that is not the last."""
+
 
 @dataclass
 class Trial:
@@ -32,8 +39,9 @@ class Trial:
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     progress: Progress = silent
     patience: float = PATIENCE
-    uploaded: dict[str, ObjectVersion] = field(default_factory=dict)
-    """By key."""
+    keys: list[str] = field(default_factory=list)
+    """What was uploaded, or may have been."""
+    uploaded: list[ObjectVersion] = field(default_factory=list)
     rows: int = 0
     """Of the files that were ingested."""
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -52,13 +60,12 @@ class Trial:
         return f"{self.folder}{name}{suffix or self.feed.settings.key_suffixes[0]}"
 
     def upload(self, key: str, content: bytes) -> ObjectVersion:
-        self.pipeline.clients.s3.put_object(Bucket=self.pipeline.upload_bucket, Key=key, Body=content)
-        return self.note(key)
-
-    def note(self, key: str) -> ObjectVersion:
-        """Take a key that was uploaded for one that has to be forgotten; returns its version."""
-        self.uploaded[key] = self.pipeline.latest(key)
-        return self.uploaded[key]
+        """Upload an object, in parts if it has more than 5 MB; it has to be forgotten, whatever comes."""
+        self.keys.append(key)
+        body, s3 = io.BytesIO(content), self.pipeline.clients.s3
+        s3.upload_fileobj(body, self.pipeline.upload_bucket, key, Config=IN_PARTS)
+        self.uploaded.append(self.pipeline.latest(key))
+        return self.uploaded[-1]
 
     def settled(self, version: ObjectVersion, begun: datetime) -> UploadStatus:
         """Wait until an upload is settled; raises Failed if it is not."""
@@ -72,7 +79,7 @@ class Trial:
         """On the clock of SQS."""
         return failures.clock(self.pipeline)
 
-    def failure(self, is_wanted: Callable[[Failure], bool], what: str) -> Failure:
+    def failure(self, is_wanted: Callable[[Failure], bool], what: str, *, seconds: float = PATIENCE) -> Failure:
         """Wait for a message in the failure queue; raises Failed."""
         found: list[Failure] = []
 
@@ -81,21 +88,19 @@ class Trial:
                 found.extend(filter(is_wanted, failures.peek(self.pipeline)))
             return bool(found)
 
-        self.wait_until(came, f"no message about {what} came to the failure queue: see EventsDropped in the runbook")
+        otherwise = f"no message about {what} came to the failure queue: see EventsDropped in the runbook"
+        self.wait_until(came, otherwise, seconds=seconds)
         return found[0]
-
-    def discard(self, is_wanted: Callable[[Failure], bool]) -> None:
-        """Delete messages of this run from the failure queue."""
-        redrive.redrive_all(self.pipeline, wanted=is_wanted, discard=True)
 
     def is_own(self, failure: Failure) -> bool:
         """Whether a message is about this run."""
         return any(self.folder in key for key in failure.keys) or (failure.event or {}).get("verify") == self.run
 
-    def wait_until(self, condition: Callable[[], bool], otherwise: str) -> None:
+    def wait_until(self, condition: Callable[[], bool], otherwise: str, *, seconds: float = PATIENCE) -> None:
         """Wait for a condition; raises Failed with a sentence if it does not come about."""
-        deadline = time.monotonic() + self.patience
+        most = min(seconds, self.patience)
+        deadline = time.monotonic() + most
         while not condition():
             if time.monotonic() > deadline:
-                raise Failed(f"{otherwise} (after {self.patience:,.0f} s)")
+                raise Failed(f"{otherwise} (after {most:,.0f} s)")
             time.sleep(LOOK_SECONDS)
