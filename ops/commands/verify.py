@@ -55,7 +55,7 @@ def _say_what_it_does(trial: Trial) -> None:
     name, where = trial.feed.name, f"s3://{trial.pipeline.upload_bucket}/{trial.folder}"
     for line in (
         f"This uploads eight files, 8,200 rows, to {where}, and deletes them, their rows and their records at the end.",
-        f"The feed {name} is paused for some seconds: what is uploaded to it then goes to the failure queue.",
+        f"The feed {name} is paused for a minute at most: what is uploaded to it then goes to the failure queue, and is redriven.",
         "Alarms go off, and mail: a file is rejected, an event fails, one alarm is set. The event bus gets events.",
     ):
         display.say(line, err=True)

@@ -58,7 +58,7 @@ def test_all_is_good_and_nothing_is_left(deployment: Deployment, tmp_path: Path)
 @pytest.mark.usefixtures("deployment")
 def test_it_asks_before_it_begins() -> None:
     told = invoke("verify", code=1)
-    assert "is paused for some seconds" in told.stderr
+    assert "is paused for a minute at most" in told.stderr
     assert "nothing was done" in told.stderr
 
 
