@@ -54,12 +54,13 @@ def _begin_planned(delivery: Delivery, file: ledger.FileLedger) -> tuple[ledger.
     If that cannot be recorded so, the file is only begun, by another delivery or by this one: it may be unplanned then.
     """
     try:
+        owner = delivery.owner  # a feed whose table is not there claims no content
         plan, rows = _plan(delivery, file)
     except Exception:
         # Whatever has ended this delivery: it counts as an attempt, and the record can say why.
         _begin(delivery, file.again())
         raise
-    if not plan.parts and (record := file.begin_planned(plan, delivery.owner)):
+    if not plan.parts and (record := file.begin_planned(plan, owner)):
         return replace(file, record=record), rows
     return _begin(delivery, file.again()), None
 

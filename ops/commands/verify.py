@@ -1,7 +1,10 @@
 """`verify`."""
 
 import json
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -32,6 +35,11 @@ def verify_command(find: options.Find, *, feed: str | None, file: Path | None, y
     trial = Trial(pipeline, _feed(pipeline, feed))
     _say_what_it_does(trial)
     options.ask(yes=yes)
+    for ended in (
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # as by Ctrl-C: what was uploaded is forgotten, and no feed stays paused
+        signal.signal(ended, signal.default_int_handler)
     with display.working("verifying") as show:
         trial.progress = show
         results = verify(trial, _tell)
@@ -40,8 +48,21 @@ def verify_command(find: options.Find, *, feed: str | None, file: Path | None, y
         _write(file, report)
     failed, skipped = report.count(Outcome.FAILED), report.count(Outcome.SKIPPED)
     end = "See above what to do." if failed else "All that was checked is good."
+    if not trial.uploaded:
+        end = "NO FILE WAS TRIED: see above why."
     display.say(f"{wording.counted(len(results), 'check')}: {failed} failed, {skipped} skipped. {end}")
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if failed or not trial.uploaded else 0)
+
+
+@contextmanager
+def _interrupted_by(*signals: signal.Signals) -> Iterator[None]:
+    """Have signals end the block as Ctrl-C does: what was uploaded is forgotten, and no feed stays paused."""
+    before = {each: signal.signal(each, signal.default_int_handler) for each in signals}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _feed(pipeline: Pipeline, name: str | None) -> DeployedFeed:
@@ -53,9 +74,13 @@ def _feed(pipeline: Pipeline, name: str | None) -> DeployedFeed:
 
 def _say_what_it_does(trial: Trial) -> None:
     name, where = trial.feed.name, f"s3://{trial.pipeline.upload_bucket}/{trial.folder}"
+    deletes = "deletes them, their rows and their records"
+    if trial.feed.settings.is_postgresql:
+        deletes = "deletes them; their rows, the owner of the table has to delete by statements that are printed"
     for line in (
-        f"This uploads eight files, 8,200 rows, to {where}, and deletes them, their rows and their records at the end.",
-        f"The feed {name} is paused for a minute at most: what is uploaded to it then goes to the failure queue, and is redriven.",
+        f"This uploads eight files, 8,200 rows, to {where}, and {deletes} at the end.",
+        f"The feed {name} is paused for a minute at most: what is uploaded to it then goes to the failure queue, "
+        "and is redriven.",
         "Alarms go off, and mail: a file is rejected, an event fails, one alarm is set. The event bus gets events.",
     ):
         display.say(line, err=True)

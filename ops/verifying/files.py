@@ -45,6 +45,8 @@ def bad_rows(trial: Trial) -> str:
     """A row without an id, and one with a field too many, are rejected by their lines; the others are stored."""
     sample = Sample(trial)
     records = sample.records(50, "bad")
+    if trial.feed.settings.rejects_to:
+        raise Skipped(f"with rejects_to, the sender of the feed {trial.feed.name} would get the rejected rows")
     if sample.has_ids:
         records[10] = ["", *records[10][1:-1], "a row without an id"]
     records[20].append("one field too many")
@@ -58,12 +60,14 @@ def large(trial: Trial) -> str:
     sample = Sample(trial)
     records = sample.records(LARGE_ROWS, "large", FILLER)
     rejected = 0
-    if sample.has_ids:
+    if sample.has_ids and not trial.feed.settings.rejects_to:
         records[-1] = sample.record("large-0", "another value")
         rejected = 1
     _require_allowed(trial, rejected, LARGE_ROWS)
-    expected = RowCounts(LARGE_ROWS, LARGE_ROWS - rejected, rejected)
-    return _complete(trial, "large", sample.file(records), expected)
+    content, most = sample.file(records), trial.feed.settings.max_file_bytes
+    if len(content) > most:
+        raise Skipped(f"max_file_mb of the feed {trial.feed.name} allows {most:,} bytes, of {len(content):,}")
+    return _complete(trial, "large", content, RowCounts(LARGE_ROWS, LARGE_ROWS - rejected, rejected))
 
 
 def unreadable(trial: Trial) -> str:
@@ -78,7 +82,7 @@ def unreadable(trial: Trial) -> str:
 
     trial.failure(is_rejection, key)
     done = redrive.redrive_all(trial.pipeline, wanted=is_rejection)
-    if [each.action for each in done] != ["delivered"]:
+    if {each.action for each in done} != {"delivered"}:
         raise Failed(f"redriving {key} ended with {', '.join(each.action for each in done) or 'no message'}: report it")
     trial.failure(is_rejection, f"{key}, which was redriven")
     return found.record.reason

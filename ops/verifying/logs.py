@@ -22,7 +22,7 @@ def reports(trial: Trial) -> str:
     pages = (
         boto3.client("logs")
         .get_paginator("filter_log_events")
-        .paginate(logGroupName=group, startTime=begun, filterPattern="REPORT")
+        .paginate(logGroupName=group, startTime=begun, filterPattern='{ $.type = "platform.report" }')
     )
     lines = [event["message"] for page in pages for event in page["events"]]
     if not lines:

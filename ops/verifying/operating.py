@@ -1,10 +1,12 @@
 """What people and schedules do: a pause, a redrive, the sweep; and an event that nobody understands."""
 
 import json
+import time
 from datetime import datetime
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import ledger, queues
 from csv_ingest.failure import Failure
@@ -12,6 +14,11 @@ from ops import brake, redrive
 from ops.verifying.report import Failed, Skipped
 from ops.verifying.sample import Sample
 from ops.verifying.trial import Trial
+
+PAUSED = "ZeroReservedConcurrency"
+"""The condition of a message about an event that came during a pause."""
+
+EFFECT_SECONDS = 5.0
 
 PAUSED_SECONDS = 60.0
 """A feed is paused no longer, whatever happens."""
@@ -21,6 +28,7 @@ def send_malformed(trial: Trial) -> str:
     """Put an event that nobody understands into Lambda's queue; `malformed` looks what became of it."""
     s3 = {"bucket": {"name": trial.pipeline.upload_bucket}, "object": {"key": trial.key("malformed")}}
     event = {"verify": trial.run, "Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": s3}]}
+    trial.awaits_malformed = True
     queues.dispatch(trial.pipeline.clients.lambda_, trial.feed.function, event)
     return ""
 
@@ -32,7 +40,8 @@ def malformed(trial: Trial) -> str:
         return (failure.event or {}).get("verify") == trial.run
 
     found = trial.failure(is_it, "an event that no delivery understands")
-    if found.condition != "RetriesExhausted":
+    trial.awaits_malformed = False
+    if found.condition not in ("RetriesExhausted", PAUSED):  # an attempt can have come during the pause
         raise Failed(f"Lambda gave up the malformed event for {found.condition}, not for its retries: see the runbook")
     return found.reason
 
@@ -48,12 +57,14 @@ def pause(trial: Trial) -> str:
         return key in failure.keys
 
     paused_at = trial.now()
-    brake.pause(trial.feed)
     try:
+        brake.pause(trial.feed)
+        _let_it_take_effect(trial)
         version = trial.upload(key, sample.file(sample.records(5, "paused")))
-        trial.failure(is_it, f"{key}, uploaded during a pause", seconds=PAUSED_SECONDS)
+        trial.failure(is_it, f"{key}, uploaded during a pause", seconds=PAUSED_SECONDS, unless_settled=version)
     finally:
-        reserved = brake.resume(trial.pipeline, trial.feed)
+        reserved = _resume(trial)
+        _let_it_take_effect(trial)
         begun = trial.now()
         redrive.redrive_all(
             trial.pipeline, wanted=lambda failure: is_it(failure) or _is_of_pause(trial, failure, paused_at)
@@ -66,10 +77,24 @@ def pause(trial: Trial) -> str:
     return f"{reserved or 'none'} reserved again"
 
 
+def _resume(trial: Trial) -> int | None:
+    try:
+        return brake.resume(trial.pipeline, trial.feed)
+    except (ClientError, BotoCoreError) as error:
+        name = trial.feed.name
+        raise Failed(f"the feed {name} is STILL PAUSED: {error}: run `python -m ops resume --feed {name}`") from error
+
+
+def _let_it_take_effect(trial: Trial) -> None:
+    """Wait for some seconds: Lambda does not say when the concurrency of a function is another one."""
+    if not trial.is_local:
+        time.sleep(EFFECT_SECONDS)
+
+
 def _is_of_pause(trial: Trial, failure: Failure, paused_at: datetime) -> bool:
     """Whether an event was given up since the pause began, because of it."""
     is_of_feed = any(trial.feed.takes(subject.key) for subject in failure.subjects)
-    return failure.condition == "ZeroReservedConcurrency" and failure.sent_at >= paused_at and is_of_feed
+    return failure.condition == PAUSED and failure.sent_at >= paused_at and is_of_feed
 
 
 def sweep(trial: Trial) -> str:

@@ -68,8 +68,7 @@ def verify(trial: Trial, tell: Callable[[Result], None]) -> list[Result]:
         for name, check in CHECKS.items():
             note(_made(trial, name, check) if good else Result(name, Outcome.SKIPPED, "first what failed above"))
     finally:
-        left = clean(trial)
-        note(Result("nothing is left", Outcome.FAILED if left else Outcome.PASSED, left))
+        note(clean(trial))
     return results
 
 
@@ -89,27 +88,46 @@ def _made(trial: Trial, name: str, check: Check) -> Result:
         return Result(name, Outcome.FAILED, f"AWS was not reached: {error}")
 
 
-def clean(trial: Trial) -> str:
-    """Forget what a run has uploaded, and its messages in the failure queue; returns what is left, and what to do."""
+def clean(trial: Trial) -> Result:
+    """Forget what a run has uploaded, and its messages in the failure queue; says what is left, and what to do."""
     trial.progress("forgetting what was uploaded")
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        left = list(pool.map(lambda key: _forget(trial, key), trial.keys))
-    return "; ".join(filter(None, [_discard(trial), *left]))
+        found = [each for each in pool.map(lambda key: _forget(trial, key), trial.keys) if each]
+    found += [each for each in (_discard(trial), _late(trial)) if each]
+    is_failed = any(outcome is Outcome.FAILED for outcome, _ in found)
+    outcome = Outcome.FAILED if is_failed else Outcome.SKIPPED if found else Outcome.PASSED
+    return Result("nothing is left", outcome, "; ".join(said for _, said in found))
 
 
-def _discard(trial: Trial) -> str:
-    try:
-        redrive.redrive_all(trial.pipeline, wanted=trial.is_own, discard=True)
-    except (ClientError, BotoCoreError) as error:
-        return f"messages in the failure queue: {error}: run `python -m ops redrive --discard --prefix {trial.folder}`"
-    return ""
+Left = tuple[Outcome, str]
+"""What is left: SKIPPED if nothing is wrong about that."""
 
 
-def _forget(trial: Trial, key: str) -> str:
+def _forget(trial: Trial, key: str) -> Left | None:
     try:
         forgetting.forget(forgetting.forgetting_of(trial.pipeline, key))
     except OwnerNeeded as statement:
-        return f"{key}: as the owner of the table, run `{statement}`, then `python -m ops forget {key}`"
+        said = f"{key}: as the owner of the table, run `{statement}`, then `python -m ops forget {key}`"
+        return Outcome.SKIPPED, said
     except (erasing.NotErasable, PipelineError, ClientError, BotoCoreError) as error:
-        return f"{key}: {error}: run `python -m ops forget {key}`"
-    return ""
+        return Outcome.FAILED, f"{key}: {error}: run `python -m ops forget {key}`"
+    return None
+
+
+def _discard(trial: Trial) -> Left | None:
+    try:
+        redrive.redrive_all(trial.pipeline, wanted=trial.is_own, discard=True)
+    except (ClientError, BotoCoreError) as error:
+        return Outcome.FAILED, f"messages in the failure queue: {error}: run `{_to_discard(trial)}`"
+    return None
+
+
+def _late(trial: Trial) -> Left | None:
+    if not trial.awaits_malformed:
+        return None
+    said = f"in some minutes, a message about a malformed event comes to the failure queue: run `{_to_discard(trial)}`"
+    return Outcome.SKIPPED, said
+
+
+def _to_discard(trial: Trial) -> str:
+    return f"python -m ops redrive --discard --prefix {trial.folder}"

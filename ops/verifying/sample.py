@@ -59,10 +59,15 @@ class Sample:
             raise Skipped(f"the feed {feed.name} merges, and its ids have a type: one that is made up can be another's")
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, f"verify{feed.settings.key_suffixes[0]}")
-            file.write_bytes(self.file(self.records(3, "check")))
+            try:
+                file.write_bytes(self.file(self.records(3, "check")))
+            except UnicodeEncodeError as error:
+                raise Skipped(
+                    f"the encoding of the feed {feed.name} has not the characters of a file: {error}"
+                ) from error
             checked = checking.check(feed, file, shown=1, progress=wording.silent)
-        if not checked.is_good:
-            why = checked.reason or "; ".join(reject.reason for reject in checked.rejects)
+        if not checked.is_good or checked.rows != 3:  # noqa: PLR2004
+            why = checked.reason or "; ".join(reject.reason for reject in checked.rejects) or "it has a footer"
             raise Skipped(f"the feed {feed.name} reads other files than can be made from its settings: {why}")
 
 

@@ -17,7 +17,7 @@ from local.deployment import Deployment
 from ops import brake
 from ops.pipeline import Pipeline
 from ops.verifying import account, engine, files, operating, run, telling
-from ops.verifying.report import Failed
+from ops.verifying.report import Failed, Outcome
 from ops.verifying.run import Check
 from ops.verifying.sample import Sample
 from ops.verifying.trial import Trial
@@ -65,7 +65,7 @@ def test_it_asks_before_it_begins() -> None:
 def test_nothing_is_uploaded_where_it_is_in_vain(deployment: Deployment) -> None:
     with paused(deployment.pipeline):
         told = invoke("verify", "--yes", code=1)
-    assert "1 failed, 20 skipped. See above what to do." in told.stdout
+    assert "1 failed, 20 skipped. NO FILE WAS TRIED: see above why." in told.stdout
     assert "pause, and a redrive: first what failed above" in told.stderr
 
 
@@ -259,7 +259,11 @@ def a_row_too_few(trial: Trial) -> str:
     trial.patience = 60
     with pytest.MonkeyPatch.context() as patch:
         records = Sample.records
-        patch.setattr(Sample, "records", lambda self, count, name, note="": records(self, count - 1, name, note))
+
+        def one_less(sample: Sample, count: int, name: str, note: str = "") -> Any:
+            return records(sample, count - (count == 50), name, note)
+
+        patch.setattr(Sample, "records", one_less)
         return files.small(trial)
 
 
@@ -301,5 +305,5 @@ def test_what_is_broken_is_said(deployment: Deployment, broken: Broken, check: C
             check(trial)
         except Failed as reason:
             found = str(reason)
-    assert run.clean(trial) == ""
+    assert run.clean(trial).outcome is not Outcome.FAILED
     assert re.search(said, found)

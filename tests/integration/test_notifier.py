@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from csv_ingest import clients
 from csv_ingest.configuration import NotifierConfig
 from csv_ingest.events import Event, upload_event
-from csv_ingest.model import Deadline, MalformedEvent, NotTold, PartJob
+from csv_ingest.model import VERIFY_FOLDER, Deadline, MalformedEvent, NotTold, PartJob
 from csv_ingest.notifier import Notifier, handler
 from ops import forgetting, reloading
 from ops.pipeline import Pipeline
@@ -397,10 +397,13 @@ class TestMissing:
         self.look(days=2.01)
         assert told.events() == []
 
-    def test_a_rejected_file_has_not_come(self, world: World, told: Told) -> None:
+    @pytest.mark.parametrize(("key", "content"), [("a.csv", "\0"), (f"in/{VERIFY_FOLDER}a1b2/a.csv", "id\n1\n")])
+    def test_no_rejected_file_and_none_of_verify_has_come(
+        self, world: World, told: Told, key: str, content: str
+    ) -> None:
         self.look(days=0)
-        world.ingest("a.csv", "\0")
-        world.change_record("a.csv", status_at=(datetime.now(UTC) + timedelta(days=2)).isoformat())
+        world.ingest(key, content)
+        world.change_record(key, status_at=(datetime.now(UTC) + timedelta(days=2)).isoformat())
         self.look(days=2)
         assert [kind for kind, _ in told.events()] == ["CSV File Missing"]
 

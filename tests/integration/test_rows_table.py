@@ -173,3 +173,16 @@ def test_a_table_with_another_key_takes_no_row(
     set_feed(rows_table=name)
     with pytest.raises(RowsNotWritten, match=reason):
         world.ingest("a.csv", LONG)
+
+
+def test_a_feed_whose_table_is_gone_claims_no_content(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings that named it can be wrong in more than that."""
+    gone = f"{world.rows_table}-restored"
+    monkeypatch.setenv("ROWS_TABLE", gone)
+    set_feed(rows_table=gone, id_column="name")
+    event = world.upload("a.csv", LONG)
+    with pytest.raises(RowsNotWritten, match="there is no table"):
+        world.deliver(event)
+    _, files = world.tables()
+    assert [entry for _, entry in files if "#content" in entry] == []
+    assert world.file("a.csv")["attempts"] == 1

@@ -52,4 +52,4 @@ from csv_ingest.model.target import (
     Target,
 )
 from csv_ingest.model.tuning import Tuning
-from csv_ingest.model.uploads import NO_VERSION, VERSION_MARK, ObjectVersion, Origin, Upload
+from csv_ingest.model.uploads import NO_VERSION, VERIFY_FOLDER, VERSION_MARK, ObjectVersion, Origin, Upload

@@ -9,6 +9,8 @@ NO_VERSION = "null"
 """The version id of an object from before its bucket kept versions, and of one that came while it did not.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html"""
 
+VERIFY_FOLDER = "csv-ingest-verify-"
+"""Begins the name of each folder with files of `python -m ops verify`, which are nobody's."""
 
 VERSION_MARK = "~"
 """Between an ETag, or a time, and a version. An ETag contains none."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from csv_ingest import ledger
-from csv_ingest.model import Expectation
+from csv_ingest.model import VERIFY_FOLDER, Expectation
 from csv_ingest.notices.notice import Kind, Notice
 
 
@@ -17,9 +17,8 @@ def missing(feed: str, expect: str, files: ledger.FilesTable, *, now: datetime) 
     met = f"met {feed} {ledger.text_of_time(until)}"
     if since < files.notices.since(f"expect {feed} {expect}") or files.notices.told([met]):
         return None
-    # A file that is being reloaded has come; so has one that was forgotten since the time was met.
     came = files.listed(feed, ledger.COMPLETE, since=ledger.text_of_time(since), at_once=1)
-    if any(record.erasing != ledger.FORGET for record in came):
+    if any(map(_is_file, came)):
         files.notices.mark([met])
         return None
     return Notice(
@@ -30,3 +29,11 @@ def missing(feed: str, expect: str, files: ledger.FilesTable, *, now: datetime) 
         expected_since=ledger.text_of_time(since),
         expected_until=ledger.text_of_time(until),
     )
+
+
+def _is_file(record: ledger.FileRecord) -> bool:
+    """Whether somebody's file has come.
+
+    One that is being reloaded has; so has one that was forgotten since the time was met, which is marked.
+    """
+    return record.erasing != ledger.FORGET and VERIFY_FOLDER not in record.object_key
