@@ -66,7 +66,7 @@ def large(trial: Trial) -> str:
     _require_allowed(trial, rejected, LARGE_ROWS)
     content, most = sample.file(records), trial.feed.settings.max_file_bytes
     if len(content) > most:
-        raise Skipped(f"max_file_mb of the feed {trial.feed.name} allows {most:,} bytes, of {len(content):,}")
+        raise Skipped(f"max_file_mb of the feed {trial.feed.name} allows {counted(most, 'byte')}, of {len(content):,}")
     return _complete(trial, "large", content, RowCounts(LARGE_ROWS, LARGE_ROWS - rejected, rejected))
 
 
@@ -142,9 +142,10 @@ def _complete(trial: Trial, name: str, content: bytes, expected: RowCounts, *, s
         raise Failed(f"{key}: the ledger has {has}, and has to have {_words(expected)}: report it")
     trial.rows += expected.read
     since, settled = found.record.started_at, found.record.settled_at
-    return f"{expected.read:,} rows, {(settled - since).total_seconds():.1f} s" if since and settled else ""
+    rows = counted(expected.read, "row")
+    return f"{rows}, {(settled - since).total_seconds():.1f} s" if since and settled else rows
 
 
 def _words(counts: RowCounts | None) -> str:
     found = counts or RowCounts()
-    return f"{found.read:,} rows, of which {found.stored:,} stored and {found.rejected:,} rejected"
+    return f"{counted(found.read, 'row')}, of which {found.stored:,} stored and {found.rejected:,} rejected"

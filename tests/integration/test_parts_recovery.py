@@ -99,7 +99,7 @@ def test_a_deployment_does_not_change_a_recorded_plan(world: World, queue: Invoc
     """Killed after the plan, before the record says so: the next one, with other parts and settings, keeps to it."""
     event = world.upload("a.csv", "id,name\n" + "".join(f"{n},é\n" for n in range(120)))
     calls = Calls(world.dynamodb)
-    with pytest.raises(Killed), calls.fault("die_before", 6):
+    with pytest.raises(Killed), calls.fault("die_before", 7):
         world.deliver(event)
     assert calls.names[-2:] == ["BatchExecuteStatement", "GetItem"]
     set_feed(encoding="cp1252")
