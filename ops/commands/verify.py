@@ -29,8 +29,8 @@ def verify_command(find: options.Find, *, feed: str | None, file: Path | None, y
     """Try a deployment where it is, and forget the files.
 
     Once after `make deploy`, in five minutes, for less than 0.10 dollars. The account, the bucket and the roles are
-    looked at first. Then files are uploaded below a folder of the run's own, and forgotten at the end, also after Ctrl-C.
-    Exit code 1 if a check fails, or no file was tried; each says what to do.
+    looked at first. Then files are uploaded below a folder of the run's own, and forgotten at the end, after Ctrl-C
+    as well. Exit code 1 if a check fails, or no file was tried; each says what to do.
     """
     pipeline = find()
     trial = Trial(pipeline, _feed(pipeline, feed))
