@@ -337,7 +337,7 @@ def _report(found: dict[str, list[Found]], package: tuple[int, int]) -> tuple[Ro
             "",
         ),
         (
-            "write units and read units for a row of the corrected file",
+            "write units and read units per row of the corrected file",
             f"{units['writes']:.2f} and {units['reads']:.2f}",
             "appended: 1 and 0",
             "",

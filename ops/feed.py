@@ -73,6 +73,21 @@ class DeployedFeed:
             return client.get_function_configuration(FunctionName=self.function)
 
     @property
+    def arn(self) -> str:
+        """Of the function's alias or, before release 1.5, of the function."""
+        return self._deployed["FunctionArn"]
+
+    @property
+    def role(self) -> str:
+        """The ARN of the role in which the function runs."""
+        return self._deployed["Role"]
+
+    @property
+    def log_group(self) -> str:
+        """Where the function logs."""
+        return self._deployed["LoggingConfig"]["LogGroup"]
+
+    @property
     def environment(self) -> dict[str, str]:
         return self._deployed.get("Environment", {}).get("Variables", {})
 

@@ -28,6 +28,13 @@ _BUS, _TOPIC = "e" * 150, "a" * 150
 _SHARED: dict[str, Any] = {"upload_bucket": "b" * 63, "files_table": _TABLE, "failure_queue": "q" * 150}
 
 
+_ONLY_OWN_BUCKET = {
+    "upload_accounts": "the policy of a bucket of yours stays yours: allow the accounts there",
+    "keep_uploads_days": "the rules of a bucket of yours stay yours: make one there",
+}
+"""Settings that need a bucket of the deployment's own, and what to do instead."""
+
+
 def problems(
     feeds: Sequence[Feed], *, service: str, ignored_prefixes: Sequence[str], existing_bucket: str | None
 ) -> Iterator[str]:
@@ -50,35 +57,27 @@ def problems(
         yield "ignored_prefixes: an empty one would ignore all objects that no feed takes: remove it"
     for feed in feeds:
         yield from (str(problem.below(f"feeds.{feed.name}.")) for problem in feed_rules.problems_of_today(feed))
-    yield from _accounts_without_room(feeds, existing_bucket)
-    yield from _lifecycles_of_others(feeds, existing_bucket)
+    yield from _of_own_bucket(feeds, existing_bucket)
+    yield from _too_many_accounts(feeds)
     yield from _misdirected_rejects(feeds, existing_bucket or "")
     yield from _too_long_environments(feeds, service, ignored_prefixes)
 
 
-def _accounts_without_room(feeds: Sequence[Feed], existing_bucket: str | None) -> Iterator[str]:
+def _of_own_bucket(feeds: Sequence[Feed], existing_bucket: str | None) -> Iterator[str]:
+    """Settings that would change a bucket of another owner."""
+    for feed in feeds if existing_bucket is not None else ():
+        for name, instead in _ONLY_OWN_BUCKET.items():
+            if getattr(feed, name):
+                yield f"feeds.{feed.name}.{name}: {instead}, and remove the setting"
+
+
+def _too_many_accounts(feeds: Sequence[Feed]) -> Iterator[str]:
     """Other accounts that the bucket's policy cannot let upload."""
-    for feed in feeds:
-        if feed.upload_accounts and existing_bucket is not None:
-            yield (
-                f"feeds.{feed.name}.upload_accounts: the policy of a bucket of yours stays yours: allow the accounts "
-                "there, and remove the setting"
-            )
     if (count := sum(len(feed.upload_accounts) for feed in feeds)) > MAX_ACCOUNTS:
         yield (
             f"upload_accounts: the feeds have {count} in all, and the policy of a bucket has room for "
             f"{MAX_ACCOUNTS}: have fewer accounts upload"
         )
-
-
-def _lifecycles_of_others(feeds: Sequence[Feed], existing_bucket: str | None) -> Iterator[str]:
-    """Uploads that would expire in a bucket of another owner."""
-    for feed in feeds:
-        if feed.keep_uploads_days and existing_bucket is not None:
-            yield (
-                f"feeds.{feed.name}.keep_uploads_days: the rules of a bucket of yours stay yours: make one there, "
-                "and remove the setting"
-            )
 
 
 def _misdirected_rejects(feeds: Sequence[Feed], bucket: str) -> Iterator[str]:

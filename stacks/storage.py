@@ -13,7 +13,7 @@ from csv_ingest.feed import Feed
 from csv_ingest.model import FILES_INDEX, FILES_INDEX_KEY, FILES_KEY, ROWS_INDEX, ROWS_KEY
 from stacks.notifications import NotificationsHandler
 from stacks.practices import Keeping
-from stacks.upload_bucket import existing_bucket, expire, let_upload, new_bucket
+from stacks.upload_bucket import existing_bucket, let_upload, new_bucket
 
 NEW_TABLE, WARM_UNIT = 4_000, 0.00065
 """The write units per second of a new table, and the dollars of each that is warm beyond them."""
@@ -35,13 +35,11 @@ class Storage(Construct):
             self.notifications = NotificationsHandler(self, "Notifications", keeping=keeping)
         role = self.notifications.role if self.notifications else None
         self.has_existing_bucket = bucket is not None
-        self.uploads = existing_bucket(self, bucket, role) if bucket else new_bucket(self, keeping, role)
+        self.uploads = existing_bucket(self, bucket, role) if bucket else new_bucket(self, feeds, keeping, role)
         if not bucket and not all(feed.is_notified for feed in feeds):
             self.uploads.enable_event_bridge_notification()
         for feed in feeds:
             let_upload(self.uploads, feed)
-            if not bucket and isinstance(self.uploads, s3.Bucket):
-                expire(self.uploads, feed)
         # docs/architecture.md describes the keys and the attributes.
         self.tables: dict[str, dynamodb.ITable] = {
             feed.name: self._existing_rows(feed) if feed.rows_table else self._rows(feed)

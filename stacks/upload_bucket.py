@@ -1,5 +1,7 @@
 """The bucket of the uploads: a new one, or one of another owner."""
 
+from collections.abc import Sequence
+
 import jsii
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
@@ -25,17 +27,7 @@ def let_upload(bucket: s3.IBucket, feed: Feed) -> None:
         )
 
 
-def expire(bucket: s3.Bucket, feed: Feed) -> None:
-    """Have S3 delete what is below the prefix of a feed when it is as old as the feed says.
-
-    A version that was replaced counts from then on: its delivery may not have ended.
-    """
-    if feed.keep_uploads_days:
-        age = Duration.days(feed.keep_uploads_days)
-        bucket.add_lifecycle_rule(prefix=feed.key_prefix or None, expiration=age, noncurrent_version_expiration=age)
-
-
-def new_bucket(scope: Construct, keeping: Keeping, handler_role: iam.IRole | None) -> s3.Bucket:
+def new_bucket(scope: Construct, feeds: Sequence[Feed], keeping: Keeping, handler_role: iam.IRole | None) -> s3.Bucket:
     bucket = s3.Bucket(
         scope,
         "Uploads",
@@ -48,7 +40,10 @@ def new_bucket(scope: Construct, keeping: Keeping, handler_role: iam.IRole | Non
         encryption=s3.BucketEncryption.KMS if keeping.key else s3.BucketEncryption.S3_MANAGED,
         encryption_key=keeping.key,
         bucket_key_enabled=True if keeping.key else None,
-        lifecycle_rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))],
+        lifecycle_rules=[
+            s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7)),
+            *(_expiry(feed.key_prefix, feed.keep_uploads_days) for feed in feeds if feed.keep_uploads_days),
+        ],
         # CloudFormation refuses to delete a bucket that has objects: no deployment deletes uploads.
         removal_policy=keeping.unless_created,
         notifications_handler_role=handler_role,
@@ -60,6 +55,15 @@ def new_bucket(scope: Construct, keeping: Keeping, handler_role: iam.IRole | Non
         "AwsSolutions::AwsSolutions-S1",
     )
     return bucket
+
+
+def _expiry(prefix: str, days: int) -> s3.LifecycleRule:
+    """Have S3 delete what is so old below a prefix.
+
+    A version that was replaced counts from then on: its delivery may not have ended.
+    """
+    age = Duration.days(days)
+    return s3.LifecycleRule(prefix=prefix or None, expiration=age, noncurrent_version_expiration=age)
 
 
 def existing_bucket(scope: Construct, bucket: s3.IBucket, handler_role: iam.IRole | None) -> s3.IBucket:

@@ -30,7 +30,7 @@ def ingest_file(delivery: Delivery) -> Outcome:
         file, rows = _begin_planned(delivery, file)
     else:
         file = _begin(delivery, file)
-    if not _is_planned(file):
+    if file.record.status != ledger.COMPLETE and not file.record.is_planned:
         file, rows = _record_plan(delivery, file, *_plan(delivery, file))
     record = file.record
     if record.status == ledger.COMPLETE:  # by another delivery, or because an operator takes it back
@@ -49,9 +49,9 @@ def _begins_planned(delivery: Delivery, file: ledger.FileLedger) -> bool:
 
 
 def _begin_planned(delivery: Delivery, file: ledger.FileLedger) -> tuple[ledger.FileLedger, Rows]:
-    """Read a file, and record in one write that it is begun, and how it is ingested; as `_record_plan`.
+    """Read a file, and record in one write that it is begun and how it is ingested; returns what `_record_plan` does.
 
-    If that cannot be recorded so, the file is only begun, by another delivery or by this one: it may be unplanned then.
+    If the upload has a record by then, or the file has parts, the file is only begun, and may have no plan yet.
     """
     try:
         owner = delivery.owner  # a feed whose table is not there claims no content
@@ -63,10 +63,6 @@ def _begin_planned(delivery: Delivery, file: ledger.FileLedger) -> tuple[ledger.
     if not plan.parts and (record := file.begin_planned(plan, owner)):
         return replace(file, record=record), rows
     return _begin(delivery, file.again()), None
-
-
-def _is_planned(file: ledger.FileLedger) -> bool:
-    return file.record.status == ledger.COMPLETE or file.record.is_planned
 
 
 def _begin(delivery: Delivery, file: ledger.FileLedger) -> ledger.FileLedger:

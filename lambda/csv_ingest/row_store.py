@@ -1,6 +1,6 @@
 """Stores the rows of an upload: put-if-absent, then what the write mode decides about what is there.
 
-Where what is there costs less to read than to be refused, and the last rows were mostly there, it is read first.
+Where a refused insertion costs as much as a stored row, a batch is read first if most rows of the last one were there.
 """
 
 from collections.abc import Callable, Sequence
@@ -96,8 +96,8 @@ class RowStore:
     def _insert_absent(self, rows: Sequence[Row]) -> list[tuple[Row, StoredRow]]:
         """Insert each row whose key is free; return the others, with what is stored under their keys.
 
-        A row that was there when it was read is what the insertion would have been refused for: either way, only a
-        condition of the write that follows says that it is still so.
+        Whether a row was found by reading or by a refused insertion makes no difference: the write that follows has a
+        condition of its own.
         """
         there = self._found(rows) if self._reads_first else []
         ids = {row.id for row, _ in there}
@@ -128,7 +128,8 @@ class RowStore:
         """Pair rows with what is stored under their keys, if anything is; raises TableAltered if that is no row."""
         if not rows:
             return []
-        found = {each.key.id: each for each in self._destination.find([self._key(row) for row in rows])}
+        keys = [RowKey(self._origin.upload, row.id) for row in rows]
+        found = {each.key.id: each for each in self._destination.find(keys)}
         if foreign := sum(isinstance(each, ForeignItem) for each in found.values()):
             raise TableAltered(
                 f"the keys of {foreign:,} rows hold items that are no rows: run `python -m ops audit --repair`"
@@ -137,9 +138,6 @@ class RowStore:
             raise TableAltered('an id was found under another one: each column of the key has to have COLLATE "C"')
         there = ((row, found.get(row.id)) for row in rows)
         return [(row, stored) for row, stored in there if isinstance(stored, StoredRow)]
-
-    def _key(self, row: Row) -> RowKey:
-        return RowKey(self._origin.upload, row.id)
 
     def _divide(self, rows: Sequence[Row]) -> tuple[list[Row], list[RejectedRow]]:
         """Divide rows into those that the destination can store, and the others, rejected."""

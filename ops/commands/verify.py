@@ -30,18 +30,13 @@ def verify_command(find: options.Find, *, feed: str | None, file: Path | None, y
 
     Once after `make deploy`, in five minutes, for less than 0.10 dollars. The account, the bucket and the roles are
     looked at first. Then files are uploaded below a folder of the run's own, and forgotten at the end, after Ctrl-C
-    as well. Exit code 1 if a check fails, or no file was tried; each says what to do.
+    as well. Exit code 1 if a check fails, which says what to do, or if no file was tried.
     """
     pipeline = find()
     trial = Trial(pipeline, _feed(pipeline, feed))
     _say_what_it_does(trial)
     options.ask(yes=yes)
-    for ended in (
-        signal.SIGTERM,
-        signal.SIGHUP,
-    ):  # as by Ctrl-C: what was uploaded is forgotten, and no feed stays paused
-        signal.signal(ended, signal.default_int_handler)
-    with display.working("verifying") as show:
+    with _interrupted_by(signal.SIGTERM, signal.SIGHUP), display.working("verifying") as show:
         trial.progress = show
         results = verify(trial, _tell)
     report = Report(pipeline.stack, trial.feed.name, is_local=trial.is_local, begun=trial.begun, results=results)
@@ -67,7 +62,7 @@ def _interrupted_by(*signals: signal.Signals) -> Iterator[None]:
 
 
 def _feed(pipeline: Pipeline, name: str | None) -> DeployedFeed:
-    """The feed that was named; without a name, the only one, or the one that is called default."""
+    """The feed that was named; if none was, the one that is called default, or the only one."""
     if name is None and any(each.name == DEFAULT_FEED for each in pipeline.feeds):
         name = DEFAULT_FEED
     return options.one_feed(pipeline, name)

@@ -6,11 +6,10 @@ from typing import NamedTuple
 from csv_ingest.model import Tuning
 from ops.reporting.facts import Fact
 
-# `python -m bench.costs` calculates docs/costs.md with these.
-# tests/integration/test_costs.py measures the units.
+# `python -m bench.costs` calculates docs/costs.md with these; tests/integration/test_costs.py measures the units.
 UNITS_PER_FILE, UNITS_PER_PART = 6, 9
 REFUSED_OF_CORRECTED = 0.02
-"""In a feed that merges, the share of a part's rows that are refused before what is there is read first: at most."""
+"""In a feed that merges, the largest share of a part's rows that are refused, before the others are read first."""
 CPU_PER_ROW, CPU_PER_START = 112e-6, 356e-3  # seconds
 PROCESSOR_SHARE, MEMORY_GB = 0.29, 0.5
 LOG_KB_PER_DELIVERY = 1.8
@@ -32,7 +31,7 @@ class Cost(NamedTuple):
 
 
 def ledger_units(size: int, rows: int, parts: int = 0) -> int:
-    """Write units of the ledger, its index included, for a file of so many bytes, rows and parts; 0 if it has none."""
+    """Write units of the ledger and its index for a file of so many bytes, rows and parts: 0 if it is not divided."""
     tuning = Tuning()
     of_rows = parts * UNITS_PER_PART or rows // tuning.checkpoint_rows
     return UNITS_PER_FILE + (size > tuning.begun_planned_bytes) + of_rows

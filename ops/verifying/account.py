@@ -35,8 +35,8 @@ def concurrency(trial: Trial) -> str:
     left = limit["UnreservedConcurrentExecutions"]
     if left < FEW:
         raise Failed(
-            f"{left} of {limit['ConcurrentExecutions']} concurrent executions are left for all that reserves none: ask "
-            "AWS for more (Service Quotas, Lambda, Concurrent executions), or lower reserved_concurrency"
+            f"{left} of {limit['ConcurrentExecutions']} executions at once are left for functions that reserve none: "
+            "ask AWS for more (Service Quotas, Lambda, Concurrent executions), or lower reserved_concurrency"
         )
     return f"{limit['ConcurrentExecutions']:,} at once in this account, {left:,} of them unreserved"
 
@@ -93,10 +93,8 @@ def _rule(feed: DeployedFeed, suffix: str) -> Rule:
 
 
 def _of_configuration(configured: Any) -> Rule:
-    rules = {
-        each["Name"].lower(): each["Value"]
-        for each in configured.get("Filter", {}).get("Key", {}).get("FilterRules", [])
-    }
+    given = configured.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    rules = {each["Name"].lower(): each["Value"] for each in given}
     function = configured["LambdaFunctionArn"].partition(":function:")[2]
     return function, rules.get("prefix", ""), rules.get("suffix", "")
 
@@ -104,10 +102,8 @@ def _of_configuration(configured: Any) -> Rule:
 def key(trial: Trial) -> str:
     """The bucket's own key can be used, and the account's policies decide who may."""
     bucket = trial.pipeline.upload_bucket
-    [rule, *_] = trial.pipeline.clients.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"][
-        "Rules"
-    ]
-    name = rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
+    found = trial.pipeline.clients.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+    name = found["Rules"][0].get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
     if not name:
         raise Skipped("the bucket has no key of its own")
     kms = boto3.client("kms")
@@ -128,7 +124,7 @@ def roles(trial: Trial) -> str:
     for feed in trial.pipeline.feeds:
         for action, resource, is_allowed in _permissions(trial, feed):
             simulated += 1
-            decision = _decision(trial, feed, action, resource)
+            decision = _decision(feed, action, resource)
             if (decision == "allowed") is not is_allowed:
                 may = "may not" if is_allowed else "may"
                 raise Failed(
@@ -138,10 +134,9 @@ def roles(trial: Trial) -> str:
     return f"{simulated} permissions simulated"
 
 
-def _decision(trial: Trial, feed: DeployedFeed, action: str, resource: str) -> str:
-    role = trial.pipeline.clients.lambda_.get_function_configuration(FunctionName=feed.function, Qualifier=LIVE)["Role"]
+def _decision(feed: DeployedFeed, action: str, resource: str) -> str:
     answer = boto3.client("iam").simulate_principal_policy(
-        PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource]
+        PolicySourceArn=feed.role, ActionNames=[action], ResourceArns=[resource]
     )
     return str(answer["EvaluationResults"][0]["EvalDecision"])
 
@@ -149,8 +144,7 @@ def _decision(trial: Trial, feed: DeployedFeed, action: str, resource: str) -> s
 def _permissions(trial: Trial, feed: DeployedFeed) -> list[tuple[str, str, bool]]:
     """Actions and resources, and whether the role of a feed may do that."""
     pipeline = trial.pipeline
-    arn = pipeline.clients.lambda_.get_function_configuration(FunctionName=feed.function)["FunctionArn"]
-    _, partition, _, region, account, *_ = arn.split(":")
+    _, partition, _, region, account, *_ = feed.arn.split(":")
     of_tables = f"arn:{partition}:dynamodb:{region}:{account}:table"
     bucket, prefix = f"arn:{partition}:s3:::{pipeline.upload_bucket}", feed.settings.key_prefix
     files, rows = f"{of_tables}/{pipeline.files_table}", f"{of_tables}/{feed.rows_table}"

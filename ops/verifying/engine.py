@@ -51,6 +51,20 @@ def condition(trial: Trial) -> str:
     return ""
 
 
+def same_key_twice(trial: Trial) -> str:
+    """A batch with one key twice is refused as a whole."""
+    if trial.is_local:
+        raise Skipped("MiniStack takes it")
+    with _items(trial, "a"):
+        try:
+            _batch(trial, _insert(trial, "a"), _insert(trial, "a"))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ValidationException":
+                return ""
+            raise
+    raise Failed(f"DynamoDB took one key twice in a batch, where a ValidationException is documented: {WRONG}")
+
+
 def conflicts(trial: Trial) -> str:
     """Transactions that write to one item at once are refused and can be repeated: each counts once."""
     if trial.is_local:
@@ -96,7 +110,7 @@ def _count_once(trial: Trial, number: int) -> int:
 
 def _key(trial: Trial, entry: str) -> dynamodb.Item:
     """Of an object key that no object has."""
-    return {"object_key": {"S": f"csv-ingest-verify-{trial.run}"}, "entry": {"S": entry}}
+    return {"object_key": {"S": trial.name}, "entry": {"S": entry}}
 
 
 def _insert(trial: Trial, entry: str) -> Statement:
@@ -122,17 +136,3 @@ def _items(trial: Trial, *entries: str) -> Iterator[None]:
     finally:
         for entry in entries:
             trial.pipeline.clients.dynamodb.delete_item(TableName=trial.pipeline.files_table, Key=_key(trial, entry))
-
-
-def same_key_twice(trial: Trial) -> str:
-    """A batch with one key twice is refused as a whole."""
-    if trial.is_local:
-        raise Skipped("MiniStack takes it")
-    with _items(trial, "a"):
-        try:
-            _batch(trial, _insert(trial, "a"), _insert(trial, "a"))
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ValidationException":
-                return ""
-            raise
-    raise Failed(f"DynamoDB took one key twice in a batch, where a ValidationException is documented: {WRONG}")

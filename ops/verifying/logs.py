@@ -5,7 +5,6 @@ from statistics import median
 
 import boto3
 
-from csv_ingest.queues import LIVE
 from ops.verifying.report import Skipped
 from ops.verifying.trial import Trial
 
@@ -14,15 +13,10 @@ def reports(trial: Trial) -> str:
     """Cold starts, durations and memory, from the REPORT lines of the last minutes."""
     if trial.is_local:
         raise Skipped("MiniStack writes no REPORT lines")
-    deployed = trial.pipeline.clients.lambda_.get_function_configuration(
-        FunctionName=trial.feed.function, Qualifier=LIVE
-    )
-    group = deployed["LoggingConfig"]["LogGroup"]
     begun = int(trial.begun.timestamp() * 1_000)
-    pages = (
-        boto3.client("logs")
-        .get_paginator("filter_log_events")
-        .paginate(logGroupName=group, startTime=begun, filterPattern='{ $.type = "platform.report" }')
+    found = boto3.client("logs").get_paginator("filter_log_events")
+    pages = found.paginate(
+        logGroupName=trial.feed.log_group, startTime=begun, filterPattern='{ $.type = "platform.report" }'
     )
     lines = [event["message"] for page in pages for event in page["events"]]
     if not lines:
@@ -36,7 +30,7 @@ def summary(lines: list[str], rows: int) -> str:
     durations = _numbers(lines, r'(?:\tDuration: |"durationMs":\s*)([\d.]+)')
     memory = _numbers(lines, r'(?:Max Memory Used: |"maxMemoryUsedMB":\s*)([\d.]+)')
     starts = f"cold starts: {len(cold)} of {median(cold):,.0f} ms" if cold else "no cold start"
-    each_row = f"{sum(durations) * 1_000 / max(rows, 1):,.0f} us a row"
+    each_row = f"{sum(durations) * 1_000 / max(rows, 1):,.0f} us per row"
     return f"{len(lines)} deliveries, {each_row}, at most {max(memory, default=0):,.0f} MB, {starts}"
 
 

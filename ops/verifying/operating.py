@@ -35,11 +35,7 @@ def send_malformed(trial: Trial) -> str:
 
 def malformed(trial: Trial) -> str:
     """That event is in the failure queue, after Lambda's three attempts."""
-
-    def is_it(failure: Failure) -> bool:
-        return (failure.event or {}).get("verify") == trial.run
-
-    found = trial.failure(is_it, "an event that no delivery understands")
+    found = trial.failure(trial.is_malformed, "an event that no delivery understands")
     trial.awaits_malformed = False
     if found.condition not in ("RetriesExhausted", PAUSED):  # an attempt can have come during the pause
         raise Failed(f"Lambda gave up the malformed event for {found.condition}, not for its retries: see the runbook")

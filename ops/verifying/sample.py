@@ -62,9 +62,7 @@ class Sample:
             try:
                 file.write_bytes(self.file(self.records(3, "check")))
             except UnicodeEncodeError as error:
-                raise Skipped(
-                    f"the encoding of the feed {feed.name} has not the characters of a file: {error}"
-                ) from error
+                raise Skipped(f"the encoding of the feed {feed.name} cannot write its columns: {error}") from error
             checked = checking.check(feed, file, shown=1, progress=wording.silent)
         if not checked.is_good or checked.rows != 3:  # noqa: PLR2004
             why = checked.reason or "; ".join(reject.reason for reject in checked.rejects) or "it has a footer"

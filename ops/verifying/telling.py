@@ -47,7 +47,7 @@ def _told(trial: Trial, queue: str, key: str) -> str:
 @contextmanager
 def _consumer(trial: Trial) -> Iterator[str]:
     """A queue that gets this run's events; gone after the block."""
-    name, sqs, events = f"csv-ingest-verify-{trial.run}", trial.pipeline.clients.sqs, boto3.client("events")
+    name, sqs, events = trial.name, trial.pipeline.clients.sqs, boto3.client("events")
     bus = _bus(trial)
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
     try:

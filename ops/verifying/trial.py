@@ -54,8 +54,13 @@ class Trial:
         return "AWS_ENDPOINT_URL" in os.environ
 
     @property
+    def name(self) -> str:
+        """What nothing else is called."""
+        return f"{VERIFY_FOLDER}{self.run}"
+
+    @property
     def folder(self) -> str:
-        return f"{self.feed.settings.key_prefix}{VERIFY_FOLDER}{self.run}/"
+        return f"{self.feed.settings.key_prefix}{self.name}/"
 
     def key(self, name: str, suffix: str = "") -> str:
         """A key below the folder that the feed takes."""
@@ -105,7 +110,11 @@ class Trial:
 
     def is_own(self, failure: Failure) -> bool:
         """Whether a message is about this run."""
-        return any(self.folder in key for key in failure.keys) or (failure.event or {}).get("verify") == self.run
+        return any(self.folder in key for key in failure.keys) or self.is_malformed(failure)
+
+    def is_malformed(self, failure: Failure) -> bool:
+        """Whether a message is about the malformed event of this run."""
+        return (failure.event or {}).get("verify") == self.run
 
     def wait_until(self, condition: Callable[[], bool], otherwise: str, *, seconds: float = PATIENCE) -> None:
         """Wait for a condition; raises Failed with a sentence if it does not come about."""

@@ -41,6 +41,12 @@ def _no_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.verifying.trial.LOOK_SECONDS", 0.2)
 
 
+def uploaded(deployment: Deployment) -> list[str]:
+    """The keys of what `verify` has uploaded and not deleted."""
+    listed = deployment.pipeline.clients.s3.list_object_versions(Bucket=deployment.pipeline.upload_bucket)
+    return [each["Key"] for each in listed.get("Versions", []) if "csv-ingest-verify" in each["Key"]]
+
+
 @pytest.mark.usefixtures("inbox")
 def test_all_is_good_and_nothing_is_left(deployment: Deployment, tmp_path: Path) -> None:
     before = deployment.rows()
@@ -51,8 +57,7 @@ def test_all_is_good_and_nothing_is_left(deployment: Deployment, tmp_path: Path)
     assert (report["good"], report["where"]) == (True, "a local AWS")
     assert "0 failed, 6 skipped. All that was checked is good." in told.stdout
     assert deployment.rows() == before
-    listed = deployment.pipeline.clients.s3.list_object_versions(Bucket=deployment.pipeline.upload_bucket)
-    assert not any("csv-ingest-verify" in each["Key"] for each in listed.get("Versions", []))
+    assert not uploaded(deployment)
 
 
 @pytest.mark.usefixtures("deployment")
@@ -78,8 +83,16 @@ def test_what_was_uploaded_is_forgotten_after_ctrl_c(deployment: Deployment, mon
     with pytest.raises(KeyboardInterrupt):
         run.verify(trial, lambda result: told.append(f"{result.check} {result.outcome}"))
     assert told[-2:] == ["a small file passed", "nothing is left passed"]
-    listed = deployment.pipeline.clients.s3.list_object_versions(Bucket=deployment.pipeline.upload_bucket)
-    assert not any("csv-ingest-verify" in each["Key"] for each in listed.get("Versions", []))
+    assert not uploaded(deployment)
+
+
+@contextmanager
+def hooked(pipeline: Pipeline, event: str, hook: Callable[..., Any]) -> Iterator[None]:
+    """Have DynamoDB answer otherwise."""
+    events: Any = pipeline.clients.dynamodb.meta.events
+    events.register(event, hook)
+    yield
+    events.unregister(event, hook)
 
 
 @contextmanager
@@ -155,10 +168,8 @@ def with_overwriting_engine(pipeline: Pipeline) -> Iterator[None]:
         for each in parsed.get("Responses", []):
             each.pop("Error", None)
 
-    events: Any = pipeline.clients.dynamodb.meta.events
-    events.register("after-call.dynamodb.BatchExecuteStatement", forget_errors, unique_id="overwriting")
-    yield
-    events.unregister("after-call.dynamodb.BatchExecuteStatement", unique_id="overwriting")
+    with hooked(pipeline, "after-call.dynamodb.BatchExecuteStatement", forget_errors):
+        yield
 
 
 @contextmanager
@@ -197,10 +208,8 @@ def with_lost_transactions(pipeline: Pipeline) -> Iterator[None]:
     def lose(**_: Any) -> tuple[Any, dict[str, Any]] | None:
         return (SimpleNamespace(status_code=200), {}) if next(lost, False) else None
 
-    events: Any = pipeline.clients.dynamodb.meta.events
-    events.register("before-call.dynamodb.TransactWriteItems", lose, unique_id="losing")
-    yield
-    events.unregister("before-call.dynamodb.TransactWriteItems", unique_id="losing")
+    with hooked(pipeline, "before-call.dynamodb.TransactWriteItems", lose):
+        yield
 
 
 @contextmanager

@@ -19,7 +19,7 @@ JSON = [
 
 @pytest.mark.parametrize("lines", [TEXT, JSON])
 def test_reports_are_summed_up(lines: list[str]) -> None:
-    assert summary(lines, 1_000) == "2 deliveries, 500 us a row, at most 120 MB, cold starts: 1 of 400 ms"
+    assert summary(lines, 1_000) == "2 deliveries, 500 us per row, at most 120 MB, cold starts: 1 of 400 ms"
 
 
 def test_no_cold_start_is_said() -> None:
