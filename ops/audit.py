@@ -27,7 +27,8 @@ def audit(
     with ExitStack() as databases:
         runs = {}
         for each in [feed] if feed else pipeline.feeds:
-            expected = databases.enter_context(expectations.Expectations.on_disk(each.mode))
+            rows_expire = each.settings.keep_rows_days is not None
+            expected = databases.enter_context(expectations.Expectations.on_disk(each.mode, rows_expire=rows_expire))
             runs[each.name] = audit_files.FilesAudit(pipeline, each, expected)
         found = [each for each in _read(pipeline, runs, prefix, progress) if each.key.startswith(prefix)]
         result = Audited(0, 0, 0, found)
@@ -115,4 +116,5 @@ def _count_orphans(run: audit_files.FilesAudit) -> int:
 
 def _of_row(run: audit_files.FilesAudit, kind: str, row: expectations.Expected) -> Discrepancy:
     version, pk = run.versions[row.object_key, row.key.upload], run.feed.mode.row_key(row.key)
-    return Discrepancy(kind, row.object_key, f"line {row.line:,}: {pk}", row.etag, pk, RestoreRow(row.line), version)
+    restore = RestoreRow(row.line, row.expires_at)
+    return Discrepancy(kind, row.object_key, f"line {row.line:,}: {pk}", row.etag, pk, restore, version)

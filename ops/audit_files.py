@@ -44,7 +44,8 @@ class FilesAudit:
             self._find_moved(version, record)
         elif not record.is_settled:
             self._find_unsettled(version, record)
-        if origin := self.feed.mode.origin(version.etag, record.upload_order):  # otherwise, no row of it can be stored
+        # Otherwise, no row of it can be stored.
+        if origin := self.feed.mode.origin(version.etag, record.upload_order, record.expires_at):
             self.versions[version.key, origin.upload] = version
             self._read_file(version, origin, record)
 

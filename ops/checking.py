@@ -98,7 +98,7 @@ def check(feed: AnyFeed, file: Path, *, shown: int | None, progress: wording.Pro
 
 
 def _origin(feed: AnyFeed) -> Origin:
-    return feed.mode.origin(ETAG, UPLOAD_ORDER) or Origin(ETAG)
+    return feed.mode.origin(ETAG, UPLOAD_ORDER, None) or Origin(ETAG)
 
 
 def _check_rows(

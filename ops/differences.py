@@ -5,13 +5,14 @@ the table are fetched by their keys.
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice, takewhile
 from typing import Any
 
-from csv_ingest.model import ForeignItem, ObjectVersion, Origin, Row, RowKey, StoredRow, Value
+from csv_ingest.model import EXPIRES_AT, ForeignItem, ObjectVersion, Origin, Row, RowKey, StoredRow, Value
 from ops import findings, wording
 from ops.pipeline import ObjectGone, Pipeline
 
@@ -26,9 +27,10 @@ def explained(
 
     A row has none if by now it is as in the file, or is deleted, or if the file is.
     """
-    lines: dict[ObjectVersion, set[int]] = {}
-    for version, line in islice(filter(None, map(_line, found)), MOST):
-        lines.setdefault(version, set()).add(line)
+    lines: dict[ObjectVersion, dict[int, datetime | None]] = {}
+    for finding in islice(filter(_line, found), MOST):
+        if finding.version and isinstance(finding.remedy, findings.RestoreRow):
+            lines.setdefault(finding.version, {})[finding.remedy.line] = finding.remedy.expires_at
     known: dict[tuple[ObjectVersion, int] | None, list[findings.Difference]] = {}
     for number, version in enumerate(lines, 1):
         progress(f"looking what differs, {number:,} of {wording.counted(len(lines), 'file')}: {version.key}")
@@ -45,14 +47,15 @@ def _line(finding: findings.Discrepancy) -> tuple[ObjectVersion, int] | None:
 
 
 def _of_lines(
-    pipeline: Pipeline, version: ObjectVersion, lines: Collection[int]
+    pipeline: Pipeline, version: ObjectVersion, lines: Mapping[int, datetime | None]
 ) -> Iterator[tuple[int, list[findings.Difference]]]:
-    """The differences of some lines of a file; none of those that cannot be read any more."""
+    """The differences of some lines of a file, by when each expires; none of those that cannot be read any more."""
     record = pipeline.files.record(version)
     if record.erasing:  # since the audit
         return
     feed = pipeline.owner_of(version.key, record)
-    origin, last = Origin(version.etag, record.upload_order), max(lines)
+    origin, last = record.origin_of(version.etag), max(lines)
+    rows_expire = feed.settings.keep_rows_days is not None
     try:
         with closing(feed.destination) as destination, closing(pipeline.read_rows(version, record)) as rows:
             until_last = takewhile(lambda row: row.line <= last, rows)
@@ -60,15 +63,21 @@ def _of_lines(
             while some := list(islice(wanted, destination.max_fetch)):
                 keys = [RowKey(origin.upload, row.id) for row in some]
                 stored = {each.key.id: each for each in destination.find(keys)}
-                yield from ((row.line, differences(row, origin, stored[row.id])) for row in some if row.id in stored)
+                for row in some:
+                    kept = origin._replace(expires_at=lines[row.line])
+                    if row.id in stored:
+                        yield row.line, differences(row, kept, stored[row.id], rows_expire=rows_expire)
     except ObjectGone:
         return
 
 
-def differences(row: Row, origin: Origin, stored: StoredRow | ForeignItem) -> list[findings.Difference]:
+def differences(
+    row: Row, origin: Origin, stored: StoredRow | ForeignItem, *, rows_expire: bool = False
+) -> list[findings.Difference]:
     """The differences between a row of a file and its row in the table; none only if they are the same.
 
-    As in an audit, 5.50 is 5.5, and columns that others have added beside the declared ones make no difference.
+    As in an audit, 5.50 is 5.5, and columns that others have added beside the declared ones make no difference; nor
+    does it that a row expires later.
     """
     if isinstance(stored, ForeignItem):
         return [findings.Difference("item", "no row", "a row")]
@@ -78,7 +87,14 @@ def differences(row: Row, origin: Origin, stored: StoredRow | ForeignItem) -> li
         findings.Difference("uploaded", stored.key.upload, origin.upload),
         *(findings.Difference(name, stored.values.get(name), value) for name, value in row.values.items()),
     ]
-    return [pair for pair in pairs if not _is_same(pair.table, pair.file)] + _in_data(stored.data, row.data)
+    expiry = _in_expiry(stored.expires_at, origin.expires_at) if rows_expire else []
+    return [*(pair for pair in pairs if not _is_same(pair.table, pair.file)), *_in_data(stored.data, row.data), *expiry]
+
+
+def _in_expiry(table: datetime | None, file: datetime | None) -> list[findings.Difference]:
+    if table is None or (file and table >= file):
+        return []
+    return [findings.Difference(EXPIRES_AT, table.isoformat(), file.isoformat() if file else None)]
 
 
 def _in_data(table: str, file: str) -> list[findings.Difference]:

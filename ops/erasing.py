@@ -35,7 +35,7 @@ class Erasure:
     """One that has the ETag. Where each version is an upload, the only one that this is about."""
     command: str
     records: list[ledger.FileRecord] = field(default_factory=list)
-    """Of all keys whose rows these are, as they were when `look` was called."""
+    """Of all uploads whose rows these are, as they were when `look` was called."""
     skipped: list[ledger.FileRecord] = field(default_factory=list)
     """Of the keys of the feed with this ETag whose rows went to another table."""
 
@@ -63,16 +63,24 @@ class Erasure:
 
     @property
     def other_owners(self) -> list[str]:
-        """The other object keys whose rows these are. A file that is being forgotten owns no row any more."""
-        keys = [each.object_key for each in self.records if each.erasing != ledger.FORGET]
-        return [key for key in keys if key != self.version.key]
+        """The other object keys whose rows these are. A file that is being forgotten, or has expired, owns no row."""
+        now = datetime.now(UTC)
+        owners = (each for each in self.records if each.erasing != ledger.FORGET and not each.is_expired(now))
+        return list(dict.fromkeys(each.object_key for each in owners if each.object_key != self.version.key))
+
+    def uploads(self, key: str) -> list[str]:
+        """The beginnings of all entries of this ETag, or this version, under an object key: one, unless rows expire."""
+        if self.feed.mode.each_version:
+            return [self.upload]
+        records = self.pipeline.files.records_of_key(key)
+        return sorted({self.etag, *(record.upload for record in records if record.etag == self.etag)})
 
     def mark(self, key: str) -> datetime:
         """Have every delivery of an object key take it for complete; returns since when."""
         erasures = self.pipeline.files.erasures
         if self.feed.mode.each_version:
             return erasures.mark_version(self.version, self.feed.mode, self.command)
-        return erasures.mark(key, self.etag, self.command)
+        return max(erasures.mark(key, upload, self.command) for upload in self.uploads(key))
 
     def begin(self) -> datetime:
         """Have no delivery begin to store these rows; returns since when that is so.

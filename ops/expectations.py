@@ -6,11 +6,15 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from csv_ingest.destinations import Destination
 from csv_ingest.model import FileFormat, ForeignItem, Origin, RejectedRow, Row, RowKey, StoredRow, fingerprint
 from csv_ingest.modes import WriteMode, duplicate
+
+_NEVER = "~"
+"""After every time, as a text."""
 
 
 class Expected(NamedTuple):
@@ -26,6 +30,10 @@ class Expected(NamedTuple):
     """Of its declared columns, in the destination."""
     required: bool = True
     """Whether the destination has to have it already."""
+    expires_at: datetime | None = None
+    """When the last upload expires that has it; None: never."""
+    rows_expire: bool = False
+    """Whether rows of the feed do, so that it must not expire earlier."""
 
     def allows(self, found: StoredRow | ForeignItem) -> bool:
         """Whether the destination may have this: the row; or a later line, if parts of the file are not stored yet."""
@@ -33,7 +41,11 @@ class Expected(NamedTuple):
             return False
         is_later = found.key.upload == self.key.upload and found.line > self.line
         stored = found.key, found.etag, found.line, digest(found, self.names)
-        return (is_later and not self.required) or stored == (self.key, self.etag, self.line, self.digest)
+        is_row = stored == (self.key, self.etag, self.line, self.digest)
+        return (is_later and not self.required) or (is_row and not (self.rows_expire and self._outlives(found)))
+
+    def _outlives(self, found: StoredRow) -> bool:
+        return found.expires_at is not None and (self.expires_at is None or found.expires_at < self.expires_at)
 
 
 class Expectations:
@@ -43,14 +55,15 @@ class Expectations:
     one.
     """
 
-    def __init__(self, database: sqlite3.Connection, mode: WriteMode) -> None:
+    def __init__(self, database: sqlite3.Connection, mode: WriteMode, *, rows_expire: bool) -> None:
         self._database = database
         self._mode = mode
+        self._rows_expire = rows_expire
 
     @classmethod
     @contextmanager
-    def on_disk(cls, mode: WriteMode) -> Iterator["Expectations"]:
-        """Expectations that are gone after the block."""
+    def on_disk(cls, mode: WriteMode, *, rows_expire: bool = False) -> Iterator["Expectations"]:
+        """Expectations that are gone after the block. `rows_expire` says whether rows of the feed do."""
         with tempfile.NamedTemporaryFile(suffix=".sqlite") as file, closing(sqlite3.connect(file.name)) as database:
             database.executescript(
                 """
@@ -60,16 +73,24 @@ class Expectations:
                                   required INTEGER, seen INTEGER DEFAULT 0, PRIMARY KEY (row_key, upload))
                                   WITHOUT ROWID;
                 CREATE TABLE stray (row_key TEXT PRIMARY KEY, upload TEXT) WITHOUT ROWID;
-                CREATE TABLE upload (upload TEXT PRIMARY KEY, etag TEXT, object_key TEXT, names TEXT) WITHOUT ROWID;
+                CREATE TABLE upload (upload TEXT PRIMARY KEY, etag TEXT, object_key TEXT, names TEXT, expires TEXT)
+                                     WITHOUT ROWID;
                 """
             )
-            yield cls(database, mode)
+            yield cls(database, mode, rows_expire=rows_expire)
 
     def add_upload(self, object_key: str, origin: Origin, format_: FileFormat) -> None:
-        """Note the object key of an origin, and the columns that are declared of its rows."""
+        """Note the object key of an origin, the columns that are declared of its rows, and when they expire.
+
+        Uploads of the same bytes can have the same rows: the last expiry counts.
+        """
         names = json.dumps([column.stored_as for column in format_.columns])
-        about = (origin.upload, origin.etag, object_key, names)
-        self._database.execute("INSERT OR IGNORE INTO upload VALUES (?, ?, ?, ?)", about)
+        expires = origin.expires_at.isoformat() if origin.expires_at else _NEVER
+        self._database.execute(
+            """INSERT INTO upload VALUES (?, ?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET expires = max(expires, excluded.expires)""",
+            (origin.upload, origin.etag, object_key, names, expires),
+        )
 
     def object_key(self, upload: str) -> str | None:
         """The key of an upload that was noted; None if it was not."""
@@ -125,17 +146,18 @@ class Expectations:
         row_key, met = self._mode.row_key(found.key), found.key.upload
         self._database.execute("UPDATE row SET seen = 1 WHERE row_key = ?", (row_key,))
         newest_first = self._database.execute(
-            """SELECT row.object_key, etag, upload, row.id, line, digest, names, required FROM row JOIN upload
+            """SELECT row.object_key, etag, upload, row.id, line, digest, names, required, expires FROM row JOIN upload
                USING (upload) WHERE row_key = ? ORDER BY upload DESC""",
             (row_key,),
         )
-        for object_key, etag, upload, id_, line, noted, names, required in newest_first:
+        for object_key, etag, upload, id_, line, noted, names, required, expires in newest_first:
             if required and met > upload and isinstance(found, StoredRow) and self.object_key(met) is None:
                 return None
             # A row of an upload that is not complete cannot be stored either where there is an item that is no row.
             if required or met == upload or isinstance(found, ForeignItem):
                 key = RowKey(upload, id_)
-                return Expected(object_key, etag, key, line, noted, json.loads(names), bool(required))
+                about = json.loads(names), bool(required), _time(expires), self._rows_expire
+                return Expected(object_key, etag, key, line, noted, *about)
         return None
 
     def add_stray(self, key: RowKey) -> None:
@@ -152,16 +174,21 @@ class Expectations:
             yield row_key
 
     def missing(self) -> Iterator[Expected]:
-        """The rows that have to be in the destination and were not met there."""
+        """The rows that have to be in the destination and were not met there; none that has expired."""
         rows = self._database.execute(
-            """SELECT row.object_key, etag, upload, row.id, line, digest FROM row JOIN upload USING (upload)
-               WHERE required AND NOT seen AND NOT EXISTS (
+            """SELECT row.object_key, etag, upload, row.id, line, digest, expires FROM row JOIN upload USING (upload)
+               WHERE required AND NOT seen AND expires > ? AND NOT EXISTS (
                    SELECT 1 FROM row AS newer WHERE newer.row_key = row.row_key AND newer.upload > row.upload
                    AND newer.required)
-               ORDER BY row.object_key, line"""
+               ORDER BY row.object_key, line""",
+            (datetime.now(UTC).isoformat(),),
         )
-        for object_key, etag, upload, id_, line, noted in rows:
-            yield Expected(object_key, etag, RowKey(upload, id_), line, noted)
+        for object_key, etag, upload, id_, line, noted, expires in rows:
+            yield Expected(object_key, etag, RowKey(upload, id_), line, noted, expires_at=_time(expires))
+
+
+def _time(expires: str) -> datetime | None:
+    return None if expires == _NEVER else datetime.fromisoformat(expires)
 
 
 def digest(row: Row | StoredRow, names: Iterable[str]) -> bytes:

@@ -1,6 +1,7 @@
 """The findings of an audit, and their remedies."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from csv_ingest.model import CompleteFile, ObjectVersion, RejectedRow, RowCounts, Value
@@ -10,6 +11,8 @@ class RestoreRow(NamedTuple):
     """The row of a line has to be in the destination."""
 
     line: int
+    expires_at: datetime | None = None
+    """When it expires: with the last upload that has it; None: never."""
 
 
 class RecordReject(NamedTuple):

@@ -86,7 +86,8 @@ def forget(forgetting: Forgetting, *, progress: wording.Progress = wording.silen
         _leave(erasure)
     # Last: the records say that something has begun. Keep those of versions uploaded meanwhile: their rows still exist.
     # The entries of an ETag come after those of its later versions, which lead to them.
-    for upload in sorted((erasure.upload for erasure in forgetting.erasures), reverse=True):
+    uploads = {upload for erasure in forgetting.erasures for upload in erasure.uploads(forgetting.key)}
+    for upload in sorted(uploads, reverse=True):
         forgetting.pipeline.files.erasures.erase_upload(forgetting.key, upload)
     left = forgetting_of(forgetting.pipeline, forgetting.key)
     if left.objects or left.erasures:

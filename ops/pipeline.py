@@ -137,9 +137,11 @@ class Pipeline:
         return checkpoint.expected_of(self.intake, bucket=self.upload_bucket, deployed_at=deployed_at)
 
     def expects(self, upload: Upload, record: ledger.FileRecord) -> bool:
-        """Whether an upload has a record, or should have one: it is no older than its feed."""
-        is_taken = self.intake.takes(upload.version.key)
-        return record.status is not None or not is_taken or expected.is_expected(self._expected, upload)
+        """Whether an upload has a record, or should have one: it is no older than its feed, or what that keeps."""
+        if record.status is not None or not self.intake.takes(upload.version.key):
+            return True
+        days = self.feed_of(upload.version.key).settings.keep_rows_days
+        return expected.is_expected(self._expected, upload, days)
 
     @property
     def rule(self) -> str:

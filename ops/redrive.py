@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import model, queues
 from csv_ingest.failure import Failure
+from csv_ingest.sweeping.expected import is_too_old
 from ops import brake, failures
 from ops.pipeline import DeployedFeed, NoFeed, Pipeline
 
@@ -34,6 +35,8 @@ class Backfilled(NamedTuple):
 
     delivered: int = 0
     settled_before: int = 0
+    expired: int = 0
+    """They were never read, and their rows would have expired by now."""
 
 
 def backfill(
@@ -50,16 +53,19 @@ def backfill(
     Uploads that are settled are only delivered `again`. Interrupted, it is resumed by the same call: what is settled by
     then is passed over, at one read per upload.
     """
-    delivered = settled_before = 0
+    delivered = settled_before = expired = 0
     for upload, record in pipeline.records(prefix, feed):
+        days = pipeline.feed_of(upload.version.key).settings.keep_rows_days
         if record.is_settled and not again:
             settled_before += 1
+        elif not record.is_planned and is_too_old(upload, days):
+            expired += 1
         else:
             pipeline.redeliver(upload.version)
             delivered += 1
             time.sleep(1 / rate)
-        progress(Backfilled(delivered, settled_before))
-    return Backfilled(delivered, settled_before)
+        progress(Backfilled(delivered, settled_before, expired))
+    return Backfilled(delivered, settled_before, expired)
 
 
 def redrive_all(

@@ -1,5 +1,8 @@
 """Read a complete file again, by the settings of today."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
 from csv_ingest import ledger, listing
 from csv_ingest.model import ObjectVersion
 from ops import erasing, explaining, wording
@@ -38,6 +41,8 @@ def erasure_for_reload(pipeline: Pipeline, version: ObjectVersion) -> erasing.Er
         raise erasing.NotErasable("it is being forgotten")
     if record.status == ledger.REJECTED:
         raise erasing.NotErasable("it was rejected, and no row of it is stored: `backfill --again` reads it anew")
+    if record.is_expired(datetime.now(UTC)):
+        raise erasing.NotErasable(f"its rows expired on {record.rows_expire_at[:10]}: upload it again if you need them")
     record.require_owner(erasure.feed.owner)
     if not erasure.feed.takes(version.key):
         raise erasing.NotErasable(
@@ -72,15 +77,15 @@ def reload(erasure: erasing.Erasure, *, progress: wording.Progress = wording.sil
             erasing.wait_for_deliveries(erasure.feed, record.settled_at, progress)
     erasure.require_begun()
     for record in recorded:
-        erasures.mark(record.object_key, erasure.etag, ledger.RELOAD)
+        erasures.mark(record.object_key, record.upload, ledger.RELOAD)
     erasure.unmark(record.object_key for record in recorded)
     erasure.delete_rows(progress)
     erasure.require_begun()
     for record in recorded:
-        erasures.erase_entries(record.object_key, erasure.etag)
-        erasures.erase_record(record.object_key, erasure.etag)
+        erasures.erase_entries(record.object_key, record.upload)
+        erasures.erase_record(record.object_key, record.upload)
     erasure.end()
-    versions = _without_plan(erasure, {record.version_id for record in recorded})
+    versions = _without_plan(erasure, recorded)
     for version in versions:
         erasure.pipeline.redeliver(version)
     return versions
@@ -95,13 +100,20 @@ def _refuse_busy(erasure: erasing.Erasure) -> None:
             raise erasing.NotErasable(f"{same} being forgotten: end that first")
 
 
-def _without_plan(erasure: erasing.Erasure, ingested: set[str | None]) -> list[ObjectVersion]:
-    """One version of each key of the feed that has the ETag and no plan: the one that was ingested, or the newest."""
-    found: dict[str, ObjectVersion] = {}
+def _without_plan(erasure: erasing.Erasure, erased: Sequence[ledger.FileRecord]) -> list[ObjectVersion]:
+    """The versions of each key of the feed that have the ETag and no plan, and whose rows have not expired.
+
+    Of versions that were one upload, one: that which was ingested, or the newest.
+    """
+    now = datetime.now(UTC)
+    expiry = {record.version_id: record for record in erased}
+    found: dict[tuple[str, str], ObjectVersion] = {}
     for upload, record in erasure.pipeline.records(feed=erasure.feed):
         version = upload.version
-        is_better = version.key not in found or version.version_id in ingested
+        before = expiry.get(version.version_id, ledger.FileRecord())
+        name = version.key, version.version_id if before.rows_expire_at else ""
+        is_better = name not in found or before.status is not None
         is_waiting = record.status in (None, ledger.PROCESSING) and not record.is_planned
-        if version.etag == erasure.etag and is_waiting and is_better:
-            found[version.key] = version
+        if version.etag == erasure.etag and is_waiting and is_better and not before.is_expired(now):
+            found[name] = version
     return list(found.values())

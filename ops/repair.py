@@ -1,13 +1,14 @@
 """Mend what an audit found wrong."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from botocore.exceptions import ClientError
 
 from csv_ingest import destinations, events, ledger, source
-from csv_ingest.model import CompleteFile, ObjectVersion, Origin, Row
+from csv_ingest.model import CompleteFile, ObjectVersion, Row
 from ops import audit_marks, erasing, findings
 from ops.pipeline import NOT_THERE, DeployedFeed, ObjectGone, Pipeline
 
@@ -71,7 +72,7 @@ class _Repair:
     def run(self, remedies: Collection[findings.Remedy]) -> bool:
         if self.record.erasing and not all(isinstance(each, findings.Move) for each in remedies):  # since the audit
             return False
-        if lines := {each.line for each in remedies if isinstance(each, findings.RestoreRow)}:
+        if lines := {each.line: each.expires_at for each in remedies if isinstance(each, findings.RestoreRow)}:
             try:
                 self.done.rows += self._restore_rows(lines)
             except ObjectGone:
@@ -147,18 +148,19 @@ class _Repair:
         erasures.erase_record(self.version.key, upload)
         self.pipeline.redeliver(self.version)
 
-    def _restore_rows(self, lines: Collection[int]) -> int:
+    def _restore_rows(self, lines: Mapping[int, datetime | None]) -> int:
         """Write the rows of some lines, each the first with its id, over what the destination has; returns how many.
 
-        A row of a newer upload stays: it came since the audit.
+        `lines` has when each of them expires. A row of a newer upload stays: it came since the audit.
         """
         feed = self._feed
         if self.record.status != ledger.COMPLETE:
             # A row of a later line may be stored, which a part would note before it replaces the row.
             self.pipeline.files.repairs.mark_duplicate_ids(feed.mode.content_key(self.version), feed.name)
-        origin, restored = Origin(self.version.etag, self.record.upload_order), 0
+        origin, restored = self.record.origin_of(self.version.etag), 0
         with closing(feed.destination) as destination:
             for row in self.pipeline.read_rows(self.version, self.record):
                 if isinstance(row, Row) and row.line in lines:
-                    restored += not destination.write(origin, [row], only_if=destinations.OnlyIf.NOT_NEWER)
+                    kept = origin._replace(expires_at=lines[row.line])
+                    restored += not destination.write(kept, [row], only_if=destinations.OnlyIf.NOT_NEWER)
         return restored

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 
@@ -45,16 +46,17 @@ def rows_of(pipeline: Pipeline, feed: DeployedFeed, record: ledger.FileRecord) -
 
     If the destination finds as many rows by their ETag as the ledger has counted, those are the rows. Otherwise the ids
     are read in the file: the ledger counts a row that is on two lines twice, so that only the file can tell what is
-    missing. Of an upload that is not complete, no row is missing yet. Raises ObjectGone, after the rows that can be
-    found without the file, if the file is needed and gone.
+    missing. Of an upload that is not complete, or whose rows have expired, no row is missing. Raises ObjectGone, after
+    the rows that can be found without the file, if the file is needed and gone.
     """
-    if feed.mode.origin(record.etag, record.upload_order) is None:
+    if feed.mode.origin(record.etag, record.upload_order, record.expires_at) is None:
         return  # it was not read to its end: no row of it is stored
     with closing(feed.destination) as destination:
         # Where rows are superseded, only the file has the ids whose rows are those of newer uploads by now.
         number = None if feed.mode.supersedes else destination.count(record.origin)
         counted = record.counts.stored if record.counts else 0
-        if number is not None and (not record.is_complete or number >= counted):
+        has_to_be_there = record.is_complete and not record.is_expired(datetime.now(UTC))
+        if number is not None and (not has_to_be_there or number >= counted):
             yield from destination.rows_of(record.origin)
             return
         try:
@@ -69,6 +71,7 @@ def rows_of(pipeline: Pipeline, feed: DeployedFeed, record: ledger.FileRecord) -
 def _by_file(pipeline: Pipeline, feed: DeployedFeed, record: ledger.FileRecord) -> Iterator[Shown]:
     """Yield what the destination has under the ids that are in the file, in the order of its lines."""
     rows, upload = _rows_to_store(pipeline, feed, record), record.origin.upload
+    has_to_be_there = record.is_complete and not record.is_expired(datetime.now(UTC))
     while some := list(islice(rows, feed.destination.max_fetch)):
         found = {each.key.id: each for each in feed.destination.find([RowKey(upload, row.id) for row in some])}
         for row in some:
@@ -77,7 +80,7 @@ def _by_file(pipeline: Pipeline, feed: DeployedFeed, record: ledger.FileRecord) 
                 yield stored
             elif isinstance(stored, StoredRow) and stored.key.upload > upload:
                 yield Superseded(row.line, row.id, stored.key.upload)
-            elif record.is_complete:
+            elif has_to_be_there:
                 older = "an older upload's row is in its place"
                 other = older if isinstance(stored, StoredRow) else "what is under its key is no row"
                 yield Missing(row.line, row.id, "not in the table" if stored is None else other)

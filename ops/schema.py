@@ -22,6 +22,7 @@ def statements(config: IngestConfig, *, password: str | None = None) -> list[str
     return [
         *([f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}"] if schema not in ("", "public") else []),
         *(table.creation for table in tables),
+        *([schema_tables.expiry_index(config)] if config.feed.keep_rows_days else []),
         *schema_tables.views(config).values(),
         f"DO $$ BEGIN CREATE ROLE {user} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
         *([] if database.secret else [f"GRANT rds_iam TO {user}"]),

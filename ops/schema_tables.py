@@ -7,7 +7,7 @@ from typing import NamedTuple
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.destinations import postgresql_files
 from csv_ingest.destinations.postgresql_table import LAYOUTS, Layout, needed_columns, quoted
-from csv_ingest.model import OF_COMPLETE, OF_NEWEST
+from csv_ingest.model import EXPIRES_AT, OF_COMPLETE, OF_NEWEST
 
 COLLATION = ' COLLATE "C"'
 """Of the texts that identify rows, so that an upgrade of the server's collations cannot damage an index."""
@@ -52,8 +52,20 @@ class NeededTable(NamedTuple):
 def rows_table(config: IngestConfig) -> NeededTable:
     """The rows table of a feed. The role can neither delete rows nor change the table."""
     layout = layout_of(config)
-    columns = _with_collation(needed_columns(config.feed.format.columns, layout), layout.own)
+    rows_expire = config.feed.keep_rows_days is not None
+    columns = _with_collation(needed_columns(config.feed.format.columns, layout, rows_expire=rows_expire), layout.own)
     return NeededTable(config.rows_table, columns, layout.own, layout.key, ("SELECT", "INSERT", "UPDATE"))
+
+
+def expiry_index(config: IngestConfig) -> str:
+    """The statement that creates the index by which rows are found that have expired."""
+    index = quoted(f"{config.rows_table.rpartition('.')[2]}_expiry")
+    return f"CREATE INDEX IF NOT EXISTS {index} ON {quoted(config.rows_table)} ({EXPIRES_AT})"
+
+
+def deletion(config: IngestConfig) -> str:
+    """The statement that deletes the rows that have expired: their owner runs it, as often as it shall happen."""
+    return f"DELETE FROM {quoted(config.rows_table)} WHERE {EXPIRES_AT} <= now()"
 
 
 def files_table(config: IngestConfig) -> NeededTable:

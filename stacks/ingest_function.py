@@ -73,7 +73,8 @@ def _rows_permissions(scope: Construct, storage: Storage, feed: Feed) -> list[ia
     if feed.is_postgresql:
         return login(scope, feed, storage.keeping.key)
     rows = storage.tables[feed.name].table_arn
-    replace = ["dynamodb:PartiQLUpdate"] if feed.mode.supersedes else []
+    # Of the rows of older uploads, and of rows that have to be kept for longer.
+    replace = ["dynamodb:PartiQLUpdate"] if feed.mode.supersedes or feed.keep_rows_days else []
     describe = ["dynamodb:DescribeTable"] if feed.rows_table else []
     return [allow(rows, "dynamodb:PartiQLInsert", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", *replace, *describe)]
 

@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from csv_ingest.feed import Feed
-from csv_ingest.model import FILES_INDEX, FILES_INDEX_KEY, FILES_KEY, ROWS_INDEX, ROWS_KEY
+from csv_ingest.model import EXPIRES_AT, FILES_INDEX, FILES_INDEX_KEY, FILES_KEY, ROWS_INDEX, ROWS_KEY
 from stacks.notifications import NotificationsHandler
 from stacks.practices import Keeping
 from stacks.upload_bucket import existing_bucket, let_upload, new_bucket
@@ -89,7 +89,13 @@ class Storage(Construct):
     def _rows(self, feed: Feed) -> dynamodb.Table:
         most = feed.max_write_units
         warm = dynamodb.WarmThroughput(write_units_per_second=feed.warm_write_units) if feed.warm_write_units else None
-        table = self._table(f"Rows{feed.suffix}", _keys(*ROWS_KEY), max_write_request_units=most, warm_throughput=warm)
+        table = self._table(
+            f"Rows{feed.suffix}",
+            _keys(*ROWS_KEY),
+            max_write_request_units=most,
+            warm_throughput=warm,
+            time_to_live_attribute=EXPIRES_AT if feed.keep_rows_days else None,
+        )
         if feed.warm_write_units:
             Annotations.of(table).add_info_v2("csv-ingest:warm-throughput", _price_of_warmth(feed))
         if feed.file_index:

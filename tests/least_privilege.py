@@ -23,6 +23,7 @@ from tests.permissions import Permission, allowed, needed, refused
 from tests.templates import statements_of
 
 MERGING = "IngestRole, which merges"
+"""Also of a feed whose rows expire: test_functions compares the two."""
 EXISTING = "IngestRole, of an existing table"
 RETURNING = "NotifierRole, which returns rejected rows"
 ROLES = ("IngestRole", "SweepRole", "NotifierRole", "IngestVendorsRole", MERGING, EXISTING, RETURNING)
@@ -76,7 +77,7 @@ def _role_of_caller() -> str | None:
         return "IngestVendorsRole"
     if feed.rows_table:
         return EXISTING
-    return MERGING if feed.mode is MERGE else "IngestRole"
+    return MERGING if feed.mode is MERGE or feed.keep_rows_days else "IngestRole"
 
 
 def _callers() -> Iterator[str]:

@@ -179,21 +179,31 @@ class SweptFeed(NamedTuple):
     """The name of the function that ingests its uploads."""
     taker: intake.Taker
     mode: modes.WriteMode
+    days: int | None = None
+    """After how many days nobody expects an upload that has no record; None: never."""
 
     @classmethod
     def of(cls, feed: Feed, function: str) -> "SweptFeed":
-        return cls(function, intake.Taker(feed.name, feed.key_prefix, feed.key_suffixes), feed.mode)
+        taker = intake.Taker(feed.name, feed.key_prefix, feed.key_suffixes)
+        return cls(function, taker, feed.mode, feed.keep_rows_days)
 
     def to_json(self) -> dict[str, Any]:
         """An object of FEEDS. Without the mode that is the default, twenty feeds fit into the variable."""
         mode = {} if self.mode is modes.APPEND else {"mode": self.mode.name}
-        return {"function": self.function, "prefix": self.taker.prefix, "suffixes": self.taker.suffixes, **mode}
+        days = {"days": self.days} if self.days else {}
+        return {"function": self.function, "prefix": self.taker.prefix, "suffixes": self.taker.suffixes, **mode, **days}
 
 
 def _swept_feed(
-    name: str, *, function: str, prefix: str, suffixes: Sequence[str], mode: str = modes.APPEND.name
+    name: str,
+    *,
+    function: str,
+    prefix: str,
+    suffixes: Sequence[str],
+    mode: str = modes.APPEND.name,
+    days: int | None = None,
 ) -> SweptFeed:
-    return SweptFeed(function, intake.Taker(name, prefix, suffixes), modes.MODES[mode])
+    return SweptFeed(function, intake.Taker(name, prefix, suffixes), modes.MODES[mode], days)
 
 
 def _compact(value: Any) -> str:

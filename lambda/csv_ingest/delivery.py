@@ -2,13 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from csv_ingest import clients, configuration, csvfile, dynamodb, events, ledger, queues, source
 from csv_ingest.acceptance import Acceptance, MaxRejected
 from csv_ingest.destinations import open_destination, owner_of
-from csv_ingest.model import CompleteFile, Deadline, ObjectVersion, Origin, Owner, PartJob, RowCounts, Tuning
+from csv_ingest.model import (
+    CompleteFile,
+    Deadline,
+    ObjectVersion,
+    Origin,
+    Owner,
+    PartJob,
+    RowCounts,
+    Tuning,
+    UnreadableFile,
+)
 from csv_ingest.row_store import RowStore
 
 
@@ -71,22 +81,41 @@ class Delivery:
     @property
     def acceptance(self) -> Acceptance:
         """What a file has to be to be accepted, by the settings of the feed."""
-        refusal = partial(self.destination.refusal, Origin(self.version.etag))
         feed = self.config.feed
+        # Whenever the rows expire, that takes as many bytes.
+        expires_at = datetime.now(UTC) if feed.keep_rows_days else None
+        refusal = partial(self.destination.refusal, Origin(self.version.etag, expires_at=expires_at))
         return Acceptance(feed.max_file_bytes, MaxRejected.parse(feed.max_rejected), refusal)
 
-    def row_store(self, file: ledger.FileLedger, upload_order: str) -> RowStore:
-        """The store for the rows of the upload. `upload_order` is as the ledger has recorded it."""
+    def rows_expire_at(self) -> str:
+        """When the rows of an upload expire whose bytes were asked for; empty if never. Raises UnreadableFile.
+
+        That is if they have expired: nobody would have them for longer than it takes to delete them.
+        """
+        if (days := self.config.feed.keep_rows_days) is None:
+            return ""
+        expires_at = datetime.fromisoformat(self.uploaded_at) + timedelta(days=days)
+        if expires_at <= datetime.now(UTC):
+            raise UnreadableFile(
+                f"it was uploaded on {self.uploaded_at[:10]}, and keep_rows_days={days} keeps its rows until "
+                f"{expires_at:%Y-%m-%d}: no row is stored; upload it again if you need them"
+            )
+        return ledger.text_of_time(expires_at)
+
+    def row_store(self, file: ledger.FileLedger, record: ledger.FileRecord) -> RowStore:
+        """The store for the rows of the upload, as the ledger has recorded it."""
+        feed = self.config.feed
         return RowStore(
             self.destination,
-            self.config.feed.mode,
-            origin=Origin(self.version.etag, upload_order),
+            feed.mode,
+            origin=record.origin_of(self.version.etag),
+            rows_expire=feed.keep_rows_days is not None,
             on_duplicate_id=file.mark_duplicate_ids,
         )
 
     def complete_file(self, record: ledger.FileRecord, counts: RowCounts) -> CompleteFile:
         """The upload as a complete file. What the ledger has recorded of it is the same in every delivery."""
-        version, upload = self.version, Origin(self.version.etag, record.upload_order).upload
+        version, upload = self.version, record.origin_of(self.version.etag).upload
         uploaded_at = record.uploaded_at or self.uploaded_at
         return CompleteFile(upload, version.key, version.etag, version.version_id, uploaded_at, counts)
 

@@ -52,7 +52,7 @@ def run_part(delivery: Delivery, file: ledger.FileLedger, job: PartJob, counted:
     plan = file.parts.plan()
     start = plan.parts[job.number]
     end = plan.parts[job.number + 1].byte if job.number + 1 < len(plan.parts) else None
-    store = delivery.row_store(file, file.record.upload_order)
+    store = delivery.row_store(file, file.record)
     most = delivery.destination.max_fetch if job.is_check else delivery.destination.max_insert
     with delivery.open(start.byte, end) as stream:
         end_line = plan.end_line or sys.maxsize

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from csv_ingest import feed_rules, feed_types
-from csv_ingest.model import DEFAULT_FEED, OF_EVERY_ROW, Database, FileFormat
+from csv_ingest.model import DEFAULT_FEED, EXPIRES_AT, OF_EVERY_ROW, Database, FileFormat
 from csv_ingest.modes import APPEND, MODES, WriteMode
 from csv_ingest.settings import (
     NAME,
@@ -88,6 +88,12 @@ class Feed:
         optional(whole_number(15, 36_500)),
         "After how many days S3 deletes an upload below `key_prefix`; a version that was replaced, so many days after "
         "that. Without it, never. [See below](#how-long-uploads-are-kept).",
+    )
+    keep_rows_days: int | None = setting(
+        None,
+        optional(whole_number(1, 36_500)),
+        "How many days after its upload a row expires, and is deleted from the destination. Without it, never. [See "
+        "below](#how-long-rows-are-kept).",
     )
     timeout_seconds: int = setting(30, whole_number(10, 900), "Time for one delivery of a file.")
     max_file_mb: int = setting(
@@ -226,7 +232,9 @@ class Feed:
     @property
     def reserved_names(self) -> tuple[str, ...]:
         """What every row has in the destination: no declared column can be stored under one of these names."""
-        return (*OF_EVERY_ROW, *self.mode.own_columns, *(feed_rules.OF_POSTGRESQL if self.is_postgresql else ()))
+        expiry = (EXPIRES_AT,) if self.keep_rows_days else ()
+        of_database = feed_rules.OF_POSTGRESQL if self.is_postgresql else ()
+        return (*OF_EVERY_ROW, *self.mode.own_columns, *expiry, *of_database)
 
     @property
     def max_file_bytes(self) -> int:

@@ -33,6 +33,8 @@ def ingest_file(delivery: Delivery) -> Outcome:
     if file.record.status != ledger.COMPLETE and not file.record.is_planned:
         file, rows = _record_plan(delivery, file, *_plan(delivery, file))
     record = file.record
+    if record.rows_expire_at and record.version_id != delivery.version.version_id:
+        return ingest_file(delivery)  # meanwhile, another version was planned, which is another upload
     if record.status == ledger.COMPLETE:  # by another delivery, or because an operator takes it back
         return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
     if record.part_count:
@@ -126,11 +128,14 @@ def _plan(delivery: Delivery, file: ledger.FileLedger) -> tuple[Plan, Rows]:
         if not (recorded := file.content()):
             raise
         planned = _read_to_plan(delivery, recorded, file.record)
+    rows_expire_at = delivery.rows_expire_at()
     # Recorded before the first row is stored, so that every delivery of the upload says the same of it.
     claimed = _claim(delivery, file, planned.content._replace(upload_order=delivery.upload_order()))
     if claimed.format != planned.plan.format:  # another delivery, under other settings, was first
         planned = _read_to_plan(delivery, claimed, file.record)
-    plan = planned.plan._replace(upload_order=claimed.upload_order, uploaded_at=delivery.uploaded_at)
+    plan = planned.plan._replace(
+        upload_order=claimed.upload_order, uploaded_at=delivery.uploaded_at, rows_expire_at=rows_expire_at
+    )
     return plan, planned.rows
 
 
@@ -182,7 +187,7 @@ def _load(delivery: Delivery, file: ledger.FileLedger, rows: Rows) -> Outcome:
         loaded = loader.load_rows(
             csvfile.read_rows(stream, record.format or delivery.config.feed.format) if stream else iter(rows or ()),
             record.counts or NOTHING_YET,
-            write=delivery.row_store(file, record.upload_order).store,
+            write=delivery.row_store(file, record).store,
             batch_rows=min(delivery.destination.max_insert, delivery.tuning.batch_rows),
             reject=file.record_rejects,
             max_rejects=delivery.tuning.max_rejects,

@@ -18,13 +18,23 @@ class RowStore:
     """
 
     def __init__(
-        self, destination: Destination, mode: WriteMode, *, origin: Origin, on_duplicate_id: Callable[[], None]
+        self,
+        destination: Destination,
+        mode: WriteMode,
+        *,
+        origin: Origin,
+        on_duplicate_id: Callable[[], None],
+        rows_expire: bool = False,
     ) -> None:
-        """`on_duplicate_id` is called when an id is first found on two lines, before a row of it is replaced."""
+        """`on_duplicate_id` is called when an id is first found on two lines, before a row of it is replaced.
+
+        `rows_expire` says whether rows of the feed do: then a row that is there lives as long as this upload's.
+        """
         self._destination = destination
         self._mode = mode
         self._origin = origin
         self._on_duplicate_id = on_duplicate_id
+        self._rows_expire = rows_expire
         self._reads_first = False
         self._noted = False
         self._noting = Lock()
@@ -72,6 +82,8 @@ class RowStore:
         while undecided:
             newer: list[Row] = []
             older: list[StoredRow] = []
+            same: list[Row] = []
+            earlier: list[StoredRow] = []
             for row, stored in undecided:
                 verdict = self._mode.resolve(
                     row, self._origin.upload, stored, earlier_lines_stored=earlier_lines_stored
@@ -88,9 +100,15 @@ class RowStore:
                 else:
                     present += 1
                     self._settle(row, verdict)
+                    if verdict is Verdict.SAME and self._expires_earlier(stored):
+                        same.append(row)
+                        earlier.append(stored)
+            # What has expired can be deleted at any time.
+            changed = self._destination.write(self._origin, same, only_if=OnlyIf.EARLIER_EXPIRY, stored=earlier)
+            present -= len(changed)
             # What another delivery replaced meanwhile can be an earlier line of this file: it is looked at again.
             taken = self._destination.write(self._origin, newer, only_if=OnlyIf.OLDER_UPLOAD, stored=older)
-            undecided = self._stored(taken)
+            undecided = self._stored(taken) + self._insert_absent(changed)
         return BatchResult(present, rejected, superseded)
 
     def _insert_absent(self, rows: Sequence[Row]) -> list[tuple[Row, StoredRow]]:
@@ -106,6 +124,12 @@ class RowStore:
         are_mostly_there = 2 * (len(there) + len(taken)) > len(rows)
         self._reads_first = are_mostly_there and self._destination.refusal_costs_a_write
         return there + self._stored(taken)
+
+    def _expires_earlier(self, stored: StoredRow) -> bool:
+        """Whether a stored row, which is this upload's, too, has to be kept for longer."""
+        if not self._rows_expire or stored.expires_at is None:
+            return False
+        return self._origin.expires_at is None or stored.expires_at < self._origin.expires_at
 
     def _settle(self, row: Row, verdict: Verdict) -> None:
         """Do what a verdict about two lines of this upload asks for."""

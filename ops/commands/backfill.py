@@ -25,7 +25,8 @@ def backfill_command(
     """
 
     def text(done: redrive.Backfilled) -> str:
-        return f"{done.delivered:,} delivered, {done.settled_before:,} settled before"
+        expired = f", {done.expired:,} left out: older than keep_rows_days" if done.expired else ""
+        return f"{done.delivered:,} delivered, {done.settled_before:,} settled before{expired}"
 
     pipeline = find()
     only = options.feed_named(pipeline, feed)

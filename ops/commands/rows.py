@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -97,6 +98,8 @@ def _sum(seen: _Seen, record: ledger.FileRecord) -> str:
         return f"{text} so far: {record.erasing} has begun, and deletes them"
     if not record.is_complete:
         return f"{text} so far: the upload is not complete, and its rows may still change"
+    if record.is_expired(datetime.now(UTC)):
+        return f"{text}: the rows of this upload expired on {record.rows_expire_at[:10]}"
     if not (counts := record.counts):
         return text
     counted = f"{text}. The ledger: {counts.read:,} read, {counts.stored:,} stored, {counts.rejected:,} rejected"

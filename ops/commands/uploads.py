@@ -111,6 +111,7 @@ def say_what_is_ignored(pipeline: Pipeline, prefix: str) -> None:
 
 
 def earlier(number: int) -> str:
-    """That so many uploads were there before the feed that takes them, and that nobody has delivered them."""
+    """That nobody has delivered so many uploads, nor expects it: they are older than their feed, or what it keeps."""
     command = display.command("backfill", "--prefix", "PREFIX")
-    return f"{counted(number, 'upload')} from before the feed was deployed, which `{command}` delivers"
+    before = f"{counted(number, 'upload')} from before the feed was deployed, which `{command}` delivers"
+    return f"{before}, or older than keep_rows_days"

@@ -185,10 +185,10 @@ class TestRoles:
         assert permissions_of(stack, f"{function}Role") == expected
 
 
-def test_only_a_feed_that_merges_may_replace_rows(synthesize: Synthesize, stack: Synthesized) -> None:
+def test_only_some_feeds_may_replace_rows(synthesize: Synthesize, stack: Synthesized) -> None:
     def allowed_actions(found: Synthesized) -> set[str]:
         each = inline_statements(found.only(ROLE, INGEST))
         return {action for statement in each for action in as_list(statement["Action"])}
 
-    merging = synthesize(write_mode="merge")
-    assert allowed_actions(merging) - allowed_actions(stack) == {"dynamodb:PartiQLUpdate"}
+    for setting in ({"write_mode": "merge"}, {"keep_rows_days": 30}):
+        assert allowed_actions(synthesize(**setting)) - allowed_actions(stack) == {"dynamodb:PartiQLUpdate"}

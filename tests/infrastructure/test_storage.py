@@ -105,6 +105,12 @@ def test_the_tables_have_the_documented_keys(stack: Synthesized) -> None:
     assert keys("Files") == [("object_key", "HASH"), ("entry", "RANGE")]
 
 
+def test_rows_expire_where_a_feed_says_so(synthesize: Synthesize, stack: Synthesized) -> None:
+    rows = synthesize(keep_rows_days=30).only(TABLE, "Rows")["Properties"]
+    assert rows["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert "TimeToLiveSpecification" not in stack.only(TABLE, "Rows")["Properties"]
+
+
 class TestFileIndex:
     @pytest.fixture
     def indexed(self, synthesize: Synthesize) -> Synthesized:

@@ -1,6 +1,7 @@
 """The rows tables as the tests look at them, and damage them: in both destinations by the same keys, in one shape."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -25,6 +26,7 @@ class Rows(Protocol):
     def items(self) -> dict[str, Item]: ...
     def put(self, item: Item) -> None: ...
     def delete(self, pk: str) -> None: ...
+    def expire(self, by: datetime) -> None: ...
     def empty(self) -> None: ...
     def declare(self, name: str, type_: str) -> None: ...
     def add_columns(self, names: Iterable[str]) -> None: ...
@@ -48,6 +50,17 @@ class DynamoDbRows:
 
     def delete(self, pk: str) -> None:
         self.client.delete_item(TableName=self.table, Key={"pk": {"S": pk}})
+
+    def expire(self, by: datetime) -> None:
+        """Delete what has expired by a time, as DynamoDB does: nothing that was given another time meanwhile."""
+        for pk in self.items():
+            with suppress(self.client.exceptions.ConditionalCheckFailedException):
+                self.client.delete_item(
+                    TableName=self.table,
+                    Key={"pk": {"S": pk}},
+                    ConditionExpression="expires_at <= :by",
+                    ExpressionAttributeValues={":by": {"N": str(int(by.timestamp()))}},
+                )
 
     def empty(self) -> None:
         delete_all(self.client, self.table, [{"pk": {"S": pk}} for pk in self.items()])
@@ -118,6 +131,10 @@ class PostgresqlRows:
         key = self._key(pk)
         where = " AND ".join(f"{name} = :{name}" for name in key)
         self.server.run(f"DELETE FROM {quoted(self.table)} WHERE {where}", **key)
+
+    def expire(self, by: datetime) -> None:
+        """Delete what has expired by a time, as the owner does every day."""
+        self.server.run(f"DELETE FROM {quoted(self.table)} WHERE expires_at <= :by", by=by.isoformat())
 
     def empty(self) -> None:
         """Also of marks."""

@@ -5,8 +5,8 @@ same content under other keys, of other content with the same ETag, settings cha
 late, in another order or never, processes killed at any call, statements throttled, time running out, retries used up,
 redrives and sweeps; rows and records changed by somebody else, and operators' commands, killed at any call: repairs,
 backfills, reloads, forgets. There are two feeds, of which one always has a typed column, and the other one sometimes;
-each one appends, or merges. The longer files are delivered in parts, in half of the histories. Each step runs the real
-handler, or the real command, on the real engine.
+each one appends, or merges, and its rows expire, or do not. The longer files are delivered in parts, in half of the
+histories. Each step runs the real handler, or the real command, on the real engine.
 `HISTORIES=2000 make test` runs more of them.
 """
 
@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from botocore.exceptions import ClientError
@@ -62,7 +62,15 @@ from tests.integration.faults import Calls, Killed, between_calls, throttle_stat
 from tests.integration.rows import DynamoDbRows, Rows
 from tests.integration.sweeping import run_sweep, swept_feed
 from tests.integration.telling import Stream
-from tests.integration.world import Invocations, World, create_table, feed_now, fresh_world, set_feed
+from tests.integration.world import (
+    FIRST_UPLOAD,
+    Invocations,
+    World,
+    create_table,
+    feed_now,
+    fresh_world,
+    set_feed,
+)
 
 HISTORIES = int(os.environ.get("HISTORIES", "30"))
 
@@ -96,11 +104,15 @@ SETTINGS: list[dict[str, Any]] = [
 
 FEEDS = {"default": swept_feed("default", "orders/"), "typed": swept_feed("typed", "typed/")}
 
+LONG_AGO = FIRST_UPLOAD - timedelta(days=5_000)
+
 KEYS = ["orders/a.csv", "orders/b c+.csv", "orders/z.csv.gz", "typed/a.csv", "typed/z.csv.gz"]
 
 keys = st.sampled_from(KEYS)
 names = st.sampled_from(sorted(CONTENTS)) | st.sampled_from(sorted(COLLISIONS))
 uploads = st.tuples(st.just("upload"), keys, names)
+old_uploads = st.tuples(st.just("upload old"), keys, names)
+"""Of which the rows would have expired, in a feed whose rows do."""
 ingested = st.tuples(st.just("ingest"), keys, names)
 plain_names = st.sampled_from(["small.csv", "other.csv", "long.csv", "bad.csv", "exported.csv"])
 corrections = st.tuples(st.just("correct"), keys, keys, plain_names, plain_names)
@@ -123,15 +135,39 @@ at_once = st.tuples(st.just("at_once"), st.sampled_from(["reload", "forget"]), k
 tables = st.tuples(st.just("table"), st.integers(0, 99))
 """The rows table of the default feed, if it is in DynamoDB, is another one, with some of the rows."""
 steps = st.one_of(
-    *(uploads, corrections, deliveries, deliveries, deliveries, others, settings_, damages, commands, erasures),
+    *(
+        uploads,
+        old_uploads,
+        corrections,
+        deliveries,
+        deliveries,
+        deliveries,
+        others,
+        settings_,
+        damages,
+        commands,
+        erasures,
+    ),
     *(at_once, tables),
 )
 beginnings = st.lists(ingested | corrections | settings_, max_size=3)  # something to change and to repair
 histories = st.builds(operator.add, beginnings, st.lists(steps, min_size=3, max_size=14))
 
-destinations = st.tuples(*[st.sampled_from(["dynamodb", "postgresql"])] * 2)
-"""Of the default feed, and of the typed one."""
-modes = st.tuples(*[st.sampled_from(["append", "merge"])] * 2)
+
+class Kind(NamedTuple):
+    """What differs between feeds."""
+
+    destination: str
+    write_mode: str
+    keep_rows_days: int | None
+
+
+kinds = st.builds(
+    Kind,
+    st.sampled_from(["dynamodb", "postgresql"]),
+    st.sampled_from(["append", "merge"]),
+    st.sampled_from([None, 3_650]),
+)
 
 FAILURES = (
     Killed,
@@ -319,10 +355,11 @@ def play(lambda_: Lambda, step: tuple[Any, ...]) -> None:
         case ("correct", key, other_key, name, other_name):
             play(lambda_, ("upload", key, name))
             play(lambda_, ("upload", other_key, other_name))
-        case ("upload", key, name):
+        case ("upload" | "upload old" as what, key, name):
             text = COLLISIONS[name] if name in COLLISIONS else CONTENTS[name].encode()
             content = gzip.compress(text, mtime=0) if key.endswith(".gz") else text
-            lambda_.waiting.append((lambda_.world.upload(key, content), 1))
+            time = None if what == "upload" else LONG_AGO + timedelta(seconds=len(lambda_.world.times))
+            lambda_.waiting.append((lambda_.world.upload(key, content, time=time), 1))
         case ("deliver", index, twice, fault):
             lambda_.deliver(index, twice=twice, fault=fault)
         case ("lose" | "redrive" | "sweep" | "older" | "at_once" | "table" as what, *arguments):
@@ -344,7 +381,8 @@ def needs_a_person(history: list[tuple[Any, ...]]) -> bool:
     Or a file was forgotten: its rows may have taken the places of others. Or a table is another one, or was not there.
     No sweep finds any of this: an audit does.
     """
-    names = {step[0] for step in history} | {step[2] for step in history if step[0] in ("upload", "ingest")}
+    uploads = ("upload", "upload old", "ingest")
+    names = {step[0] for step in history} | {step[2] for step in history if step[0] in uploads}
     return bool(names & {*DAMAGES, "forget", "at_once", "table", "older"} or names >= set(COLLISIONS))
 
 
@@ -360,22 +398,20 @@ def server(aws: LocalAws) -> LocalAws:
 
 
 @settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(history=histories, in_parts=st.booleans(), destinations=destinations, modes=modes)
+@given(history=histories, in_parts=st.booleans(), kinds=st.tuples(kinds, kinds))
 def test_every_row_is_accounted_for_after_any_history(
-    postgresql: LocalPostgresql,
-    history: list[tuple[Any, ...]],
-    in_parts: bool,
-    destinations: tuple[str, str],
-    modes: tuple[str, str],
+    postgresql: LocalPostgresql, history: list[tuple[Any, ...]], in_parts: bool, kinds: tuple[Kind, Kind]
 ) -> None:
-    default, typed = (postgresql if destination == "postgresql" else None for destination in destinations)
-    tuning = IN_PARTS if in_parts else IN_ONE_PIECE
-    with fresh_world(tuning, postgresql=default, merges=modes[0] == "merge") as world:
+    kind, of_typed = kinds
+    tuning, server = IN_PARTS if in_parts else IN_ONE_PIECE, postgresql if kind.destination == "postgresql" else None
+    with fresh_world(tuning, postgresql=server, merges=kind.write_mode == "merge") as world:
         world.default_rows.declare("number", "integer")
-        set_feed(max_rejected="50%")
-        settings = {"columns": '{"name": "decimal as number"}', "write_mode": modes[1]}
-        if typed:
-            world.add_postgresql_feed(typed, "typed", "typed/", **settings)
+        if kind.keep_rows_days:
+            world.default_rows.declare("expires_at", "timestamp")
+        set_feed(max_rejected="50%", keep_rows_days=kind.keep_rows_days)
+        settings = {"columns": '{"name": "decimal as number"}', **of_typed._asdict()}
+        if settings.pop("destination") == "postgresql":
+            world.add_postgresql_feed(postgresql, "typed", "typed/", **settings)
         else:
             world.add_feed("typed", "typed/", **settings)
         lambda_ = Lambda(world)

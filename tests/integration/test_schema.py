@@ -103,6 +103,23 @@ def test_a_merging_feed_has_the_id_as_key(pipeline: Pipeline, world: World, owne
     assert "the primary key is (etag, id), and has to be (id): drop it, then" in only_problem()
 
 
+def test_where_rows_expire_it_says_how_to_delete_them(pipeline: Pipeline, world: World, owner: Owner) -> None:
+    configure(pipeline, keep_rows_days=30)
+    table = world.feeds[0].rows_table
+    assert only_problem() == (
+        f'column expires_at is missing: ALTER TABLE "{table}" ADD COLUMN "expires_at" timestamp with time zone'
+    )
+    owner("DROP TABLE T CASCADE")
+    printed = run("schema", code=0)
+    assert f'CREATE INDEX IF NOT EXISTS "{table}_expiry" ON "{table}" (expires_at);' in printed.splitlines()
+    daily = with_table('DELETE FROM "T" WHERE expires_at <= now()', table)
+    assert f"-- every day, as the owner: {daily};" in printed.splitlines()
+    owner(sql_of(printed))
+    owner(daily)
+    run("schema", "--check", code=0)
+    assert reported("schema", code=0)[0]["daily"] == [daily]
+
+
 def test_the_printed_sql_says_where_it_belongs(postgresql: LocalPostgresql) -> None:
     done = invoke("schema", "--feed", "vendors", code=0)
     lines = done.stdout.splitlines()

@@ -177,14 +177,14 @@ class World:
     times: dict[str, datetime] = field(default_factory=dict)
     """When each version was uploaded, by its own name: no two are in the same second."""
 
-    def upload(self, key: str, content: bytes | str) -> Event:
-        """Upload a file, a second after the last one; returns the event that S3 would send."""
+    def upload(self, key: str, content: bytes | str, *, time: datetime | None = None) -> Event:
+        """Upload a file, at a time or a second after the last one; returns the event that S3 would send."""
         body = content.encode() if isinstance(content, str) else content
         answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
         version = ObjectVersion(self.bucket, key, answer["VersionId"], answer["ETag"].strip('"'), len(body))
         event = upload_event(version)
         [record] = event["Records"]
-        time = FIRST_UPLOAD + timedelta(seconds=len(self.times))
+        time = time or FIRST_UPLOAD + timedelta(seconds=len(self.times))
         self.times[version.version_id] = time
         record["eventTime"] = f"{time:%Y-%m-%dT%H:%M:%S}.000Z"
         record["s3"]["object"]["sequencer"] = f"{len(self.times):018X}"

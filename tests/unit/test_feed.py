@@ -95,11 +95,14 @@ def test_a_wrong_feed_is_never_made(made: Any, expected: str) -> None:
 
 
 @pytest.mark.parametrize("database", [{}, POSTGRESQL], ids=["dynamodb", "postgresql"])
-def test_no_column_takes_the_place_of_the_upload(database: dict[str, Any]) -> None:
-    columns = {"columns": {"Tag": "date as uploaded"}}
+@pytest.mark.parametrize(
+    ("name", "setting"), [("uploaded", {"write_mode": "merge"}), ("expires_at", {"keep_rows_days": 30})]
+)
+def test_no_column_takes_the_place_of_our_own(database: dict[str, Any], name: str, setting: dict[str, Any]) -> None:
+    columns = {"columns": {"Tag": f"date as {name}"}}
     Feed.of_settings("default", database | columns)
-    with pytest.raises(InvalidSetting, match="columns: column 'Tag' cannot be stored as 'uploaded'"):
-        Feed.of_settings("default", database | columns | {"write_mode": "merge"})
+    with pytest.raises(InvalidSetting, match=f"columns: column 'Tag' cannot be stored as '{name}'"):
+        Feed.of_settings("default", database | columns | setting)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ class OnlyIf(Enum):
     """The row of a later line of the same upload."""
     OLDER_UPLOAD = auto()
     """The row of an older upload, as it was found."""
+    EARLIER_EXPIRY = auto()
+    """The same row, which expires earlier: nothing else of it is written."""
     NOT_NEWER = auto()
     """Anything but the row of a newer upload: a repair."""
 
@@ -44,9 +46,10 @@ class Destination(Protocol):
     ) -> list[Row]:
         """Store each of at most `max_insert` rows for whose key the condition holds; return the others, in their order.
 
-        No id may occur twice. `stored` is what was found under the keys of the rows, with OLDER_UPLOAD. What else a
-        replaced row had is gone as well, where a row takes the place of another upload's: it is as if it had been
-        inserted. With ABSENT, rows of older uploads are replaced as well where that is possible in one step.
+        No id may occur twice. `stored` is what was found under the keys of the rows, with OLDER_UPLOAD and
+        EARLIER_EXPIRY. What else a replaced row had is gone as well, where a row takes the place of another upload's:
+        it is as if it had been inserted. With ABSENT, rows of older uploads are replaced as well where that is possible
+        in one step.
         """
 
     def find(self, keys: Sequence[RowKey]) -> list[StoredRow | ForeignItem]:

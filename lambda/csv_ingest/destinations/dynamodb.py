@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from csv_ingest import dynamodb, modes
 from csv_ingest.destinations.base import OnlyIf
-from csv_ingest.destinations.dynamodb_items import UPLOADED, from_item, item_size, to_item
+from csv_ingest.destinations.dynamodb_items import UPLOADED, expiry, from_item, item_size, to_item
 from csv_ingest.model import (
+    EXPIRES_AT,
     ROWS_INDEX,
     CompleteFile,
     Deadline,
@@ -61,6 +62,9 @@ class DynamoDbDestination:
         if only_if is OnlyIf.OLDER_UPLOAD:
             updates = [self._replacement(origin, row, found) for row, found in zip(rows, stored, strict=True)]
             return [rows[i] for i in self._table.update_each(updates)]
+        if only_if is OnlyIf.EARLIER_EXPIRY:
+            updates = [self._renewal(origin, row, found) for row, found in zip(rows, stored, strict=True)]
+            return [rows[i] for i in self._table.update_each(updates)]
         write = self._replace_later_line if only_if is OnlyIf.LATER_LINE else self._put_unless_newer
         return [row for row in rows if not write(origin, row)]
 
@@ -70,6 +74,12 @@ class DynamoDbDestination:
         there: dynamodb.Item = {UPLOADED: {"S": found.key.upload}, "line": {"N": str(found.line)}}
         removed = [name for name in found.values if name not in item]
         return dynamodb.Update({"pk": item.pop("pk")}, there, item, removed)
+
+    def _renewal(self, origin: Origin, row: Row, found: StoredRow) -> dynamodb.Update:
+        there: dynamodb.Item = {"line": {"N": str(found.line)}, **expiry(found.expires_at)}
+        renewed = expiry(origin.expires_at)
+        key: dynamodb.Item = {"pk": {"S": self._mode.row_key(RowKey(origin.upload, row.id))}}
+        return dynamodb.Update(key, there, renewed, [] if renewed else [EXPIRES_AT])
 
     def _replace_later_line(self, origin: Origin, row: Row) -> bool:
         item = to_item(self._mode, origin, row)

@@ -1,13 +1,17 @@
 """The items of a rows table in DynamoDB: what their attributes are, and how many bytes they take. Pure."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from csv_ingest.dynamodb import Attribute, Item
-from csv_ingest.model import OF_EVERY_ROW, ForeignItem, Origin, Row, RowKey, StoredRow, Value
+from csv_ingest.model import EXPIRES_AT, OF_EVERY_ROW, ForeignItem, Origin, Row, RowKey, StoredRow, Value
 from csv_ingest.modes import WriteMode
 
 UPLOADED = "uploaded"
 """The attribute that has the order of an upload, where uploads have one."""
+
+_SIZE_OF_TIME = 6
+"""Bytes of a time in seconds, at most: so a row fits whenever it expires, or never does."""
 
 
 def to_item(mode: WriteMode, origin: Origin, row: Row) -> Item:
@@ -20,6 +24,7 @@ def to_item(mode: WriteMode, origin: Origin, row: Row) -> Item:
     }
     if origin.upload_order:
         item[UPLOADED] = {"S": origin.upload_order}
+    item |= expiry(origin.expires_at)
     for name, value in row.values.items():
         if isinstance(value, str):
             item[name] = {"S": value}
@@ -28,6 +33,22 @@ def to_item(mode: WriteMode, origin: Origin, row: Row) -> Item:
         elif value is not None:
             item[name] = {"BOOL": value}
     return item
+
+
+def expiry(at: datetime | None) -> Item:
+    """The attribute by which a row expires; none if it never does.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html
+    """
+    return {EXPIRES_AT: {"N": str(int(at.timestamp()))}} if at else {}
+
+
+def _expires_at(item: Item) -> datetime | None:
+    """When an item expires; None if it never does: DynamoDB heeds nothing but numbers, and others can write any."""
+    try:
+        return datetime.fromtimestamp(int(item.get(EXPIRES_AT, {})["N"]), UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None
 
 
 def from_item(mode: WriteMode, item: Item) -> StoredRow | ForeignItem:
@@ -40,7 +61,8 @@ def from_item(mode: WriteMode, item: Item) -> StoredRow | ForeignItem:
     if not key.upload:
         return ForeignItem(key)
     own = (*OF_EVERY_ROW, *mode.own_columns)
-    return StoredRow(key, etag, line, data, {name: _value(item[name]) for name in item if name not in own})
+    values = {name: _value(item[name]) for name in item if name not in own}
+    return StoredRow(key, etag, line, data, values, _expires_at(item))
 
 
 def item_size(mode: WriteMode, origin: Origin, row: Row) -> int:
@@ -49,6 +71,8 @@ def item_size(mode: WriteMode, origin: Origin, row: Row) -> int:
     size = sum(len(text.encode()) for text in texts) + _size_of_integer(row.line)
     if origin.upload_order:
         size += len(UPLOADED) + len(origin.upload_order)
+    if origin.expires_at:
+        size += len(EXPIRES_AT) + _SIZE_OF_TIME
     return size + sum(len(name) + _size(value) for name, value in row.values.items() if value is not None)
 
 

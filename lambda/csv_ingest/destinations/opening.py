@@ -38,7 +38,9 @@ def open_destination(
         address=address,
         on_failed_connection=on_failed_connection,
     )
-    return PostgresqlDestination(connection, config.rows_table, feed.format.columns, feed.mode)
+    return PostgresqlDestination(
+        connection, config.rows_table, feed.format.columns, feed.mode, rows_expire=feed.keep_rows_days is not None
+    )
 
 
 def owner_of(config: configuration.IngestConfig, client: "DynamoDBClient") -> Owner:

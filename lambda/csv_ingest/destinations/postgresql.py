@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from csv_ingest.destinations import base, postgresql_files, postgresql_table, postgresql_values
 from csv_ingest.model import (
+    EXPIRES_AT,
     Column,
     CompleteFile,
     ForeignItem,
@@ -55,7 +56,13 @@ class PostgresqlDestination:
     who_deletes = f"somebody deleted them, or a trigger did: {CHECK}"
 
     def __init__(
-        self, connection: PostgresqlConnection, table: str, columns: Sequence[Column], mode: WriteMode
+        self,
+        connection: PostgresqlConnection,
+        table: str,
+        columns: Sequence[Column],
+        mode: WriteMode,
+        *,
+        rows_expire: bool = False,
     ) -> None:
         """`table` is its name, after that of its schema and a dot if it has one; `columns` are the declared ones."""
         self._connection = connection
@@ -63,7 +70,7 @@ class PostgresqlDestination:
         self._name = table
         self._mode = mode
         self._layout = postgresql_table.LAYOUTS[mode.name]
-        self._needed = postgresql_table.needed_columns(columns, self._layout)
+        self._needed = postgresql_table.needed_columns(columns, self._layout, rows_expire=rows_expire)
         self._found: _Tables | None = None
         self._asking = Lock()
 
@@ -93,14 +100,19 @@ class PostgresqlDestination:
         if not rows:
             return []
         types, layout = self._tables.types, self._layout  # no row is written to a table that was not looked at
-        names = tuple(rows[0].values)
+        expiry = postgresql_values.expiry(origin.expires_at) if EXPIRES_AT in types else {}
+        given = [row._replace(values={**row.values, **expiry}) for row in rows] if expiry else rows
+        names = tuple(given[0].values)
         # Answers with the lines of the others, of which there are seldom any: to receive a line costs as much as to
         # send a row. No table can be named as the two here: a name of the settings has no space.
-        sql = f"""WITH "given rows" AS (SELECT * FROM {postgresql_table.given_rows(types, names)}), "new rows" AS (
-            {layout.insert(self._table, names)} {layout.on_conflict(types, names, only_if)} RETURNING line)
-            SELECT line FROM "given rows" EXCEPT SELECT line FROM "new rows\""""
+        write = f"{layout.insert(self._table, names)} {layout.on_conflict(types, names, only_if)} RETURNING line"
         about = {"etag": origin.etag, layout.upload: origin.upload}
-        taken = {line for (line,) in self._connection.write(sql, **about, rows=postgresql_values.rows_to_json(rows))}
+        if only_if is base.OnlyIf.EARLIER_EXPIRY:
+            write = f"{layout.renew(self._table)} RETURNING n.line"
+            about[EXPIRES_AT] = expiry.get(EXPIRES_AT, "")
+        sql = f"""WITH "given rows" AS (SELECT * FROM {postgresql_table.given_rows(types, names)}),
+            "new rows" AS ({write}) SELECT line FROM "given rows" EXCEPT SELECT line FROM "new rows\""""
+        taken = {line for (line,) in self._connection.write(sql, **about, rows=postgresql_values.rows_to_json(given))}
         return [row for row in rows if row.line in taken]
 
     def find(self, keys: Sequence[RowKey]) -> list[StoredRow | ForeignItem]:
@@ -210,6 +222,6 @@ class PostgresqlDestination:
             by_name = {
                 name: read(value) for (name, read), value in zip(readers, values, strict=True) if value is not None
             }
-            return StoredRow(RowKey(upload, id_), etag, line, data, by_name)
+            return StoredRow(RowKey(upload, id_), etag, line, data, by_name, postgresql_values.expires_at(by_name))
 
         return ", ".join(["t.etag", "t.id", "t.line", "t.data::text", f"t.{self._layout.upload}", *expressions]), stored

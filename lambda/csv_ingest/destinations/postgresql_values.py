@@ -1,10 +1,11 @@
 """The values of rows as PostgreSQL takes and gives them. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from json.encoder import encode_basestring
 
-from csv_ingest.model import Row, RowKey, Value
+from csv_ingest.model import EXPIRES_AT, Row, RowKey, Value
 
 _MAX_CHARACTERS = 300
 """In a number of a file, which has at most 38 digits, between the 125th before the point and the 130th after it."""
@@ -51,6 +52,19 @@ def _number(text: str) -> Value:
     """A number that a file can have; otherwise the text, so that nobody calculates with what others have put there."""
     number = Decimal(text) if len(text) <= _MAX_CHARACTERS else _NO_NUMBER
     return number if number.is_finite() else text
+
+
+def expiry(at: datetime | None) -> dict[str, str]:
+    """The value of the column by which a row expires; none if it never does."""
+    return {EXPIRES_AT: at.isoformat()} if at else {}
+
+
+def expires_at(values: Mapping[str, Value]) -> datetime | None:
+    """When a row with some values expires; None if it never does, or the column is something else."""
+    try:
+        return datetime.fromisoformat(str(values[EXPIRES_AT]))
+    except (KeyError, ValueError):
+        return None
 
 
 READERS: Mapping[str, Callable[[str], Value]] = {

@@ -26,9 +26,9 @@ class FileLedger(upload.UploadLedger):
     ) -> "FileLedger":
         """What the ledger has of an upload. One strongly consistent read.
 
-        Two, if each version is an upload of its own, and the entries of the ETag are not those of this one: then its
-        entries begin with `<etag>~<version id>`, if the others are another one's, or if they are free because the other
-        one was forgotten, and the upload has had its own before.
+        Two, if the entries of the ETag are those of another version, which is another upload: then its entries begin
+        with `<etag>~<version id>`; also if those of the ETag are free because the other one was forgotten, and the
+        upload has had its own before.
         """
         return cls._read(table, feed, keys.Entries(version, mode))
 
@@ -39,8 +39,8 @@ class FileLedger(upload.UploadLedger):
     @classmethod
     def _read(cls, table: dynamodb.DynamoDbTable, feed: str, entries: keys.Entries) -> "FileLedger":
         record = records.FileRecord.of(table.get(keys.key_of(entries)))
-        is_own = record.version_id == entries.version.version_id or not entries.mode.each_version
-        if not is_own and not entries.is_later:
+        is_own = record.version_id == entries.version.version_id
+        if not is_own and (entries.mode.each_version or record.rows_expire_at) and not entries.is_later:
             later = replace(entries, is_later=True)
             own = records.FileRecord.of(table.get(keys.key_of(later)))
             if record.status or own.status:
@@ -107,11 +107,13 @@ class FileLedger(upload.UploadLedger):
         """The record of an upload that is read as planned, of which no row is stored yet."""
         return records.FileRecord(
             status=names.PROCESSING,
+            version_id=self.entries.version.version_id,
             counts=RowCounts(),
             format=plan.format,
             owner=owner,
             upload_order=plan.upload_order,
             uploaded_at=plan.uploaded_at,
+            rows_expire_at=plan.rows_expire_at,
         )
 
     def checkpoint(self, counts: RowCounts) -> None:
@@ -142,7 +144,7 @@ class FileLedger(upload.UploadLedger):
         remove = ["attempts", "last_error", *names.ACKNOWLEDGEMENT]
         stayed = self._update(settled | listed, remove=remove, unless=overtaken)
         is_readable = stayed is not None and records.FileRecord.of(stayed).version_id == self.entries.version.version_id
-        if not self.entries.mode.each_version and not is_readable:
+        if not self.entries.mode.each_version and not self.entries.is_later and not is_readable:
             own = settled | {"started_at": now} | (listed if stayed else {})
             remove = ["compared_at", *names.ACKNOWLEDGEMENT, *([] if stayed else listed)]
             self.table.update(keys.key_of_version(self.entries.version), own, condition=names.ALWAYS, remove=remove)

@@ -23,7 +23,7 @@ MAX_COLUMNS = 30_000
 
 
 def about_plan(plan: Plan, owner: Owner) -> dynamodb.Item:
-    """The attributes that say how a file is read, by which feed, for which table, the order and time of the upload.
+    """The attributes that say how a file is read, by which feed, for which table, the upload's order, time and end.
 
     The first delivery that plans the file says it for all. What is at its default is left out.
     """
@@ -33,6 +33,7 @@ def about_plan(plan: Plan, owner: Owner) -> dynamodb.Item:
         names.TARGET: str(owner.target),
         names.UPLOADED: plan.upload_order,
         names.UPLOADED_AT: plan.uploaded_at,
+        names.ROWS_EXPIRE_AT: plan.rows_expire_at,
     }
     return about_format(plan.format) | {name: {"S": text} for name, text in about.items() if text}
 
@@ -139,6 +140,7 @@ def plan_of(item: dynamodb.Found) -> Plan:
         item.get("delimiter", {}).get("S", ""),
         int(item.get("end_line", {}).get("N", "0")),
         item.get(names.UPLOADED_AT, {}).get("S", ""),
+        item.get(names.ROWS_EXPIRE_AT, {}).get("S", ""),
     )
 
 

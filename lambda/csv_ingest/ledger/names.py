@@ -31,6 +31,9 @@ UPLOADED = "uploaded"
 UPLOADED_AT = "uploaded_at"
 """The attribute of a planned or rejected upload, and of a plan, that says when the upload was made."""
 
+ROWS_EXPIRE_AT = "rows_expire_at"
+"""The attribute of a planned upload, and of a plan, that says when the rows of the upload expire, if they do."""
+
 FEED_STATUS, STATUS_AT = FILES_INDEX_KEY
 """The attributes by which an upload is found in the index: `<feed>#<status>`, and since when it has that status. One
 record per upload has them; the record of a single version has them only if that is of no upload's record."""

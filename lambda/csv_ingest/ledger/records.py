@@ -69,6 +69,8 @@ class FileRecord:
     """As in Origin; empty until the file was read to its end."""
     uploaded_at: str = ""
     """As in Plan; empty until the file was read."""
+    rows_expire_at: str = ""
+    """As in Plan."""
     attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """The item as it is in the table, numbers as int."""
 
@@ -94,6 +96,7 @@ class FileRecord:
             mode=modes.MODES.get(str(plain.get(names.WRITE_MODE)), modes.APPEND),
             upload_order=plain.get(names.UPLOADED, ""),
             uploaded_at=plain.get(names.UPLOADED_AT, ""),
+            rows_expire_at=plain.get(names.ROWS_EXPIRE_AT, ""),
             attributes=plain,
         )
 
@@ -143,7 +146,28 @@ class FileRecord:
     @property
     def origin(self) -> Origin:
         """What the rows of the upload say of it; raises KeyError if there is no item."""
-        return Origin(self.etag, self.upload_order)
+        return self.origin_of(self.etag)
+
+    def origin_of(self, etag: str) -> Origin:
+        """As `origin`, of an upload with an ETag, whether there is an item or not."""
+        return Origin(etag, self.upload_order, self.expires_at)
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the rows expire; None: never, or it is not known yet."""
+        return datetime.fromisoformat(self.rows_expire_at) if self.rows_expire_at else None
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether no row of the upload has to be stored any more."""
+        return self.expires_at is not None and self.expires_at <= now
+
+    @property
+    def is_of_one_version(self) -> bool:
+        """Whether another version of the object is another upload, though its bytes are the same.
+
+        So it is where rows expire: those of the later version live longer.
+        """
+        return self.mode.each_version or bool(self.rows_expire_at)
 
     @property
     def object_key(self) -> str:

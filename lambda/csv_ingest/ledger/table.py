@@ -54,8 +54,8 @@ class FilesTable:
         """Pair each upload with its record, in the order of the uploads; one or two requests per hundred uploads.
 
         Versions with the same key and ETag share a record, as long as none was found to have other content. A version
-        that was rejected has a record of its own, which says nothing of the others. In a feed that merges, each version
-        has its own.
+        that was rejected has a record of its own, which says nothing of the others. In a feed that merges, and where
+        rows expire, each version has its own.
         """
         remaining = iter(uploads)
         while some := list(islice(remaining, MAX_KEYS)):
@@ -124,7 +124,8 @@ class FilesTable:
 
     def records_of_content(self, etag: str) -> list[FileRecord]:
         """The records of all uploads with an ETag, of any feed; reads the whole table."""
-        return [FileRecord.of(item) for item in self._table.scan() if item["entry"]["S"] == etag]
+        records = (FileRecord.of(item) for item in self._table.scan() if keys.MARK not in item["entry"]["S"])
+        return [record for record in records if record.etag == etag]
 
     def uploads(self, feed: str) -> Iterator[FileRecord]:
         """The record of every upload that a feed ingests, or has, in any order.
@@ -248,7 +249,7 @@ def _shared_record(
     if of_version:
         return record if _are_the_same(of_version, record) else of_version
     # The record is that of another version, which can have been rejected because of its own content.
-    is_not_its_own = record.mode.each_version or (of_other and of_other.status and record.status == names.REJECTED)
+    is_not_its_own = record.is_of_one_version or (of_other and of_other.status and record.status == names.REJECTED)
     return FileRecord() if is_not_its_own else record
 
 

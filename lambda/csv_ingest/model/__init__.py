@@ -27,6 +27,7 @@ from csv_ingest.model.format_rules import FALSE_WORDS, TRUE_WORDS, matcher
 from csv_ingest.model.format_types import DELIMITERS, LINE_AS_ID, NO_HEADER, SEARCH
 from csv_ingest.model.plan import BEGINNING, Content, PartJob, PartStart, Phase, Plan
 from csv_ingest.model.rows import (
+    EXPIRES_AT,
     NO_VALUES,
     ForeignItem,
     Integer,

@@ -72,6 +72,8 @@ class Plan(NamedTuple):
     """The line from which on no record of a file in parts is a row; 0 if each is."""
     uploaded_at: str = ""
     """When the upload was made, as S3 says it: UTC, in ISO 8601."""
+    rows_expire_at: str = ""
+    """When its rows expire: UTC, in ISO 8601; empty: never."""
 
     @property
     def format_of_parts(self) -> FileFormat:

@@ -1,6 +1,7 @@
 """Rows: as a file has them, as a destination has them, and what identifies them."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -12,6 +13,10 @@ class Integer(Decimal):
 Value = str | Decimal | bool
 """What a cell of a declared column holds: text (also for dates and timestamps, in ISO 8601), a number, or a truth."""
 
+
+EXPIRES_AT = "expires_at"
+"""Under which name a row has the time from which on its destination may delete it, if its feed keeps rows for some
+days."""
 
 NO_VALUES: Mapping[str, Value | None] = {}
 """Of a row without declared columns."""
@@ -64,6 +69,8 @@ class StoredRow(NamedTuple):
     data: str
     values: Mapping[str, Value | None] = NO_VALUES
     """Whatever is stored beside these, by name: declared columns, and what others may have added."""
+    expires_at: datetime | None = None
+    """When the row expires, where rows do; None: never. It is among the values, too, as it is stored."""
 
 
 class ForeignItem(NamedTuple):

@@ -54,6 +54,8 @@ class Origin(NamedTuple):
 
     Empty where uploads have no order: those with the same ETag are the same to their rows.
     """
+    expires_at: datetime | None = None
+    """When the rows expire, in whole seconds; None: never."""
 
     @property
     def upload(self) -> str:

@@ -1,5 +1,7 @@
 """`append`: the rows of each upload are beside those of others, under `<etag>#<id>`. Equal files are one upload."""
 
+from datetime import datetime
+
 from csv_ingest.model import ObjectVersion, Origin, RowKey
 from csv_ingest.modes.base import WriteMode
 
@@ -12,8 +14,8 @@ class Append(WriteMode):
     def content_key(self, version: ObjectVersion) -> str:
         return version.etag
 
-    def origin(self, etag: str, upload_order: str) -> Origin:
-        return Origin(etag)
+    def origin(self, etag: str, upload_order: str, expires_at: datetime | None) -> Origin:
+        return Origin(etag, expires_at=expires_at)
 
     def row_key(self, key: RowKey) -> str:
         """`<etag>#<id>`: no ETag has the character #. What is under the key of no row can have no id."""

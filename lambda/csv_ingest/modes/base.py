@@ -49,7 +49,7 @@ class WriteMode(ABC):
         return ""
 
     @abstractmethod
-    def origin(self, etag: str, upload_order: str) -> Origin | None:
+    def origin(self, etag: str, upload_order: str, expires_at: datetime | None) -> Origin | None:
         """What the rows of an upload say of it; None as long as none can be stored, since its order is not known."""
 
     @abstractmethod

@@ -52,8 +52,8 @@ class Merge(WriteMode):
             raise MalformedEvent("a record's eventTime is before the upload, as S3 has it: backfill the key instead")
         return VERSION_MARK.join((*(time or (events.as_text(modified), events.NO_SEQUENCER)), version.own_name))
 
-    def origin(self, etag: str, upload_order: str) -> Origin | None:
-        return Origin(etag, upload_order) if upload_order else None
+    def origin(self, etag: str, upload_order: str, expires_at: datetime | None) -> Origin | None:
+        return Origin(etag, upload_order, expires_at) if upload_order else None
 
     def row_key(self, key: RowKey) -> str:
         return str(key.id)

@@ -1,7 +1,7 @@
 """Since when uploads are expected in the ledger: those that were in the bucket before their feed are `backfill`'s."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from csv_ingest.intake import Taker
 from csv_ingest.model import Upload
@@ -20,12 +20,20 @@ def known_and_new(known: Times, takers: Iterable[Taker], otherwise: datetime) ->
     return {**dict.fromkeys(rules, otherwise), **known}
 
 
-def is_expected(expected: Times, upload: Upload) -> bool:
+def is_expected(expected: Times, upload: Upload, days: int | None) -> bool:
     """Whether an upload that a feed takes was made when it, or one with a former prefix and suffix, was there.
 
-    A multipart upload counts from when it began, since S3 says nothing of its end.
+    And in the last `days`, if that is a number: of an older one, the rows would have expired. A multipart upload counts
+    from when it began, since S3 says nothing of its end.
     """
+    if is_too_old(upload, days):
+        return False
     return any(upload.modified >= since for rule, since in expected.items() if _has(upload.version.key, rule))
+
+
+def is_too_old(upload: Upload, days: int | None) -> bool:
+    """Whether an upload was made more than `days` ago, if that is a number."""
+    return days is not None and upload.modified <= datetime.now(UTC) - timedelta(days=days)
 
 
 def _has(key: str, rule: str) -> bool:

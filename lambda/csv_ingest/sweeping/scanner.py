@@ -59,7 +59,7 @@ class Scanner:
                 feed = self._feeds[taker.feed]
                 if upload.modified < self._before:
                     self.scan.listed += 1
-                    if self._is_asked(upload):
+                    if self._is_asked(feed, upload):
                         asked.append((feed, upload))
             elif is_current:
                 others.append(upload)
@@ -75,23 +75,23 @@ class Scanner:
             newest = heapq.nlargest(MAX_IGNORED, [*self.ignored, *found], key=lambda each: each.modified)
             self.ignored = newest[::-1]
 
-    def _is_asked(self, upload: Upload) -> bool:
+    def _is_asked(self, feed: configuration.SweptFeed, upload: Upload) -> bool:
         """Whether the ledger is asked about an upload.
 
         It is asked about what is new, about what the last scan found unsettled, and about this scan's share of all
         uploads: those after the share of the last scan.
         """
         is_in_share = self.scan.takes(upload.version.key)
-        is_new = upload.modified >= self._recent and expected.is_expected(self._since, upload)
+        is_new = upload.modified >= self._recent and expected.is_expected(self._since, upload, feed.days)
         return is_in_share or is_new or (bool(self._known) and _digest(upload.version) in self._known)
 
     def _find_unsettled(self, asked: Sequence[tuple[configuration.SweptFeed, Upload]]) -> None:
         found: dict[tuple[str, str], tuple[configuration.SweptFeed, Upload, ledger.FileRecord]] = {}
         records = self._files.records(upload for _, upload in asked)
         for (feed, _), (upload, record) in zip(asked, records, strict=True):
-            if not self._has_to_settle(upload, record):
+            if not self._has_to_settle(feed, upload, record):
                 continue
-            name = upload.version.key, feed.mode.content_key(upload.version)
+            name = upload.version.key, record.entry or f"{feed.mode.content_key(upload.version)}, no record"
             # Of the versions that are one upload, the one whose delivery has begun: others can have other content.
             if name not in self._on_last_page and (name not in found or upload.version.version_id == record.version_id):
                 found[name] = feed, upload, record
@@ -101,10 +101,10 @@ class Scanner:
             last = asked[-1][1].version.key
             self._on_last_page = {name for name in (*self._on_last_page, *found) if name[0] == last}
 
-    def _has_to_settle(self, upload: Upload, record: ledger.FileRecord) -> bool:
+    def _has_to_settle(self, feed: configuration.SweptFeed, upload: Upload, record: ledger.FileRecord) -> bool:
         """Whether an upload should be settled by now, and is not."""
         # What was there before the feed has no record: unless `backfill` delivered it, it is none of our business.
-        is_wanted = record.status is not None or expected.is_expected(self._since, upload)
+        is_wanted = record.status is not None or expected.is_expected(self._since, upload, feed.days)
         if record.is_settled or not is_wanted:
             return False
         if self._is_under_way(record):
