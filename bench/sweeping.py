@@ -125,7 +125,7 @@ def _record(key: dict[str, Any]) -> dict[str, Any]:
 
 def _seconds(services: Services) -> float:
     """The CPU time of one scan."""
-    feeds = {"default": SweptFeed.of(Feed(key_prefix="in/"), "f")}
+    feeds = {"default": SweptFeed.of(Feed(key_prefix="in/"), "f", None)}
     config = SweepConfig(upload_bucket="b", files_table="files", failure_queue="q", feeds=feeds, existing_bucket=False)
     clients: Any = {name: boto3.client(name) for name in ("s3", "dynamodb", "lambda")}
     for client in clients.values():

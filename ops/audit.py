@@ -107,8 +107,8 @@ def _count_orphans(run: audit_files.FilesAudit) -> int:
     """Find the rows of no upload; returns how many others there are of uploads that only the ledger knows."""
     if not any(run.expected.strays()):
         return 0  # without reading the ledger
-    uploads = run.pipeline.files.uploads(run.feed.name)
-    orphans = sum(run.expected.forget_strays(record.origin.upload) for record in uploads)
+    uploads = run.pipeline.files.known_uploads(run.feed.name)
+    orphans = sum(map(run.expected.forget_strays, uploads))
     where = "" if len(run.pipeline.feeds) == 1 else f" in the table of the feed {run.feed.name}"
     run.found += [Discrepancy("unexpected", "", f"{pk}{where}", "", pk) for pk in run.expected.strays()]
     return orphans

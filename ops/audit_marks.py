@@ -63,10 +63,13 @@ def _has_counts_of(record: ledger.FileRecord, mark: CompleteFile) -> bool:
 
 
 def _is_on_its_way(pipeline: Pipeline, feed: DeployedFeed, mark: CompleteFile) -> bool:
-    """Whether a delivery is to complete a file, or has done so meanwhile; otherwise, it is unsettled at most."""
-    record = pipeline.files.record(version_of(pipeline, mark))
+    """Whether a delivery is to complete a file, or has done so; otherwise, it is unsettled at most."""
+    version = version_of(pipeline, mark)
+    record = pipeline.files.record(version)
     if record.status:
         return is_founded(record, mark)
+    if feed.config.keep_files_days and pipeline.files.content(feed.mode.content_key(version), feed.name):
+        return True  # it was complete, and its record has expired
     # Somebody deleted its record: the sweep has the file delivered again.
     versions = (upload.version for upload in feed.uploads(mark.object_key))
     return any((each.key, each.etag) == (mark.object_key, mark.etag) for each in versions)

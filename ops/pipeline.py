@@ -140,7 +140,7 @@ class Pipeline:
         """Whether an upload has a record, or should have one: it is no older than its feed, or what that keeps."""
         if record.status is not None or not self.intake.takes(upload.version.key):
             return True
-        days = self.feed_of(upload.version.key).settings.keep_rows_days
+        days = self.feed_of(upload.version.key).config.expected_days
         return expected.is_expected(self._expected, upload, days)
 
     @property

@@ -102,7 +102,7 @@ class _Repair:
             case findings.Restart():
                 self._restart()
             case findings.RecordReject(row):
-                repairs.record_reject(key, upload, row)
+                repairs.record_reject(key, upload, row, self._feed.config.keep_files_days)
             case findings.RemoveReject(line):
                 repairs.remove_reject(key, upload, line)
             case findings.CorrectCounts(counts):

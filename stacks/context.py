@@ -81,6 +81,7 @@ def _combined(outside: _Given, of_stage: _Given, stage: str) -> Settings:
         service=settings.stack_id,
         ignored_prefixes=settings.ignored_prefixes,
         existing_bucket=settings.existing_bucket,
+        keep_files_days=settings.keep_files_days,
     ):
         raise InvalidSetting([], problem)
     return settings

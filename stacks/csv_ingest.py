@@ -29,9 +29,9 @@ class CsvIngest(Construct):
 
     A stack can have several of these constructs. `bucket` is one of yours that keeps versions, instead of a new one,
     and `topic` one that alarms may notify. `event_bus` gets an event per outcome; by default that is the account's
-    default bus. `key` encrypts what the construct creates; under `former_keys` there are
-    uploads from before. Nobody is told of objects below `ignored_prefixes` that no
-    feed takes. Raises ValueError for feeds that cannot be deployed together.
+    default bus. `key` encrypts what the construct creates; under `former_keys` there are uploads from before. The
+    ledger keeps what it has of a settled upload for `keep_files_days`, by default for ever. Nobody is told of objects
+    below `ignored_prefixes` that no feed takes. Raises ValueError for feeds that cannot be deployed together.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class CsvIngest(Construct):
         former_keys: Sequence[kms.IKey] = (),
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
         log_retention: RetentionDays = RetentionDays.TWO_WEEKS,
+        keep_files_days: int | None = None,
         topic: sns.ITopic | None = None,
         alarm_email: str | None = None,
         event_bus: events.IEventBus | None = None,
@@ -54,9 +55,21 @@ class CsvIngest(Construct):
         named = None
         if bucket:
             named = "" if Token.is_unresolved(bucket.bucket_name) else bucket.bucket_name
-        for problem in problems(feeds, service=self._service, ignored_prefixes=ignored_prefixes, existing_bucket=named):
+        for problem in problems(
+            feeds,
+            service=self._service,
+            ignored_prefixes=ignored_prefixes,
+            existing_bucket=named,
+            keep_files_days=keep_files_days,
+        ):
             raise ValueError(problem)
-        keeping = Keeping(key=key, former_keys=former_keys, removal_policy=removal_policy, log_retention=log_retention)
+        keeping = Keeping(
+            key=key,
+            former_keys=former_keys,
+            removal_policy=removal_policy,
+            log_retention=log_retention,
+            files_days=keep_files_days,
+        )
         if key:
             let_services_use(self, key, events=not all(feed.is_notified for feed in feeds))
         storage = Storage(self, "Storage", feeds=feeds, bucket=bucket, keeping=keeping)

@@ -31,7 +31,9 @@ class IngestFunction(AsyncFunction):
             files_table=storage.files.table_name,
             failure_queue=failures.queue_url,
             feed=feed,
+            keep_files_days=storage.keeping.files_days,
         )
+        self._files_days = storage.keeping.files_days
         super().__init__(
             scope,
             id_,
@@ -60,7 +62,7 @@ class IngestFunction(AsyncFunction):
 
     @property
     def swept(self) -> SweptFeed:
-        return SweptFeed.of(self.feed, self.function.function_name)
+        return SweptFeed.of(self.feed, self.function.function_name, self._files_days)
 
     def own_permissions(self) -> list[iam.PolicyStatement]:
         """What names the function itself, so that it cannot be in the role that the function needs first."""
@@ -81,10 +83,11 @@ def _rows_permissions(scope: Construct, storage: Storage, feed: Feed) -> list[ia
 
 def _permissions(storage: Storage, uploads: str, rows: list[iam.PolicyStatement]) -> list[iam.PolicyStatement]:
     files, key = storage.files.table_arn, storage.keeping.key
+    expired = ["dynamodb:PartiQLDelete"] if storage.keeping.files_days else []
     return [
         allow(uploads, "s3:GetObjectVersion"),
         *rows,
-        allow(files, "dynamodb:PartiQLInsert", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"),
+        allow(files, "dynamodb:PartiQLInsert", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem", *expired),
         *storage.keeping.allow_reading("s3"),
         *allow_key(key, "dynamodb", *USE_OF_TABLES),
     ]

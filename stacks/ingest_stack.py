@@ -42,6 +42,7 @@ class IngestStack(Stack):
             ],
             removal_policy=RemovalPolicy.RETAIN if settings.keeps_data else RemovalPolicy.DESTROY,
             log_retention=settings.log_retention,
+            keep_files_days=settings.keep_files_days,
             alarm_email=settings.alarm_email,
             event_bus=event_bus(self, settings.event_bus) if settings.event_bus else None,
         )

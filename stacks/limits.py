@@ -16,6 +16,8 @@ from csv_ingest.notices.returns import Place, prefixes_in_uploads
 from csv_ingest.settings import given
 
 MAX_FEEDS = 20
+DELAY_DAYS = 30
+"""How long S3 and DynamoDB may take to delete what has expired. Usually, they take days."""
 MAX_NOTIFICATIONS = 100
 MAX_ACCOUNTS = 100
 MAX_ENVIRONMENT_BYTES = 4_096
@@ -36,7 +38,12 @@ _ONLY_OWN_BUCKET = {
 
 
 def problems(
-    feeds: Sequence[Feed], *, service: str, ignored_prefixes: Sequence[str], existing_bucket: str | None
+    feeds: Sequence[Feed],
+    *,
+    service: str,
+    ignored_prefixes: Sequence[str],
+    existing_bucket: str | None,
+    keep_files_days: int | None,
 ) -> Iterator[str]:
     """Each reason why these feeds cannot be deployed together, as a sentence that says what to do.
 
@@ -58,9 +65,10 @@ def problems(
     for feed in feeds:
         yield from (str(problem.below(f"feeds.{feed.name}.")) for problem in feed_rules.problems_of_today(feed))
     yield from _of_own_bucket(feeds, existing_bucket)
+    yield from _too_short_ledger(feeds, keep_files_days)
     yield from _too_many_accounts(feeds)
     yield from _misdirected_rejects(feeds, existing_bucket or "")
-    yield from _too_long_environments(feeds, service, ignored_prefixes)
+    yield from _too_long_environments(feeds, service, ignored_prefixes, keep_files_days)
 
 
 def _of_own_bucket(feeds: Sequence[Feed], existing_bucket: str | None) -> Iterator[str]:
@@ -69,6 +77,19 @@ def _of_own_bucket(feeds: Sequence[Feed], existing_bucket: str | None) -> Iterat
         for name, instead in _ONLY_OWN_BUCKET.items():
             if getattr(feed, name):
                 yield f"feeds.{feed.name}.{name}: {instead}, and remove the setting"
+
+
+def _too_short_ledger(feeds: Sequence[Feed], keep_files_days: int | None) -> Iterator[str]:
+    """A ledger that would forget uploads which are still in the bucket: half ingested, they would begin anew."""
+    for feed in feeds if keep_files_days else ():
+        about = f"keep_files_days={keep_files_days:,}: "
+        if not feed.keep_uploads_days:
+            yield f"{about}the feed {feed.name} keeps its uploads for ever: give it keep_uploads_days"
+        elif (keep_files_days or 0) < (least := 2 * feed.keep_uploads_days + DELAY_DAYS):
+            yield (
+                f"{about}uploads of the feed {feed.name} can be in the bucket for {2 * feed.keep_uploads_days:,} days, "
+                f"and S3 deletes them with delay: set at least {least:,}, or lower its keep_uploads_days"
+            )
 
 
 def _too_many_accounts(feeds: Sequence[Feed]) -> Iterator[str]:
@@ -128,17 +149,19 @@ def _tables(feed: Feed) -> set[tuple[str, str | None, str]]:
     return {(server, feed.database_name, name) for server in servers if server for name in names}
 
 
-def _too_long_environments(feeds: Sequence[Feed], service: str, ignored_prefixes: Sequence[str]) -> Iterator[str]:
+def _too_long_environments(
+    feeds: Sequence[Feed], service: str, ignored_prefixes: Sequence[str], keep_files_days: int | None
+) -> Iterator[str]:
     for feed in feeds:
         rows = feed.database_table or feed.rows_table or _TABLE
-        config = IngestConfig(**_SHARED, rows_table=rows, feed=feed)
+        config = IngestConfig(**_SHARED, rows_table=rows, feed=feed, keep_files_days=keep_files_days)
         if (size := _size(config.to_environment(f"{service}/{feed.name}"))) > MAX_ENVIRONMENT_BYTES:
             yield (
                 f"feeds.{feed.name}: the environment of the function would have up to {size:,} bytes, and Lambda "
                 f"allows {MAX_ENVIRONMENT_BYTES:,}: shorten the largest settings, {_largest(feed)}; columns that are "
                 "not declared are stored as text"
             )
-    swept = {feed.name: SweptFeed.of(feed, _FUNCTION) for feed in feeds}
+    swept = {feed.name: SweptFeed.of(feed, _FUNCTION, keep_files_days) for feed in feeds}
     ignored = [*ignored_prefixes, *prefixes_in_uploads(feeds)]
     sweep = SweepConfig(**_SHARED, feeds=swept, ignored_prefixes=ignored, stack=service, event_bus=_BUS)
     if (size := _size(sweep.to_environment(service))) > MAX_ENVIRONMENT_BYTES:

@@ -31,6 +31,8 @@ class Keeping:
     """Under which there are uploads and messages from before the key was another one."""
     removal_policy: RemovalPolicy
     log_retention: logs.RetentionDays
+    files_days: int | None = None
+    """How many days the ledger keeps what it has of a settled upload; None: for ever."""
 
     @property
     def outlives_stack(self) -> bool:

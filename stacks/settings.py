@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from aws_cdk.aws_logs import RetentionDays
 
 from csv_ingest.feed import FORMAT_SETTINGS, Feed
-from csv_ingest.settings import NAME, one_of, optional, setting, settings_of
+from csv_ingest.settings import NAME, one_of, optional, setting, settings_of, whole_number
 from stacks.setting_types import (
     BUCKET_NAME,
     EMAIL_ADDRESS,
@@ -52,6 +52,12 @@ class Settings:
         "account's default bus.",
     )
     log_retention_days: int = setting(14, one_of(_LOG_RETENTION), "How long logs are kept.")
+    keep_files_days: int | None = setting(
+        None,
+        optional(whole_number(60, 36_500)),
+        "How many days the ledger keeps what became of a file, after it was settled. Without it, for ever. [See "
+        "below](#how-long-the-ledger-is-kept).",
+    )
     existing_bucket: str | None = setting(
         None,
         optional(BUCKET_NAME),

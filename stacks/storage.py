@@ -71,7 +71,12 @@ class Storage(Construct):
 
     def _files(self) -> dynamodb.Table:
         # The stream is the outbox: who has to be told of an outcome learns it from there.
-        table = self._table("Files", _keys(*FILES_KEY), stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES)
+        table = self._table(
+            "Files",
+            _keys(*FILES_KEY),
+            stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
+            time_to_live_attribute=EXPIRES_AT if self.keeping.files_days else None,
+        )
         partition, sort = _keys(*FILES_INDEX_KEY).values()
         table.add_global_secondary_index(
             index_name=FILES_INDEX,

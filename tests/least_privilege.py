@@ -16,6 +16,7 @@ import yaml
 from botocore.client import BaseClient
 
 from csv_ingest.configuration import IngestConfig
+from csv_ingest.feed import Feed
 from csv_ingest.modes import MERGE
 from local.processes import PROJECT
 from tests.infrastructure.snapshot import MERGE_SNAPSHOT, POSTGRESQL_SNAPSHOT, SNAPSHOT
@@ -26,8 +27,10 @@ MERGING = "IngestRole, which merges"
 """Also of a feed whose rows expire: test_functions compares the two."""
 EXISTING = "IngestRole, of an existing table"
 RETURNING = "NotifierRole, which returns rejected rows"
-ROLES = ("IngestRole", "SweepRole", "NotifierRole", "IngestVendorsRole", MERGING, EXISTING, RETURNING)
+_INGESTING = ("IngestRole", "IngestVendorsRole", MERGING, EXISTING)
 """IngestVendorsRole is that of a PostgreSQL feed."""
+FOR_DAYS = ", with a ledger for some days"
+ROLES = (*_INGESTING, *(f"{role}{FOR_DAYS}" for role in _INGESTING), "SweepRole", "NotifierRole", RETURNING)
 ARNS = {
     r"arn:aws:s3:::w[0-9a-f]{32}|\$\{StorageUploads\w+\.Arn\}(/vendors)?": "uploads",
     r"arn:aws:dynamodb:.*-rows(-[\w-]+)?|\$\{StorageRows\w+\.Arn\}": "rows",
@@ -72,7 +75,11 @@ def _role_of_caller() -> str | None:
     # No file of this project is on the stack of the threads in which boto3 uploads a file.
     if not files or not files[0].startswith("lambda/csv_ingest/") or by_operator:
         return None
-    feed = IngestConfig.from_environment().feed
+    config = IngestConfig.from_environment()
+    return f"{_role_of(config.feed)}{FOR_DAYS if config.keep_files_days else ''}"
+
+
+def _role_of(feed: Feed) -> str:
     if feed.is_postgresql:
         return "IngestVendorsRole"
     if feed.rows_table:
@@ -109,6 +116,8 @@ def _in_words(permission: Permission) -> Permission:
 @cache
 def _policy_of(role: str) -> frozenset[Permission]:
     """What a role of the stack may do."""
+    if role.endswith(FOR_DAYS):
+        return _policy_of(role.removesuffix(FOR_DAYS)) | {Permission("dynamodb:PartiQLDelete", "files")}
     resources = yaml.safe_load(SNAPSHOT.read_text())
     if role in ("IngestVendorsRole", RETURNING):
         resources |= yaml.safe_load(POSTGRESQL_SNAPSHOT.read_text())

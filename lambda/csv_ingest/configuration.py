@@ -28,6 +28,8 @@ class IngestConfig:
     """The URL of the queue."""
     feed: Feed
     """In the environment, as Feed.to_json writes it."""
+    keep_files_days: int | None = None
+    """How many days the ledger keeps what it has of a settled upload. Without the variable, for ever."""
     release: str = ""
     """The release that deployed the function; empty before 1.1.0. No code depends on it."""
 
@@ -40,12 +42,30 @@ class IngestConfig:
         """
         values = _required(environ, ("UPLOAD_BUCKET", "ROWS_TABLE", "FILES_TABLE", "FAILURE_QUEUE", "FEED"))
         values.pop("feed")
-        return cls(**values, feed=_feed(environ), release=environ.get("RELEASE", ""))
+        days = environ.get("KEEP_FILES_DAYS")
+        return cls(
+            **values,
+            feed=_feed(environ),
+            keep_files_days=int(days) if days else None,
+            release=environ.get("RELEASE", ""),
+        )
 
     def to_environment(self, service: str) -> dict[str, str]:
         """The whole environment of the function, of this release; logs and metrics are found under the service."""
         values = {each.name.upper(): getattr(self, each.name) for each in fields(self)}
+        days = values.pop("KEEP_FILES_DAYS")
+        values |= {"KEEP_FILES_DAYS": str(days)} if days else {}
         return values | {"FEED": self.feed.to_json(), "RELEASE": RELEASE} | logging_variables(service)
+
+    @property
+    def expected_days(self) -> int | None:
+        """After how many days nobody expects an upload that has no record; None: never."""
+        return expected_days(self.feed, self.keep_files_days)
+
+
+def expected_days(feed: Feed, keep_files_days: int | None) -> int | None:
+    """As IngestConfig.expected_days: the rows of an older upload, or its record, would have expired."""
+    return min(filter(None, (feed.keep_rows_days, keep_files_days)), default=None)
 
 
 def logging_variables(service: str) -> dict[str, str]:
@@ -183,9 +203,9 @@ class SweptFeed(NamedTuple):
     """After how many days nobody expects an upload that has no record; None: never."""
 
     @classmethod
-    def of(cls, feed: Feed, function: str) -> "SweptFeed":
+    def of(cls, feed: Feed, function: str, keep_files_days: int | None) -> "SweptFeed":
         taker = intake.Taker(feed.name, feed.key_prefix, feed.key_suffixes)
-        return cls(function, taker, feed.mode, feed.keep_rows_days)
+        return cls(function, taker, feed.mode, expected_days(feed, keep_files_days))
 
     def to_json(self) -> dict[str, Any]:
         """An object of FEEDS. Without the mode that is the default, twenty feeds fit into the variable."""

@@ -50,7 +50,8 @@ class Delivery:
 
     def read_ledger(self) -> ledger.FileLedger:
         """What the ledger has of the upload."""
-        return ledger.FileLedger.read(self._files, self.version, self.config.feed.name, self.config.feed.mode)
+        feed, days = self.config.feed, self.config.keep_files_days
+        return ledger.FileLedger.read(self._files, self.version, feed.name, feed.mode, keep_days=days)
 
     @property
     def owner(self) -> Owner:

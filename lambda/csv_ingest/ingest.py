@@ -26,6 +26,8 @@ def ingest_file(delivery: Delivery) -> Outcome:
     rows stay stored.
     """
     file, rows = delivery.read_ledger(), None
+    if not file.record.status:
+        file.clear_expired()
     if _begins_planned(delivery, file):
         file, rows = _begin_planned(delivery, file)
     else:

@@ -111,7 +111,7 @@ def say_what_is_ignored(pipeline: Pipeline, prefix: str) -> None:
 
 
 def earlier(number: int) -> str:
-    """That nobody has delivered so many uploads, nor expects it: they are older than their feed, or what it keeps."""
+    """That nobody has delivered so many uploads, nor expects it: they are older than their feed, or what is kept."""
     command = display.command("backfill", "--prefix", "PREFIX")
     before = f"{counted(number, 'upload')} from before the feed was deployed, which `{command}` delivers"
-    return f"{before}, or older than keep_rows_days"
+    return f"{before}, or older than keep_rows_days or keep_files_days"

@@ -300,6 +300,18 @@ class TestPostgresql:
         assert message(feeds={"orders": ORDERS}, stages=stages).startswith("stages.prod: feeds.orders.database_host, ")
 
 
+class TestLedger:
+    def test_keeps_what_is_in_the_bucket(self) -> None:
+        feeds = {"orders": ORDERS | {"keep_uploads_days": 50}}
+        assert message(feeds=feeds, keep_files_days=129) == (
+            "keep_files_days=129: uploads of the feed orders can be in the bucket for 100 days, and S3 deletes them "
+            "with delay: set at least 130, or lower its keep_uploads_days"
+        )
+        assert message(feeds={"orders": ORDERS}, keep_files_days=130) == (
+            "keep_files_days=130: the feed orders keeps its uploads for ever: give it keep_uploads_days"
+        )
+
+
 class TestRowsTable:
     """A table of DynamoDB that the settings name."""
 

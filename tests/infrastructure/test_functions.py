@@ -54,7 +54,7 @@ class TestFunctions:
         kinds: dict[str, type[Any]] = {INGEST: IngestConfig, SWEEP: SweepConfig, NOTIFIER: NotifierConfig}
         config = kinds[function].from_environment(variables)
         read = {"RELEASE", *(each.name.upper() for each in fields(config)), *logging_variables("")}
-        assert variables.keys() == read
+        assert variables.keys() == read - {"KEEP_FILES_DAYS"}  # which this stack has for ever
         assert getattr(config, "feed", Feed()) == Feed()
 
     def test_have_a_handler(self, properties: Any, function: str) -> None:
@@ -192,3 +192,9 @@ def test_only_some_feeds_may_replace_rows(synthesize: Synthesize, stack: Synthes
 
     for setting in ({"write_mode": "merge"}, {"keep_rows_days": 30}):
         assert allowed_actions(synthesize(**setting)) - allowed_actions(stack) == {"dynamodb:PartiQLUpdate"}
+
+
+def test_only_a_ledger_that_expires_may_be_deleted_from(synthesize: Synthesize, stack: Synthesized) -> None:
+    kept = synthesize(keep_uploads_days=15, keep_files_days=60)
+    [more] = permissions_of(kept, "IngestRole") - permissions_of(stack, "IngestRole")
+    assert more == Permission("dynamodb:PartiQLDelete", f"${{{kept.id_of(TABLE, 'Files')}.Arn}}")

@@ -105,10 +105,18 @@ def test_the_tables_have_the_documented_keys(stack: Synthesized) -> None:
     assert keys("Files") == [("object_key", "HASH"), ("entry", "RANGE")]
 
 
-def test_rows_expire_where_a_feed_says_so(synthesize: Synthesize, stack: Synthesized) -> None:
-    rows = synthesize(keep_rows_days=30).only(TABLE, "Rows")["Properties"]
-    assert rows["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
-    assert "TimeToLiveSpecification" not in stack.only(TABLE, "Rows")["Properties"]
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("Rows", {"keep_rows_days": 30}), ("Files", {"keep_files_days": 60, "keep_uploads_days": 15})],
+)
+def test_only_what_is_to_expire_does(
+    synthesize: Synthesize, stack: Synthesized, name: str, settings: dict[str, int]
+) -> None:
+    found = synthesize(**settings)
+    for table in ("Rows", "Files"):
+        expiry = found.only(TABLE, table)["Properties"].get("TimeToLiveSpecification")
+        assert expiry == ({"AttributeName": "expires_at", "Enabled": True} if table == name else None)
+        assert "TimeToLiveSpecification" not in stack.only(TABLE, table)["Properties"]
 
 
 class TestFileIndex:

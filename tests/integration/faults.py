@@ -252,7 +252,8 @@ def _key(statement: Mapping[str, Any]) -> str:
     """The key of the item that a statement is about: the first values of an insertion, or of the condition."""
     before, _, condition = statement["Statement"].partition(" WHERE ")
     values = statement["Parameters"]
-    return str(values[before.count("?")] if condition else values[:2])
+    start, parts = (before.count("?"), 1 + ('"entry"' in condition)) if condition else (0, 2)
+    return str(values[start : start + parts])
 
 
 MAX_DIGITS, MAX_KEY_BYTES, MAX_SORT_KEY_BYTES = 38, 2_048, 1_024

@@ -11,7 +11,7 @@ from csv_ingest.configuration import IngestConfig, NotConfigured, SweepConfig, S
 from csv_ingest.feed import Feed
 from csv_ingest.intake import Intake, Taker
 from csv_ingest.model import LINE_AS_ID, TYPES, Column, FileFormat
-from csv_ingest.modes import MERGE
+from csv_ingest.modes import APPEND, MERGE
 from csv_ingest.settings import InvalidSetting
 
 POSTGRESQL: dict[str, Any] = {
@@ -128,21 +128,24 @@ def test_settings_for_all_feeds_come_after_those_of_a_feed() -> None:
 
 
 class TestEnvironments:
-    @given(feeds)
-    def test_of_a_feeds_function_has_the_feed(self, feed: Feed) -> None:
-        config = IngestConfig(**SHARED, rows_table="r", feed=feed)
+    @given(feeds, st.none() | st.integers(60, 36_500))
+    def test_of_a_feeds_function_has_the_feed(self, feed: Feed, days: int | None) -> None:
+        config = IngestConfig(**SHARED, rows_table="r", feed=feed, keep_files_days=days)
         assert replace(IngestConfig.from_environment(config.to_environment("s")), release="") == config
 
     def test_of_the_sweep_has_what_it_sweeps(self) -> None:
-        orders = Feed(name="orders", key_prefix="orders/", key_suffixes=(".csv",), write_mode="merge")
-        swept = {"default": SweptFeed.of(Feed(), "f"), "orders": SweptFeed.of(orders, "g")}
+        orders = Feed(
+            name="orders", key_prefix="orders/", key_suffixes=(".csv",), write_mode="merge", keep_rows_days=30
+        )
+        swept = {"default": SweptFeed.of(Feed(), "f", 90), "orders": SweptFeed.of(orders, "g", 90)}
         ignored = ["reports/", "Größe "]
         config = SweepConfig(**SHARED, feeds=swept, ignored_prefixes=ignored, existing_bucket=True)
         read = SweepConfig.from_environment(config.to_environment("s"))
         takers = [Taker("default", "", [".csv", ".CSV", ".csv.gz"]), Taker("orders", "orders/", [".csv"])]
         assert read.intake == Intake(takers=takers, ignored_prefixes=ignored, existing_bucket=True)
-        assert {name: (each.function, each.mode) for name, each in read.feeds.items()} == {
-            name: (each.function, each.mode) for name, each in swept.items()
+        assert {name: (each.function, each.mode, each.days) for name, each in read.feeds.items()} == {
+            "default": ("f", APPEND, 90),
+            "orders": ("g", MERGE, 30),
         }
 
     def test_of_an_older_release_sweeps_nothing_of_others(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from csv_ingest import dynamodb, modes
 from csv_ingest.ledger import items, keys, names, records, upload
 from csv_ingest.ledger.parts import PartLedger
-from csv_ingest.model import ObjectVersion, Owner, Plan, RowCounts, TableAltered
+from csv_ingest.model import EXPIRES_AT, ObjectVersion, Owner, Plan, RowCounts, TableAltered
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,21 @@ class FileLedger(upload.UploadLedger):
 
     @classmethod
     def read(
-        cls, table: dynamodb.DynamoDbTable, version: ObjectVersion, feed: str, mode: modes.WriteMode
+        cls,
+        table: dynamodb.DynamoDbTable,
+        version: ObjectVersion,
+        feed: str,
+        mode: modes.WriteMode,
+        *,
+        keep_days: int | None = None,
     ) -> "FileLedger":
-        """What the ledger has of an upload. One strongly consistent read.
+        """What the ledger has of an upload, and keeps for some days after it is settled. One strongly consistent read.
 
         Two, if the entries of the ETag are those of another version, which is another upload: then its entries begin
         with `<etag>~<version id>`; also if those of the ETag are free because the other one was forgotten, and the
         upload has had its own before.
         """
-        return cls._read(table, feed, keys.Entries(version, mode))
+        return cls._read(table, feed, keys.Entries(version, mode, keep_days=keep_days))
 
     def again(self) -> "FileLedger":
         """What the ledger has by now."""
@@ -63,7 +69,7 @@ class FileLedger(upload.UploadLedger):
         recorded = "#version_id" if self.entries.mode.each_version else "#rows_read"
         another = f"attribute_exists({recorded}) AND #version_id <> :version_id"
         condition = f"{names.UNLESS_COMPLETE} AND NOT ({another})"
-        forgotten = ["reason", "settled_at", "last_error", *names.ACKNOWLEDGEMENT]
+        forgotten = ["reason", "settled_at", "last_error", EXPIRES_AT, *names.ACKNOWLEDGEMENT]
         stayed = self.table.update(
             self._key, started, condition=condition, values=names.COMPLETE_VALUE, remove=forgotten
         )
@@ -92,9 +98,12 @@ class FileLedger(upload.UploadLedger):
         Of the other one, too, which may have been rejected before, under other settings. None of them is read again.
         """
         remove = ["status", "reason", "started_at", "settled_at", names.FEED_STATUS, names.STATUS_AT]
+        expiry = items.expiry(self.entries.keep_days)
         for version in (self.record.object_version(self.entries.version.bucket), self.entries.version):
             adopted = items.about_version(version) | {"compared_at": items.now()}
-            self.table.update(keys.key_of_version(version), adopted, condition=names.ALWAYS, remove=remove)
+            self.table.update(keys.key_of_version(version), adopted | expiry, condition=names.ALWAYS, remove=remove)
+        if self.record.status == names.COMPLETE:  # it is kept for as long as if this version had been ingested
+            adopted |= expiry
         self.table.update(self._key, adopted, condition="attribute_exists(#rows_read)")
 
     def record_readable(self, plan: Plan, owner: Owner) -> records.FileRecord:
@@ -124,7 +133,7 @@ class FileLedger(upload.UploadLedger):
         """Settle the upload as complete. Each row has to be confirmed by the destination, or recorded as rejected."""
         now = items.now()
         settled: dynamodb.Item = {"status": {"S": names.COMPLETE}, "settled_at": now}
-        settled |= items.listed(self.feed, names.COMPLETE, now)
+        settled |= items.listed(self.feed, names.COMPLETE, now) | items.expiry(self.entries.keep_days)
         earlier = ["reason", "check_begun_by", "attempts", "last_error", *names.ACKNOWLEDGEMENT]
         self._update(settled | self._sums(counts), remove=earlier)
 
@@ -136,7 +145,7 @@ class FileLedger(upload.UploadLedger):
         """
         now = items.now()
         settled: dynamodb.Item = {"status": {"S": names.REJECTED}, "settled_at": now, "reason": {"S": reason}}
-        settled |= items.about_version(self.entries.version)
+        settled |= items.about_version(self.entries.version) | items.expiry(self.entries.keep_days)
         if uploaded_at:
             settled[names.UPLOADED_AT] = {"S": uploaded_at}
         listed = items.listed(self.feed, names.REJECTED, now)

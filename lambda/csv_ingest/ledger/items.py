@@ -1,12 +1,13 @@
 """The items of the files table: what is written into them, and how it is read."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from csv_ingest import dynamodb, modes
 from csv_ingest.ledger import keys, names
 from csv_ingest.model import (
     DEFAULT_FEED,
+    EXPIRES_AT,
     BeingErased,
     Content,
     FileFormat,
@@ -69,6 +70,17 @@ def require_not_erased(item: dynamodb.Found) -> dynamodb.Found:
     return item
 
 
+def expiry(keep_days: int | None) -> dynamodb.Item:
+    """The attribute by which an item expires so many days from now; none if it never does.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html
+    """
+    if keep_days is None:
+        return {}
+    expires_at = datetime.now(UTC) + timedelta(days=keep_days)
+    return {EXPIRES_AT: {"N": str(int(expires_at.timestamp()))}}
+
+
 def item_of_reject(object_key: str, upload: str, row: RejectedRow) -> dynamodb.Item:
     about: dynamodb.Item = {"line": {"N": str(row.line)}, "reason": {"S": row.reason}}
     return keys.key_of_reject(object_key, upload, row.line) | about
@@ -127,7 +139,7 @@ def item_of_plan(entries: keys.Entries, plan: Plan, owner: Owner) -> dynamodb.It
         about["delimiter"] = {"S": plan.delimiter}
     if plan.end_line:
         about["end_line"] = {"N": str(plan.end_line)}
-    return keys.key_of(entries, keys.PLAN) | about
+    return keys.key_of(entries, keys.PLAN) | about | expiry(entries.keep_days)
 
 
 def plan_of(item: dynamodb.Found) -> Plan:

@@ -34,6 +34,8 @@ class Entries:
     mode: modes.WriteMode = modes.APPEND
     is_later: bool = False
     """Whether an earlier upload has the entries of this key and ETag: only if each version is an upload of its own."""
+    keep_days: int | None = None
+    """How many days the ledger keeps what it has of an upload; None: for ever."""
 
     @property
     def upload(self) -> str:

@@ -48,7 +48,8 @@ class PartLedger(upload.UploadLedger):
     def checkpoint(self, job: PartJob, counts: RowCounts) -> None:
         """Record how many rows of a part are done; the number never decreases."""
         key = keys.key_of_part(self.entries, job)
-        self._update(key, self._sums(counts), unless="#rows_read >= :rows_read")
+        checkpoint = self._sums(counts) | items.expiry(self.entries.keep_days)
+        self._update(key, checkpoint, unless="#rows_read >= :rows_read")
 
     def finish(self, job: PartJob, counts: RowCounts) -> None:
         """In one transaction, record that a part is complete, and add its counts to the file's; at most once.
@@ -57,13 +58,14 @@ class PartLedger(upload.UploadLedger):
         """
         sums, counter = self._sums(counts), names.COUNTERS[job.phase]
         added: Item = {counter: {"N": "1"}, **sums}
-        complete = "SET #status = :complete, " + ", ".join(f"{name} = :{name}" for name in sums)
+        ended = sums | items.expiry(self.entries.keep_days)
+        complete = "SET #status = :complete, " + ", ".join(f"{name} = :{name}" for name in ended)
         counted = f"ADD {', '.join(f'{name} :{name}' for name in added)} REMOVE attempts"
         counting = f"attribute_exists({counter}) AND {names.UNLESS_COMPLETE}"
         # If another delivery finished the same part first, from the same content, nothing is left to do.
         self.table.transact(
             [
-                self._write(keys.key_of_part(self.entries, job), complete, names.UNLESS_COMPLETE, sums),
+                self._write(keys.key_of_part(self.entries, job), complete, names.UNLESS_COMPLETE, ended),
                 self._write(self._key, counted, counting, added),
             ]
         )

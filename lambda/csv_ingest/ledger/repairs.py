@@ -13,9 +13,9 @@ class Repairs:
     def __init__(self, table: dynamodb.DynamoDbTable) -> None:
         self._table = table
 
-    def record_reject(self, object_key: str, upload: str, row: RejectedRow) -> None:
-        """Record a rejected row of an upload, whatever is recorded for its line."""
-        self._table.put(items.item_of_reject(object_key, upload, row))
+    def record_reject(self, object_key: str, upload: str, row: RejectedRow, keep_days: int | None) -> None:
+        """Record a rejected row of an upload for some days, whatever is recorded for its line."""
+        self._table.put(items.item_of_reject(object_key, upload, row) | items.expiry(keep_days))
 
     def remove_reject(self, object_key: str, upload: str, line: int) -> None:
         """Delete the record of a rejected row, if there is one."""

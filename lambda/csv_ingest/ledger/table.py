@@ -135,6 +135,20 @@ class FilesTable:
         records = (FileRecord.of(item) for item in self._table.scan() if keys.MARK not in item["entry"]["S"])
         return (record for record in records if record.owner.feed == feed and record.status != names.REJECTED)
 
+    def known_uploads(self, feed: str) -> Iterator[str]:
+        """What tells the rows of each upload from those of others, of all that a feed has ingested, some twice.
+
+        Also of uploads whose records have expired: what is recorded of their contents stays. Reads the whole table.
+        """
+        content = keys.key_of_content("", feed)["entry"]
+        for item in self._table.scan():
+            if item["entry"] == content and (known := items.content_of(item)):
+                yield known.upload_order or item["object_key"]["S"]
+            elif keys.MARK not in item["entry"]["S"]:
+                record = FileRecord.of(item)
+                if record.owner.feed == feed and record.status != names.REJECTED:
+                    yield record.origin.upload
+
     def listed(
         self, feed: str, status: str, *, since: str = "", before: str = LAST, at_once: int | None = None
     ) -> Iterator[FileRecord]:

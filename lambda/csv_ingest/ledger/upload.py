@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
 
 from csv_ingest.dynamodb import MAX_STATEMENTS, DynamoDbTable, Item
 from csv_ingest.ledger import items, keys, names
-from csv_ingest.model import Content, RejectedRow, RowCounts
+from csv_ingest.model import EXPIRES_AT, FILES_KEY, Content, RejectedRow, RowCounts
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,24 @@ class UploadLedger:
 
     def record_rejects(self, rows: Sequence[RejectedRow]) -> None:
         """Record rows that are not stored; repeating it changes nothing."""
-        rejects = [items.item_of_reject(self.entries.version.key, self.entries.upload, row) for row in rows]
+        key, upload, expiry = self.entries.version.key, self.entries.upload, items.expiry(self.entries.keep_days)
+        rejects = [items.item_of_reject(key, upload, row) | expiry for row in rows]
         for start in range(0, len(rejects), MAX_STATEMENTS):
             self.table.insert_absent(rejects[start : start + MAX_STATEMENTS])
+
+    def clear_expired(self) -> None:
+        """Delete what is left of an earlier upload with these entries, whose record has expired and is gone.
+
+        DynamoDB deletes what has expired in any order, within days: without this, the upload would be ingested by a
+        plan, and continue after parts, of which no row need be there any more.
+        """
+        if self.entries.keep_days is None:
+            return
+        now = datetime.now(UTC).timestamp()
+        found = self.table.query(*keys.below(self.entries.version.key, f"{self.entries.upload}{keys.MARK}"))
+        expired = (item for item in found if int(item.get(EXPIRES_AT, {}).get("N", now + 1)) <= now)
+        while some := list(islice(expired, MAX_STATEMENTS)):
+            self.table.delete_each([{name: item[name] for name in (*FILES_KEY, EXPIRES_AT)} for item in some])
 
     def rejected_lines(self, first: int) -> set[int]:
         """The lines, from one on, that are recorded as rejected."""
