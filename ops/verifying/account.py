@@ -5,12 +5,13 @@ from typing import Any
 
 import boto3
 
-from csv_ingest.model import ItemsNotRead
+from csv_ingest.model import EXPIRES_AT, ItemsNotRead
 from csv_ingest.queues import LIVE
 from ops import schema_check
 from ops.feed import DeployedFeed
 from ops.verifying.report import Failed, Skipped
 from ops.verifying.trial import Trial
+from ops.wording import counted
 
 LEAST_BOOTSTRAP = 6
 """With the bucket for assets that a deployment of today needs: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html"""
@@ -162,6 +163,24 @@ def _permissions(trial: Trial, feed: DeployedFeed) -> list[tuple[str, str, bool]
         found += [(action, rows, True) for action in ("dynamodb:PartiQLInsert", "dynamodb:BatchGetItem")]
         found += [("dynamodb:DeleteItem", rows, False)]
     return found
+
+
+def expiry(trial: Trial) -> str:
+    """The tables in DynamoDB delete what expires, if anything is to."""
+    feeds = [each for each in trial.pipeline.feeds if each.settings.keep_rows_days and not each.settings.is_postgresql]
+    tables = [feed.rows_table for feed in feeds]
+    tables += [trial.pipeline.files_table] if trial.feed.config.keep_files_days else []
+    if not tables:
+        raise Skipped("no table is to delete anything: neither keep_rows_days nor keep_files_days is set")
+    for table in tables:
+        found = trial.pipeline.clients.dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+        if found.get("AttributeName") != EXPIRES_AT or found["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
+            raise Failed(
+                f"the table {table} deletes nothing that has expired: deploy again or, if it is the rows_table of "
+                f"yours, run `aws dynamodb update-time-to-live --table-name {table} --time-to-live-specification "
+                f"Enabled=true,AttributeName={EXPIRES_AT}`"
+            )
+    return counted(len(tables), "table")
 
 
 def schema(trial: Trial) -> str:

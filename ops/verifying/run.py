@@ -21,6 +21,7 @@ BEFORE: dict[str, Check] = {
     "notifications of the bucket": account.notifications,
     "key of the bucket": account.key,
     "roles of the functions": account.roles,
+    "what expires is deleted": account.expiry,
     "tables in PostgreSQL": account.schema,
 }
 """Nothing is uploaded as long as one of them fails."""

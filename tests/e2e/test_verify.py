@@ -25,6 +25,7 @@ from tests.integration.commands import invoke
 
 SKIPPED = [
     "key of the bucket",
+    "what expires is deleted",
     "tables in PostgreSQL",
     "DynamoDB: one key twice",
     "DynamoDB: conflicts",
@@ -55,7 +56,7 @@ def test_all_is_good_and_nothing_is_left(deployment: Deployment, tmp_path: Path)
     report = json.loads(file.read_text())
     assert [each["check"] for each in report["checks"] if each["outcome"] == "skipped"] == SKIPPED
     assert (report["good"], report["where"]) == (True, "a local AWS")
-    assert "0 failed, 6 skipped. All that was checked is good." in told.stdout
+    assert "0 failed, 7 skipped. All that was checked is good." in told.stdout
     assert deployment.rows() == before
     assert not uploaded(deployment)
 
@@ -70,7 +71,7 @@ def test_it_asks_before_it_begins() -> None:
 def test_nothing_is_uploaded_where_it_is_in_vain(deployment: Deployment) -> None:
     with paused(deployment.pipeline):
         told = invoke("verify", "--yes", code=1)
-    assert "1 failed, 20 skipped. NO FILE WAS TRIED: see above why." in told.stdout
+    assert "1 failed, 21 skipped. NO FILE WAS TRIED: see above why." in told.stdout
     assert "pause, and a redrive: first what failed above" in told.stderr
 
 
@@ -276,6 +277,16 @@ def a_row_too_few(trial: Trial) -> str:
         return files.small(trial)
 
 
+@contextmanager
+def with_rows_that_stay(pipeline: Pipeline) -> Iterator[None]:
+    """As in a table of somebody else's, whose time to live is off."""
+    [feed] = pipeline.feeds
+    before = feed.config
+    feed.__dict__["config"] = replace(before, feed=replace(before.feed, keep_rows_days=30))
+    yield
+    feed.__dict__["config"] = before
+
+
 Broken = Callable[[Pipeline], AbstractContextManager[None]]
 
 
@@ -291,6 +302,7 @@ Broken = Callable[[Pipeline], AbstractContextManager[None]]
         (with_fewer_rights, account.roles, "may not s3:GetObjectVersion .* or deploy again"),
         (with_overwriting_engine, engine.insertion, "DuplicateItem.* report it"),
         (with_overwriting_engine, engine.condition, "ConditionalCheckFailed.* report it"),
+        (with_rows_that_stay, account.expiry, "run `aws dynamodb update-time-to-live"),
         (with_disabled_key, account.key, "enable it in KMS"),
         (untouched, as_on_aws(engine.same_key_twice), "took one key twice .* report it"),
         (with_lost_transactions, as_on_aws(engine.conflicts), "added 49 to a sum: .* report it"),
