@@ -175,6 +175,8 @@ def expiry(trial: Trial) -> str:
     for table in tables:
         found = trial.pipeline.clients.dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
         if found.get("AttributeName") != EXPIRES_AT or found["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
+            if trial.is_local:
+                raise Skipped("MiniStack's CloudFormation turns no time to live on")
             raise Failed(
                 f"the table {table} deletes nothing that has expired: deploy again or, if it is the rows_table of "
                 f"yours, run `aws dynamodb update-time-to-live --table-name {table} --time-to-live-specification "

@@ -1,7 +1,7 @@
 """Three feeds in one deployment, those of the demo: each file, command and function keeps to its own feed.
 
 The rows of the orders and of the stock go to DynamoDB, and those of the vendors to PostgreSQL. The stock is merged, and
-EventBridge tells of its files.
+EventBridge tells of its files; its rows expire.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def feeds(aws: LocalAws, postgresql: LocalPostgresql) -> Deployment:
     by_password = {"database_resource_id": None, "database_secret": secret["ARN"]}
     vendors = FEEDS["vendors"] | here | by_password
     orders = FEEDS["orders"] | {"file_index": True, "rejects_to": "returned/", "expect": "hourly"}
-    stock = FEEDS["stock"] | {"trigger": "eventbridge"}
+    stock = FEEDS["stock"] | {"trigger": "eventbridge", "keep_rows_days": 3_650}
     settings = FEEDS | {"vendors": vendors, "orders": orders, "stock": stock}
     deployed = deploy(aws, feeds=json.dumps(settings))
     database = Database(HOST, postgresql.port, "erp", "csv_ingest", secret["ARN"], postgresql.ca.strip())
@@ -128,6 +129,15 @@ def test_a_corrected_file_leaves_one_row_an_id(feeds: Deployment) -> None:
     [found] = reported("find", "S-101", "--feed", "stock", code=0)
     assert [each["version_id"] for each in found["uploads"]] == [versions[1].version_id]
     assert ops("audit", "--feed", "stock").returncode == 0
+
+
+def test_rows_expire_with_their_upload(feeds: Deployment) -> None:
+    version = upload(feeds, "stock/expiring.csv", b"sku,quantity,counted\nX-1,1,\n")
+    uploaded_at = wait_until_settled(feeds.pipeline, version, seconds=SECONDS).attributes["uploaded_at"]
+    table, client = feeds.pipeline.feed_named("stock").rows_table, feeds.pipeline.clients.dynamodb
+    [item] = [each for each in client.scan(TableName=table)["Items"] if each["pk"] == {"S": "X-1"}]
+    expected = datetime.fromisoformat(uploaded_at) + timedelta(days=3_650)
+    assert datetime.fromtimestamp(int(item["expires_at"]["N"]), UTC) == expected
 
 
 def test_a_row_has_the_declared_types(feeds: Deployment) -> None:

@@ -302,7 +302,7 @@ Broken = Callable[[Pipeline], AbstractContextManager[None]]
         (with_fewer_rights, account.roles, "may not s3:GetObjectVersion .* or deploy again"),
         (with_overwriting_engine, engine.insertion, "DuplicateItem.* report it"),
         (with_overwriting_engine, engine.condition, "ConditionalCheckFailed.* report it"),
-        (with_rows_that_stay, account.expiry, "run `aws dynamodb update-time-to-live"),
+        (with_rows_that_stay, as_on_aws(account.expiry), "run `aws dynamodb update-time-to-live"),
         (with_disabled_key, account.key, "enable it in KMS"),
         (untouched, as_on_aws(engine.same_key_twice), "took one key twice .* report it"),
         (with_lost_transactions, as_on_aws(engine.conflicts), "added 49 to a sum: .* report it"),
