@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from cfnlint.decode import decode
+from cfnlint.decode import cfn_yaml, decode
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
+from yaml import MappingNode
 
 from gates.template import InvalidTemplate, as_list, at, expanded, is_opaque_resource, mapping
 
@@ -19,7 +20,7 @@ _SAM = "AWS::Serverless-2016-10-31"
 _LOCAL_PATHS = ("CodeUri", "ContentUri", "DefinitionUri")
 _PACKAGED = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
 _MUST_BE_KNOWN = ("AutoPublishAlias", "AutoPublishCodeSha256")
-"""Properties whose parameter SAM has to resolve. It gets the parameter's name for one without a default."""
+"""Properties whose parameter SAM has to know: its default or, without one, its name."""
 _S3_URI = "s3://packaged/here"
 _IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/packaged:here"
 
@@ -30,6 +31,8 @@ class TemplateFile:
     def __init__(self, path: Path) -> None:
         """Read the template, and translate it to CloudFormation if it is written in SAM. Raises InvalidTemplate."""
         template, problems = decode(str(path))
+        if problems and all(each.message.startswith("Duplicate found") for each in problems):
+            template, problems = _last_of_doubled_keys(path), []
         if template is None or problems:
             raise InvalidTemplate("; ".join(f"line {each.linenumber}: {each.message}" for each in problems))
         if not isinstance(template, dict):
@@ -51,6 +54,22 @@ class TemplateFile:
         return self._lines[max(origins, key=len)] if origins else 1
 
 
+class _Loader(cfn_yaml.CfnFullLoader):  # type: ignore[misc] # it has no types
+    """Of a key that a mapping has twice, it takes the last, as CloudFormation does."""
+
+    def construct_last(self, node: MappingNode) -> Any:
+        node.value = list({key.value: (key, value) for key, value in node.value}.values())
+        return self.construct_yaml_map(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_last)
+_Loader.add_multi_constructor("!", cfn_yaml.multi_constructor)
+
+
+def _last_of_doubled_keys(path: Path) -> Any:
+    return _Loader(path.read_text(encoding="utf-8"), str(path)).get_single_data()
+
+
 def _beginnings(loop: Any) -> list[str]:
     """What the logical ids begin with that a loop makes, as far as they do not begin with a value of the loop."""
     bodies = [each for each in loop if isinstance(each, Mapping)] if isinstance(loop, list) else []
@@ -65,8 +84,8 @@ def _translate(template: Mapping[str, Any]) -> dict[str, Any]:
     opaque = {name: each for name, each in resources.items() if is_opaque_resource(name, each)}
     template = {**template, "Resources": {name: each for name, each in resources.items() if name not in opaque}}
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
-    parameters = mapping(template.get("Parameters"))
-    given = {name for name, each in parameters.items() if at(each, "Default") is None}
+    # Of a state machine, SAM does not resolve a parameter that has a default either.
+    given = {name: at(each, "Default") for name, each in mapping(template.get("Parameters")).items()}
     for parent in (mapping(template.get("Globals")), *mapping(template.get("Resources")).values()):
         _package(mapping(parent), given)
     translator = Translator(
@@ -80,15 +99,15 @@ def _translate(template: Mapping[str, Any]) -> dict[str, Any]:
     return {**translated, "Resources": {**mapping(translated.get("Resources")), **opaque}, "Transform": macros}
 
 
-def _package(parent: Mapping[str, Any], given: set[str]) -> None:
+def _package(parent: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Replace what SAM cannot translate in a resource or in `Globals`.
 
-    `sam package` replaces local paths; the deployment knows the given parameters.
+    `sam package` replaces local paths. `given` has the defaults of the parameters; None if only the deployment knows.
     """
     for properties in filter(lambda each: isinstance(each, dict), parent.values()):
         for name in _MUST_BE_KNOWN:
             if isinstance(reference := at(properties, name, "Ref"), str) and reference in given:
-                properties[name] = reference
+                properties[name] = given[reference] or reference
         for name in _LOCAL_PATHS:
             if isinstance(properties.get(name), str):
                 properties[name] = _S3_URI

@@ -1,5 +1,6 @@
 """What IAM policies allow: each action, each resource and each bucket is named."""
 
+import re
 from collections.abc import Iterator
 
 from gates.rules.rule import CheckContext, Violation, rule, unknown
@@ -53,8 +54,12 @@ def resources_are_named(context: CheckContext) -> Iterator[Violation]:
 def buckets_are_named(context: CheckContext) -> Iterator[Violation]:
     for statement in context.template.allowed:
         if _services(statement) & {"s3", "*"}:
-            for resource in statement.resources:
-                if ":s3:::" in resource and is_wild(context.template.bucket_and_keys(resource)[0]):
+            for resource in filter(lambda each: ":s3:::" in each, statement.resources):
+                bucket = context.template.bucket_and_keys(resource)[0]
+                before = re.split(r"[*?]", bucket, maxsplit=1)[0]
+                if is_wild(bucket) and is_unknown(before):  # it may end the name of the bucket
+                    yield unknown(statement.resource, statement.path, before)
+                elif is_wild(bucket):
                     yield Violation(statement.resource, statement.path, resource)
 
 

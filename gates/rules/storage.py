@@ -26,11 +26,14 @@ _PUBLIC_ACCESS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "R
 
 @rule(
     "bucket-public-access",
-    why="One wrong ACL or policy makes the uploads public, unless the bucket blocks public access.",
-    fix="Set all four properties of PublicAccessBlockConfiguration to true.",
+    why="One wrong ACL or policy makes the uploads public, if the bucket does not block public access.",
+    fix="Set all four properties of PublicAccessBlockConfiguration to true, or leave it out: S3 blocks by default.",
 )
 def bucket_blocks_public_access(context: CheckContext) -> Iterator[Violation]:
-    for bucket in context.template.of_type(BUCKET):
+    # Of a new bucket, S3 blocks all public access since April 2023, unless the template says otherwise:
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html
+    buckets = context.template.of_type(BUCKET)
+    for bucket in (each for each in buckets if each.get("PublicAccessBlockConfiguration") is not None):
         block = {name: bucket.get("PublicAccessBlockConfiguration", name) for name in _PUBLIC_ACCESS}
         missing = [name for name, value in block.items() if not is_true(value)]
         if certain := [name for name in missing if not is_unknown(block[name])]:

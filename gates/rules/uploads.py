@@ -37,7 +37,8 @@ def permission_names_the_bucket(context: CheckContext) -> Iterator[Violation]:
     for permission in context.template.of_type(PERMISSION):
         principal = str(permission.get("Principal"))
         is_s3 = principal == "*" or principal.startswith("s3.")
-        if not is_s3 and not is_unknown(principal):
+        known = principal.partition("${")[0]
+        if not is_s3 and not (is_unknown(principal) and "s3.".startswith(known)):
             continue
         for name in ("SourceAccount", "SourceArn"):
             given = permission.get(name)

@@ -1,5 +1,6 @@
 """The different deployments that one template describes by its conditions."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,7 +29,14 @@ def deployments(template: Mapping[str, Any]) -> Iterator[tuple[str, Given]]:
             yield _with_parameter(template, *parameter, equal=equal)
         elif any(isinstance(each, Mapping | list) for each in comparison):  # two constants are equal or not, always
             opposite = {comparison_key(comparison): not equal}
-            yield f"if {first} is {'not ' if equal else ''}{second}", Given(comparisons=opposite)
+            yield _description(comparison, first, second, equal=equal), Given(comparisons=opposite)
+
+
+def _description(comparison: Any, first: Any, second: Any, *, equal: bool) -> str:
+    """The deployment in which a comparison has the opposite result: by its parameters, if it has any."""
+    if names := sorted({match[1] for match in re.finditer(r"'Ref': '([^']+)'", str(comparison))}):
+        return f"with another {', '.join(names)}"
+    return f"if {first} is {'not ' if equal else ''}{second}"
 
 
 def _parameter_and_value(comparison: Any) -> tuple[str, Any] | None:

@@ -100,6 +100,12 @@ def test_warnings_and_acknowledged_findings_are_exit_code_0(tmp_path: Path) -> N
             "CodeUri: src/": "AutoPublishAlias: !Ref Given",
         },
         {"Resources:\n": f"Resources:\n{APPLICATION}"},
+        {
+            "Resources:\n": "Parameters: {Alias: {Type: String, Default: live}}\nResources:\n"
+            "  Machine:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n"
+            "      Definition: {StartAt: A, States: {A: {Type: Pass, End: true}}}\n"
+            "      AutoPublishAlias: !Ref Alias\n      Role: arn:aws:iam::123456789012:role/r\n",
+        },
     ],
 )
 def test_a_sam_template_is_checked_as_cloudformation(changes: dict[str, str], tmp_path: Path) -> None:
@@ -146,11 +152,27 @@ def test_a_loop_is_checked_and_an_include_is_not(tmp_path: Path) -> None:
     ]
 
 
+def test_of_a_doubled_key_the_last_counts(tmp_path: Path) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text("Resources: {A: {Type: AWS::SQS::Queue, Type: AWS::SNS::Topic}}\n")
+    assert gates(file).output == "1 checked: 0 error, 0 warning, 0 acknowledged\n"
+
+
+def test_a_calculated_condition_names_its_parameters(tmp_path: Path) -> None:
+    file = tmp_path / "template.yaml"
+    name = "!Join ['', [!Ref Name]]"
+    file.write_text(
+        "Parameters: {Name: {Type: String, Default: ''}}\n"
+        f"Conditions: {{HasName: !Not [!Equals [{name}, '']]}}\n"
+        "Resources: {Q: {Type: AWS::SQS::Queue, Condition: HasName}}\n"
+    )
+    assert "plain HTTP is not denied (with another Name)" in gates(file).output
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("Resources:\n  A: [1\n", "line 3: "),
-        ("Resources: {A: {Type: T, Type: U}}\n", "line 1: "),
         ("just words", "it is no mapping"),
         ("Outputs: {}\n", "it has no Resources"),
         (

@@ -102,7 +102,9 @@ WEAKENED: dict[str, Weaken] = {
     "iam-wildcard-action": allowing("s3:Get*", "arn:aws:s3:::uploads/*"),
     "iam-wildcard-resource": allowing("dynamodb:PutItem", "*"),
     "iam-named-buckets": allowing("s3:GetObject", "arn:aws:s3:::*/*"),
-    "bucket-public-access": without("Storage/Uploads/Resource", "PublicAccessBlockConfiguration"),
+    "bucket-public-access": with_(
+        "Storage/Uploads/Resource", "PublicAccessBlockConfiguration.BlockPublicPolicy", False
+    ),
     "bucket-tls": with_("Storage/Uploads/Policy/Resource", "PolicyDocument.Statement", [UNGUARDED]),
     "queue-tls": with_("Ingestion/Failures/Policy/Resource", "PolicyDocument.Statement", [UNGUARDED]),
     "dead-letter-retention": with_("Ingestion/Failures/Resource", "MessageRetentionPeriod", 345_600),

@@ -60,6 +60,11 @@ GIVEN: Changes = {"/Parameters.Given": {"Type": "String"}}
 UNDECIDED: list[Case] = [
     ("iam-wildcard-action", "a given action", {**GIVEN, ADDED: allow({"Ref": "Given"}, "arn")}),
     (
+        "iam-named-buckets",
+        "what begins as given",
+        {**GIVEN, ADDED: allow("s3:GetObject", sub("arn:aws:s3:::${Given}*"))},
+    ),
+    (
         "s3-loop iam-wildcard-action",
         "a statement by region",
         {ADDED: {"Fn::FindInMap": ["Statements", {"Ref": "AWS::Region"}, "x"]}},

@@ -5,7 +5,6 @@ from tests.gates.safe import BUCKET_POLICY, GONE, Case, Changes, resource, sub
 GIVEN: Changes = {"/Parameters.Given": {"Type": "String"}}
 
 VIOLATING: list[Case] = [
-    ("bucket-public-access", "not configured", {"Uploads.PublicAccessBlockConfiguration": GONE}),
     ("bucket-public-access", "one missing", {"Uploads.PublicAccessBlockConfiguration.BlockPublicAcls": GONE}),
     ("bucket-public-access", "one false", {"Uploads.PublicAccessBlockConfiguration.IgnorePublicAcls": "false"}),
     ("bucket-tls", "no policy", {"UploadsPolicy": GONE}),
@@ -98,6 +97,7 @@ UNDECIDED: list[Case] = [
 ]
 
 COMPLIANT: list[Case] = [
+    ("bucket-public-access", "not configured", {"Uploads.PublicAccessBlockConfiguration": GONE}),
     ("bucket-public-access", "a bucket of another stack", {"Uploads": GONE, "UploadsPolicy": GONE}),
     (
         "bucket-tls",

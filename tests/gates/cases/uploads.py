@@ -311,6 +311,19 @@ COMPLIANT: list[Case] = [
     ),
     ("s3-permission", "of a given bucket", ELSEWHERE),
     (
+        "s3-permission",
+        "of the logs of a region",
+        {
+            "MayLog": resource(
+                "AWS::Lambda::Permission",
+                Action="lambda:InvokeFunction",
+                FunctionName={"Ref": "Ingest"},
+                Principal=sub("logs.${AWS::Region}.amazonaws.com"),
+                SourceAccount={"Ref": "AWS::AccountId"},
+            )
+        },
+    ),
+    (
         "s3-every-creation",
         "every kind by itself",
         {
