@@ -21,7 +21,7 @@ from ops.pipeline import Pipeline
 
 _DESERIALIZER = TypeDeserializer()
 
-_OWN = ("pk", "etag", "uploaded", "line", "data", "expires_at")
+_OWN = ("pk", "etag", "uploaded", "line", "data", "row_expires_at")
 
 
 class TableRow(NamedTuple):

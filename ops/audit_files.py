@@ -100,7 +100,7 @@ class FilesAudit:
         format_, problem = self.pipeline.format_of(version, record), ""
         try:
             with self.pipeline.open(version) as stream:
-                self.expected.add_upload(version.key, origin, format_)
+                self.expected.add_upload(version.key, origin, format_, required=record.is_complete or are_stored)
                 recorded = self.pipeline.files.rejected_rows(record)
                 for row, reject in audit_rejects.by_line(csvfile.read_rows(stream, format_), recorded):
                     rejected = self.expected.expect(

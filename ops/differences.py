@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import islice, takewhile
 from typing import Any
 
-from csv_ingest.model import EXPIRES_AT, ForeignItem, ObjectVersion, Origin, Row, RowKey, StoredRow, Value
+from csv_ingest.model import ROW_EXPIRES_AT, ForeignItem, ObjectVersion, Origin, Row, RowKey, StoredRow, Value
 from ops import findings, wording
 from ops.pipeline import ObjectGone, Pipeline
 
@@ -94,7 +94,7 @@ def differences(
 def _in_expiry(table: datetime | None, file: datetime | None) -> list[findings.Difference]:
     if table is None or (file and table >= file):
         return []
-    return [findings.Difference(EXPIRES_AT, table.isoformat(), file.isoformat() if file else None)]
+    return [findings.Difference(ROW_EXPIRES_AT, table.isoformat(), file.isoformat() if file else None)]
 
 
 def _in_data(table: str, file: str) -> list[findings.Difference]:

@@ -10,7 +10,17 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from csv_ingest.destinations import Destination
-from csv_ingest.model import FileFormat, ForeignItem, Origin, RejectedRow, Row, RowKey, StoredRow, fingerprint
+from csv_ingest.model import (
+    ROW_EXPIRES_AT,
+    FileFormat,
+    ForeignItem,
+    Origin,
+    RejectedRow,
+    Row,
+    RowKey,
+    StoredRow,
+    fingerprint,
+)
 from csv_ingest.modes import WriteMode, duplicate
 
 _NEVER = "~"
@@ -31,7 +41,7 @@ class Expected(NamedTuple):
     required: bool = True
     """Whether the destination has to have it already."""
     expires_at: datetime | None = None
-    """When the last upload expires that has it; None: never."""
+    """When the last upload expires that has it; None: never; 1970: nobody knows, since none is complete."""
     rows_expire: bool = False
     """Whether rows of the feed do, so that it must not expire earlier."""
 
@@ -42,10 +52,13 @@ class Expected(NamedTuple):
         is_later = found.key.upload == self.key.upload and found.line > self.line
         stored = found.key, found.etag, found.line, digest(found, self.names)
         is_row = stored == (self.key, self.etag, self.line, self.digest)
-        return (is_later and not self.required) or (is_row and not (self.rows_expire and self._outlives(found)))
+        return (is_later and not self.required) or (is_row and not self._outlives(found))
 
     def _outlives(self, found: StoredRow) -> bool:
-        return found.expires_at is not None and (self.expires_at is None or found.expires_at < self.expires_at)
+        """Whether the row has to be kept for longer than it is. In files of before, a column can have that name."""
+        if not self.rows_expire or found.expires_at is None or ROW_EXPIRES_AT in self.names:
+            return False
+        return self.expires_at is None or found.expires_at < self.expires_at
 
 
 class Expectations:
@@ -79,13 +92,13 @@ class Expectations:
             )
             yield cls(database, mode, rows_expire=rows_expire)
 
-    def add_upload(self, object_key: str, origin: Origin, format_: FileFormat) -> None:
+    def add_upload(self, object_key: str, origin: Origin, format_: FileFormat, *, required: bool) -> None:
         """Note the object key of an origin, the columns that are declared of its rows, and when they expire.
 
-        Uploads of the same bytes can have the same rows: the last expiry counts.
+        Uploads of the same bytes can have the same rows: the last expiry counts, of those whose rows have to be there.
         """
         names = json.dumps([column.stored_as for column in format_.columns])
-        expires = origin.expires_at.isoformat() if origin.expires_at else _NEVER
+        expires = "" if not required else origin.expires_at.isoformat() if origin.expires_at else _NEVER
         self._database.execute(
             """INSERT INTO upload VALUES (?, ?, ?, ?, ?)
                ON CONFLICT DO UPDATE SET expires = max(expires, excluded.expires)""",
@@ -188,6 +201,8 @@ class Expectations:
 
 
 def _time(expires: str) -> datetime | None:
+    if not expires:
+        return datetime.fromtimestamp(0, UTC)
     return None if expires == _NEVER else datetime.fromisoformat(expires)
 
 

@@ -134,7 +134,8 @@ class Pipeline:
         """Since when the sweep expects uploads; if it has not run since a feed was deployed, since its last run."""
         deployed_at = ignored.deployed_at(self.clients.dynamodb, self.files_table)
         checkpoint = Checkpoint.from_json(self.files.sweeps.checkpoint())
-        return checkpoint.expected_of(self.intake, bucket=self.upload_bucket, deployed_at=deployed_at)
+        days = {feed.name: feed.config.expected_days for feed in self.feeds}
+        return checkpoint.expected_of(self.intake, bucket=self.upload_bucket, deployed_at=deployed_at, days=days)
 
     def expects(self, upload: Upload, record: ledger.FileRecord) -> bool:
         """Whether an upload has a record, or should have one: it is no older than its feed, or what that keeps."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from botocore.exceptions import ClientError
 
 from csv_ingest import destinations, events, ledger, source
-from csv_ingest.model import CompleteFile, ObjectVersion, Row
+from csv_ingest.model import CompleteFile, ObjectVersion, Origin, Row, RowKey, StoredRow
 from ops import audit_marks, erasing, findings
 from ops.pipeline import NOT_THERE, DeployedFeed, ObjectGone, Pipeline
 
@@ -102,7 +102,7 @@ class _Repair:
             case findings.Restart():
                 self._restart()
             case findings.RecordReject(row):
-                repairs.record_reject(key, upload, row, self._feed.config.keep_files_days)
+                repairs.record_reject(key, self.record, row)
             case findings.RemoveReject(line):
                 repairs.remove_reject(key, upload, line)
             case findings.CorrectCounts(counts):
@@ -161,6 +161,18 @@ class _Repair:
         with closing(feed.destination) as destination:
             for row in self.pipeline.read_rows(self.version, self.record):
                 if isinstance(row, Row) and row.line in lines:
-                    kept = origin._replace(expires_at=lines[row.line])
+                    kept = self._kept(destination, origin, row, lines[row.line])
                     restored += not destination.write(kept, [row], only_if=destinations.OnlyIf.NOT_NEWER)
         return restored
+
+    def _kept(
+        self, destination: destinations.Destination, origin: Origin, row: Row, expires_at: datetime | None
+    ) -> Origin:
+        """The origin with which a row is restored: it expires as late as any of its uploads, or as it is stored now."""
+        if self._feed.settings.keep_rows_days is None:
+            return origin
+        found = destination.find([RowKey(origin.upload, row.id)])
+        times = [each.expires_at for each in found if isinstance(each, StoredRow) and each.expires_at]
+        uploads = [expires_at, *([origin.expires_at] if self.record.is_planned else [])]
+        known = [each for each in uploads if each]
+        return origin._replace(expires_at=max(known + times) if len(known) == len(uploads) else None)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.destinations import postgresql_files
 from csv_ingest.destinations.postgresql_table import LAYOUTS, Layout, needed_columns, quoted
-from csv_ingest.model import EXPIRES_AT, OF_COMPLETE, OF_NEWEST
+from csv_ingest.model import OF_COMPLETE, OF_NEWEST, ROW_EXPIRES_AT
 
 COLLATION = ' COLLATE "C"'
 """Of the texts that identify rows, so that an upgrade of the server's collations cannot damage an index."""
@@ -60,12 +60,12 @@ def rows_table(config: IngestConfig) -> NeededTable:
 def expiry_index(config: IngestConfig) -> str:
     """The statement that creates the index by which rows are found that have expired."""
     index = quoted(f"{config.rows_table.rpartition('.')[2]}_expiry")
-    return f"CREATE INDEX IF NOT EXISTS {index} ON {quoted(config.rows_table)} ({EXPIRES_AT})"
+    return f"CREATE INDEX IF NOT EXISTS {index} ON {quoted(config.rows_table)} ({ROW_EXPIRES_AT})"
 
 
 def deletion(config: IngestConfig) -> str:
     """The statement that deletes the rows that have expired: their owner runs it, as often as it shall happen."""
-    return f"DELETE FROM {quoted(config.rows_table)} WHERE {EXPIRES_AT} <= now()"
+    return f"DELETE FROM {quoted(config.rows_table)} WHERE {ROW_EXPIRES_AT} <= now()"
 
 
 def files_table(config: IngestConfig) -> NeededTable:

@@ -10,7 +10,15 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from csv_ingest.feed import Feed
-from csv_ingest.model import EXPIRES_AT, FILES_INDEX, FILES_INDEX_KEY, FILES_KEY, ROWS_INDEX, ROWS_KEY
+from csv_ingest.model import (
+    FILE_EXPIRES_AT,
+    FILES_INDEX,
+    FILES_INDEX_KEY,
+    FILES_KEY,
+    ROW_EXPIRES_AT,
+    ROWS_INDEX,
+    ROWS_KEY,
+)
 from stacks.notifications import NotificationsHandler
 from stacks.practices import Keeping
 from stacks.upload_bucket import existing_bucket, let_upload, new_bucket
@@ -75,7 +83,7 @@ class Storage(Construct):
             "Files",
             _keys(*FILES_KEY),
             stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
-            time_to_live_attribute=EXPIRES_AT if self.keeping.files_days else None,
+            time_to_live_attribute=FILE_EXPIRES_AT if self.keeping.files_days else None,
         )
         partition, sort = _keys(*FILES_INDEX_KEY).values()
         table.add_global_secondary_index(
@@ -99,7 +107,7 @@ class Storage(Construct):
             _keys(*ROWS_KEY),
             max_write_request_units=most,
             warm_throughput=warm,
-            time_to_live_attribute=EXPIRES_AT if feed.keep_rows_days else None,
+            time_to_live_attribute=ROW_EXPIRES_AT if feed.keep_rows_days else None,
         )
         if feed.warm_write_units:
             Annotations.of(table).add_info_v2("csv-ingest:warm-throughput", _price_of_warmth(feed))

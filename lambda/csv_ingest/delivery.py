@@ -50,8 +50,15 @@ class Delivery:
 
     def read_ledger(self) -> ledger.FileLedger:
         """What the ledger has of the upload."""
-        feed, days = self.config.feed, self.config.keep_files_days
-        return ledger.FileLedger.read(self._files, self.version, feed.name, feed.mode, keep_days=days)
+        feed = self.config.feed
+        return ledger.FileLedger.read(
+            self._files,
+            self.version,
+            feed.name,
+            feed.mode,
+            rows_expire=feed.keep_rows_days is not None,
+            keep_days=self.config.keep_files_days,
+        )
 
     @property
     def owner(self) -> Owner:

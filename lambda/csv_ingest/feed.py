@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from csv_ingest import feed_rules, feed_types
-from csv_ingest.model import DEFAULT_FEED, EXPIRES_AT, OF_EVERY_ROW, Database, FileFormat
+from csv_ingest.model import DEFAULT_FEED, OF_EVERY_ROW, ROW_EXPIRES_AT, Database, FileFormat
 from csv_ingest.modes import APPEND, MODES, WriteMode
 from csv_ingest.settings import (
     NAME,
@@ -232,7 +232,7 @@ class Feed:
     @property
     def reserved_names(self) -> tuple[str, ...]:
         """What every row has in the destination: no declared column can be stored under one of these names."""
-        expiry = (EXPIRES_AT,) if self.keep_rows_days else ()
+        expiry = (ROW_EXPIRES_AT,) if self.keep_rows_days else ()
         of_database = feed_rules.OF_POSTGRESQL if self.is_postgresql else ()
         return (*OF_EVERY_ROW, *self.mode.own_columns, *expiry, *of_database)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from csv_ingest.feed_types import POSTGRESQL
-from csv_ingest.model import EXPIRES_AT, OF_COMPLETE, OF_FILES, OF_NEWEST
+from csv_ingest.model import OF_COMPLETE, OF_FILES, OF_NEWEST, ROW_EXPIRES_AT
 from csv_ingest.settings import InvalidSetting, given
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def problems(feed: "Feed") -> Iterator[InvalidSetting]:
     """Each reason why the settings of a feed cannot be used together."""
     yield from feed.mode.problems(feed.format)
     for column in feed.format.columns:
-        if feed.keep_rows_days and column.stored_as == EXPIRES_AT:
+        if feed.keep_rows_days and column.stored_as == ROW_EXPIRES_AT:
             yield InvalidSetting(["columns"], f": {column.reserved('every row of a feed with keep_rows_days')}")
     yield from _of_postgresql(feed) if feed.is_postgresql else _of_dynamodb(feed)
 

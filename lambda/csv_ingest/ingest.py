@@ -35,8 +35,6 @@ def ingest_file(delivery: Delivery) -> Outcome:
     if file.record.status != ledger.COMPLETE and not file.record.is_planned:
         file, rows = _record_plan(delivery, file, *_plan(delivery, file))
     record = file.record
-    if record.rows_expire_at and record.version_id != delivery.version.version_id:
-        return ingest_file(delivery)  # meanwhile, another version was planned, which is another upload
     if record.status == ledger.COMPLETE:  # by another delivery, or because an operator takes it back
         return Outcome(counts=record.counts or NOTHING_YET, already_complete=True)
     if record.part_count:
@@ -65,7 +63,7 @@ def _begin_planned(delivery: Delivery, file: ledger.FileLedger) -> tuple[ledger.
         _begin(delivery, file.again())
         raise
     if not plan.parts and (record := file.begin_planned(plan, owner)):
-        return replace(file, record=record), rows
+        return file.with_record(record), rows
     return _begin(delivery, file.again()), None
 
 
@@ -149,7 +147,7 @@ def _record_plan(delivery: Delivery, file: ledger.FileLedger, plan: Plan, rows: 
     record_plan = file.parts.record_plan if plan.parts else file.record_readable
     first = record_plan(plan, delivery.owner)
     first.require_owner(delivery.owner)
-    return replace(file, record=first), rows if first.format == plan.format else None
+    return file.with_record(first), rows if first.format == plan.format else None
 
 
 def _read_to_plan(delivery: Delivery, recorded: Content | None, record: ledger.FileRecord) -> planning.Planned:

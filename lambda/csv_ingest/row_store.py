@@ -4,10 +4,21 @@ Where a refused insertion costs as much as a stored row, a batch is read first i
 """
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from threading import Lock
 
 from csv_ingest.destinations import Destination, OnlyIf
-from csv_ingest.model import BatchResult, ForeignItem, Origin, RejectedRow, Row, RowKey, StoredRow, TableAltered
+from csv_ingest.model import (
+    ROW_EXPIRES_AT,
+    BatchResult,
+    ForeignItem,
+    Origin,
+    RejectedRow,
+    Row,
+    RowKey,
+    StoredRow,
+    TableAltered,
+)
 from csv_ingest.modes import Verdict, WriteMode
 
 
@@ -60,11 +71,14 @@ class RowStore:
     def check(self, rows: Sequence[Row]) -> BatchResult:
         """Compare rows with the stored ones, and reject each row whose id is stored with other values.
 
-        Raises TableAltered if no row is stored for an id, or one that cannot come from this content.
+        Raises TableAltered if no row is stored for an id, unless it has expired, or one that cannot come from this
+        content.
         """
         accepted, rejected = self._divide(rows)
         superseded: list[int] = []
-        for row, stored in self._stored(accepted):
+        expires_at = self._origin.expires_at
+        find = self._found if expires_at and expires_at <= datetime.now(UTC) else self._stored
+        for row, stored in find(accepted):
             verdict = self._mode.compare(row, self._origin.upload, stored)
             if isinstance(verdict, RejectedRow):
                 rejected.append(verdict)
@@ -84,6 +98,7 @@ class RowStore:
             older: list[StoredRow] = []
             same: list[Row] = []
             earlier: list[StoredRow] = []
+            changed: list[Row] = []
             for row, stored in undecided:
                 verdict = self._mode.resolve(
                     row, self._origin.upload, stored, earlier_lines_stored=earlier_lines_stored
@@ -99,16 +114,15 @@ class RowStore:
                     raise _altered(row)
                 else:
                     present += 1
-                    self._settle(row, verdict)
-                    if verdict is Verdict.SAME and self._expires_earlier(stored):
+                    changed += self._settle(row, verdict)
+                    if verdict is Verdict.SAME and self._expires_earlier(row, stored):
                         same.append(row)
                         earlier.append(stored)
-            # What has expired can be deleted at any time.
-            changed = self._destination.write(self._origin, same, only_if=OnlyIf.EARLIER_EXPIRY, stored=earlier)
+            changed += self._destination.write(self._origin, same, only_if=OnlyIf.EARLIER_EXPIRY, stored=earlier)
             present -= len(changed)
             # What another delivery replaced meanwhile can be an earlier line of this file: it is looked at again.
-            taken = self._destination.write(self._origin, newer, only_if=OnlyIf.OLDER_UPLOAD, stored=older)
-            undecided = self._stored(taken) + self._insert_absent(changed)
+            changed += self._destination.write(self._origin, newer, only_if=OnlyIf.OLDER_UPLOAD, stored=older)
+            undecided = self._insert_absent(changed) if self._rows_expire else self._stored(changed)
         return BatchResult(present, rejected, superseded)
 
     def _insert_absent(self, rows: Sequence[Row]) -> list[tuple[Row, StoredRow]]:
@@ -123,20 +137,25 @@ class RowStore:
         taken = self._destination.write(self._origin, absent, only_if=OnlyIf.ABSENT)
         are_mostly_there = 2 * (len(there) + len(taken)) > len(rows)
         self._reads_first = are_mostly_there and self._destination.refusal_costs_a_write
-        return there + self._stored(taken)
+        if not self._rows_expire:
+            return there + self._stored(taken)
+        found = self._found(taken)
+        ids |= {row.id for row, _ in found}
+        expired = [row for row in taken if row.id not in ids]  # and deleted since they were refused
+        return there + found + (self._insert_absent(expired) if expired else [])
 
-    def _expires_earlier(self, stored: StoredRow) -> bool:
+    def _expires_earlier(self, row: Row, stored: StoredRow) -> bool:
         """Whether a stored row, which is this upload's, too, has to be kept for longer."""
-        if not self._rows_expire or stored.expires_at is None:
+        if not self._rows_expire or stored.expires_at is None or ROW_EXPIRES_AT in row.values:
             return False
         return self._origin.expires_at is None or stored.expires_at < self._origin.expires_at
 
-    def _settle(self, row: Row, verdict: Verdict) -> None:
-        """Do what a verdict about two lines of this upload asks for."""
+    def _settle(self, row: Row, verdict: Verdict) -> list[Row]:
+        """Do what a verdict about two lines of this upload asks for; returns the row if another one is there by now."""
         if verdict is not Verdict.SAME:
             self._note_duplicate_id()
-        if verdict is Verdict.REPLACE:
-            self._destination.write(self._origin, [row], only_if=OnlyIf.LATER_LINE)
+        replaces = [row] if verdict is Verdict.REPLACE else []
+        return self._destination.write(self._origin, replaces, only_if=OnlyIf.LATER_LINE)
 
     def _stored(self, rows: Sequence[Row]) -> list[tuple[Row, StoredRow]]:
         """As `_found`, of rows that are known to be stored; raises TableAltered if one is not."""

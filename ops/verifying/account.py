@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 
-from csv_ingest.model import EXPIRES_AT, ItemsNotRead
+from csv_ingest.model import FILE_EXPIRES_AT, ROW_EXPIRES_AT, ItemsNotRead
 from csv_ingest.queues import LIVE
 from ops import schema_check
 from ops.feed import DeployedFeed
@@ -168,19 +168,19 @@ def _permissions(trial: Trial, feed: DeployedFeed) -> list[tuple[str, str, bool]
 def expiry(trial: Trial) -> str:
     """The tables in DynamoDB delete what expires, if anything is to."""
     feeds = [each for each in trial.pipeline.feeds if each.settings.keep_rows_days and not each.settings.is_postgresql]
-    tables = [feed.rows_table for feed in feeds]
-    tables += [trial.pipeline.files_table] if trial.feed.config.keep_files_days else []
+    tables = {feed.rows_table: ROW_EXPIRES_AT for feed in feeds}
+    tables |= {trial.pipeline.files_table: FILE_EXPIRES_AT} if trial.feed.config.keep_files_days else {}
     if not tables:
         raise Skipped("no table is to delete anything: neither keep_rows_days nor keep_files_days is set")
-    for table in tables:
+    for table, attribute in tables.items():
         found = trial.pipeline.clients.dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-        if found.get("AttributeName") != EXPIRES_AT or found["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
+        if found.get("AttributeName") != attribute or found["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
             if trial.is_local:
                 raise Skipped("MiniStack's CloudFormation turns no time to live on")
             raise Failed(
                 f"the table {table} deletes nothing that has expired: deploy again or, if it is the rows_table of "
                 f"yours, run `aws dynamodb update-time-to-live --table-name {table} --time-to-live-specification "
-                f"Enabled=true,AttributeName={EXPIRES_AT}`"
+                f"Enabled=true,AttributeName={attribute}`"
             )
     return counted(len(tables), "table")
 

@@ -137,7 +137,7 @@ def test_rows_expire_with_their_upload(feeds: Deployment) -> None:
     table, client = feeds.pipeline.feed_named("stock").rows_table, feeds.pipeline.clients.dynamodb
     [item] = [each for each in client.scan(TableName=table)["Items"] if each["pk"] == {"S": "X-1"}]
     expected = datetime.fromisoformat(uploaded_at) + timedelta(days=3_650)
-    assert datetime.fromtimestamp(int(item["expires_at"]["N"]), UTC) == expected
+    assert datetime.fromtimestamp(int(item["row_expires_at"]["N"]), UTC) == expected
 
 
 def test_a_row_has_the_declared_types(feeds: Deployment) -> None:

@@ -113,9 +113,9 @@ def test_only_what_is_to_expire_does(
     synthesize: Synthesize, stack: Synthesized, name: str, settings: dict[str, int]
 ) -> None:
     found = synthesize(**settings)
-    for table in ("Rows", "Files"):
+    for table, attribute in (("Rows", "row_expires_at"), ("Files", "expires_at")):
         expiry = found.only(TABLE, table)["Properties"].get("TimeToLiveSpecification")
-        assert expiry == ({"AttributeName": "expires_at", "Enabled": True} if table == name else None)
+        assert expiry == ({"AttributeName": attribute, "Enabled": True} if table == name else None)
         assert "TimeToLiveSpecification" not in stack.only(TABLE, table)["Properties"]
 
 

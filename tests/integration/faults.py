@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Context, Decimal
@@ -112,6 +113,7 @@ class Calls:
 def between_calls(number: int, action: Callable[[], object], *clients: BaseClient | Statements) -> Iterator[None]:
     """Do something just before the n-th call that these clients make from now on is sent."""
     calls = count(1)
+    name = uuid.uuid4().hex  # within the block, another one can be at other calls
 
     def act(**_: Any) -> None:
         if next(calls) == number:
@@ -124,7 +126,7 @@ def between_calls(number: int, action: Callable[[], object], *clients: BaseClien
         if isinstance(client, Statements):
             client.before.append(act_before_statement)
         else:
-            client.meta.events.register("before-send", act, unique_id="between")
+            client.meta.events.register("before-send", act, unique_id=name)
     try:
         yield
     finally:
@@ -132,7 +134,7 @@ def between_calls(number: int, action: Callable[[], object], *clients: BaseClien
             if isinstance(client, Statements):
                 client.before.remove(act_before_statement)
             else:
-                client.meta.events.unregister("before-send", act, unique_id="between")
+                client.meta.events.unregister("before-send", act, unique_id=name)
 
 
 def throttle_statements(client: BaseClient, code: str, throttled: Callable[[Mapping[str, Any]], bool]) -> None:

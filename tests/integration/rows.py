@@ -58,7 +58,7 @@ class DynamoDbRows:
                 self.client.delete_item(
                     TableName=self.table,
                     Key={"pk": {"S": pk}},
-                    ConditionExpression="expires_at <= :by",
+                    ConditionExpression="row_expires_at <= :by",
                     ExpressionAttributeValues={":by": {"N": str(int(by.timestamp()))}},
                 )
 
@@ -134,7 +134,7 @@ class PostgresqlRows:
 
     def expire(self, by: datetime) -> None:
         """Delete what has expired by a time, as the owner does every day."""
-        self.server.run(f"DELETE FROM {quoted(self.table)} WHERE expires_at <= :by", by=by.isoformat())
+        self.server.run(f"DELETE FROM {quoted(self.table)} WHERE row_expires_at <= :by", by=by.isoformat())
 
     def empty(self) -> None:
         """Also of marks."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from csv_ingest.events import Event
-from csv_ingest.model import OwnerNeeded, TableAltered, Tuning
+from csv_ingest.model import BeingErased, OwnerNeeded, TableAltered, Tuning
 from ops.audit import audit
 from ops.differences import explained
 from ops.erasing import NotErasable
@@ -19,6 +19,7 @@ from ops.reloading import erasure_for_reload, reload, versions_to_reload
 from ops.repair import repair
 from tests.integration.commands import invoke, run
 from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.rows import PostgresqlRows
 from tests.integration.sweeping import listed, run_sweep, swept_feed
 from tests.integration.world import FIRST_UPLOAD, Invocations, World, set_feed
 
@@ -39,7 +40,7 @@ EITHER_WAY = pytest.mark.parametrize("tuning", [WHOLE, PARTS], ids=["whole", "pa
 
 @pytest.fixture(autouse=True)
 def _rows_expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.default_rows.declare("expires_at", "timestamp")
+    world.default_rows.declare("row_expires_at", "timestamp")
     set_feed(keep_rows_days=KEPT.days)
     monkeypatch.setattr("ops.erasing.CLOCKS", 0)
     monkeypatch.setattr("ops.erasing.STATEMENT_TIMEOUT", 0)
@@ -56,7 +57,7 @@ def expiries(world: World) -> dict[str, datetime | None]:
 
 
 def expiry_of(item: dict[str, Any]) -> datetime | None:
-    match item.get("expires_at"):
+    match item.get("row_expires_at"):
         case {"N": seconds}:
             return datetime.fromtimestamp(int(seconds), UTC)
         case {"S": text}:
@@ -73,9 +74,9 @@ def is_kept_until(world: World, *, days: int) -> bool:
 def set_expiry(world: World, at: datetime) -> None:
     """Have each row expire at a time."""
     for item in world.default_rows.items().values():
-        is_number = "N" in item.get("expires_at", {"N": ""})
+        is_number = "N" in item.get("row_expires_at", {"N": ""})
         expiry = {"N": str(int(at.timestamp()))} if is_number else {"S": at.isoformat()}
-        world.default_rows.put(item | {"expires_at": expiry})
+        world.default_rows.put(item | {"row_expires_at": expiry})
 
 
 def expire(world: World) -> None:
@@ -127,7 +128,7 @@ def test_a_version_that_comes_again_costs_one_read(world: World, queue: Invocati
     calls = Calls(*world.engines)
     for event in events:
         world.deliver(event)
-    assert calls.names == ["GetItem", "GetItem", "GetItem"]  # the second one has entries of its own
+    assert calls.names == ["GetItem", "GetItem"]
     assert world.tables() == before
 
 
@@ -196,12 +197,8 @@ def test_rows_may_be_deleted_while_they_are_renewed(world: World, pipeline: Pipe
     for number in range(1, len(calls.names) + 1):
         world.empty()
         world.deliver(first)
-        with (
-            between_calls(number, lambda: world.default_rows.expire(FIRST_UPLOAD + KEPT), *world.engines),
-            suppress(TableAltered),  # a row was there, then it was not
-        ):
+        with between_calls(number, lambda: world.default_rows.expire(FIRST_UPLOAD + KEPT), *world.engines):
             world.deliver(second)
-        world.deliver(second)  # which changes nothing, unless it is Lambda's next attempt
         assert is_kept_until(world, days=30), number
     assert audit(pipeline).findings == []
 
@@ -250,9 +247,147 @@ def test_a_row_that_expires_too_early_is_mended(world: World, pipeline: Pipeline
     found = audit(pipeline).findings
     assert [each.kind for each in found] == ["different"] * 60
     early, right = ((FIRST_UPLOAD + timedelta(days=days) + KEPT).isoformat() for days in (0, 30))
-    assert explained(pipeline, found)[0].differences == [Difference("expires_at", early, right)]
+    assert explained(pipeline, found)[0].differences == [Difference("row_expires_at", early, right)]
     repair(pipeline, found)
     assert is_kept_until(world, days=30)
+
+
+@APPENDING
+def test_an_upload_on_its_way_is_no_reason_to_repair(world: World, pipeline: Pipeline) -> None:
+    """Nobody knows yet when it will expire."""
+    world.deliver(upload(world, "a.csv", FILE))
+    event = upload(world, "b.csv", FILE, days=30)
+    found = audit(pipeline).findings
+    assert [each.kind for each in found] == ["unsettled"]
+    for pk in list(world.default_rows.items())[:5]:
+        world.default_rows.delete(pk)
+    repair(pipeline, audit(pipeline).findings)
+    world.deliver(event)
+    assert is_kept_until(world, days=30)
+    expire(world)
+    upload(world, "a.csv", FILE, days=60)
+    assert [each.kind for each in audit(pipeline).findings] == ["unsettled"]
+
+
+@APPENDING
+def test_a_repair_shortens_nothing(world: World, pipeline: Pipeline) -> None:
+    world.deliver(upload(world, "a.csv", FILE))
+    for number, (pk, item) in enumerate(world.default_rows.items().items()):
+        if number < 5:
+            world.default_rows.delete(pk)
+        elif number < 10:
+            world.default_rows.put(item | {"line": {"N": "99"}})
+    found = audit(pipeline).findings
+    for pk, item in world.default_rows.items().items():
+        if item["line"] == {"N": "99"}:
+            world.default_rows.delete(pk)
+    world.deliver(upload(world, "b.csv", FILE, days=30))
+    repair(pipeline, found)
+    assert is_kept_until(world, days=30)
+
+
+@APPENDING
+def test_a_repair_keeps_rows_for_ever(world: World, pipeline: Pipeline) -> None:
+    world.deliver(upload(world, "a.csv", FILE))
+    set_feed(keep_rows_days=None)
+    world.deliver(upload(world, "b.csv", FILE, days=1))
+    world.deploy(pipeline, keep_rows_days=KEPT.days)
+    repair(pipeline, audit(pipeline).findings)
+    assert set(expiries(world).values()) == {None}
+    assert audit(pipeline).findings == []
+
+
+TWICE = "id,name\nx,first\n" + "".join(f"{n},{n}\n" for n in range(40)) + "x,second\n"
+"""An id is on the first and on the last line."""
+
+
+@pytest.mark.parametrize("tuning", [PARTS], indirect=True)
+@APPENDING
+@pytest.mark.parametrize("what", ["the first line comes", "the row expires"])
+def test_a_line_that_replaces_another_is_overtaken(
+    world: World, pipeline: Pipeline, queue: Invocations, what: str
+) -> None:
+    first, second = (upload(world, f"{days}.csv", TWICE, days=days) for days in (0, 30))
+    calls = Calls(*world.engines)
+    for number in range(1, 25):
+        world.empty()
+        of_first, of_second = (parts_of(world, queue, event) for event in (first, second))
+        world.deliver(of_first[-1])
+        calls.names.clear()
+
+        def overtake(part: Event = of_first[0]) -> None:
+            if what == "the row expires":
+                world.default_rows.expire(FIRST_UPLOAD + KEPT)
+            else:
+                world.deliver(part)
+
+        with between_calls(number, overtake, *world.engines):
+            world.deliver(of_second[0])
+        deliver_all(world, queue, [*of_second[1:], *of_first[1:-1], of_first[0]])
+        assert set(expiries(world).values()) == {FIRST_UPLOAD + timedelta(days=30) + KEPT}, number
+        assert audit(pipeline).findings == [], number
+
+
+def parts_of(world: World, queue: Invocations, event: Event) -> list[Event]:
+    """Deliver a file; returns the events of its parts."""
+    world.deliver(event)
+    parts = list(queue.events)
+    queue.events.clear()
+    return parts
+
+
+@pytest.mark.parametrize("tuning", [PARTS], indirect=True)
+@APPENDING
+def test_a_file_is_settled_though_its_rows_have_expired(world: World, queue: Invocations) -> None:
+    event = upload(world, "a.csv", TWICE)
+    for part in parts_of(world, queue, event):
+        world.deliver(part)
+    queue.events.clear()
+    expire(world)
+    deliver_all(world, queue, [event])
+    assert world.file("a.csv")["status"] == "COMPLETE"
+
+
+@pytest.mark.parametrize("tuning", [PARTS], indirect=True)
+def test_another_version_does_not_take_a_plan(world: World, pipeline: Pipeline, queue: Invocations) -> None:
+    first, second = (upload(world, "a.csv", FILE, days=days) for days in (0, 30))
+    calls = Calls(*world.engines)
+    for number in range(1, 15):
+        world.empty()
+        with suppress(Killed), calls.fault("die_before", number):
+            world.deliver(first)
+        queue.events.clear()
+        deliver_all(world, queue, [second, first])
+        assert is_kept_until(world, days=30), number
+        assert audit(pipeline).findings == [], number
+
+
+@pytest.mark.parametrize("world", ["postgresql"], indirect=True)
+def test_a_late_older_version_leaves_the_newest_rows(world: World) -> None:
+    old, other, new = (
+        upload(world, key, f"id,name\n1,{name}\n", days=days)
+        for key, name, days in (("a.csv", "same", 0), ("b.csv", "between", 10), ("a.csv", "same", 20))
+    )
+    for event in (other, new, old):
+        world.deliver(event)
+    rows = world.default_rows
+    assert isinstance(rows, PostgresqlRows)
+    assert [item["data"]["S"] for item in rows.newest().values()] == ['{"id":"1","name":"same"}']
+
+
+@pytest.mark.parametrize("world", ["merge", "postgresql merge"], indirect=True)
+def test_an_older_row_may_be_deleted_while_it_is_replaced(world: World) -> None:
+    old, new = (upload(world, key, FILE, days=days) for key, days in (("a.csv", 0), ("b.csv", 30)))
+    calls = Calls(*world.engines)
+    world.deliver(old)
+    calls.names.clear()
+    world.deliver(new)
+    for number in range(1, len(calls.names) + 1):
+        world.empty()
+        world.deliver(old)
+        with between_calls(number, lambda: world.default_rows.expire(FIRST_UPLOAD + KEPT), *world.engines):
+            world.deliver(new)
+        assert is_kept_until(world, days=30), number
 
 
 @pytest.mark.parametrize("world", ["merge", "postgresql merge"], indirect=True)
@@ -291,6 +426,32 @@ def forget_file(world: World, pipeline: Pipeline, key: str) -> int:
         for pk in world.default_rows.items():
             world.default_rows.delete(pk)
         return forget(forgetting_of(pipeline, key))
+
+
+def test_a_version_that_is_planned_meanwhile_is_forgotten(world: World, pipeline: Pipeline) -> None:
+    calls, operator = Calls(*world.engines), (pipeline.clients.s3, pipeline.clients.dynamodb)
+    for begun, again in [(begun, begun + later) for begun in range(4, 10) for later in (6, 10, 15)]:
+        world.deliver(upload(world, "a.csv", FILE))
+        second = upload(world, "a.csv", FILE, days=30)
+        calls.names.clear()
+
+        def begin(event: Event = second) -> None:
+            with suppress(Killed, BeingErased), calls.fault("die_before", 6):
+                world.deliver(event)
+
+        def retry(event: Event = second) -> None:
+            with suppress(BeingErased, TableAltered):
+                world.deliver(event)
+
+        with (
+            between_calls(begun, begin, *operator),
+            between_calls(again, retry, *operator),
+            suppress(NotErasable),
+        ):
+            forget(forgetting_of(pipeline, "a.csv"))
+        with suppress(NotErasable):
+            forget(forgetting_of(pipeline, "a.csv"))
+        assert world.rows() == {}, (begun, again)
 
 
 def test_rows_of_an_expired_copy_are_forgotten(world: World, pipeline: Pipeline) -> None:

@@ -407,7 +407,7 @@ def test_every_row_is_accounted_for_after_any_history(
     with fresh_world(tuning, postgresql=server, merges=kind.write_mode == "merge") as world:
         world.default_rows.declare("number", "integer")
         if kind.keep_rows_days:
-            world.default_rows.declare("expires_at", "timestamp")
+            world.default_rows.declare("row_expires_at", "timestamp")
         set_feed(max_rejected="50%", keep_rows_days=kind.keep_rows_days)
         settings = {"columns": '{"name": "decimal as number"}', **of_typed._asdict()}
         if settings.pop("destination") == "postgresql":

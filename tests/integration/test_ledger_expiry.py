@@ -11,6 +11,7 @@ from csv_ingest.events import Event
 from csv_ingest.model import Tuning
 from csv_ingest.notices.changes import change_of
 from ops.audit import audit
+from ops.forgetting import forget, forgetting_of
 from ops.pipeline import Pipeline
 from tests.integration.faults import Calls, Killed, between_calls
 from tests.integration.sweeping import listed, run_sweep, swept_feed
@@ -27,9 +28,15 @@ EVERYWHERE = pytest.mark.parametrize("world", ["dynamodb", "postgresql", "merge"
 
 @pytest.fixture(autouse=True)
 def _ledger_expires(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the environment of the world's function says it."""
-    assert world.bucket
+    """After rows that expire."""
     monkeypatch.setenv("KEEP_FILES_DAYS", str(DAYS))
+    world.default_rows.declare("row_expires_at", "timestamp")
+    set_feed(keep_rows_days=30)
+
+
+def upload(world: World, key: str, content: str) -> Event:
+    """Upload a file now, so that its rows do not expire while the test runs."""
+    return world.upload(key, content, time=datetime.now(UTC).replace(microsecond=0))
 
 
 def deliver_all(world: World, queue: Invocations, *events: Event) -> None:
@@ -42,7 +49,7 @@ def deliver_all(world: World, queue: Invocations, *events: Event) -> None:
 
 
 def expiring(world: World) -> dict[str, datetime]:
-    """When the items of the ledger expire that do, by their entries without the uploads."""
+    """When the items of the ledger expire that do, by their entries."""
     found = {entry: item.get("expires_at") for (_, entry), item in world._files().items()}
     return {entry: datetime.fromtimestamp(int(at["N"]), UTC) for entry, at in found.items() if at}
 
@@ -64,7 +71,7 @@ def kind_of(entry: str) -> str:
 @EITHER_WAY
 def test_what_is_settled_expires(world: World, queue: Invocations) -> None:
     begun = datetime.now(UTC).replace(microsecond=0)
-    deliver_all(world, queue, world.upload("a.csv", BROKEN_UP))
+    deliver_all(world, queue, upload(world, "a.csv", BROKEN_UP))
     entries = {entry for _, entry in world._files()}
     forever = {"content", "repeats"}
     found = expiring(world)
@@ -73,45 +80,52 @@ def test_what_is_settled_expires(world: World, queue: Invocations) -> None:
     assert max(found.values()) <= datetime.now(UTC) + timedelta(days=DAYS)
 
 
+@EITHER_WAY
+@pytest.mark.parametrize("days", [None, 1_000])
+def test_nothing_expires_before_the_rows(world: World, queue: Invocations, days: int | None) -> None:
+    set_feed(keep_rows_days=days)
+    deliver_all(world, queue, event := upload(world, "a.csv", BROKEN_UP))
+    uploaded = world.times[version_of(event).version_id]
+    assert set(expiring(world).values()) == ({uploaded + timedelta(days=days)} if days else set())
+
+
 def test_what_is_not_settled_stays(world: World) -> None:
-    world.ingest("a.csv", "id,name\n1,1\n\0")
-    assert set(map(kind_of, expiring(world))) == {"record", "version"}
-    event = world.ingest("b.csv", "id;name\n1;1\n")
-    etag = version_of(event).etag
-    assert etag in expiring(world)
+    world.deliver(upload(world, "a.csv", "id,name\n1,1\n\0"))
+    assert set(map(kind_of, expiring(world))) == {"record"}
+    world.deliver(event := upload(world, "b.csv", "id;name\n1;1\n"))
+    assert len(expiring(world)) == 2
     set_feed(delimiter=";")
     calls = Calls(*world.engines)
     with suppress(Killed), calls.fault("die_before", 6):
         world.deliver(event)
     assert world.file("b.csv")["status"] == "PROCESSING"
-    assert etag not in expiring(world)
+    assert len(expiring(world)) == 1
 
 
 @pytest.mark.parametrize("world", ["dynamodb", "postgresql merge"], indirect=True)
 @EITHER_WAY
 def test_the_same_bytes_are_stored_again_after_all(world: World, pipeline: Pipeline, queue: Invocations) -> None:
-    """Whatever of the ledger DynamoDB has deleted by then, and though the rows have expired, too."""
-    world.default_rows.declare("expires_at", "timestamp")
-    set_feed(keep_rows_days=3_650)
-    deliver_all(world, queue, world.upload("a.csv", BROKEN_UP))
+    """Whatever of the ledger DynamoDB has deleted by then: also for a version that is delivered once more."""
+    deliver_all(world, queue, upload(world, "a.csv", BROKEN_UP))
     rows, recorded = len(world.rows()), sorted(map(kind_of, expiring(world)))
     assert {"record", "reject", *(["part", "check", "plan"] if world.tuning.whole_parts == 1 else [])} == set(recorded)
     kinds = set(recorded) - {"record"}
     for gone in [(), *((kind,) for kind in kinds), kinds]:
-        world.empty()
-        deliver_all(world, queue, world.upload("a.csv", BROKEN_UP))
-        let_expire(world, ("record", *gone))
-        for pk in world.default_rows.items():
-            world.default_rows.delete(pk)
-        deliver_all(world, queue, world.upload("a.csv", BROKEN_UP))
-        assert (len(world.rows()), sorted(map(kind_of, expiring(world)))) == (rows, recorded), gone
-        assert min(expiring(world).values()) > datetime.now(UTC), gone
+        for is_again in (False, True):
+            world.empty()
+            deliver_all(world, queue, event := upload(world, "a.csv", BROKEN_UP))
+            let_expire(world, ("record", *gone))
+            for pk in world.default_rows.items():
+                world.default_rows.delete(pk)
+            deliver_all(world, queue, event if is_again else upload(world, "a.csv", BROKEN_UP))
+            found = [kind_of(entry) for entry, at in expiring(world).items() if at > datetime.now(UTC)]
+            assert (len(world.rows()), sorted(found)) == (rows, recorded), (gone, is_again)
     newest = next(pipeline.uploads("a.csv"))
     assert pipeline.files.record(newest.version).is_complete
 
 
 def test_overlapping_deliveries_keep_what_is_new(world: World) -> None:
-    event = world.upload("a.csv", BROKEN_UP)
+    event = upload(world, "a.csv", BROKEN_UP)
     calls = Calls(*world.engines)
     world.deliver(event)
     expected = world.tables()
@@ -124,8 +138,10 @@ def test_overlapping_deliveries_keep_what_is_new(world: World) -> None:
 
 @EVERYWHERE
 def test_an_audit_knows_rows_whose_files_are_forgotten(world: World, pipeline: Pipeline) -> None:
-    world.delete_object(world.ingest("gone.csv", "id,name\n7,a\n8,b\n"))
-    world.ingest("here.csv", "id,name\n9,a\n")
+    """Rows can be there for days after both have expired."""
+    world.deliver(event := upload(world, "gone.csv", "id,name\n7,a\n8,b\n"))
+    world.delete_object(event)
+    world.deliver(upload(world, "here.csv", "id,name\n9,a\n"))
     let_expire(world)
     listed(pipeline.clients.s3, age={"": timedelta(days=DAYS + 1)})
     result = audit(pipeline)
@@ -133,16 +149,21 @@ def test_an_audit_knows_rows_whose_files_are_forgotten(world: World, pipeline: P
 
 
 def test_the_sweep_expects_no_older_upload(world: World, invocations: Invocations) -> None:
+    """Also if the days become more: what is expected no more stays so."""
     for key in ("old.csv", "new.csv"):
-        world.ingest(key, f"id\n{key}\n")
+        world.deliver(upload(world, key, f"id\n{key}\n"))
     let_expire(world)
     listed(world.s3, age={"old": timedelta(days=DAYS + 1)})
-    run_sweep(world, invocations, feeds={"default": swept_feed("default", "")._replace(days=DAYS)})
-    assert invocations.keys() == ["new.csv"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("csv_ingest.ignored.deployed_at", lambda *_: FIRST_UPLOAD - timedelta(days=365))
+        for days in (DAYS, 10 * DAYS):
+            run_sweep(world, invocations, feeds={"default": swept_feed("default", "")._replace(days=days)})
+            assert invocations.keys() == ["new.csv"], days
+            invocations.events.clear()
 
 
 def test_the_end_of_a_record_is_no_news(world: World) -> None:
-    world.ingest("a.csv", "id\n1\n")
+    world.deliver(upload(world, "a.csv", "id\n1\n"))
     [record] = [item for (_, entry), item in world._files().items() if "#" not in entry]
     keys = {name: record[name] for name in ("object_key", "entry")}
     removed: Mapping[str, Any] = {
@@ -153,11 +174,12 @@ def test_the_end_of_a_record_is_no_news(world: World) -> None:
     assert change_of(removed) is None
 
 
-def test_a_version_of_the_same_bytes_prolongs_it(world: World) -> None:
-    world.ingest("a.csv", "id\n1\n")
-    for item in world._files().values():
-        if "expires_at" in item:
-            soon = {"expires_at": {"N": str(int((datetime.now(UTC) + timedelta(hours=1)).timestamp()))}}
-            world.dynamodb.put_item(TableName=world.files_table, Item=item | soon)
-    world.deliver(world.upload("a.csv", "id\n1\n", time=FIRST_UPLOAD + timedelta(days=30)))
-    assert min(expiring(world).values()) > datetime.now(UTC) + timedelta(days=DAYS - 1)
+def test_what_is_being_forgotten_does_not_expire(world: World, pipeline: Pipeline) -> None:
+    world.deliver(upload(world, "a.csv", "id\n1\n"))
+    calls = Calls(pipeline.clients.s3, pipeline.clients.dynamodb)
+    for number in range(1, 60):
+        with suppress(Killed), calls.fault("die_before", number):
+            forget(forgetting_of(pipeline, "a.csv"))
+        marked = [item for item in world._files().values() if "status" in item and "erasing" in item]
+        assert not any("expires_at" in item for item in marked), number
+    assert not [entry for key, entry in world._files() if key == "a.csv"]

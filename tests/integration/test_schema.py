@@ -107,12 +107,12 @@ def test_where_rows_expire_it_says_how_to_delete_them(pipeline: Pipeline, world:
     configure(pipeline, keep_rows_days=30)
     table = world.feeds[0].rows_table
     assert only_problem() == (
-        f'column expires_at is missing: ALTER TABLE "{table}" ADD COLUMN "expires_at" timestamp with time zone'
+        f'column row_expires_at is missing: ALTER TABLE "{table}" ADD COLUMN "row_expires_at" timestamp with time zone'
     )
     owner("DROP TABLE T CASCADE")
     printed = run("schema", code=0)
-    assert f'CREATE INDEX IF NOT EXISTS "{table}_expiry" ON "{table}" (expires_at);' in printed.splitlines()
-    daily = with_table('DELETE FROM "T" WHERE expires_at <= now()', table)
+    assert f'CREATE INDEX IF NOT EXISTS "{table}_expiry" ON "{table}" (row_expires_at);' in printed.splitlines()
+    daily = with_table('DELETE FROM "T" WHERE row_expires_at <= now()', table)
     assert f"-- every day, as the owner: {daily};" in printed.splitlines()
     owner(sql_of(printed))
     owner(daily)

@@ -290,7 +290,7 @@ class World:
             (key, f"{upload}#mark"): {"counts": counts} for (upload, key), counts in self.default_rows.marks().items()
         }
         files = {
-            key: {name: value for name, value in item.items() if not name.endswith("_at")}
+            key: {name: value for name, value in item.items() if name == "rows_expire_at" or not name.endswith("_at")}
             for key, item in self._files().items()
             if key[0] != "#sweep"
         }

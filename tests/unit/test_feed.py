@@ -96,7 +96,7 @@ def test_a_wrong_feed_is_never_made(made: Any, expected: str) -> None:
 
 @pytest.mark.parametrize("database", [{}, POSTGRESQL], ids=["dynamodb", "postgresql"])
 @pytest.mark.parametrize(
-    ("name", "setting"), [("uploaded", {"write_mode": "merge"}), ("expires_at", {"keep_rows_days": 30})]
+    ("name", "setting"), [("uploaded", {"write_mode": "merge"}), ("row_expires_at", {"keep_rows_days": 30})]
 )
 def test_no_column_takes_the_place_of_our_own(database: dict[str, Any], name: str, setting: dict[str, Any]) -> None:
     columns = {"columns": {"Tag": f"date as {name}"}}

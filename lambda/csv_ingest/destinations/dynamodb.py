@@ -9,7 +9,7 @@ from csv_ingest import dynamodb, modes
 from csv_ingest.destinations.base import OnlyIf
 from csv_ingest.destinations.dynamodb_items import UPLOADED, expiry, from_item, item_size, to_item
 from csv_ingest.model import (
-    EXPIRES_AT,
+    ROW_EXPIRES_AT,
     ROWS_INDEX,
     CompleteFile,
     Deadline,
@@ -79,13 +79,13 @@ class DynamoDbDestination:
         there: dynamodb.Item = {"line": {"N": str(found.line)}, **expiry(found.expires_at)}
         renewed = expiry(origin.expires_at)
         key: dynamodb.Item = {"pk": {"S": self._mode.row_key(RowKey(origin.upload, row.id))}}
-        return dynamodb.Update(key, there, renewed, [] if renewed else [EXPIRES_AT])
+        return dynamodb.Update(key, there, renewed, [] if renewed else [ROW_EXPIRES_AT])
 
     def _replace_later_line(self, origin: Origin, row: Row) -> bool:
         item = to_item(self._mode, origin, row)
         own = ("pk", "etag", *self._mode.own_columns)  # where it is none of these, a declared column can be UPLOADED
         values = {name: value for name, value in item.items() if name not in own}
-        empty = [name for name in row.values if name not in item]
+        empty = [name for name in (*row.values, ROW_EXPIRES_AT) if name not in item]
         of_upload: dynamodb.Item = {name: item[name] for name in self._mode.own_columns}
         condition = " AND ".join(["#line > :line", *(f"#{name} = :{name}" for name in of_upload)])
         return (
@@ -94,11 +94,9 @@ class DynamoDbDestination:
 
     def _put_unless_newer(self, origin: Origin, row: Row) -> bool:
         item = to_item(self._mode, origin, row)
-        if UPLOADED not in self._mode.own_columns:
-            return self._table.put(item)
-        # Holds as well where there is no such text: of what is no text, a comparison with a text never holds.
-        not_newer = f"NOT ({UPLOADED} > :{UPLOADED})"
-        return self._table.put(item, condition=not_newer, values={UPLOADED: item[UPLOADED]})
+        # Either holds as well where there is nothing of the kind. What expires later is right since the audit.
+        held = {name: item[name] for name in (*self._mode.own_columns, ROW_EXPIRES_AT) if name in item}
+        return self._table.put(item, condition=" AND ".join(f"NOT ({name} > :{name})" for name in held), values=held)
 
     def find(self, keys: Sequence[RowKey]) -> list[StoredRow | ForeignItem]:
         """Return what is stored under at most 100 keys; a read unit for each 4 KB of a row, and for each empty key."""

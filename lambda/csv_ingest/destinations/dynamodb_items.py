@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from csv_ingest.dynamodb import Attribute, Item
-from csv_ingest.model import EXPIRES_AT, OF_EVERY_ROW, ForeignItem, Origin, Row, RowKey, StoredRow, Value
+from csv_ingest.model import OF_EVERY_ROW, ROW_EXPIRES_AT, ForeignItem, Origin, Row, RowKey, StoredRow, Value
 from csv_ingest.modes import WriteMode
 
 UPLOADED = "uploaded"
@@ -40,13 +40,13 @@ def expiry(at: datetime | None) -> Item:
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html
     """
-    return {EXPIRES_AT: {"N": str(int(at.timestamp()))}} if at else {}
+    return {ROW_EXPIRES_AT: {"N": str(int(at.timestamp()))}} if at else {}
 
 
 def _expires_at(item: Item) -> datetime | None:
     """When an item expires; None if it never does: DynamoDB heeds nothing but numbers, and others can write any."""
     try:
-        return datetime.fromtimestamp(int(item.get(EXPIRES_AT, {})["N"]), UTC)
+        return datetime.fromtimestamp(int(item.get(ROW_EXPIRES_AT, {})["N"]), UTC)
     except (KeyError, ValueError, OverflowError, OSError):
         return None
 
@@ -72,7 +72,7 @@ def item_size(mode: WriteMode, origin: Origin, row: Row) -> int:
     if origin.upload_order:
         size += len(UPLOADED) + len(origin.upload_order)
     if origin.expires_at:
-        size += len(EXPIRES_AT) + _SIZE_OF_TIME
+        size += len(ROW_EXPIRES_AT) + _SIZE_OF_TIME
     return size + sum(len(name) + _size(value) for name, value in row.values.items() if value is not None)
 
 

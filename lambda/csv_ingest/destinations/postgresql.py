@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from csv_ingest.destinations import base, postgresql_files, postgresql_table, postgresql_values
 from csv_ingest.model import (
-    EXPIRES_AT,
+    ROW_EXPIRES_AT,
     Column,
     CompleteFile,
     ForeignItem,
@@ -70,6 +70,7 @@ class PostgresqlDestination:
         self._name = table
         self._mode = mode
         self._layout = postgresql_table.LAYOUTS[mode.name]
+        self._rows_expire = rows_expire
         self._needed = postgresql_table.needed_columns(columns, self._layout, rows_expire=rows_expire)
         self._found: _Tables | None = None
         self._asking = Lock()
@@ -100,8 +101,8 @@ class PostgresqlDestination:
         if not rows:
             return []
         types, layout = self._tables.types, self._layout  # no row is written to a table that was not looked at
-        expiry = postgresql_values.expiry(origin.expires_at) if EXPIRES_AT in types else {}
-        given = [row._replace(values={**row.values, **expiry}) for row in rows] if expiry else rows
+        expiry = postgresql_values.expiry(origin.expires_at) if self._rows_expire else {}
+        given = [row._replace(values={**expiry, **row.values}) for row in rows] if expiry else rows
         names = tuple(given[0].values)
         # Answers with the lines of the others, of which there are seldom any: to receive a line costs as much as to
         # send a row. No table can be named as the two here: a name of the settings has no space.
@@ -109,7 +110,7 @@ class PostgresqlDestination:
         about = {"etag": origin.etag, layout.upload: origin.upload}
         if only_if is base.OnlyIf.EARLIER_EXPIRY:
             write = f"{layout.renew(self._table)} RETURNING n.line"
-            about[EXPIRES_AT] = expiry.get(EXPIRES_AT, "")
+            about[ROW_EXPIRES_AT] = expiry[ROW_EXPIRES_AT] or ""
         sql = f"""WITH "given rows" AS (SELECT * FROM {postgresql_table.given_rows(types, names)}),
             "new rows" AS ({write}) SELECT line FROM "given rows" EXCEPT SELECT line FROM "new rows\""""
         taken = {line for (line,) in self._connection.write(sql, **about, rows=postgresql_values.rows_to_json(given))}

@@ -34,13 +34,15 @@ def name_of(table: str) -> str:
 def marking(table: str) -> str:
     """The statement that marks a file, with the parameters of `to_parameters`; to repeat it changes nothing.
 
-    `table` is the name of the rows table. A time that is known stays known.
+    `table` is the name of the rows table. A time that is known stays known, and a mark that of the newest upload: where
+    rows expire, each version of an object is one, and those with the same bytes share their mark.
     """
     values = ", ".join(f":{name}" if name != "uploaded_at" else _UPLOADED_AT for name in _WRITTEN)
     sets = [f"{name} = excluded.{name}" for name in _WRITTEN if name not in (*KEY, "uploaded_at")]
     sets.append("uploaded_at = coalesce(excluded.uploaded_at, f.uploaded_at)")
     return f"""INSERT INTO {_quoted(table)} AS f ({", ".join(_WRITTEN)}) VALUES ({values})
-        ON CONFLICT ({", ".join(KEY)}) DO UPDATE SET {", ".join(sets)}"""
+        ON CONFLICT ({", ".join(KEY)}) DO UPDATE SET {", ".join(sets)}
+        WHERE coalesce(excluded.uploaded_at >= f.uploaded_at, true)"""
 
 
 _UPLOADED_AT = "nullif(:uploaded_at ::text, '')::timestamptz"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from csv_ingest.destinations.base import OnlyIf
-from csv_ingest.model import EXPIRES_AT, Column
+from csv_ingest.model import ROW_EXPIRES_AT, Column
 from csv_ingest.modes import APPEND, MERGE
 
 _COLUMNS = {"etag": "text", "id": "text", "line": "bigint", "data": "json"}
@@ -52,6 +52,8 @@ class Layout(NamedTuple):
         where = self._compared("<")
         if only_if is OnlyIf.NOT_NEWER:
             where = self._compared("<=")
+            if ROW_EXPIRES_AT in names:  # what expires later is right since the audit
+                where += f" AND coalesce(t.{ROW_EXPIRES_AT} <= excluded.{ROW_EXPIRES_AT}, true)"
         elif only_if is OnlyIf.LATER_LINE:
             where = f"excluded.line < t.line AND {self._compared('=')}"
         return f"ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {', '.join(sets)} WHERE {where}"
@@ -60,9 +62,9 @@ class Layout(NamedTuple):
         """The statement that has stored rows of "given rows" expire later, or never, whatever else has changed."""
         of_upload = "" if self.upload in self.key else f" AND t.{self.upload} = :{self.upload} ::text"
         matches = " AND ".join(f"t.{name} = {':etag ::text' if name == 'etag' else 'n.id'}" for name in self.key)
-        expiry = f"nullif(:{EXPIRES_AT} ::text, '')::timestamptz"
-        return f"""UPDATE {table} AS t SET {EXPIRES_AT} = {expiry} FROM "given rows" AS n
-            WHERE {matches}{of_upload} AND t.{EXPIRES_AT} < coalesce({expiry}, 'infinity')"""
+        expiry = f"nullif(:{ROW_EXPIRES_AT} ::text, '')::timestamptz"
+        return f"""UPDATE {table} AS t SET {ROW_EXPIRES_AT} = {expiry} FROM "given rows" AS n
+            WHERE {matches}{of_upload} AND t.{ROW_EXPIRES_AT} < coalesce({expiry}, 'infinity')"""
 
     def _compared(self, operator: str) -> str:
         """How the upload of the stored row compares with that which is inserted, whatever the collation."""
@@ -86,7 +88,7 @@ def given_rows(types: Mapping[str, str], names: Sequence[str]) -> str:
 def needed_columns(declared: Sequence[Column], layout: Layout, *, rows_expire: bool = False) -> dict[str, str]:
     """The type of each column that a rows table has to have, by name."""
     needed = layout.own | {column.stored_as: TYPES[column.type] for column in declared}
-    return needed | ({EXPIRES_AT: TYPES["timestamp"]} if rows_expire else {})
+    return needed | ({ROW_EXPIRES_AT: TYPES["timestamp"]} if rows_expire else {})
 
 
 def wrong_columns(found: Mapping[str, str], needed: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from json.encoder import encode_basestring
 
-from csv_ingest.model import EXPIRES_AT, Row, RowKey, Value
+from csv_ingest.model import ROW_EXPIRES_AT, Row, RowKey, Value
 
 _MAX_CHARACTERS = 300
 """In a number of a file, which has at most 38 digits, between the 125th before the point and the 130th after it."""
@@ -54,15 +54,15 @@ def _number(text: str) -> Value:
     return number if number.is_finite() else text
 
 
-def expiry(at: datetime | None) -> dict[str, str]:
-    """The value of the column by which a row expires; none if it never does."""
-    return {EXPIRES_AT: at.isoformat()} if at else {}
+def expiry(at: datetime | None) -> dict[str, str | None]:
+    """The value of the column by which a row expires; empty if it never does."""
+    return {ROW_EXPIRES_AT: at.isoformat() if at else None}
 
 
 def expires_at(values: Mapping[str, Value]) -> datetime | None:
     """When a row with some values expires; None if it never does, or the column is something else."""
     try:
-        return datetime.fromisoformat(str(values[EXPIRES_AT]))
+        return datetime.fromisoformat(str(values[ROW_EXPIRES_AT]))
     except (KeyError, ValueError):
         return None
 

@@ -75,7 +75,7 @@ class Erasures:
         own = "(attribute_not_exists(#version_id) OR #version_id = :version_id)"
         while True:
             key = keys.key_of_entry(version.key, self.upload_of(version))
-            stayed = self._table.update(key, marked, condition=f"{unless_marked} AND {own}")
+            stayed = self._table.update(key, marked, condition=f"{unless_marked} AND {own}", remove=names.EXPIRY)
             if stayed is None or stayed["version_id"] == marked["version_id"]:
                 return datetime.fromisoformat((stayed or marked)[names.ERASING_SINCE]["S"])
 
@@ -88,7 +88,7 @@ class Erasures:
         unless_marked = f"NOT (#{names.ERASING} = :{names.ERASING} OR #{names.ERASING} = :forget)"
         forget: dynamodb.Item = {"forget": {"S": names.FORGET}}
         key = keys.key_of_entry(object_key, upload)
-        stayed = self._table.update(key, marked, condition=unless_marked, values=forget)
+        stayed = self._table.update(key, marked, condition=unless_marked, values=forget, remove=names.EXPIRY)
         return datetime.fromisoformat((stayed or marked)[names.ERASING_SINCE]["S"])
 
     def mark_rows_erased(self, object_key: str, upload: str) -> None:

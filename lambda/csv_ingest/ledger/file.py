@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from csv_ingest import dynamodb, modes
 from csv_ingest.ledger import items, keys, names, records, upload
 from csv_ingest.ledger.parts import PartLedger
-from csv_ingest.model import EXPIRES_AT, ObjectVersion, Owner, Plan, RowCounts, TableAltered
+from csv_ingest.model import ObjectVersion, Owner, Plan, RowCounts, TableAltered
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,17 @@ class FileLedger(upload.UploadLedger):
         feed: str,
         mode: modes.WriteMode,
         *,
+        rows_expire: bool = False,
         keep_days: int | None = None,
     ) -> "FileLedger":
         """What the ledger has of an upload, and keeps for some days after it is settled. One strongly consistent read.
 
-        Two, if the entries of the ETag are those of another version, which is another upload: then its entries begin
-        with `<etag>~<version id>`; also if those of the ETag are free because the other one was forgotten, and the
-        upload has had its own before.
+        Two, if each version is an upload of its own, and the entries of the ETag are not those of this one: then its
+        entries begin with `<etag>~<version id>`, if the others are another one's, or if they are free because the other
+        one was forgotten, and the upload has had its own before. Where rows expire, all entries begin so, but those of
+        uploads from before, which never expire: two reads, but for an upload that has its own.
         """
-        return cls._read(table, feed, keys.Entries(version, mode, keep_days=keep_days))
+        return cls._read(table, feed, keys.Entries(version, mode, rows_expire=rows_expire, keep_days=keep_days))
 
     def again(self) -> "FileLedger":
         """What the ledger has by now."""
@@ -44,19 +46,38 @@ class FileLedger(upload.UploadLedger):
 
     @classmethod
     def _read(cls, table: dynamodb.DynamoDbTable, feed: str, entries: keys.Entries) -> "FileLedger":
+        if entries.rows_expire:
+            return cls._read_expiring(table, feed, entries)
+        found = cls._of(table, feed, entries)
+        is_own = found.record.version_id == entries.version.version_id
+        if entries.is_later or is_own or not entries.mode.each_version:
+            return found
+        own = cls._of(table, feed, replace(entries, is_later=True))
+        return own if found.record.status or own.record.status else found
+
+    @classmethod
+    def _read_expiring(cls, table: dynamodb.DynamoDbTable, feed: str, entries: keys.Entries) -> "FileLedger":
+        own = cls._of(table, feed, replace(entries, is_later=True))
+        if own.record.status:
+            return own
+        before = cls._of(table, feed, replace(entries, is_later=False))
+        is_own = before.record.version_id == entries.version.version_id
+        is_kept = before.record.is_planned and not before.rows_expire_at and not entries.mode.each_version
+        return before if is_own or is_kept else own
+
+    @classmethod
+    def _of(cls, table: dynamodb.DynamoDbTable, feed: str, entries: keys.Entries) -> "FileLedger":
         record = records.FileRecord.of(table.get(keys.key_of(entries)))
-        is_own = record.version_id == entries.version.version_id
-        if not is_own and (entries.mode.each_version or record.rows_expire_at) and not entries.is_later:
-            later = replace(entries, is_later=True)
-            own = records.FileRecord.of(table.get(keys.key_of(later)))
-            if record.status or own.status:
-                return cls(table, feed, later, own)
-        return cls(table, feed, entries, record)
+        return cls(table, feed, entries, record.rows_expire_at, record)
+
+    def with_record(self, record: records.FileRecord) -> "FileLedger":
+        """The same upload, of which this is recorded by now."""
+        return replace(self, record=record, rows_expire_at=record.rows_expire_at)
 
     @property
     def parts(self) -> PartLedger:
         """What the ledger holds of the upload's parts."""
-        return PartLedger(self.table, self.feed, self.entries)
+        return PartLedger(self.table, self.feed, self.entries, self.rows_expire_at)
 
     def begin(self, *, attempt: int) -> bool:
         """Record that a delivery of the upload has started, the n-th since the last progress.
@@ -69,7 +90,7 @@ class FileLedger(upload.UploadLedger):
         recorded = "#version_id" if self.entries.mode.each_version else "#rows_read"
         another = f"attribute_exists({recorded}) AND #version_id <> :version_id"
         condition = f"{names.UNLESS_COMPLETE} AND NOT ({another})"
-        forgotten = ["reason", "settled_at", "last_error", EXPIRES_AT, *names.ACKNOWLEDGEMENT]
+        forgotten = ["reason", "settled_at", "last_error", *names.EXPIRY, *names.ACKNOWLEDGEMENT]
         stayed = self.table.update(
             self._key, started, condition=condition, values=names.COMPLETE_VALUE, remove=forgotten
         )
@@ -98,12 +119,9 @@ class FileLedger(upload.UploadLedger):
         Of the other one, too, which may have been rejected before, under other settings. None of them is read again.
         """
         remove = ["status", "reason", "started_at", "settled_at", names.FEED_STATUS, names.STATUS_AT]
-        expiry = items.expiry(self.entries.keep_days)
         for version in (self.record.object_version(self.entries.version.bucket), self.entries.version):
             adopted = items.about_version(version) | {"compared_at": items.now()}
-            self.table.update(keys.key_of_version(version), adopted | expiry, condition=names.ALWAYS, remove=remove)
-        if self.record.status == names.COMPLETE:  # it is kept for as long as if this version had been ingested
-            adopted |= expiry
+            self.table.update(keys.key_of_version(version), adopted, condition=names.ALWAYS, remove=remove)
         self.table.update(self._key, adopted, condition="attribute_exists(#rows_read)")
 
     def record_readable(self, plan: Plan, owner: Owner) -> records.FileRecord:
@@ -116,7 +134,6 @@ class FileLedger(upload.UploadLedger):
         """The record of an upload that is read as planned, of which no row is stored yet."""
         return records.FileRecord(
             status=names.PROCESSING,
-            version_id=self.entries.version.version_id,
             counts=RowCounts(),
             format=plan.format,
             owner=owner,
@@ -133,7 +150,7 @@ class FileLedger(upload.UploadLedger):
         """Settle the upload as complete. Each row has to be confirmed by the destination, or recorded as rejected."""
         now = items.now()
         settled: dynamodb.Item = {"status": {"S": names.COMPLETE}, "settled_at": now}
-        settled |= items.listed(self.feed, names.COMPLETE, now) | items.expiry(self.entries.keep_days)
+        settled |= items.listed(self.feed, names.COMPLETE, now) | self._expiry
         earlier = ["reason", "check_begun_by", "attempts", "last_error", *names.ACKNOWLEDGEMENT]
         self._update(settled | self._sums(counts), remove=earlier)
 
@@ -145,7 +162,7 @@ class FileLedger(upload.UploadLedger):
         """
         now = items.now()
         settled: dynamodb.Item = {"status": {"S": names.REJECTED}, "settled_at": now, "reason": {"S": reason}}
-        settled |= items.about_version(self.entries.version) | items.expiry(self.entries.keep_days)
+        settled |= items.about_version(self.entries.version) | items.expiry(self.entries.keep_days, now["S"])
         if uploaded_at:
             settled[names.UPLOADED_AT] = {"S": uploaded_at}
         listed = items.listed(self.feed, names.REJECTED, now)

@@ -7,7 +7,7 @@ from csv_ingest import dynamodb, modes
 from csv_ingest.ledger import keys, names
 from csv_ingest.model import (
     DEFAULT_FEED,
-    EXPIRES_AT,
+    FILE_EXPIRES_AT,
     BeingErased,
     Content,
     FileFormat,
@@ -70,15 +70,16 @@ def require_not_erased(item: dynamodb.Found) -> dynamodb.Found:
     return item
 
 
-def expiry(keep_days: int | None) -> dynamodb.Item:
-    """The attribute by which an item expires so many days from now; none if it never does.
+def expiry(keep_days: int | None, rows_expire_at: str) -> dynamodb.Item:
+    """The attribute by which an item expires so many days from now, and not before the rows; none if these never do.
 
+    As long as there are rows, somebody may want to know whose they are, or to have them forgotten.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html
     """
-    if keep_days is None:
+    if keep_days is None or not rows_expire_at:
         return {}
-    expires_at = datetime.now(UTC) + timedelta(days=keep_days)
-    return {EXPIRES_AT: {"N": str(int(expires_at.timestamp()))}}
+    expires_at = max(datetime.now(UTC) + timedelta(days=keep_days), datetime.fromisoformat(rows_expire_at))
+    return {FILE_EXPIRES_AT: {"N": str(int(expires_at.timestamp()))}}
 
 
 def item_of_reject(object_key: str, upload: str, row: RejectedRow) -> dynamodb.Item:
@@ -139,7 +140,7 @@ def item_of_plan(entries: keys.Entries, plan: Plan, owner: Owner) -> dynamodb.It
         about["delimiter"] = {"S": plan.delimiter}
     if plan.end_line:
         about["end_line"] = {"N": str(plan.end_line)}
-    return keys.key_of(entries, keys.PLAN) | about | expiry(entries.keep_days)
+    return keys.key_of(entries, keys.PLAN) | about | expiry(entries.keep_days, plan.rows_expire_at)
 
 
 def plan_of(item: dynamodb.Found) -> Plan:

@@ -33,9 +33,12 @@ class Entries:
     version: ObjectVersion
     mode: modes.WriteMode = modes.APPEND
     is_later: bool = False
-    """Whether an earlier upload has the entries of this key and ETag: only if each version is an upload of its own."""
+    """Whether the entries are those of this version alone: where another upload has those of this key and ETag, and
+    where rows expire."""
+    rows_expire: bool = False
+    """Whether rows of the feed do."""
     keep_days: int | None = None
-    """How many days the ledger keeps what it has of an upload; None: for ever."""
+    """How many days the ledger keeps what it has of a settled upload; None: for ever."""
 
     @property
     def upload(self) -> str:

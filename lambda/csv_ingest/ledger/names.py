@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from csv_ingest.dynamodb import Item
-from csv_ingest.model import EXPIRES_AT, FILES_INDEX_KEY, Phase
+from csv_ingest.model import FILE_EXPIRES_AT, FILES_INDEX_KEY, Phase
 
 FEED, TARGET = "feed", "place"
 """The attributes of a planned upload, and of a plan, that name the feed, and where its rows are."""
@@ -45,7 +45,10 @@ ACKNOWLEDGEMENT = ("acknowledged_at", "acknowledged_by", "acknowledged_reason")
 """The attributes of a settled record that say who knows that it is not good. Whatever changes the outcome removes them,
 since nobody knows of the new one."""
 
-OF_REJECTION = ("reason", "settled_at", "attempts", EXPIRES_AT, *ACKNOWLEDGEMENT)
+EXPIRY = (FILE_EXPIRES_AT,)
+"""The attribute of a settled record that expires. Whatever opens the record again removes it."""
+
+OF_REJECTION = ("reason", "settled_at", "attempts", *EXPIRY, *ACKNOWLEDGEMENT)
 """The attributes of a rejected upload that it loses when a delivery finds its file readable."""
 
 COUNTERS: Mapping[Phase, str] = {Phase.STORE: "parts_done", Phase.CHECK: "parts_checked"}

@@ -48,7 +48,7 @@ class PartLedger(upload.UploadLedger):
     def checkpoint(self, job: PartJob, counts: RowCounts) -> None:
         """Record how many rows of a part are done; the number never decreases."""
         key = keys.key_of_part(self.entries, job)
-        checkpoint = self._sums(counts) | items.expiry(self.entries.keep_days)
+        checkpoint = self._sums(counts) | self._expiry
         self._update(key, checkpoint, unless="#rows_read >= :rows_read")
 
     def finish(self, job: PartJob, counts: RowCounts) -> None:
@@ -58,7 +58,7 @@ class PartLedger(upload.UploadLedger):
         """
         sums, counter = self._sums(counts), names.COUNTERS[job.phase]
         added: Item = {counter: {"N": "1"}, **sums}
-        ended = sums | items.expiry(self.entries.keep_days)
+        ended = sums | self._expiry
         complete = "SET #status = :complete, " + ", ".join(f"{name} = :{name}" for name in ended)
         counted = f"ADD {', '.join(f'{name} :{name}' for name in added)} REMOVE attempts"
         counting = f"attribute_exists({counter}) AND {names.UNLESS_COMPLETE}"

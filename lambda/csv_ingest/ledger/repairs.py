@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from csv_ingest import dynamodb, modes
-from csv_ingest.ledger import items, keys, names
+from csv_ingest.ledger import items, keys, names, records
 from csv_ingest.model import Owner, RejectedRow, RowCounts
 
 
@@ -13,9 +13,12 @@ class Repairs:
     def __init__(self, table: dynamodb.DynamoDbTable) -> None:
         self._table = table
 
-    def record_reject(self, object_key: str, upload: str, row: RejectedRow, keep_days: int | None) -> None:
-        """Record a rejected row of an upload for some days, whatever is recorded for its line."""
-        self._table.put(items.item_of_reject(object_key, upload, row) | items.expiry(keep_days))
+    def record_reject(self, object_key: str, record: records.FileRecord, row: RejectedRow) -> None:
+        """Record a rejected row of an upload for as long as its record, whatever is recorded for its line."""
+        expiry: dynamodb.Item = {
+            name: {"N": str(record.attributes[name])} for name in names.EXPIRY if name in record.attributes
+        }
+        self._table.put(items.item_of_reject(object_key, record.upload, row) | expiry)
 
     def remove_reject(self, object_key: str, upload: str, line: int) -> None:
         """Delete the record of a rejected row, if there is one."""

@@ -7,7 +7,7 @@ from itertools import islice
 
 from csv_ingest.dynamodb import MAX_STATEMENTS, DynamoDbTable, Item
 from csv_ingest.ledger import items, keys, names
-from csv_ingest.model import EXPIRES_AT, FILES_KEY, Content, RejectedRow, RowCounts
+from csv_ingest.model import FILE_EXPIRES_AT, FILES_KEY, Content, RejectedRow, RowCounts
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,8 @@ class UploadLedger:
     table: DynamoDbTable
     feed: str
     entries: keys.Entries
+    rows_expire_at: str
+    """As in Plan; empty until the file was read to its end."""
 
     def content(self) -> Content | None:
         """What the ETag stands for; None if no upload with it was planned yet. Raises BeingErased."""
@@ -41,24 +43,24 @@ class UploadLedger:
 
     def record_rejects(self, rows: Sequence[RejectedRow]) -> None:
         """Record rows that are not stored; repeating it changes nothing."""
-        key, upload, expiry = self.entries.version.key, self.entries.upload, items.expiry(self.entries.keep_days)
+        key, upload, expiry = self.entries.version.key, self.entries.upload, self._expiry
         rejects = [items.item_of_reject(key, upload, row) | expiry for row in rows]
         for start in range(0, len(rejects), MAX_STATEMENTS):
             self.table.insert_absent(rejects[start : start + MAX_STATEMENTS])
 
     def clear_expired(self) -> None:
-        """Delete what is left of an earlier upload with these entries, whose record has expired and is gone.
+        """Delete what is left of these entries, whose record has expired and is gone.
 
-        DynamoDB deletes what has expired in any order, within days: without this, the upload would be ingested by a
-        plan, and continue after parts, of which no row need be there any more.
+        DynamoDB deletes what has expired in any order, within days: without this, a version that is delivered once more
+        would continue after parts, of which no row need be there any more.
         """
         if self.entries.keep_days is None:
             return
         now = datetime.now(UTC).timestamp()
         found = self.table.query(*keys.below(self.entries.version.key, f"{self.entries.upload}{keys.MARK}"))
-        expired = (item for item in found if int(item.get(EXPIRES_AT, {}).get("N", now + 1)) <= now)
+        expired = (item for item in found if float(item.get(FILE_EXPIRES_AT, {}).get("N", now + 1)) <= now)
         while some := list(islice(expired, MAX_STATEMENTS)):
-            self.table.delete_each([{name: item[name] for name in (*FILES_KEY, EXPIRES_AT)} for item in some])
+            self.table.delete_each([{name: item[name] for name in (*FILES_KEY, FILE_EXPIRES_AT)} for item in some])
 
     def rejected_lines(self, first: int) -> set[int]:
         """The lines, from one on, that are recorded as rejected."""
@@ -79,6 +81,11 @@ class UploadLedger:
     @property
     def _content_key(self) -> Item:
         return keys.key_of_content(self.entries.content, self.feed)
+
+    @property
+    def _expiry(self) -> Item:
+        """When what is recorded now expires, if it does."""
+        return items.expiry(self.entries.keep_days, self.rows_expire_at)
 
     def _processing_again(self) -> Item:
         """What a plan says of the upload: another delivery, under other settings, may have rejected it meanwhile."""

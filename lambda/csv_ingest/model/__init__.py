@@ -27,8 +27,8 @@ from csv_ingest.model.format_rules import FALSE_WORDS, TRUE_WORDS, matcher
 from csv_ingest.model.format_types import DELIMITERS, LINE_AS_ID, NO_HEADER, SEARCH
 from csv_ingest.model.plan import BEGINNING, Content, PartJob, PartStart, Phase, Plan
 from csv_ingest.model.rows import (
-    EXPIRES_AT,
     NO_VALUES,
+    ROW_EXPIRES_AT,
     ForeignItem,
     Integer,
     RejectedRow,
@@ -40,6 +40,7 @@ from csv_ingest.model.rows import (
 )
 from csv_ingest.model.target import (
     DEFAULT_FEED,
+    FILE_EXPIRES_AT,
     FILES_INDEX,
     FILES_INDEX_KEY,
     FILES_KEY,

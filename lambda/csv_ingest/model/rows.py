@@ -14,9 +14,9 @@ Value = str | Decimal | bool
 """What a cell of a declared column holds: text (also for dates and timestamps, in ISO 8601), a number, or a truth."""
 
 
-EXPIRES_AT = "expires_at"
+ROW_EXPIRES_AT = "row_expires_at"
 """Under which name a row has the time from which on its destination may delete it, if its feed keeps rows for some
-days."""
+days. No name that a file is likely to have: DynamoDB would delete the rows that it was stored with before."""
 
 NO_VALUES: Mapping[str, Value | None] = {}
 """Of a row without declared columns."""

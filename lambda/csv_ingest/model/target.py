@@ -15,6 +15,9 @@ ROWS_INDEX = "etag-line"
 FILES_INDEX, FILES_INDEX_KEY = "feed_status-status_at", ("feed_status", "status_at")
 """Of the files table: the uploads of a feed in one status, by the time since when they have it."""
 
+FILE_EXPIRES_AT = "expires_at"
+"""The attribute of the files table by which its items expire, if they do: seconds since 1970."""
+
 DEFAULT_FEED = "default"
 """The feed of a deployment that names none."""
 

@@ -1,13 +1,14 @@
 """What a run of the sweep leaves for the next run."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from csv_ingest.intake import Intake
 from csv_ingest.listing import Marker
-from csv_ingest.sweeping.expected import Times, known_and_new
+from csv_ingest.sweeping.expected import Times, known_and_new, not_expired
 
 ALL_ASKED_WITHIN = timedelta(hours=20)
 """The scans of so much time ask the ledger about every upload: of a day, if one of them is late."""
@@ -85,21 +86,37 @@ class Checkpoint:
     """The scan that is not."""
 
     def begin_run(
-        self, intake: Intake, *, bucket: str, now: datetime, before: datetime, deployed_at: datetime, always_asked: int
+        self,
+        intake: Intake,
+        *,
+        bucket: str,
+        now: datetime,
+        before: datetime,
+        deployed_at: datetime,
+        days: Mapping[str, int | None],
+        always_asked: int,
     ) -> Scan:
-        """The scan of a run: the one that is not complete, if bucket and feeds are the same as then, or a new one."""
-        times = self.expected_of(intake, bucket=bucket, deployed_at=deployed_at)
+        """The scan of a run: the one that is not complete, if bucket and feeds are the same as then, or a new one.
+
+        `days` has after how many days a feed does not expect an upload any more.
+        """
+        times = self._known(intake, bucket=bucket, deployed_at=deployed_at)
         if bucket != self.bucket:
             self.bucket, self.last, self.scan = bucket, None, None
         if self.scan is None or times != self.expected:
             self.scan = self._new_scan(now, before, always_asked)
         self.completed_at = self.completed_at or now
         # In whole seconds, like the times of objects.
-        self.expected, self.run_began = times, now.replace(microsecond=0)
+        self.expected, self.run_began = not_expired(times, intake.takers, days), now.replace(microsecond=0)
         return self.scan
 
-    def expected_of(self, intake: Intake, *, bucket: str, deployed_at: datetime) -> Times:
+    def expected_of(
+        self, intake: Intake, *, bucket: str, deployed_at: datetime, days: Mapping[str, int | None]
+    ) -> Times:
         """Since when uploads to a bucket are expected, also for a feed that no run has known: since the last run."""
+        return not_expired(self._known(intake, bucket=bucket, deployed_at=deployed_at), intake.takers, days)
+
+    def _known(self, intake: Intake, *, bucket: str, deployed_at: datetime) -> Times:
         known = self.expected if bucket == self.bucket else {}
         return known_and_new(known, intake.takers, self.run_began or deployed_at)
 

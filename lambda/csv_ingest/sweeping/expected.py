@@ -20,11 +20,26 @@ def known_and_new(known: Times, takers: Iterable[Taker], otherwise: datetime) ->
     return {**dict.fromkeys(rules, otherwise), **known}
 
 
+def not_expired(expected: Times, takers: Iterable[Taker], days: Mapping[str, int | None]) -> dict[str, datetime]:
+    """The same times but, of a feed that keeps something for some days only, none from before that.
+
+    What is expected no more stays so, also if the days become more: records may be gone by then, and so may rows.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    since = {
+        f"{taker.prefix}*{suffix}": now - timedelta(days=kept)
+        for taker in takers
+        for suffix in taker.suffixes
+        if (kept := days.get(taker.feed)) is not None
+    }
+    return {rule: max(time, since.get(rule, time)) for rule, time in expected.items()}
+
+
 def is_expected(expected: Times, upload: Upload, days: int | None) -> bool:
     """Whether an upload that a feed takes was made when it, or one with a former prefix and suffix, was there.
 
-    And in the last `days`, if that is a number: of an older one, the rows would have expired. A multipart upload counts
-    from when it began, since S3 says nothing of its end.
+    And in the last `days`, if that is a number: of an older one, the rows would have expired, or the record. A
+    multipart upload counts from when it began, since S3 says nothing of its end.
     """
     if is_too_old(upload, days):
         return False

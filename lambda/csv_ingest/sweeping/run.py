@@ -74,6 +74,7 @@ def sweep(
         now=now,
         before=before,
         deployed_at=deployed_at,
+        days={name: feed.days for name, feed in config.feeds.items()},
         always_asked=always_asked,
     )
     scanner = Scanner(config, files, scan, checkpoint, deployed_at=deployed_at, before=before)
