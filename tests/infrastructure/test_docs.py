@@ -11,6 +11,7 @@ import pytest
 
 from bench import costs
 from bench.__main__ import CPU_PROMISES
+from csv_ingest import RELEASE
 from csv_ingest.notices.notice import Kind, Notice
 from gates.rules import RULES
 from local.processes import PROJECT
@@ -19,7 +20,8 @@ from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS
 
 DOCS = PROJECT / "docs"
 README = PROJECT / "README.md"
-PAGES = [README, *sorted(DOCS.glob("*.md"))]
+CHANGELOG = PROJECT / "CHANGELOG.md"
+PAGES = [*sorted(PROJECT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 FOLDERS = "bench|docs|examples|gates|lambda|local|ops|stacks|tests"
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
@@ -43,7 +45,13 @@ def test_readme_is_short() -> None:
 
 def test_readme_leads_to_every_page() -> None:
     pages = {target for target, _ in _links(README) if target.startswith("docs/")}
-    assert pages == {f"docs/{page.name}" for page in PAGES if page != README}
+    assert pages == {f"docs/{page.name}" for page in DOCS.glob("*.md")}
+
+
+def test_changelog_begins_with_this_release() -> None:
+    releases = re.findall(r"^## (\S+)$", CHANGELOG.read_text(), flags=re.MULTILINE)
+    assert releases[0] == RELEASE
+    assert releases == sorted(releases, key=lambda each: [int(part) for part in each.split(".")], reverse=True)
 
 
 def test_readme_names_make_commands() -> None:

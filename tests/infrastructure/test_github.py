@@ -37,6 +37,13 @@ class TestWorkflows:
         assert all(job["timeout-minutes"] <= 20 for job in read(workflow)["jobs"].values())
 
 
+def test_issues_ask_for_what_is_needed() -> None:
+    forms = {path.stem: read(path) for path in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml")}
+    assert forms.keys() == {"bug", "feature", "config"}
+    asked = {field["id"] for field in forms["bug"]["body"] if field["type"] != "markdown"}
+    assert asked == {"happened", "reproduce", "release", "destination"}
+
+
 def test_every_lock_file_is_audited() -> None:
     jobs = read(GITHUB / "workflows" / "audit.yml")["jobs"]
     assert sorted(jobs["python"]["strategy"]["matrix"]["locked"]) == sorted(map(str, LOCKED))
