@@ -1,9 +1,10 @@
 """The rules, one file a theme. Each rule's id, reason and fix stand above its check."""
 
-from gates.rules import alarms, asynchronous, completeness, functions, packages, permissions, storage, uploads
+from gates.rules import alarms, asynchronous, completeness, delivery, functions, packages, permissions, storage, uploads
 
 RULES = (
     *asynchronous.RULES,
+    *delivery.RULES,
     *alarms.RULES,
     *functions.RULES,
     *uploads.RULES,

@@ -2,10 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 from gates.rules.keys import covers, overlaps
 from gates.rules.rule import CheckContext, Violation, rule, undecided, unknown
-from gates.template import PERMISSION, Decision, Statement, Template, Trigger, either, every, is_unknown, opposite
+from gates.template import (
+    PERMISSION,
+    Decision,
+    Notification,
+    Statement,
+    Template,
+    Trigger,
+    either,
+    every,
+    is_unknown,
+    opposite,
+)
 
 _EVERY_CREATION = frozenset({"Put", "Post", "Copy", "CompleteMultipartUpload"})
 
@@ -16,16 +28,22 @@ _EVERY_CREATION = frozenset({"Put", "Post", "Copy", "CompleteMultipartUpload"})
     fix="Use the event s3:ObjectCreated:*.",
 )
 def trigger_misses_no_upload(context: CheckContext) -> Iterator[Violation]:
-    alike = defaultdict(list)
-    for trigger in context.template.triggers:
+    triggers = context.template.triggers
+    # And who is told without starting a function of the template.
+    starting = {(each.resource, each.path) for each in triggers}
+    others = [each for each in context.template.told if (each.resource, each.path) not in starting]
+    alike = defaultdict[Any, list[Trigger | Notification]](list)
+    for trigger in triggers:
         alike[trigger.bucket, trigger.function, trigger.keys].append(trigger)
-    for triggers in alike.values():
-        kinds = set[str]().union(*(trigger.created for trigger in triggers))
+    for told in others:
+        alike[told.bucket, told.target, told.keys].append(told)
+    for each in alike.values():
+        kinds = set[str]().union(*(one.created for one in each))
         if unknown_kinds := sorted(filter(is_unknown, kinds)):
-            yield unknown(triggers[0].resource, triggers[0].path, ", ".join(unknown_kinds))
+            yield unknown(each[0].resource, each[0].path, ", ".join(unknown_kinds))
         elif kinds and "*" not in kinds and not kinds >= _EVERY_CREATION:
             missed = ", ".join(sorted(_EVERY_CREATION - kinds))
-            yield Violation(triggers[0].resource, triggers[0].path, f"misses {missed}")
+            yield Violation(each[0].resource, each[0].path, f"misses {missed}")
 
 
 @rule(

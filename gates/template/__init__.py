@@ -7,15 +7,19 @@ from gates.template.errors import InvalidTemplate
 from gates.template.intrinsics import as_text
 from gates.template.loops import expanded
 from gates.template.model import Template
+from gates.template.notifications import Notification
 from gates.template.opaque import is_opaque_resource
 from gates.template.resources import (
     BUCKET,
     BUCKET_POLICY,
+    EVENT_SOURCE,
     FUNCTION,
     INVOKE_CONFIG,
     LOG_GROUP,
     PERMISSION,
     QUEUE,
+    RULE,
+    SUBSCRIPTION,
     TOPIC,
     Resource,
 )
@@ -28,17 +32,21 @@ __all__ = [
     "BUCKET",
     "BUCKET_POLICY",
     "COMPOSITE_ALARM",
+    "EVENT_SOURCE",
     "FUNCTION",
     "INVOKE_CONFIG",
     "LOG_GROUP",
     "PERMISSION",
     "QUEUE",
+    "RULE",
+    "SUBSCRIPTION",
     "TOPIC",
     "Alarm",
     "Attached",
     "Decision",
     "InvalidTemplate",
     "Metric",
+    "Notification",
     "Resource",
     "Statement",
     "Template",

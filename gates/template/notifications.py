@@ -1,6 +1,6 @@
 """What S3 and EventBridge report about uploads, and who subscribes to topics."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
@@ -9,6 +9,7 @@ from gates.template.resources import BUCKET, CDK_NOTIFICATIONS, RULE, SUBSCRIPTI
 from gates.template.values import as_list, at, document, is_unknown, mapping, mappings, numbered
 
 _TARGETS = ("Function", "LambdaFunctionArn", "Topic", "TopicArn", "Queue", "QueueArn")
+CREATION = "s3:ObjectCreated:"
 _CREATION = {"Object Created", "AWS API Call via CloudTrail"}
 _EVENTS_BY_REASON = {
     "PutObject": "Put",
@@ -28,6 +29,11 @@ class KeyFilter(NamedTuple):
     """Prefixes and suffixes, in pairs, of the keys that do not match."""
 
 
+def created(events: Iterable[str]) -> set[str]:
+    """The kinds of creation among some events, such as `Put` or `*`; an unknown event may be a creation."""
+    return {event.removeprefix(CREATION) for event in events if event.startswith(CREATION) or is_unknown(event)}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Notification:
     """Events of a bucket, of some keys, that are sent to a target."""
@@ -38,6 +44,11 @@ class Notification:
     target: str
     events: tuple[str, ...]
     keys: KeyFilter
+
+    @property
+    def created(self) -> set[str]:
+        """The kinds of creation that are told."""
+        return created(self.events)
 
 
 def from_buckets(resources: Resources) -> Iterator[Notification]:
@@ -91,7 +102,7 @@ def from_eventbridge(resources: Resources) -> Iterator[Notification]:
                 path="EventPattern",
                 bucket=bucket,
                 target=str(at(target, "Arn")),
-                events=tuple(f"s3:ObjectCreated:{kind}" for kind in _kinds(detail)),
+                events=tuple(f"{CREATION}{kind}" for kind in _kinds(detail)),
                 keys=keys,
             )
 

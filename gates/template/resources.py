@@ -26,6 +26,7 @@ SCHEDULE = "AWS::Scheduler::Schedule"
 ROLE = "AWS::IAM::Role"
 MANAGED_POLICY = "AWS::IAM::ManagedPolicy"
 LOG_GROUP = "AWS::Logs::LogGroup"
+LOG_SUBSCRIPTION = "AWS::Logs::SubscriptionFilter"
 
 _NAME_PROPERTIES = {
     FUNCTION: "FunctionName",

@@ -4,13 +4,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from gates.template.arns import is_wild
-from gates.template.notifications import KeyFilter, from_buckets, from_eventbridge, subscriptions
-from gates.template.resources import EVENT_SOURCE, PERMISSION, QUEUE, RULE, SCHEDULE, TOPIC, Invoked, Resources
-from gates.template.values import at, is_unknown
+from gates.template.notifications import (
+    CREATION,
+    KeyFilter,
+    created,
+    from_buckets,
+    from_eventbridge,
+    subscriptions,
+)
+from gates.template.resources import (
+    EVENT_SOURCE,
+    LOG_SUBSCRIPTION,
+    PERMISSION,
+    QUEUE,
+    RULE,
+    SCHEDULE,
+    TOPIC,
+    Invoked,
+    Resources,
+)
+from gates.template.values import at
 
-_ASYNCHRONOUS = ("s3.", "sns.", "events.")
+_ASYNCHRONOUS = ("s3.", "sns.", "events.", "logs.")
 """Beginnings of principals that do not wait for the answer: Lambda retries a failed event, then discards it."""
-_CREATION = "s3:ObjectCreated:"
 _ELSEWHERE = KeyFilter("${the notification's prefix}", "${the notification's suffix}")
 
 
@@ -33,9 +49,7 @@ class Trigger:
 
         An unknown event may be a creation.
         """
-        return {
-            event.removeprefix(_CREATION) for event in self.events if event.startswith(_CREATION) or is_unknown(event)
-        }
+        return created(self.events)
 
 
 def triggers(resources: Resources) -> list[Trigger]:
@@ -66,7 +80,7 @@ def _notified(resources: Resources) -> list[Trigger]:
 def _permitted_buckets(resources: Resources) -> list[Trigger]:
     """The buckets, by name, that have the permission to invoke a function."""
     return [
-        Trigger(permission.id, "SourceArn", bucket, invoked.function, (f"{_CREATION}*",), _ELSEWHERE, is_notified=False)
+        Trigger(permission.id, "SourceArn", bucket, invoked.function, (f"{CREATION}*",), _ELSEWHERE, is_notified=False)
         for permission in resources.of_type(PERMISSION)
         if str(permission.get("Principal")).startswith("s3.")
         and (bucket := resources.bucket_and_keys(permission.get("SourceArn") or "")[0])
@@ -92,7 +106,7 @@ def _started_by(resources: Resources, target: Any) -> set[str]:
 
 
 def asynchronous(resources: Resources) -> frozenset[Invoked]:
-    """What S3, SNS, EventBridge or EventBridge Scheduler invokes."""
+    """What S3, SNS, EventBridge, EventBridge Scheduler or a subscription to logs invokes."""
     started = _targets_of_events(resources)
     # A permission counts only for a function that nothing else starts: what it allows may be an alias of it.
     known = {invoked.function for invoked in started}
@@ -104,6 +118,7 @@ def _targets_of_events(resources: Resources) -> set[Invoked]:
     targets += [at(target, "Arn") for rule in resources.of_type(RULE) for target in rule.mappings("Targets")]
     targets += [at(target, "Arn") for each in resources.of_type(SCHEDULE) for target in each.mappings("Target")]
     targets += [endpoint for _, endpoint in subscriptions(resources)]
+    targets += [each.get("DestinationArn") for each in resources.of_type(LOG_SUBSCRIPTION)]
     return {invoked for target in targets if (invoked := resources.invoked(target))}
 
 

@@ -78,18 +78,43 @@ SECOND_FUNCTION = resource(
     LoggingConfig={"LogGroup": {"Ref": "Log"}},
 )
 
+REDRIVE = {"deadLetterTargetArn": {"Fn::GetAtt": "Failures.Arn"}, "maxReceiveCount": 3}
+"""Where messages go that fail again and again: to a queue that is kept for fourteen days, and watched."""
+
 THROUGH_TOPIC: Changes = {
     "Uploads.NotificationConfiguration": {
         "TopicConfigurations": [{"Event": "s3:ObjectCreated:*", "Topic": {"Ref": "Told"}}]
     },
-    "Told.Subscription": [{"Protocol": "lambda", "Endpoint": {"Fn::GetAtt": "Ingest.Arn"}}],
+    "Told.Subscription": [{"Protocol": "lambda", "Endpoint": {"Fn::GetAtt": "Ingest.Arn"}, "RedrivePolicy": REDRIVE}],
 }
 THROUGH_EVENTBRIDGE: Changes = {
     "Uploads.NotificationConfiguration": {"EventBridgeConfiguration": {}},
     "OnUpload": resource(
         "AWS::Events::Rule",
         EventPattern={"source": ["aws.s3"], "detail": {"bucket": {"name": [{"Ref": "Uploads"}]}}},
-        Targets=[{"Id": "1", "Arn": {"Fn::GetAtt": ["Ingest", "Arn"]}}],
+        Targets=[
+            {
+                "Id": "1",
+                "Arn": {"Fn::GetAtt": ["Ingest", "Arn"]},
+                "DeadLetterConfig": {"Arn": {"Fn::GetAtt": "Failures.Arn"}},
+            }
+        ],
+    ),
+    "EventsMayInvoke": resource(
+        "AWS::Lambda::Permission", FunctionName={"Ref": "Ingest"}, Principal="events.amazonaws.com", SourceArn="arn"
+    ),
+}
+THROUGH_QUEUE: Changes = {
+    "Uploads.NotificationConfiguration": {
+        "QueueConfigurations": [{"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": "Waiting.Arn"}}]
+    },
+    "Waiting": resource("AWS::SQS::Queue", VisibilityTimeout=180, RedrivePolicy=REDRIVE),
+    "FailuresPolicy.Queues.1": {"Ref": "Waiting"},
+    "FailuresPolicy.PolicyDocument.Statement.0.Resource": "*",
+    "Poller": resource(
+        "AWS::Lambda::EventSourceMapping",
+        EventSourceArn={"Fn::GetAtt": ["Waiting", "Arn"]},
+        FunctionName={"Ref": "Ingest"},
     ),
 }
 THROUGH_ALIAS: Changes = {

@@ -10,8 +10,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from aws_cdk import Acknowledgment, App, CfnResource, NestedStack, Validations
+from aws_cdk import Acknowledgment, App, CfnResource, Duration, NestedStack, Validations
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
@@ -70,6 +72,37 @@ def looping(stack: IngestStack) -> None:
     allowing("s3:PutObject", {"Fn::Sub": f"${{{bucket}.Arn}}/*"})(stack)
 
 
+FAILURES = "Ingestion/Failures/Resource"
+
+
+def polled(**properties: Any) -> Weaken:
+    """Have the function poll the failure queue."""
+
+    def weaken(stack: IngestStack) -> None:
+        for name, value in properties.items():
+            resource(stack, FAILURES).add_property_override(name, value)
+        queue, function = resource(stack, FAILURES), resource(stack, FUNCTION)
+        lambda_.CfnEventSourceMapping(
+            stack, "Poller", event_source_arn=queue.get_att("Arn").to_string(), function_name=function.ref
+        )
+
+    return weaken
+
+
+def unwatched_letters(stack: IngestStack) -> None:
+    """Have the failure queue send what nobody can read to a queue without an alarm."""
+    letters = sqs.Queue(stack, "Letters", retention_period=Duration.days(14), enforce_ssl=True)
+    resource(stack, FAILURES).add_property_override("RedrivePolicy.deadLetterTargetArn", letters.queue_arn)
+
+
+def subscribed(stack: IngestStack) -> None:
+    topic = resource(stack, "Monitoring/AlarmTopic/Resource").ref
+    sns.CfnSubscription(stack, "Subscription", topic_arn=topic, protocol="https", endpoint="https://example.com")
+
+
+REDRIVE = {"deadLetterTargetArn": "arn:aws:sqs:eu-central-1:111122223333:letters", "maxReceiveCount": 3}
+
+
 def packaged(name: str, size: int) -> Weaken:
     """Replace the function's package by one folder with a file of some size."""
 
@@ -90,6 +123,14 @@ WEAKENED: dict[str, Weaken] = {
     "async-on-failure": without(ASYNCHRONOUS, "DestinationConfig"),
     "async-failures-alarmed": unwatched,
     "async-reserved-concurrency": without(FUNCTION, "ReservedConcurrentExecutions"),
+    "queue-redrive": polled(VisibilityTimeout=180),
+    "queue-visibility": polled(VisibilityTimeout=179, RedrivePolicy=REDRIVE),
+    "dead-letters-alarmed": unwatched_letters,
+    "rule-dead-letters": with_("Ingestion/Hourly/Resource", "EventPattern", {"source": ["orders"]}),
+    "rule-permission": with_(
+        "Ingestion/Hourly/AllowEventRuleCsvIngestIngestionSweepLiveC998CF63", "Principal", "sns.amazonaws.com"
+    ),
+    "subscription-dead-letters": subscribed,
     "alarm-can-fire": with_("Monitoring/Throttled/Resource", "MetricName", "ApproximateNumberOfMessagesVisible"),
     "runtime-supported": with_(FUNCTION, "Runtime", "python3.9"),
     "log-retention": without("Ingestion/Ingest/Log/Resource", "RetentionInDays"),

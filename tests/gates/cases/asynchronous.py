@@ -37,6 +37,16 @@ VIOLATING: list[Case] = [
             "Ingest.Timeout": GONE,
         },
     ),
+    (
+        "async-timeout",
+        "by a subscription to logs",
+        {
+            "Uploads.NotificationConfiguration": GONE,
+            "MayInvoke": GONE,
+            "Subscription": resource("AWS::Logs::SubscriptionFilter", DestinationArn={"Fn::GetAtt": ["Ingest", "Arn"]}),
+            "Ingest.Timeout": GONE,
+        },
+    ),
     ("async-timeout", "scheduled", {**SCHEDULED, "Ingest.Timeout": GONE}),
     ("async-timeout", "through a topic", {**THROUGH_TOPIC, "MayInvoke": GONE, "Ingest.Timeout": GONE}),
     ("async-timeout", "through EventBridge", {**THROUGH_EVENTBRIDGE, "MayInvoke": GONE, "Ingest.Timeout": GONE}),

@@ -31,7 +31,7 @@ VIOLATING: list[Case] = [
     ("queue-tls", "allowed", {"FailuresPolicy.PolicyDocument.Statement.0.Effect": "Allow"}),
     ("dead-letter-retention", "SQS's default", {"Failures.MessageRetentionPeriod": GONE}),
     (
-        "dead-letter-retention",
+        "dead-letter-retention dead-letters-alarmed",
         "of another queue, as JSON text",
         {
             "Dead": resource("AWS::SQS::Queue", QueueName="dead"),

@@ -10,6 +10,7 @@ from tests.gates.safe import (
     PUT_UPLOADS,
     SCHEDULED,
     THROUGH_EVENTBRIDGE,
+    THROUGH_QUEUE,
     THROUGH_TOPIC,
     TRIGGER,
     Case,
@@ -22,16 +23,6 @@ from tests.gates.safe import (
 
 ROLES = [{"Ref": "Role"}]
 JSON_TEXT = '{"Statement": {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::u/*"}}'
-THROUGH_QUEUE: Changes = {
-    "Uploads.NotificationConfiguration": {
-        "QueueConfigurations": [{"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": "Failures.Arn"}}]
-    },
-    "Poller": resource(
-        "AWS::Lambda::EventSourceMapping",
-        EventSourceArn={"Fn::GetAtt": ["Failures", "Arn"]},
-        FunctionName={"Ref": "Ingest"},
-    ),
-}
 
 
 def joined(*parts: Any) -> Any:
@@ -75,6 +66,15 @@ VIOLATING: list[Case] = [
                 "Event": "s3:ObjectCreated:Put",
                 "Function": {"Fn::GetAtt": "Ingest.Arn"},
                 "Filter": {"S3Key": {"Rules": [{"Name": "Prefix", "Value": "other/"}]}},
+            }
+        },
+    ),
+    (
+        "s3-every-creation",
+        "to a topic that starts no function",
+        {
+            "Uploads.NotificationConfiguration": {
+                "TopicConfigurations": [{"Event": "s3:ObjectCreated:Put", "Topic": {"Ref": "Told"}}]
             }
         },
     ),
