@@ -1,6 +1,6 @@
 """Applies the rules to a template: reads no file and no clock, and uses no network."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -42,7 +42,18 @@ def check(template: Mapping[str, Any], *, today: date, packages: Mapping[str, Pa
                     findings[rule.id, violation] = Finding(rule, _described(violation, description), reason)
     except RecursionError as error:
         raise InvalidTemplate("something in it is defined by itself") from error
-    return sorted(findings.values(), key=lambda finding: RULES.index(finding.rule))
+    return sorted(_once(findings.values()), key=lambda finding: RULES.index(finding.rule))
+
+
+def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings without the warnings about places where another deployment has an error by the same rule."""
+    found = list(findings)
+    wrong = {_place(each) for each in found if not each.violation.warning}
+    return (each for each in found if not each.violation.warning or _place(each) not in wrong)
+
+
+def _place(finding: Finding) -> tuple[str, str, str]:
+    return finding.rule.id, finding.violation.resource, finding.violation.path
 
 
 def _violations(context: CheckContext) -> Iterator[tuple[Rule, Violation]]:

@@ -158,6 +158,21 @@ def test_of_a_doubled_key_the_last_counts(tmp_path: Path) -> None:
     assert gates(file).output == "1 checked: 0 error, 0 warning, 0 acknowledged\n"
 
 
+def test_a_place_is_wrong_or_undecided_and_not_both(tmp_path: Path) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text(
+        "Parameters: {Days: {Type: Number}}\n"
+        "Conditions: {IsShort: !Equals [!Ref Days, 60]}\n"
+        "Resources:\n"
+        "  Q: {Type: AWS::SQS::Queue, Properties: {RedrivePolicy: {deadLetterTargetArn: !GetAtt D.Arn}}}\n"
+        "  D: {Type: AWS::SQS::Queue, Properties: {MessageRetentionPeriod: !Ref Days}}\n"
+        "  T: {Type: AWS::SNS::Topic, Condition: IsShort}\n"
+    )
+    found = [line for line in gates(file).output.splitlines() if "dead-letter-retention" in line]
+    assert len(found) == 1
+    assert "error dead-letter-retention: D MessageRetentionPeriod" in found[0]
+
+
 def test_a_calculated_condition_names_its_parameters(tmp_path: Path) -> None:
     file = tmp_path / "template.yaml"
     name = "!Join ['', [!Ref Name]]"
