@@ -72,8 +72,14 @@ class Erasure:
         """The beginnings of all entries of this ETag, or this version, under an object key: one, unless rows expire."""
         if self.feed.mode.each_version:
             return [self.upload]
-        records = self.pipeline.files.records_of_key(key)
-        return sorted({self.etag, *(record.upload for record in records if record.etag == self.etag)})
+        found = (each for each in self.pipeline.files.records_of_key(key) if each.etag == self.etag)
+        return sorted({self.etag, *(each.upload for each in found if self._may_have_rows(each))})
+
+    def _may_have_rows(self, record: ledger.FileRecord) -> bool:
+        """Whether the rows of a record with this ETag are, or can be, where the feed stores them."""
+        if not record.is_planned:
+            return record.mode is self.feed.mode
+        return record.owner.feed == self.feed.name and record.owner.target.is_same(self.feed.owner.target)
 
     def mark(self, key: str) -> datetime:
         """Have every delivery of an object key take it for complete; returns since when."""

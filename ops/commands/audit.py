@@ -46,7 +46,7 @@ def audit_command(
     repaired = None
     if repair_ and result.findings:
         if not json_:
-            audited.print_audited(result, values=values)
+            audited.print_audited(result, pipeline, values=values)
         repaired = _repair(pipeline, result.findings, timeout, yes=yes)
         if not json_:
             audited.print_repaired(repaired)
@@ -54,7 +54,7 @@ def audit_command(
     if json_:
         display.print_json(audited.as_json(result, repaired, values=values))
     else:
-        audited.print_audited(result, values=values)
+        audited.print_audited(result, pipeline, values=values)
     if not result.files:
         display.say(f"There is no upload whose key begins with '{prefix}': nothing was compared.", err=True)
         uploads.say_what_is_ignored(pipeline, prefix)

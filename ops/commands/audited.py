@@ -7,6 +7,7 @@ from csv_ingest.model import Value
 from ops import display, findings, repair, wording
 from ops.commands import stored, uploads
 from ops.differences import MOST
+from ops.pipeline import Pipeline
 
 LONGEST = 40  # characters of a value
 BEFORE = 10  # of them, before the first that differs
@@ -36,7 +37,7 @@ def _difference_as_json(difference: findings.Difference, *, values: bool) -> dic
     return {"column": difference.column, "table": stored.value_as_json(table), "file": stored.value_as_json(file)}
 
 
-def print_audited(result: findings.Audited, *, values: bool) -> None:
+def print_audited(result: findings.Audited, pipeline: Pipeline, *, values: bool) -> None:
     for finding in result.findings:
         display.say(f"{finding.kind}: {finding.key or '(no file)'}: {finding.detail}")
         for each in finding.differences:
@@ -48,7 +49,7 @@ def print_audited(result: findings.Audited, *, values: bool) -> None:
         rows = wording.counted(result.not_compared, "row")
         display.say(f"not compared: {rows} of uploads that are not, or not yet, in the bucket")
     if result.earlier:
-        display.say(f"not compared: {uploads.earlier(result.earlier)}")
+        display.say(f"not compared: {uploads.earlier(result.earlier, pipeline)}")
     found = wording.counted(len(result.findings), "finding")
     display.say(f"{wording.counted(result.files, 'file')}, {wording.counted(result.rows, 'row')}, {found}")
 

@@ -89,7 +89,7 @@ def _list(pipeline: Pipeline, feed: DeployedFeed | None, since: datetime | None,
     else:
         display.say(_nothing_listed(since, acknowledged))
     if earlier:
-        display.say(f"Not listed: {uploads.earlier(earlier)}.", err=True)
+        display.say(f"Not listed: {uploads.earlier(earlier, pipeline)}.", err=True)
     if not open_ and not not_taken:
         sys.exit(0)
     if acknowledged:

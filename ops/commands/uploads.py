@@ -110,8 +110,9 @@ def say_what_is_ignored(pipeline: Pipeline, prefix: str) -> None:
         display.say(f"No feed takes {found.version.key}: {found.why.reason}", err=True)
 
 
-def earlier(number: int) -> str:
+def earlier(number: int, pipeline: Pipeline) -> str:
     """That nobody has delivered so many uploads, nor expects it: they are older than their feed, or what is kept."""
     command = display.command("backfill", "--prefix", "PREFIX")
     before = f"{counted(number, 'upload')} from before the feed was deployed, which `{command}` delivers"
-    return f"{before}, or older than keep_rows_days or keep_files_days"
+    is_kept_for_ever = all(feed.config.expected_days is None for feed in pipeline.feeds)
+    return before if is_kept_for_ever else f"{before}, or older than keep_rows_days or keep_files_days"

@@ -109,10 +109,10 @@ def test_backfill_delivers_what_was_there_before_the_trigger(deployment: Deploym
     [found] = [each for each in reported("status", code=1) if each["object_key"] == "backfill/a.csv"]
     assert "status" not in found
     arguments = ("backfill", "--prefix", "backfill/", "--rate", "50")
-    assert reported(*arguments, code=0) == {"delivered": 1, "settled_before": 0}
+    assert reported(*arguments, code=0) == {"delivered": 1, "settled_before": 0, "expired": 0}
     assert wait_until_settled(pipeline, version, seconds=SECONDS).attributes["rows_stored"] == 2
-    assert reported(*arguments, code=0) == {"delivered": 0, "settled_before": 1}
-    assert reported(*arguments, "--again", code=0) == {"delivered": 1, "settled_before": 0}
+    assert reported(*arguments, code=0) == {"delivered": 0, "settled_before": 1, "expired": 0}
+    assert reported(*arguments, "--again", code=0) == {"delivered": 1, "settled_before": 0, "expired": 0}
 
 
 def test_audit_names_each_damage_and_repairs_it(deployment: Deployment) -> None:
