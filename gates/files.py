@@ -50,8 +50,12 @@ class TemplateFile:
 
     def line(self, resource: str) -> int:
         """The line where a resource begins, or the SAM resource or the loop that it was made of; 1 if unknown."""
+        return next((self._lines[name] for name in self.origin(resource)), 1)
+
+    def origin(self, resource: str) -> list[str]:
+        """The name in the file of a resource, of the SAM resource or the loop that it was made of; empty if unknown."""
         origins = [name for name in self._lines if resource.startswith(name)]
-        return self._lines[max(origins, key=len)] if origins else 1
+        return [max(origins, key=len)] if origins else []
 
 
 class _Loader(cfn_yaml.CfnFullLoader):  # type: ignore[misc] # it has no types
