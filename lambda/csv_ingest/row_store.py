@@ -94,10 +94,8 @@ class RowStore:
         superseded: list[int] = []
         undecided = self._insert_absent(accepted)
         while undecided:
-            newer: list[Row] = []
-            older: list[StoredRow] = []
-            same: list[Row] = []
-            earlier: list[StoredRow] = []
+            newer: list[tuple[Row, StoredRow]] = []
+            longer: list[tuple[Row, StoredRow]] = []
             changed: list[Row] = []
             for row, stored in undecided:
                 verdict = self._mode.resolve(
@@ -106,8 +104,7 @@ class RowStore:
                 if isinstance(verdict, RejectedRow):
                     rejected.append(verdict)
                 elif verdict is Verdict.NEWER:
-                    newer.append(row)
-                    older.append(stored)
+                    newer.append((row, stored))
                 elif verdict is Verdict.SUPERSEDED:
                     superseded.append(row.line)
                 elif verdict is Verdict.ALTERED:
@@ -116,12 +113,11 @@ class RowStore:
                     present += 1
                     changed += self._settle(row, verdict)
                     if verdict is Verdict.SAME and self._expires_earlier(row, stored):
-                        same.append(row)
-                        earlier.append(stored)
-            changed += self._destination.write(self._origin, same, only_if=OnlyIf.EARLIER_EXPIRY, stored=earlier)
+                        longer.append((row, stored))
+            changed += self._write_over(longer, OnlyIf.EARLIER_EXPIRY)
             present -= len(changed)
             # What another delivery replaced meanwhile can be an earlier line of this file: it is looked at again.
-            changed += self._destination.write(self._origin, newer, only_if=OnlyIf.OLDER_UPLOAD, stored=older)
+            changed += self._write_over(newer, OnlyIf.OLDER_UPLOAD)
             undecided = self._insert_absent(changed) if self._rows_expire else self._stored(changed)
         return BatchResult(present, rejected, superseded)
 
@@ -143,6 +139,11 @@ class RowStore:
         ids |= {row.id for row, _ in found}
         expired = [row for row in taken if row.id not in ids]  # and deleted since they were refused
         return there + found + (self._insert_absent(expired) if expired else [])
+
+    def _write_over(self, pairs: Sequence[tuple[Row, StoredRow]], only_if: OnlyIf) -> list[Row]:
+        """Write rows over what was found; returns those in whose places something else is by now."""
+        rows, stored = [row for row, _ in pairs], [each for _, each in pairs]
+        return self._destination.write(self._origin, rows, only_if=only_if, stored=stored)
 
     def _expires_earlier(self, row: Row, stored: StoredRow) -> bool:
         """Whether a stored row, which is this upload's, too, has to be kept for longer."""
