@@ -27,8 +27,8 @@ def audit(
     with ExitStack() as databases:
         runs = {}
         for each in [feed] if feed else pipeline.feeds:
-            rows_expire = each.settings.keep_rows_days is not None
-            expected = databases.enter_context(expectations.Expectations.on_disk(each.mode, rows_expire=rows_expire))
+            made = expectations.Expectations.on_disk(each.mode, rows_expire=each.settings.rows_expire)
+            expected = databases.enter_context(made)
             runs[each.name] = audit_files.FilesAudit(pipeline, each, expected)
         found = [each for each in _read(pipeline, runs, prefix, progress) if each.key.startswith(prefix)]
         result = Audited(0, 0, 0, found)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from csv_ingest import csvfile, ledger
 from csv_ingest.model import ObjectVersion, Origin, RowCounts, UnreadableFile, Upload
-from ops import audit_rejects, expectations, findings, status, wording
+from ops import audit_rejects, expectations, findings, wording
 from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
 
 
@@ -26,7 +26,7 @@ class FilesAudit:
 
     def read_upload(self, upload: Upload, record: ledger.FileRecord) -> None:
         """Read an upload, unless it was read in another version, and note what must be in the destination."""
-        name = status.name_of(upload, record, self.feed.mode)
+        name = record.name_of(upload.version, self.feed.mode)
         if not self.pipeline.expects(upload, record):
             self.earlier += 1
             return

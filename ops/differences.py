@@ -55,7 +55,7 @@ def _of_lines(
         return
     feed = pipeline.owner_of(version.key, record)
     origin, last = record.origin_of(version.etag), max(lines)
-    rows_expire = feed.settings.keep_rows_days is not None
+    rows_expire = feed.settings.rows_expire
     try:
         with closing(feed.destination) as destination, closing(pipeline.read_rows(version, record)) as rows:
             until_last = takewhile(lambda row: row.line <= last, rows)
@@ -87,14 +87,11 @@ def differences(
         findings.Difference("uploaded", stored.key.upload, origin.upload),
         *(findings.Difference(name, stored.values.get(name), value) for name, value in row.values.items()),
     ]
-    expiry = _in_expiry(stored.expires_at, origin.expires_at) if rows_expire else []
-    return [*(pair for pair in pairs if not _is_same(pair.table, pair.file)), *_in_data(stored.data, row.data), *expiry]
-
-
-def _in_expiry(table: datetime | None, file: datetime | None) -> list[findings.Difference]:
-    if table is None or (file and table >= file):
-        return []
-    return [findings.Difference(ROW_EXPIRES_AT, table.isoformat(), file.isoformat() if file else None)]
+    found = [pair for pair in pairs if not _is_same(pair.table, pair.file)] + _in_data(stored.data, row.data)
+    if rows_expire and stored.expires_at and stored.expires_before(origin.expires_at):
+        wanted = origin.expires_at.isoformat() if origin.expires_at else None
+        found.append(findings.Difference(ROW_EXPIRES_AT, stored.expires_at.isoformat(), wanted))
+    return found
 
 
 def _in_data(table: str, file: str) -> list[findings.Difference]:

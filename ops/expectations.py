@@ -52,13 +52,9 @@ class Expected(NamedTuple):
         is_later = found.key.upload == self.key.upload and found.line > self.line
         stored = found.key, found.etag, found.line, digest(found, self.names)
         is_row = stored == (self.key, self.etag, self.line, self.digest)
-        return (is_later and not self.required) or (is_row and not self._outlives(found))
-
-    def _outlives(self, found: StoredRow) -> bool:
-        """Whether the row has to be kept for longer than it is. In files of before, a column can have that name."""
-        if not self.rows_expire or found.expires_at is None or ROW_EXPIRES_AT in self.names:
-            return False
-        return self.expires_at is None or found.expires_at < self.expires_at
+        # In files of before, a column can have that name.
+        is_too_early = self.rows_expire and ROW_EXPIRES_AT not in self.names and found.expires_before(self.expires_at)
+        return (is_later and not self.required) or (is_row and not is_too_early)
 
 
 class Expectations:

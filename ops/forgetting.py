@@ -77,7 +77,7 @@ def forget(forgetting: Forgetting, *, progress: wording.Progress = wording.silen
     begun = [max(erasure.mark(forgetting.key), erasure.begin()) for erasure in forgetting.erasures]
     for since, erasure in zip(begun, forgetting.erasures, strict=True):
         erasing.wait_for_deliveries(erasure.feed, since, progress)
-        # Also of what was planned in the last moment: no delivery would have to ask whether it may go on.
+        # Also what was planned since: a next delivery of it would not look whether its content is being forgotten.
         erasing.wait_for_deliveries(erasure.feed, erasure.mark(forgetting.key), progress)
         erasure.look()
     for erasure in forgetting.erasures:

@@ -102,7 +102,7 @@ class _Repair:
             case findings.Restart():
                 self._restart()
             case findings.RecordReject(row):
-                repairs.record_reject(key, self.record, row)
+                repairs.record_reject(key, upload, row, self.record)
             case findings.RemoveReject(line):
                 repairs.remove_reject(key, upload, line)
             case findings.CorrectCounts(counts):
@@ -169,10 +169,10 @@ class _Repair:
         self, destination: destinations.Destination, origin: Origin, row: Row, expires_at: datetime | None
     ) -> Origin:
         """The origin with which a row is restored: it expires as late as any of its uploads, or as it is stored now."""
-        if self._feed.settings.keep_rows_days is None:
+        if not self._feed.settings.rows_expire:
             return origin
         found = destination.find([RowKey(origin.upload, row.id)])
         times = [each.expires_at for each in found if isinstance(each, StoredRow) and each.expires_at]
-        uploads = [expires_at, *([origin.expires_at] if self.record.is_planned else [])]
-        known = [each for each in uploads if each]
-        return origin._replace(expires_at=max(known + times) if len(known) == len(uploads) else None)
+        of_uploads = [expires_at, *([origin.expires_at] if self.record.is_planned else [])]
+        never = None in of_uploads
+        return origin._replace(expires_at=None if never else max(filter(None, [*of_uploads, *times])))

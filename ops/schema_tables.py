@@ -52,8 +52,9 @@ class NeededTable(NamedTuple):
 def rows_table(config: IngestConfig) -> NeededTable:
     """The rows table of a feed. The role can neither delete rows nor change the table."""
     layout = layout_of(config)
-    rows_expire = config.feed.keep_rows_days is not None
-    columns = _with_collation(needed_columns(config.feed.format.columns, layout, rows_expire=rows_expire), layout.own)
+    columns = _with_collation(
+        needed_columns(config.feed.format.columns, layout, rows_expire=config.feed.rows_expire), layout.own
+    )
     return NeededTable(config.rows_table, columns, layout.own, layout.key, ("SELECT", "INSERT", "UPDATE"))
 
 
@@ -63,9 +64,9 @@ def expiry_index(config: IngestConfig) -> str:
     return f"CREATE INDEX IF NOT EXISTS {index} ON {quoted(config.rows_table)} ({ROW_EXPIRES_AT})"
 
 
-def deletion(config: IngestConfig) -> str:
-    """The statement that deletes the rows that have expired: their owner runs it, as often as it shall happen."""
-    return f"DELETE FROM {quoted(config.rows_table)} WHERE {ROW_EXPIRES_AT} <= now()"
+def daily(config: IngestConfig) -> list[str]:
+    """What the owner of the tables has to run every day: where rows expire, the statement that deletes them."""
+    return [f"DELETE FROM {quoted(config.rows_table)} WHERE {ROW_EXPIRES_AT} <= now()"] * config.feed.rows_expire
 
 
 def files_table(config: IngestConfig) -> NeededTable:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from csv_ingest import ledger, modes
+from csv_ingest import ledger
 from csv_ingest.failure import REJECTION, Failure
 from csv_ingest.model import Upload
 from ops.pipeline import DeployedFeed, Pipeline
@@ -123,19 +123,13 @@ def _statuses(found: Iterable[tuple[Upload, ledger.FileRecord]]) -> Iterator[Upl
             is_replaced = is_replaced or record.status is not None
 
 
-def name_of(upload: Upload, record: ledger.FileRecord, mode: modes.WriteMode) -> tuple[str, str]:
-    """The same for versions that are one upload: they share a record, or have none but the same key and ETag."""
-    version = upload.version
-    return version.key, record.entry or f"{mode.content_key(version)}, no record"
-
-
 def distinct(
     pipeline: Pipeline, found: Iterable[tuple[Upload, ledger.FileRecord]]
 ) -> Iterator[tuple[Upload, ledger.FileRecord]]:
     """The uploads of the bucket with their records; an upload with several versions comes once."""
     seen: set[tuple[str, str]] = set()
     for upload, record in found:
-        name = name_of(upload, record, pipeline.feed_of(upload.version.key).mode)
+        name = record.name_of(upload.version, pipeline.feed_of(upload.version.key).mode)
         if name not in seen:
             seen.add(name)
             yield upload, record

@@ -81,11 +81,13 @@ def _of_own_bucket(feeds: Sequence[Feed], existing_bucket: str | None) -> Iterat
 
 def _too_short_ledger(feeds: Sequence[Feed], keep_files_days: int | None) -> Iterator[str]:
     """A ledger that would forget uploads which are still in the bucket: half ingested, they would begin anew."""
-    for feed in feeds if keep_files_days else ():
-        about = f"keep_files_days={keep_files_days:,}: "
+    if keep_files_days is None:
+        return
+    about = f"keep_files_days={keep_files_days:,}: "
+    for feed in feeds:
         if not feed.keep_uploads_days:
             yield f"{about}the feed {feed.name} keeps its uploads for ever: give it keep_uploads_days"
-        elif (keep_files_days or 0) < (least := 2 * feed.keep_uploads_days + DELAY_DAYS):
+        elif keep_files_days < (least := 2 * feed.keep_uploads_days + DELAY_DAYS):
             yield (
                 f"{about}uploads of the feed {feed.name} can be in the bucket for {2 * feed.keep_uploads_days:,} days, "
                 f"and S3 deletes them with delay: set at least {least:,}, or lower its keep_uploads_days"

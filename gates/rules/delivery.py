@@ -19,6 +19,7 @@ from gates.template import (
     document,
     either,
     is_unknown,
+    may_be_service,
     number,
 )
 
@@ -174,7 +175,4 @@ def _lets_eventbridge(template: Template, permission: Resource, function: str) -
         return None if template.is_outside(target) else False
     if invoked.function != function:
         return False
-    known = principal.partition("${")[0]
-    if principal == "*" or principal.startswith("events."):
-        return True
-    return None if is_unknown(principal) and "events.".startswith(known) else False
+    return may_be_service(principal, "events.")

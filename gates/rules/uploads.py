@@ -16,6 +16,7 @@ from gates.template import (
     either,
     every,
     is_unknown,
+    may_be_service,
     opposite,
 )
 
@@ -54,9 +55,7 @@ def trigger_misses_no_upload(context: CheckContext) -> Iterator[Violation]:
 def permission_names_the_bucket(context: CheckContext) -> Iterator[Violation]:
     for permission in context.template.of_type(PERMISSION):
         principal = str(permission.get("Principal"))
-        is_s3 = principal == "*" or principal.startswith("s3.")
-        known = principal.partition("${")[0]
-        if not is_s3 and not (is_unknown(principal) and "s3.".startswith(known)):
+        if (is_s3 := may_be_service(principal, "s3.")) is False:
             continue
         for name in ("SourceAccount", "SourceArn"):
             given = permission.get(name)

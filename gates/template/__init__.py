@@ -25,7 +25,18 @@ from gates.template.resources import (
 )
 from gates.template.statements import Attached, Statement
 from gates.template.triggers import Trigger
-from gates.template.values import as_list, at, document, is_false, is_true, is_unknown, mapping, mappings, number
+from gates.template.values import (
+    as_list,
+    at,
+    document,
+    is_false,
+    is_true,
+    is_unknown,
+    mapping,
+    mappings,
+    may_be_service,
+    number,
+)
 from gates.template.variants import deployments
 
 __all__ = [
@@ -68,6 +79,7 @@ __all__ = [
     "is_wild",
     "mapping",
     "mappings",
+    "may_be_service",
     "number",
     "opposite",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 from gates.template.alarms import ALARM, Alarm
 from gates.template.decisions import Decision, either
 from gates.template.intrinsics import Given, resolve
-from gates.template.notifications import Notification, from_buckets, from_eventbridge, subscriptions
+from gates.template.notifications import Notification, notifications, subscriptions
 from gates.template.opaque import opaque_parts
 from gates.template.resources import ROLE, Invoked, Resource, Resources
 from gates.template.statements import Attached, Statement, attached_statements, statements_of_aws, statements_with
@@ -38,7 +38,7 @@ class Template(Resources):
     @cached_property
     def told(self) -> list[Notification]:
         """What buckets, and EventBridge's rules about uploads, tell whom."""
-        return [*from_buckets(self), *from_eventbridge(self)]
+        return notifications(self)
 
     @cached_property
     def asynchronous(self) -> frozenset[Invoked]:

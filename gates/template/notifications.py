@@ -51,6 +51,11 @@ class Notification:
         return created(self.events)
 
 
+def notifications(resources: Resources) -> list[Notification]:
+    """What buckets, and EventBridge's rules about uploads, tell whom."""
+    return [*from_buckets(resources), *from_eventbridge(resources)]
+
+
 def from_buckets(resources: Resources) -> Iterator[Notification]:
     """The notifications that buckets send to functions, topics and queues."""
     for resource in resources.of_type(BUCKET, CDK_NOTIFICATIONS):

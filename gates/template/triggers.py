@@ -9,7 +9,7 @@ from gates.template.notifications import (
     KeyFilter,
     created,
     from_buckets,
-    from_eventbridge,
+    notifications,
     subscriptions,
 )
 from gates.template.resources import (
@@ -72,7 +72,7 @@ def _notified(resources: Resources) -> list[Trigger]:
             events=each.events,
             keys=each.keys,
         )
-        for each in [*from_buckets(resources), *from_eventbridge(resources)]
+        for each in notifications(resources)
         for function in sorted(_started_by(resources, each.target))
     ]
 

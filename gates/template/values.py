@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gates.template.decisions import Decision
+
 UNKNOWN = "Fn::Transform"
 """The key of an unknown value in a mapping. The mapping may have any other name, too."""
 
@@ -67,6 +69,13 @@ def number(value: Any) -> int | None:
     """A whole number, given as a number or as text; None if only the deployment knows it."""
     text = str(value)
     return int(text) if text.isdecimal() and len(text) < 20 else None  # noqa: PLR2004  no number here is that large
+
+
+def may_be_service(principal: str, beginning: str) -> Decision:
+    """Whether a principal is a service whose name begins with a text, such as `s3.`, or everybody."""
+    if principal == "*" or principal.startswith(beginning):
+        return True
+    return None if is_unknown(principal) and beginning.startswith(principal.partition("${")[0]) else False
 
 
 def is_true(value: Any) -> bool:

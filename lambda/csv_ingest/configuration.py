@@ -52,9 +52,8 @@ class IngestConfig:
 
     def to_environment(self, service: str) -> dict[str, str]:
         """The whole environment of the function, of this release; logs and metrics are found under the service."""
-        values = {each.name.upper(): getattr(self, each.name) for each in fields(self)}
-        days = values.pop("KEEP_FILES_DAYS")
-        values |= {"KEEP_FILES_DAYS": str(days)} if days else {}
+        given = {each.name.upper(): getattr(self, each.name) for each in fields(self)}
+        values = {name: str(value) for name, value in given.items() if value is not None}
         return values | {"FEED": self.feed.to_json(), "RELEASE": RELEASE} | logging_variables(service)
 
     @property

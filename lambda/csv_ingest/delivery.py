@@ -56,7 +56,7 @@ class Delivery:
             self.version,
             feed.name,
             feed.mode,
-            rows_expire=feed.keep_rows_days is not None,
+            rows_expire=feed.rows_expire,
             keep_days=self.config.keep_files_days,
         )
 
@@ -91,14 +91,14 @@ class Delivery:
         """What a file has to be to be accepted, by the settings of the feed."""
         feed = self.config.feed
         # Whenever the rows expire, that takes as many bytes.
-        expires_at = datetime.now(UTC) if feed.keep_rows_days else None
+        expires_at = datetime.now(UTC) if feed.rows_expire else None
         refusal = partial(self.destination.refusal, Origin(self.version.etag, expires_at=expires_at))
         return Acceptance(feed.max_file_bytes, MaxRejected.parse(feed.max_rejected), refusal)
 
     def rows_expire_at(self) -> str:
-        """When the rows of an upload expire whose bytes were asked for; empty if never. Raises UnreadableFile.
+        """When the rows of an upload expire whose bytes were asked for; empty if never.
 
-        That is if they have expired: nobody would have them for longer than it takes to delete them.
+        Raises UnreadableFile if that time is over: stored, the rows would be deleted within days.
         """
         if (days := self.config.feed.keep_rows_days) is None:
             return ""
@@ -117,7 +117,7 @@ class Delivery:
             self.destination,
             feed.mode,
             origin=record.origin_of(self.version.etag),
-            rows_expire=feed.keep_rows_days is not None,
+            rows_expire=feed.rows_expire,
             on_duplicate_id=file.mark_duplicate_ids,
         )
 

@@ -216,6 +216,11 @@ class Feed:
         return self.destination == feed_types.POSTGRESQL
 
     @property
+    def rows_expire(self) -> bool:
+        """Whether rows of the feed do, some days after their upload."""
+        return self.keep_rows_days is not None
+
+    @property
     def is_notified(self) -> bool:
         """Whether the bucket's own notifications invoke the function."""
         return self.trigger == feed_types.S3
@@ -232,7 +237,7 @@ class Feed:
     @property
     def reserved_names(self) -> tuple[str, ...]:
         """What every row has in the destination: no declared column can be stored under one of these names."""
-        expiry = (ROW_EXPIRES_AT,) if self.keep_rows_days else ()
+        expiry = (ROW_EXPIRES_AT,) if self.rows_expire else ()
         of_database = feed_rules.OF_POSTGRESQL if self.is_postgresql else ()
         return (*OF_EVERY_ROW, *self.mode.own_columns, *expiry, *of_database)
 

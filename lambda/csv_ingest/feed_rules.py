@@ -35,7 +35,7 @@ def problems(feed: "Feed") -> Iterator[InvalidSetting]:
     """Each reason why the settings of a feed cannot be used together."""
     yield from feed.mode.problems(feed.format)
     for column in feed.format.columns:
-        if feed.keep_rows_days and column.stored_as == ROW_EXPIRES_AT:
+        if feed.rows_expire and column.stored_as == ROW_EXPIRES_AT:
             yield InvalidSetting(["columns"], f": {column.reserved('every row of a feed with keep_rows_days')}")
     yield from _of_postgresql(feed) if feed.is_postgresql else _of_dynamodb(feed)
 

@@ -63,7 +63,7 @@ def _begin_planned(delivery: Delivery, file: ledger.FileLedger) -> tuple[ledger.
         _begin(delivery, file.again())
         raise
     if not plan.parts and (record := file.begin_planned(plan, owner)):
-        return file.with_record(record), rows
+        return replace(file, record=record), rows
     return _begin(delivery, file.again()), None
 
 
@@ -147,7 +147,7 @@ def _record_plan(delivery: Delivery, file: ledger.FileLedger, plan: Plan, rows: 
     record_plan = file.parts.record_plan if plan.parts else file.record_readable
     first = record_plan(plan, delivery.owner)
     first.require_owner(delivery.owner)
-    return file.with_record(first), rows if first.format == plan.format else None
+    return replace(file, record=first), rows if first.format == plan.format else None
 
 
 def _read_to_plan(delivery: Delivery, recorded: Content | None, record: ledger.FileRecord) -> planning.Planned:

@@ -147,9 +147,8 @@ class RowStore:
 
     def _expires_earlier(self, row: Row, stored: StoredRow) -> bool:
         """Whether a stored row, which is this upload's, too, has to be kept for longer."""
-        if not self._rows_expire or stored.expires_at is None or ROW_EXPIRES_AT in row.values:
-            return False
-        return self._origin.expires_at is None or stored.expires_at < self._origin.expires_at
+        is_ours = self._rows_expire and ROW_EXPIRES_AT not in row.values
+        return is_ours and stored.expires_before(self._origin.expires_at)
 
     def _settle(self, row: Row, verdict: Verdict) -> list[Row]:
         """Do what a verdict about two lines of this upload asks for; returns the row if another one is there by now."""

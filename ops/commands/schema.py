@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import click
 
+from csv_ingest.configuration import IngestConfig
 from ops import display, schema, schema_check, schema_tables
 from ops.commands import options
 from ops.pipeline import DeployedFeed, Pipeline
@@ -26,7 +27,7 @@ def schema_command(find: options.Find, *, feed: str | None, check_: bool, json_:
     if check_:
         _check(feeds, json_=json_)
     elif json_:
-        display.print_json([_about(each) | _statements(each) for each in feeds])
+        display.print_json([_about(each) | _statements(each.config) for each in feeds])
     else:
         _print(feeds)
 
@@ -43,9 +44,8 @@ def _about(feed: DeployedFeed) -> dict[str, object]:
     return {"feed": feed.name, "table": feed.config.rows_table}
 
 
-def _statements(feed: DeployedFeed) -> dict[str, list[str]]:
-    daily = [schema_tables.deletion(feed.config)] if feed.settings.keep_rows_days else []
-    return {"statements": schema.statements(feed.config), "daily": daily}
+def _statements(config: IngestConfig) -> dict[str, list[str]]:
+    return {"statements": schema.statements(config), "daily": schema_tables.daily(config)}
 
 
 def _print(feeds: Sequence[DeployedFeed]) -> None:
@@ -55,8 +55,8 @@ def _print(feeds: Sequence[DeployedFeed]) -> None:
             for statement in schema.statements(feed.config):
                 for line in f"{statement};".split("\n"):
                     display.say(line)
-            if feed.settings.keep_rows_days:
-                display.say(f"-- every day, as the owner: {schema_tables.deletion(feed.config)};")
+            for statement in schema_tables.daily(feed.config):
+                display.say(f"-- every day, as the owner: {statement};")
             if database.secret:
                 # A comment, because an empty answer to it would take the password of a role away that logs in already.
                 display.say(f'-- for a new role: \\password "{database.user}"')

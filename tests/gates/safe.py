@@ -41,7 +41,7 @@ def changed(changes: Changes) -> dict[str, Any]:
         if value is GONE:
             del parent[keys[-1]]
         elif isinstance(parent, list) and keys[-1] == len(parent):
-            parent.append(value)
+            parent.append(copy.deepcopy(value))
         else:
             parent[keys[-1]] = copy.deepcopy(value)
     return template

@@ -55,6 +55,16 @@ def test_files_of_every_kind_are_as_they_should_be(world: World, pipeline: Pipel
     assert (result.files, result.rows) == (5, 80 + 81)
 
 
+def test_a_reject_is_recorded_though_the_record_is_gone(world: World, pipeline: Pipeline) -> None:
+    """Somebody deleted it between the audit and the repair."""
+    etag = version_of(world.ingest("a.csv", "id,name\n1,a\n,no id\n")).etag
+    world.delete_entry("a.csv", f"{etag}#reject#{3:012d}")
+    findings = audit(pipeline).findings
+    world.delete_entry("a.csv", etag)
+    repair(pipeline, findings)
+    assert world.rejects("a.csv") == [(3, "no id")]
+
+
 def test_an_audit_says_how_far_it_is(world: World, pipeline: Pipeline) -> None:
     for key in ("a.csv", "b.csv"):
         world.ingest(key, f"id\n{key}\n2\n")

@@ -187,8 +187,9 @@ def test_a_fault_while_rows_are_renewed_leaves_no_trace(world: World, fault: str
         assert world.tables() == expected, f"{fault} {number}"
 
 
-@APPENDING
+@EVERYWHERE
 def test_rows_may_be_deleted_while_they_are_renewed(world: World, pipeline: Pipeline) -> None:
+    """Or, where a feed merges, while the rows of another version take their places."""
     first, second = (upload(world, "a.csv", FILE, days=days) for days in (0, 30))
     calls = Calls(*world.engines)
     world.deliver(first)
@@ -373,21 +374,6 @@ def test_a_late_older_version_leaves_the_newest_rows(world: World) -> None:
     rows = world.default_rows
     assert isinstance(rows, PostgresqlRows)
     assert [item["data"]["S"] for item in rows.newest().values()] == ['{"id":"1","name":"same"}']
-
-
-@pytest.mark.parametrize("world", ["merge", "postgresql merge"], indirect=True)
-def test_an_older_row_may_be_deleted_while_it_is_replaced(world: World) -> None:
-    old, new = (upload(world, key, FILE, days=days) for key, days in (("a.csv", 0), ("b.csv", 30)))
-    calls = Calls(*world.engines)
-    world.deliver(old)
-    calls.names.clear()
-    world.deliver(new)
-    for number in range(1, len(calls.names) + 1):
-        world.empty()
-        world.deliver(old)
-        with between_calls(number, lambda: world.default_rows.expire(FIRST_UPLOAD + KEPT), *world.engines):
-            world.deliver(new)
-        assert is_kept_until(world, days=30), number
 
 
 @pytest.mark.parametrize("world", ["merge", "postgresql merge"], indirect=True)

@@ -39,7 +39,7 @@ def open_destination(
         on_failed_connection=on_failed_connection,
     )
     return PostgresqlDestination(
-        connection, config.rows_table, feed.format.columns, feed.mode, rows_expire=feed.keep_rows_days is not None
+        connection, config.rows_table, feed.format.columns, feed.mode, rows_expire=feed.rows_expire
     )
 
 

@@ -55,7 +55,7 @@ def _number(text: str) -> Value:
 
 
 def expiry(at: datetime | None) -> dict[str, str | None]:
-    """The value of the column by which a row expires; empty if it never does."""
+    """The value of the column by which a row expires: NULL if it never does."""
     return {ROW_EXPIRES_AT: at.isoformat() if at else None}
 
 

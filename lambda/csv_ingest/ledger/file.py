@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from csv_ingest import dynamodb, modes
 from csv_ingest.ledger import items, keys, names, records, upload
 from csv_ingest.ledger.parts import PartLedger
-from csv_ingest.model import ObjectVersion, Owner, Plan, RowCounts, TableAltered
+from csv_ingest.model import ObjectVersion, Owner, Plan, RejectedRow, RowCounts, TableAltered
 
 
 @dataclass(frozen=True)
@@ -62,22 +62,18 @@ class FileLedger(upload.UploadLedger):
             return own
         before = cls._of(table, feed, replace(entries, is_later=False))
         is_own = before.record.version_id == entries.version.version_id
-        is_kept = before.record.is_planned and not before.rows_expire_at and not entries.mode.each_version
+        is_kept = before.record.is_planned and not before.record.rows_expire_at and not entries.mode.each_version
         return before if is_own or is_kept else own
 
     @classmethod
     def _of(cls, table: dynamodb.DynamoDbTable, feed: str, entries: keys.Entries) -> "FileLedger":
         record = records.FileRecord.of(table.get(keys.key_of(entries)))
-        return cls(table, feed, entries, record.rows_expire_at, record)
-
-    def with_record(self, record: records.FileRecord) -> "FileLedger":
-        """The same upload, of which this is recorded by now."""
-        return replace(self, record=record, rows_expire_at=record.rows_expire_at)
+        return cls(table, feed, entries, record)
 
     @property
     def parts(self) -> PartLedger:
         """What the ledger holds of the upload's parts."""
-        return PartLedger(self.table, self.feed, self.entries, self.rows_expire_at)
+        return PartLedger(self.table, self.feed, self.entries, self.record.rows_expire_at)
 
     def begin(self, *, attempt: int) -> bool:
         """Record that a delivery of the upload has started, the n-th since the last progress.
@@ -175,6 +171,13 @@ class FileLedger(upload.UploadLedger):
             remove = ["compared_at", *names.ACKNOWLEDGEMENT, *([] if stayed else listed)]
             self.table.update(keys.key_of_version(self.entries.version), own, condition=names.ALWAYS, remove=remove)
 
+    def record_rejects(self, rows: Sequence[RejectedRow]) -> None:
+        """Record rows that are not stored; repeating it changes nothing."""
+        key, upload, expiry = self.entries.version.key, self.entries.upload, self._expiry
+        rejects = [items.item_of_reject(key, upload, row) | expiry for row in rows]
+        for start in range(0, len(rejects), dynamodb.MAX_STATEMENTS):
+            self.table.insert_absent(rejects[start : start + dynamodb.MAX_STATEMENTS])
+
     def record_error(self, reason: str) -> None:
         """Record why the last delivery failed, of an upload that is being ingested."""
         condition, values = "#status = :processing", dynamodb.Item(processing={"S": names.PROCESSING})
@@ -182,6 +185,11 @@ class FileLedger(upload.UploadLedger):
             condition += " AND #version_id = :version_id"
             values["version_id"] = {"S": self.entries.version.version_id}
         self.table.update(self._key, {"last_error": {"S": reason}}, condition=condition, values=values)
+
+    @property
+    def _expiry(self) -> dynamodb.Item:
+        """When what is recorded now expires, if it does."""
+        return items.expiry(self.entries.keep_days, self.record.rows_expire_at)
 
     def _update(
         self, attributes: dynamodb.Item, *, remove: Sequence[str] = (), unless: str | None = None

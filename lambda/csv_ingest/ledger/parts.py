@@ -19,6 +19,9 @@ THE_FILE = -1
 class PartLedger(upload.UploadLedger):
     """The plan and the parts of one upload. There is no lock, as in FileLedger."""
 
+    rows_expire_at: str
+    """As in Plan; empty until the file was read to its end."""
+
     def record_plan(self, plan: Plan, owner: Owner) -> records.FileRecord:
         """Record that the file is ingested in parts; returns the record of the first delivery to do so.
 
@@ -69,6 +72,10 @@ class PartLedger(upload.UploadLedger):
                 self._write(self._key, counted, counting, added),
             ]
         )
+
+    @property
+    def _expiry(self) -> Item:
+        return items.expiry(self.entries.keep_days, self.rows_expire_at)
 
     def unfinished(self, phase: Phase, part_count: int) -> list[PartJob]:
         """The jobs of a phase that are not complete yet, of a file with so many parts."""

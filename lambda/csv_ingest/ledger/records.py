@@ -161,6 +161,10 @@ class FileRecord:
         """Whether no row of the upload has to be stored any more."""
         return self.expires_at is not None and self.expires_at <= now
 
+    def name_of(self, version: ObjectVersion, mode: modes.WriteMode) -> tuple[str, str]:
+        """The same for versions that are one upload: they share this record, or have none but the same key and ETag."""
+        return version.key, self.entry or f"{mode.content_key(version)}, no record"
+
     @property
     def is_of_one_version(self) -> bool:
         """Whether another version of the object is another upload, though its bytes are the same.

@@ -13,12 +13,12 @@ class Repairs:
     def __init__(self, table: dynamodb.DynamoDbTable) -> None:
         self._table = table
 
-    def record_reject(self, object_key: str, record: records.FileRecord, row: RejectedRow) -> None:
+    def record_reject(self, object_key: str, upload: str, row: RejectedRow, record: records.FileRecord) -> None:
         """Record a rejected row of an upload for as long as its record, whatever is recorded for its line."""
         expiry: dynamodb.Item = {
             name: {"N": str(record.attributes[name])} for name in names.EXPIRY if name in record.attributes
         }
-        self._table.put(items.item_of_reject(object_key, record.upload, row) | expiry)
+        self._table.put(items.item_of_reject(object_key, upload, row) | expiry)
 
     def remove_reject(self, object_key: str, upload: str, line: int) -> None:
         """Delete the record of a rejected row, if there is one."""

@@ -1,13 +1,12 @@
 """What the ledger holds of an upload beside its record: its content, duplicate ids, and its rejected rows."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 
 from csv_ingest.dynamodb import MAX_STATEMENTS, DynamoDbTable, Item
 from csv_ingest.ledger import items, keys, names
-from csv_ingest.model import FILE_EXPIRES_AT, FILES_KEY, Content, RejectedRow, RowCounts
+from csv_ingest.model import FILE_EXPIRES_AT, FILES_KEY, Content, RowCounts
 
 
 @dataclass(frozen=True)
@@ -17,8 +16,6 @@ class UploadLedger:
     table: DynamoDbTable
     feed: str
     entries: keys.Entries
-    rows_expire_at: str
-    """As in Plan; empty until the file was read to its end."""
 
     def content(self) -> Content | None:
         """What the ETag stands for; None if no upload with it was planned yet. Raises BeingErased."""
@@ -40,13 +37,6 @@ class UploadLedger:
     def has_duplicate_ids(self) -> bool:
         """Whether duplicate ids were recorded for this content."""
         return bool(self.table.get(keys.key_of_duplicates(self.entries.content, self.feed)))
-
-    def record_rejects(self, rows: Sequence[RejectedRow]) -> None:
-        """Record rows that are not stored; repeating it changes nothing."""
-        key, upload, expiry = self.entries.version.key, self.entries.upload, self._expiry
-        rejects = [items.item_of_reject(key, upload, row) | expiry for row in rows]
-        for start in range(0, len(rejects), MAX_STATEMENTS):
-            self.table.insert_absent(rejects[start : start + MAX_STATEMENTS])
 
     def clear_expired(self) -> None:
         """Delete what is left of these entries, whose record has expired and is gone.
@@ -81,11 +71,6 @@ class UploadLedger:
     @property
     def _content_key(self) -> Item:
         return keys.key_of_content(self.entries.content, self.feed)
-
-    @property
-    def _expiry(self) -> Item:
-        """When what is recorded now expires, if it does."""
-        return items.expiry(self.entries.keep_days, self.rows_expire_at)
 
     def _processing_again(self) -> Item:
         """What a plan says of the upload: another delivery, under other settings, may have rejected it meanwhile."""

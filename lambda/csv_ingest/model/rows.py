@@ -72,6 +72,10 @@ class StoredRow(NamedTuple):
     expires_at: datetime | None = None
     """When the row expires, where rows do; None: never. It is among the values, too, as it is stored."""
 
+    def expires_before(self, time: datetime | None) -> bool:
+        """Whether the row expires before a time, where None is never."""
+        return self.expires_at is not None and (time is None or self.expires_at < time)
+
 
 class ForeignItem(NamedTuple):
     """An item that a destination holds and that is no row: somebody else wrote it."""

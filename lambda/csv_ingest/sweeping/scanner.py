@@ -91,7 +91,7 @@ class Scanner:
         for (feed, _), (upload, record) in zip(asked, records, strict=True):
             if not self._has_to_settle(feed, upload, record):
                 continue
-            name = upload.version.key, record.entry or f"{feed.mode.content_key(upload.version)}, no record"
+            name = record.name_of(upload.version, feed.mode)
             # Of the versions that are one upload, the one whose delivery has begun: others can have other content.
             if name not in self._on_last_page and (name not in found or upload.version.version_id == record.version_id):
                 found[name] = feed, upload, record
