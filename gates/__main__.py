@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from gates.assets import Assets
-from gates.checks import Finding, check
-from gates.template import InvalidTemplate
+from .assets import Assets
+from .checks import Finding, check
+from .template import InvalidTemplate
 
 try:
-    from gates.files import TemplateFile
+    from .files import TemplateFile
 except ModuleNotFoundError as error:
     click.echo(f"{error}: `make setup` installs what the checks of a template file need", err=True)
     sys.exit(2)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gates.rules.rule import Package
-from gates.template import FUNCTION, InvalidTemplate, as_text, at, mapping
+from .rules.rule import Package
+from .template import FUNCTION, InvalidTemplate, as_text, at, mapping
 
 
 class Assets:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from gates.rules import RULES
-from gates.rules.rule import CheckContext, Package, Rule, Violation
-from gates.template import InvalidTemplate, Template, deployments, expanded, mappings
+from .rules import RULES
+from .rules.rule import CheckContext, Package, Rule, Violation
+from .template import InvalidTemplate, Template, deployments, expanded, mappings
 
 NAMESPACE = "gates"
 

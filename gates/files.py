@@ -14,7 +14,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from yaml import MappingNode
 
-from gates.template import InvalidTemplate, as_list, at, expanded, is_opaque_resource, mapping
+from .template import InvalidTemplate, as_list, at, expanded, is_opaque_resource, mapping
 
 _SAM = "AWS::Serverless-2016-10-31"
 _LOCAL_PATHS = ("CodeUri", "ContentUri", "DefinitionUri")

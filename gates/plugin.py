@@ -17,10 +17,10 @@ from aws_cdk import (
 )
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks, WriteNagSuppressionsToCloudFormationAspect
 
-from gates.assets import Assets
-from gates.checks import NAMESPACE, Finding, check
-from gates.rules import RULES
-from gates.template import InvalidTemplate
+from .assets import Assets
+from .checks import NAMESPACE, Finding, check
+from .rules import RULES
+from .template import InvalidTemplate
 
 
 def guard(app: App) -> None:

@@ -1,5 +1,5 @@
 """`python -m ops VERB`."""
 
-from ops.commands import main
+from .commands import main
 
 main(prog_name="python -m ops")

@@ -7,8 +7,9 @@ from functools import partial
 import boto3
 
 from csv_ingest.failure import Failure
-from ops import explaining, redrive, status
-from ops.pipeline import Pipeline
+
+from . import explaining, redrive, status
+from .pipeline import Pipeline
 
 
 @dataclass

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from ops.pipeline import Pipeline
+from .pipeline import Pipeline
 
 
 @dataclass(frozen=True, kw_only=True)

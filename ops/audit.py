@@ -6,9 +6,10 @@ from itertools import chain
 from operator import add
 
 from csv_ingest.model import ForeignItem, ObjectVersion, StoredRow
-from ops import audit_files, audit_marks, expectations, wording
-from ops.findings import Audited, Discrepancy, RestoreRow
-from ops.pipeline import DeployedFeed, NoFeed, Pipeline
+
+from . import audit_files, audit_marks, expectations, wording
+from .findings import Audited, Discrepancy, RestoreRow
+from .pipeline import DeployedFeed, NoFeed, Pipeline
 
 
 def audit(

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from csv_ingest import csvfile, ledger
 from csv_ingest.model import ObjectVersion, Origin, RowCounts, UnreadableFile, Upload
-from ops import audit_rejects, expectations, findings, wording
-from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
+
+from . import audit_rejects, expectations, findings, wording
+from .pipeline import DeployedFeed, ObjectGone, Pipeline
 
 
 @dataclass

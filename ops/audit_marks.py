@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from csv_ingest import ledger
 from csv_ingest.destinations import Destination, postgresql_files
 from csv_ingest.model import CompleteFile, ObjectVersion
-from ops.audit_files import FilesAudit
-from ops.findings import CorrectCounts, Discrepancy, Mark, Unmark
-from ops.pipeline import DeployedFeed, Pipeline
+
+from .audit_files import FilesAudit
+from .findings import CorrectCounts, Discrepancy, Mark, Unmark
+from .pipeline import DeployedFeed, Pipeline
 
 
 def differences(run: FilesAudit, destination: Destination, prefix: str) -> Iterator[Discrepancy]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from csv_ingest.model import RejectedRow, Row, RowCounts
 from csv_ingest.modes import WriteMode, verdicts
-from ops.findings import RecordReject, RemoveReject
+
+from .findings import RecordReject, RemoveReject
 
 Different = tuple[str, RecordReject | RemoveReject]
 """A difference between file and ledger, for people, and its remedy."""

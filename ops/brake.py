@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from ops.pipeline import DeployedFeed, Pipeline
+from .pipeline import DeployedFeed, Pipeline
 
 PAUSED = "the pipeline is paused"  # why something does not go on, if there is one feed
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from csv_ingest import ledger
 from csv_ingest.queues import Count
-from ops.alarms import Alarm
-from ops.tally import name_of
-from ops.watching import FeedLook, FileLook, Look
-from ops.wording import counted
+
+from .alarms import Alarm
+from .tally import name_of
+from .watching import FeedLook, FileLook, Look
+from .wording import counted
 
 
 def changes(before: Look | None, now: Look) -> Iterator[str]:

@@ -12,8 +12,9 @@ from csv_ingest.destinations.dynamodb_items import item_size
 from csv_ingest.feed import Feed
 from csv_ingest.model import ObjectVersion, Origin, RejectedRow, Row, Tuning, UnreadableFile
 from csv_ingest.modes import WriteMode
-from ops import expectations, local_files, wording
-from ops.reporting import costs
+
+from . import expectations, local_files, wording
+from .reporting import costs
 
 SHOWN_ROWS = 3
 """Rows that are shown as they would be stored."""

@@ -13,8 +13,9 @@ from itertools import islice, takewhile
 from typing import Any
 
 from csv_ingest.model import ROW_EXPIRES_AT, ForeignItem, ObjectVersion, Origin, Row, RowKey, StoredRow, Value
-from ops import findings, wording
-from ops.pipeline import ObjectGone, Pipeline
+
+from . import findings, wording
+from .pipeline import ObjectGone, Pipeline
 
 MOST = 1_000
 """Rows of which it is said what differs: their values are kept in memory, and a row can have a megabyte of them."""

@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from csv_ingest.escaping import escaped, shell_word
-from ops import progress
+
+from . import progress
 
 DEFAULT_STACK = "CsvIngest"
 

@@ -14,9 +14,10 @@ from itertools import islice
 
 from csv_ingest import ledger
 from csv_ingest.model import BeingErased, ObjectVersion, Origin, Row
-from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
-from ops.schema import STATEMENT_TIMEOUT
-from ops.wording import Progress, counted, silent
+
+from .pipeline import DeployedFeed, ObjectGone, Pipeline
+from .schema import STATEMENT_TIMEOUT
+from .wording import Progress, counted, silent
 
 CLOCKS = 5  # seconds by which the clock here and that of a delivery may differ
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from functools import partial
 
 from csv_ingest import failure, listing
-from ops import brake, failures, status
-from ops.pipeline import Pipeline
+
+from . import brake, failures, status
+from .pipeline import Pipeline
 
 AT_ONCE = 10  # how many keys are looked up at the same time
 GONE = "the object was deleted from the bucket, or has expired there"

@@ -9,7 +9,8 @@ from itertools import islice
 
 from csv_ingest import queues
 from csv_ingest.failure import Failure, failure_of
-from ops.pipeline import Pipeline
+
+from .pipeline import Pipeline
 
 HIDE_SECONDS = 300  # how long a message is hidden from others while `failures` looks through the queue
 PEEK_SECONDS, PEEK_MESSAGES = 30, 100  # a peek hides at most so many messages, for so long at most

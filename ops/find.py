@@ -7,8 +7,9 @@ from itertools import islice
 
 from csv_ingest import destinations, ledger
 from csv_ingest.model import RowKey, StoredRow
-from ops.pipeline import DeployedFeed, Pipeline
-from ops.wording import Progress, counted
+
+from .pipeline import DeployedFeed, Pipeline
+from .wording import Progress, counted
 
 
 @dataclass(frozen=True)

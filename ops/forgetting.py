@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from csv_ingest import ledger, listing
 from csv_ingest.model import ObjectVersion, OtherTable, OwnerNeeded, Upload
-from ops import erasing, wording
-from ops.pipeline import NoFeed, Pipeline
+
+from . import erasing, wording
+from .pipeline import NoFeed, Pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef

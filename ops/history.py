@@ -9,7 +9,8 @@ from itertools import islice
 from operator import attrgetter
 
 from csv_ingest import dynamodb, ledger
-from ops.pipeline import DeployedFeed, Pipeline
+
+from .pipeline import DeployedFeed, Pipeline
 
 AT_ONCE = 8
 """Requests for records at the same time, of a hundred records each."""

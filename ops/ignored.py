@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from csv_ingest import ignored, intake, listing
 from csv_ingest.model import Deadline, ObjectVersion, Upload
-from ops.pipeline import DeployedFeed, Pipeline
+
+from .pipeline import DeployedFeed, Pipeline
 
 
 class IgnoredObject(NamedTuple):

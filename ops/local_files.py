@@ -5,7 +5,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from csv_ingest import csvfile
-from ops import wording
+
+from . import wording
 
 
 def open_file(file: Path) -> AbstractContextManager[csvfile.CountingStream]:

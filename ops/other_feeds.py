@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from csv_ingest import csvfile, ledger
 from csv_ingest.model import NO_HEADER, FileFormat, UnreadableFile
-from ops.pipeline import DeployedFeed, ObjectGone, Pipeline
-from ops.status import UploadStatus
+
+from .pipeline import DeployedFeed, ObjectGone, Pipeline
+from .status import UploadStatus
 
 Open = Callable[[], AbstractContextManager[csvfile.ByteStream]]  # opens the file at its beginning
 

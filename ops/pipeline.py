@@ -15,7 +15,8 @@ from csv_ingest import csvfile, events, ignored, intake, ledger, queues, source
 from csv_ingest.model import Deadline, FileFormat, ObjectVersion, PipelineError, RejectedRow, Row, Upload
 from csv_ingest.sweeping import expected
 from csv_ingest.sweeping.checkpoint import Checkpoint
-from ops.feed import Clients, DeployedFeed
+
+from .feed import Clients, DeployedFeed
 
 __all__ = ["DeployedFeed", "NoFeed", "NotDeployed", "ObjectGone", "Pipeline"]
 

@@ -9,8 +9,9 @@ from botocore.exceptions import ClientError
 from csv_ingest import model, queues
 from csv_ingest.failure import Failure
 from csv_ingest.sweeping.expected import is_too_old
-from ops import brake, failures
-from ops.pipeline import DeployedFeed, NoFeed, Pipeline
+
+from . import brake, failures
+from .pipeline import DeployedFeed, NoFeed, Pipeline
 
 
 class Undeliverable(Exception):

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 from csv_ingest import ledger, listing
 from csv_ingest.model import ObjectVersion
-from ops import erasing, explaining, wording
-from ops.pipeline import Pipeline
+
+from . import erasing, explaining, wording
+from .pipeline import Pipeline
 
 
 def versions_to_reload(pipeline: Pipeline, key: str) -> list[ObjectVersion]:

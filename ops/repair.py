@@ -9,8 +9,9 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import destinations, events, ledger, source
 from csv_ingest.model import CompleteFile, ObjectVersion, Origin, Row, RowKey, StoredRow
-from ops import audit_marks, erasing, findings
-from ops.pipeline import NOT_THERE, DeployedFeed, ObjectGone, Pipeline
+
+from . import audit_marks, erasing, findings
+from .pipeline import NOT_THERE, DeployedFeed, ObjectGone, Pipeline
 
 
 @dataclass

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from csv_ingest import ledger, sending_back
 from csv_ingest.model import RejectedRow, Row, RowKey, StoredRow
-from ops.expectations import Expectations
-from ops.pipeline import DeployedFeed, NoFeed, ObjectGone, Pipeline
+
+from .expectations import Expectations
+from .pipeline import DeployedFeed, NoFeed, ObjectGone, Pipeline
 
 
 class Missing(NamedTuple):

@@ -2,7 +2,8 @@
 
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.destinations.postgresql_table import literal, quoted, quoted_name
-from ops import schema_tables
+
+from . import schema_tables
 
 STATEMENT_TIMEOUT = 15
 """Seconds after which the server ends a statement, also one whose delivery has ended: the role's statement_timeout."""

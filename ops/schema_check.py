@@ -9,8 +9,9 @@ from csv_ingest import configuration
 from csv_ingest.destinations.postgresql_table import quoted, quoted_name
 from csv_ingest.model import Deadline
 from csv_ingest.postgresql import connection as postgresql_connection
-from ops import schema_catalog, schema_table_check, schema_tables, schema_views_check
-from ops.schema import STATEMENT_TIMEOUT
+
+from . import schema_catalog, schema_table_check, schema_tables, schema_views_check
+from .schema import STATEMENT_TIMEOUT
 
 SECONDS = 10
 """How long a look takes at most. A delivery waits longer for a database that does not answer; a person need not."""

@@ -6,7 +6,8 @@ from itertools import chain
 
 from csv_ingest.destinations.postgresql_table import quoted, quoted_name, wrong_columns
 from csv_ingest.model import Column
-from ops import schema_catalog, schema_tables, schema_views_check
+
+from . import schema_catalog, schema_tables, schema_views_check
 
 
 @dataclass

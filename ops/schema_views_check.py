@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from csv_ingest.destinations.postgresql_table import quoted
-from ops import schema_catalog
+
+from . import schema_catalog
 
 
 @dataclass

@@ -8,8 +8,9 @@ from itertools import groupby
 from csv_ingest import ledger
 from csv_ingest.failure import REJECTION, Failure
 from csv_ingest.model import Upload
-from ops.pipeline import DeployedFeed, Pipeline
-from ops.wording import counted
+
+from .pipeline import DeployedFeed, Pipeline
+from .wording import counted
 
 
 @dataclass(frozen=True, kw_only=True)

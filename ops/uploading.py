@@ -10,8 +10,9 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest.model import ObjectVersion, PipelineError
-from ops.pipeline import Pipeline
-from ops.wording import Progress, counted
+
+from .pipeline import Pipeline
+from .wording import Progress, counted
 
 AT_ONCE = 10  # how many files are uploaded at the same time
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from csv_ingest import ledger
 from csv_ingest.model import ObjectVersion, Upload
-from ops import brake, failures, status, wording
-from ops.pipeline import Pipeline
+
+from . import brake, failures, status, wording
+from .pipeline import Pipeline
 
 LOOK_SECONDS = 5  # between two looks at the failure queue and the brake
 

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 from csv_ingest import ledger
 from csv_ingest.queues import Count
-from ops import alarms, brake, failures, status
-from ops.pipeline import DeployedFeed, Pipeline
-from ops.tally import Tally
-from ops.wording import counted
+
+from . import alarms, brake, failures, status
+from .pipeline import DeployedFeed, Pipeline
+from .tally import Tally
+from .wording import counted
 
 LATE = timedelta(seconds=5)
 """The index may have an upload so long after the time that it is listed by: each look goes back so far."""

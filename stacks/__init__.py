@@ -2,6 +2,7 @@
 
 from csv_ingest.feed import Feed
 from csv_ingest.model import FileFormat
-from stacks.csv_ingest import CsvIngest
+
+from .csv_ingest import CsvIngest
 
 __all__ = ["CsvIngest", "Feed", "FileFormat"]

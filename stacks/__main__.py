@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from stacks.context import InvalidSetting, settings_from_context
-from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS
+from .context import InvalidSetting, settings_from_context
+from .settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS
 
 
 @click.command(epilog="Example: python -m stacks -c stage=prod -c memory_mb=1024")

@@ -7,7 +7,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from stacks.practices import acknowledge
+from .practices import acknowledge
 
 
 class AlarmTopic(sns.Topic):

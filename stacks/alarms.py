@@ -9,9 +9,9 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.ingest_function import IngestFunction
-from stacks.ingestion import Ingestion
-from stacks.notifier_function import NotifierFunction
+from .ingest_function import IngestFunction
+from .ingestion import Ingestion
+from .notifier_function import NotifierFunction
 
 SLOW_SHARE_OF_TIMEOUT = 0.8
 

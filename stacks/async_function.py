@@ -15,8 +15,9 @@ from constructs import Construct
 
 from csv_ingest.metrics import NAMESPACE, Metric
 from csv_ingest.queues import LIVE
-from stacks.bundling import function_code
-from stacks.practices import Keeping, acknowledge, allow, allow_key
+
+from .bundling import function_code
+from .practices import Keeping, acknowledge, allow, allow_key
 
 FUNCTION_ROOT = Path(__file__).parents[1] / "lambda"
 RUNTIME = lambda_.Runtime.PYTHON_3_13

@@ -12,8 +12,9 @@ from typing import Any
 
 from csv_ingest.feed import Feed
 from csv_ingest.settings import NAME, InvalidSetting, SettingType
-from stacks.limits import problems
-from stacks.settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, Settings
+
+from .limits import problems
+from .settings import DEPLOYMENT_SETTINGS, FEED_SETTINGS, Settings
 
 __all__ = ["InvalidSetting", "settings_from_context"]
 

@@ -15,13 +15,14 @@ from aws_cdk.aws_logs import RetentionDays
 from constructs import Construct
 
 from csv_ingest.feed import Feed
-from stacks.ingestion import Ingestion
-from stacks.key_policy import let_services_use
-from stacks.limits import problems
-from stacks.monitoring import Monitoring
-from stacks.people import People
-from stacks.practices import Keeping
-from stacks.storage import Storage
+
+from .ingestion import Ingestion
+from .key_policy import let_services_use
+from .limits import problems
+from .monitoring import Monitoring
+from .people import People
+from .practices import Keeping
+from .storage import Storage
 
 
 class CsvIngest(Construct):

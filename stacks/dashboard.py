@@ -6,8 +6,8 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from stacks.ingest_function import IngestFunction
-from stacks.ingestion import Ingestion
+from .ingest_function import IngestFunction
+from .ingestion import Ingestion
 
 
 class Dashboard(cloudwatch.Dashboard):

@@ -7,7 +7,8 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from csv_ingest.feed import Feed
-from stacks.practices import acknowledge, allow, allow_key, wildcard_resource
+
+from .practices import acknowledge, allow, allow_key, wildcard_resource
 
 # The managed policy AWSLambdaVPCAccessExecutionRole has these, and more:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions

@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.practices import Keeping, acknowledge
+from .practices import Keeping, acknowledge
 
 
 class FailureQueue(sqs.Queue):

@@ -7,10 +7,11 @@ from constructs import Construct
 from csv_ingest.configuration import IngestConfig, SweptFeed
 from csv_ingest.feed import Feed
 from csv_ingest.metrics import service_of
-from stacks.async_function import AsyncFunction
-from stacks.database_access import deny_network, join_network, login
-from stacks.practices import USE_OF_TABLES, acknowledge, allow, allow_key, wildcard_resource
-from stacks.storage import Storage
+
+from .async_function import AsyncFunction
+from .database_access import deny_network, join_network, login
+from .practices import USE_OF_TABLES, acknowledge, allow, allow_key, wildcard_resource
+from .storage import Storage
 
 
 class IngestFunction(AsyncFunction):

@@ -6,8 +6,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.csv_ingest import CsvIngest
-from stacks.settings import Settings
+from .csv_ingest import CsvIngest
+from .settings import Settings
 
 
 def event_bus(scope: Construct, bus: str) -> events.IEventBus:

@@ -10,10 +10,10 @@ from aws_cdk import aws_s3_notifications as notifications
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.failure_queue import FailureQueue
-from stacks.ingest_function import IngestFunction
-from stacks.storage import Storage
-from stacks.sweep_function import SweepFunction
+from .failure_queue import FailureQueue
+from .ingest_function import IngestFunction
+from .storage import Storage
+from .sweep_function import SweepFunction
 
 
 class Ingestion(Construct):

@@ -5,11 +5,11 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.alarm_topic import AlarmTopic
-from stacks.alarms import alarm_specs, create_alarms
-from stacks.dashboard import Dashboard
-from stacks.ingestion import Ingestion
-from stacks.notifier_function import NotifierFunction
+from .alarm_topic import AlarmTopic
+from .alarms import alarm_specs, create_alarms
+from .dashboard import Dashboard
+from .ingestion import Ingestion
+from .notifier_function import NotifierFunction
 
 
 class Monitoring(Construct):

@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.practices import Keeping, allow
+from .practices import Keeping, allow
 
 # https://github.com/aws/aws-cdk/blob/v2.275.0/packages/aws-cdk-lib/aws-s3/lib/notifications-resource
 _SINGLETON = "BucketNotificationsHandler050a0587b7544547bf325f094a3db834"

@@ -15,10 +15,11 @@ from csv_ingest.configuration import NotifierConfig, ToldFeed
 from csv_ingest.feed import Feed
 from csv_ingest.model import FILES_INDEX
 from csv_ingest.notices.returns import Place
-from stacks.async_function import AsyncFunction
-from stacks.failure_queue import FailureQueue
-from stacks.practices import USE_OF_TABLES, acknowledge, allow, allow_each, allow_key, wildcard_resource
-from stacks.storage import Storage
+
+from .async_function import AsyncFunction
+from .failure_queue import FailureQueue
+from .practices import USE_OF_TABLES, acknowledge, allow, allow_each, allow_key, wildcard_resource
+from .storage import Storage
 
 _CONCURRENCY = 5
 """Shards of the stream, the schedule, and what is tried again, at the same time."""

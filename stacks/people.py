@@ -8,13 +8,14 @@ from constructs import Construct
 
 from csv_ingest.feed import Feed
 from csv_ingest.model import FILES_INDEX, ROWS_INDEX
-from stacks.database_access import login
-from stacks.ingest_function import IngestFunction
-from stacks.ingestion import Ingestion
-from stacks.notifier_function import NotifierFunction
-from stacks.practices import USE_OF_TABLES, acknowledge, allow, allow_each, allow_key, wildcard_resource
-from stacks.storage import Storage
-from stacks.upload_bucket import UPLOAD
+
+from .database_access import login
+from .ingest_function import IngestFunction
+from .ingestion import Ingestion
+from .notifier_function import NotifierFunction
+from .practices import USE_OF_TABLES, acknowledge, allow, allow_each, allow_key, wildcard_resource
+from .storage import Storage
+from .upload_bucket import UPLOAD
 
 _LOOKS = "Looks at what became of files and rows: status, history, report, rejects, rows, find, audit."
 _OPERATES = "On top of the reader's: upload, acknowledge, redrive, backfill, pause, reload, forget, audit --repair."

@@ -6,7 +6,8 @@ from aws_cdk.aws_logs import RetentionDays
 
 from csv_ingest.feed import FORMAT_SETTINGS, Feed
 from csv_ingest.settings import NAME, one_of, optional, setting, settings_of, whole_number
-from stacks.setting_types import (
+
+from .setting_types import (
     BUCKET_NAME,
     EMAIL_ADDRESS,
     EVENT_BUS,

@@ -19,9 +19,10 @@ from csv_ingest.model import (
     ROWS_INDEX,
     ROWS_KEY,
 )
-from stacks.notifications import NotificationsHandler
-from stacks.practices import Keeping
-from stacks.upload_bucket import existing_bucket, let_upload, new_bucket
+
+from .notifications import NotificationsHandler
+from .practices import Keeping
+from .upload_bucket import existing_bucket, let_upload, new_bucket
 
 NEW_TABLE, WARM_UNIT = 4_000, 0.00065
 """The write units per second of a new table, and the dollars of each that is warm beyond them."""

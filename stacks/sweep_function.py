@@ -9,10 +9,11 @@ from constructs import Construct
 
 from csv_ingest.configuration import SweepConfig
 from csv_ingest.notices.returns import prefixes_in_uploads
-from stacks.async_function import AsyncFunction
-from stacks.ingest_function import IngestFunction
-from stacks.practices import USE_OF_TABLES, allow, allow_each, allow_key
-from stacks.storage import Storage
+
+from .async_function import AsyncFunction
+from .ingest_function import IngestFunction
+from .practices import USE_OF_TABLES, allow, allow_each, allow_key
+from .storage import Storage
 
 
 class SweepFunction(AsyncFunction):

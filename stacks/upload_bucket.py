@@ -9,7 +9,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct, IValidation
 
 from csv_ingest.feed import Feed
-from stacks.practices import Keeping, acknowledge
+
+from .practices import Keeping, acknowledge
 
 UPLOAD = ("s3:AbortMultipartUpload", "s3:PutObject")
 """What an upload needs, also in several parts."""

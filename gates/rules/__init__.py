@@ -1,6 +1,6 @@
 """The rules, one file a theme. Each rule's id, reason and fix stand above its check."""
 
-from gates.rules import alarms, asynchronous, completeness, delivery, functions, packages, permissions, storage, uploads
+from . import alarms, asynchronous, completeness, delivery, functions, packages, permissions, storage, uploads
 
 RULES = (
     *asynchronous.RULES,

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from gates.rules.metrics import DIMENSIONS, HIGHEST, METRICS, ONLY_ATTRIBUTES, SQS
-from gates.rules.rule import CheckContext, Violation, rule, unknown
-from gates.template import QUEUE, TOPIC, Alarm, Metric, Template, is_unknown
+from ..template import QUEUE, TOPIC, Alarm, Metric, Template, is_unknown
+from .metrics import DIMENSIONS, HIGHEST, METRICS, ONLY_ATTRIBUTES, SQS
+from .rule import CheckContext, Violation, rule, unknown
 
 _NO_NAME = {QUEUE, TOPIC, "AWS::Lambda::Alias", "AWS::Lambda::Version"}
 """Types whose Ref is a URL or an ARN."""

@@ -7,10 +7,7 @@ one, discards it.
 from collections.abc import Iterator
 from typing import Any
 
-from gates.rules.failures import dead_letter_queue, on_failure_destination
-from gates.rules.rule import CheckContext, Violation, rule, undecided, unknown
-from gates.rules.watched import is_alarmed, out_of_reach
-from gates.template import (
+from ..template import (
     INVOKE_CONFIG,
     QUEUE,
     TOPIC,
@@ -22,6 +19,9 @@ from gates.template import (
     is_unknown,
     number,
 )
+from .failures import dead_letter_queue, on_failure_destination
+from .rule import CheckContext, Violation, rule, undecided, unknown
+from .watched import is_alarmed, out_of_reach
 
 _DEFAULT_TIMEOUT = 3  # seconds
 

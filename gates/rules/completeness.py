@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gates.rules.rule import CheckContext, Violation, rule
+from .rule import CheckContext, Violation, rule
 
 
 @rule(

@@ -3,9 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gates.rules.rule import CheckContext, Violation, rule, undecided, unknown
-from gates.rules.watched import is_alarmed
-from gates.template import (
+from ..template import (
     EVENT_SOURCE,
     PERMISSION,
     QUEUE,
@@ -22,6 +20,8 @@ from gates.template import (
     may_be_service,
     number,
 )
+from .rule import CheckContext, Violation, rule, undecided, unknown
+from .watched import is_alarmed
 
 _VISIBILITY, _TIMEOUT = 30, 3  # seconds, the defaults of SQS and of Lambda
 _TIMES = 6

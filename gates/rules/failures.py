@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gates.template import Resource, at, document
+from ..template import Resource, at, document
 
 
 def on_failure_destination(resource: Resource) -> Any:

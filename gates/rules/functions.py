@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from gates.rules.rule import CheckContext, Violation, rule, undecided, unknown
-from gates.rules.runtimes import SUPPORTED_UNTIL
-from gates.template import FUNCTION, LOG_GROUP, Resource, Template, is_unknown
+from ..template import FUNCTION, LOG_GROUP, Resource, Template, is_unknown
+from .rule import CheckContext, Violation, rule, undecided, unknown
+from .runtimes import SUPPORTED_UNTIL
 
 WARN_DAYS = 180
 _LOG_RETENTION = "Custom::LogRetention"  # the CDK's custom resource

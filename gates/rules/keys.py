@@ -4,7 +4,7 @@ import re
 from fnmatch import fnmatchcase
 from os.path import commonprefix
 
-from gates.template import Decision, Template, Trigger, arn_parts, either, every, is_wild, opposite
+from ..template import Decision, Template, Trigger, arn_parts, either, every, is_wild, opposite
 
 
 def overlaps(template: Template, resource: str, trigger: Trigger) -> Decision:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gates.rules.rule import CheckContext, Package, Violation, rule
+from .rule import CheckContext, Package, Violation, rule
 
 MAX_PACKAGE_MB = 50
 _HEAVY = {"pandas", "numpy"}

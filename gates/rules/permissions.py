@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from gates.rules.rule import CheckContext, Violation, rule, unknown
-from gates.template import Statement, arn_parts, is_unknown, is_wild
+from ..template import Statement, arn_parts, is_unknown, is_wild
+from .rule import CheckContext, Violation, rule, unknown
 
 # AWS cannot restrict these actions to a resource: https://docs.aws.amazon.com/service-authorization/latest/reference/
 _ACCOUNT_WIDE = frozenset(

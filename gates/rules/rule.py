@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from gates.template import FUNCTION, Resource, Template
+from ..template import FUNCTION, Resource, Template
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gates.rules.failures import failure_targets
-from gates.rules.rule import CheckContext, Violation, rule, unknown
-from gates.template import (
+from ..template import (
     BUCKET,
     BUCKET_POLICY,
     QUEUE,
@@ -19,6 +17,8 @@ from gates.template import (
     mapping,
     number,
 )
+from .failures import failure_targets
+from .rule import CheckContext, Violation, rule, unknown
 
 _FOURTEEN_DAYS = 14 * 24 * 60 * 60  # seconds, the maximum of SQS
 _PUBLIC_ACCESS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")

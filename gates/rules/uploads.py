@@ -4,9 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from gates.rules.keys import covers, overlaps
-from gates.rules.rule import CheckContext, Violation, rule, undecided, unknown
-from gates.template import (
+from ..template import (
     PERMISSION,
     Decision,
     Notification,
@@ -19,6 +17,8 @@ from gates.template import (
     may_be_service,
     opposite,
 )
+from .keys import covers, overlaps
+from .rule import CheckContext, Violation, rule, undecided, unknown
 
 _EVERY_CREATION = frozenset({"Put", "Post", "Copy", "CompleteMultipartUpload"})
 

@@ -2,9 +2,7 @@
 
 import re
 
-from gates.rules.alarms import is_name
-from gates.rules.metrics import HIGHEST, SQS
-from gates.template import (
+from ..template import (
     COMPOSITE_ALARM,
     QUEUE,
     TOPIC,
@@ -19,6 +17,8 @@ from gates.template import (
     number,
     opposite,
 )
+from .alarms import is_name
+from .metrics import HIGHEST, SQS
 
 MANY_MESSAGES = 100_000
 """Failed messages: who waits for more does not notice a failure."""

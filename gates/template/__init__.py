@@ -1,15 +1,15 @@
 """What a template says, with CloudFormation's intrinsic functions resolved. The rules start from `Template`."""
 
-from gates.template.alarms import COMPOSITE_ALARM, Alarm, Metric, acts
-from gates.template.arns import arn_parts, is_wild
-from gates.template.decisions import Decision, either, every, opposite
-from gates.template.errors import InvalidTemplate
-from gates.template.intrinsics import as_text
-from gates.template.loops import expanded
-from gates.template.model import Template
-from gates.template.notifications import Notification
-from gates.template.opaque import is_opaque_resource
-from gates.template.resources import (
+from .alarms import COMPOSITE_ALARM, Alarm, Metric, acts
+from .arns import arn_parts, is_wild
+from .decisions import Decision, either, every, opposite
+from .errors import InvalidTemplate
+from .intrinsics import as_text
+from .loops import expanded
+from .model import Template
+from .notifications import Notification
+from .opaque import is_opaque_resource
+from .resources import (
     BUCKET,
     BUCKET_POLICY,
     EVENT_SOURCE,
@@ -23,9 +23,9 @@ from gates.template.resources import (
     TOPIC,
     Resource,
 )
-from gates.template.statements import Attached, Statement
-from gates.template.triggers import Trigger
-from gates.template.values import (
+from .statements import Attached, Statement
+from .triggers import Trigger
+from .values import (
     as_list,
     at,
     document,
@@ -37,7 +37,7 @@ from gates.template.values import (
     may_be_service,
     number,
 )
-from gates.template.variants import deployments
+from .variants import deployments
 
 __all__ = [
     "BUCKET",

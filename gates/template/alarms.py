@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gates.template.decisions import Decision, every
-from gates.template.resources import Resource
-from gates.template.values import as_list, at, is_false, is_unknown, mapping
+from .decisions import Decision, every
+from .resources import Resource
+from .values import as_list, at, is_false, is_unknown, mapping
 
 ALARM = "AWS::CloudWatch::Alarm"
 COMPOSITE_ALARM = "AWS::CloudWatch::CompositeAlarm"

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from gates.template.errors import MALFORMED, InvalidTemplate
-from gates.template.opaque import is_opaque
+from .errors import MALFORMED, InvalidTemplate
+from .opaque import is_opaque
 
 
 def comparison_key(arguments: Any) -> str:

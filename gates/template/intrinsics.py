@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gates.template.conditions import Conditions
-from gates.template.errors import MALFORMED, InvalidTemplate
-from gates.template.opaque import is_opaque, is_opaque_resource
-from gates.template.values import UNKNOWN, is_unknown, mapping
+from .conditions import Conditions
+from .errors import MALFORMED, InvalidTemplate
+from .opaque import is_opaque, is_opaque_resource
+from .values import UNKNOWN, is_unknown, mapping
 
 _NO_VALUE = object()
 _DYNAMIC_REFERENCE = re.compile(r"\{\{(resolve:[^{}]*)\}\}")

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gates.template.errors import InvalidTemplate
-from gates.template.intrinsics import Resolver
-from gates.template.opaque import LOOP
-from gates.template.values import as_list, is_unknown
+from .errors import InvalidTemplate
+from .intrinsics import Resolver
+from .opaque import LOOP
+from .values import as_list, is_unknown
 
 _LOOP_PARTS = 3
 _SECTIONS = ("Conditions", "Resources")

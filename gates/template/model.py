@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from gates.template.alarms import ALARM, Alarm
-from gates.template.decisions import Decision, either
-from gates.template.intrinsics import Given, resolve
-from gates.template.notifications import Notification, notifications, subscriptions
-from gates.template.opaque import opaque_parts
-from gates.template.resources import ROLE, Invoked, Resource, Resources
-from gates.template.statements import Attached, Statement, attached_statements, statements_of_aws, statements_with
-from gates.template.triggers import Trigger, asynchronous, triggers
-from gates.template.values import at, mapping
+from .alarms import ALARM, Alarm
+from .decisions import Decision, either
+from .intrinsics import Given, resolve
+from .notifications import Notification, notifications, subscriptions
+from .opaque import opaque_parts
+from .resources import ROLE, Invoked, Resource, Resources
+from .statements import Attached, Statement, attached_statements, statements_of_aws, statements_with
+from .triggers import Trigger, asynchronous, triggers
+from .values import at, mapping
 
 
 class Template(Resources):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
 
-from gates.template.resources import BUCKET, CDK_NOTIFICATIONS, RULE, SUBSCRIPTION, TOPIC, Resource, Resources
-from gates.template.values import as_list, at, document, is_unknown, mapping, mappings, numbered
+from .resources import BUCKET, CDK_NOTIFICATIONS, RULE, SUBSCRIPTION, TOPIC, Resource, Resources
+from .values import as_list, at, document, is_unknown, mapping, mappings, numbered
 
 _TARGETS = ("Function", "LambdaFunctionArn", "Topic", "TopicArn", "Queue", "QueueArn")
 CREATION = "s3:ObjectCreated:"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gates.template.values import UNKNOWN, as_list, mapping
+from .values import UNKNOWN, as_list, mapping
 
 LOOP = "Fn::ForEach::"
 _UNDERSTOOD = {"AWS::Serverless-2016-10-31", "AWS::LanguageExtensions"}

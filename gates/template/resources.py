@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gates.template.decisions import Decision
-from gates.template.values import at, mappings
+from .decisions import Decision
+from .values import at, mappings
 
 FUNCTION = "AWS::Lambda::Function"
 ALIAS = "AWS::Lambda::Alias"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
 
-from gates.template.aws_policies import allowed_by
-from gates.template.decisions import Decision, either, opposite
-from gates.template.resources import BUCKET_POLICY, MANAGED_POLICY, ROLE, Resource, Resources
-from gates.template.values import as_list, at, document, is_unknown, mapping, numbered
+from .aws_policies import allowed_by
+from .decisions import Decision, either, opposite
+from .resources import BUCKET_POLICY, MANAGED_POLICY, ROLE, Resource, Resources
+from .values import as_list, at, document, is_unknown, mapping, numbered
 
 _PRINCIPALS = (ROLE, "AWS::IAM::User", "AWS::IAM::Group")
 _POLICIES = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy")

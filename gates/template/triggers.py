@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gates.template.arns import is_wild
-from gates.template.notifications import (
+from .arns import is_wild
+from .notifications import (
     CREATION,
     KeyFilter,
     created,
@@ -12,7 +12,7 @@ from gates.template.notifications import (
     notifications,
     subscriptions,
 )
-from gates.template.resources import (
+from .resources import (
     EVENT_SOURCE,
     LOG_SUBSCRIPTION,
     PERMISSION,
@@ -23,7 +23,7 @@ from gates.template.resources import (
     Invoked,
     Resources,
 )
-from gates.template.values import at
+from .values import at
 
 _ASYNCHRONOUS = ("s3.", "sns.", "events.", "logs.")
 """Beginnings of principals that do not wait for the answer: Lambda retries a failed event, then discards it."""

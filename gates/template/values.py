@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gates.template.decisions import Decision
+from .decisions import Decision
 
 UNKNOWN = "Fn::Transform"
 """The key of an unknown value in a mapping. The mapping may have any other name, too."""

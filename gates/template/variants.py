@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gates.template.conditions import comparison_key
-from gates.template.errors import MALFORMED
-from gates.template.intrinsics import Given, Resolver
-from gates.template.values import as_list, at
+from .conditions import comparison_key
+from .errors import MALFORMED
+from .intrinsics import Given, Resolver
+from .values import as_list, at
 
 
 def deployments(template: Mapping[str, Any]) -> Iterator[tuple[str, Given]]:

@@ -15,26 +15,27 @@ from botocore.exceptions import BotoCoreError, ClientError
 from csv_ingest import RELEASE
 from csv_ingest.escaping import escaped
 from csv_ingest.model import PipelineError, UnreadableFile
-from ops import display
-from ops.commands.acknowledge import acknowledge_command
-from ops.commands.audit import audit_command
-from ops.commands.backfill import backfill_command
-from ops.commands.check import check_command
-from ops.commands.find import find_command
-from ops.commands.forget import forget_command
-from ops.commands.history import history_command
-from ops.commands.pause import pause_command, resume_command
-from ops.commands.propose import propose_command
-from ops.commands.redrive import redrive_command
-from ops.commands.rejects import rejects_command
-from ops.commands.reload import reload_command
-from ops.commands.report import report_command
-from ops.commands.rows import rows_command
-from ops.commands.schema import schema_command
-from ops.commands.status import status_command
-from ops.commands.upload import upload_command
-from ops.commands.verify import verify_command
-from ops.pipeline import Pipeline
+
+from .. import display
+from ..pipeline import Pipeline
+from .acknowledge import acknowledge_command
+from .audit import audit_command
+from .backfill import backfill_command
+from .check import check_command
+from .find import find_command
+from .forget import forget_command
+from .history import history_command
+from .pause import pause_command, resume_command
+from .propose import propose_command
+from .redrive import redrive_command
+from .rejects import rejects_command
+from .reload import reload_command
+from .report import report_command
+from .rows import rows_command
+from .schema import schema_command
+from .status import status_command
+from .upload import upload_command
+from .verify import verify_command
 
 __all__ = ["main"]
 

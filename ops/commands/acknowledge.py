@@ -2,9 +2,9 @@
 
 import click
 
-from ops import acknowledging, display, explaining, wording
-from ops.commands import options, uploads
-from ops.pipeline import Pipeline
+from .. import acknowledging, display, explaining, wording
+from ..pipeline import Pipeline
+from . import options, uploads
 
 
 @click.command(

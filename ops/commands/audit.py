@@ -5,9 +5,9 @@ from collections.abc import Collection, Sequence
 
 import click
 
-from ops import audit, brake, differences, display, failures, findings, repair, waiting, wording
-from ops.commands import audited, guards, options, uploads
-from ops.pipeline import DeployedFeed, Pipeline
+from .. import audit, brake, differences, display, failures, findings, repair, waiting, wording
+from ..pipeline import DeployedFeed, Pipeline
+from . import audited, guards, options, uploads
 
 
 @click.command(

@@ -4,10 +4,11 @@ from os.path import commonprefix
 from typing import Any
 
 from csv_ingest.model import Value
-from ops import display, findings, repair, wording
-from ops.commands import stored, uploads
-from ops.differences import MOST
-from ops.pipeline import Pipeline
+
+from .. import display, findings, repair, wording
+from ..differences import MOST
+from ..pipeline import Pipeline
+from . import stored, uploads
 
 LONGEST = 40  # characters of a value
 BEFORE = 10  # of them, before the first that differs

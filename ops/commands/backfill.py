@@ -4,8 +4,8 @@ import sys
 
 import click
 
-from ops import display, redrive
-from ops.commands import guards, options, uploads
+from .. import display, redrive
+from . import guards, options, uploads
 
 
 @click.command(name="backfill", epilog="Example: python -m ops backfill --prefix 2025/ --rate 5")

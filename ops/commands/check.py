@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from csv_ingest.model import Row, RowKey, StoredRow
-from ops import checking, display, feed_file, local_files, other_feeds, wording
-from ops.commands import options, stored
+
+from .. import checking, display, feed_file, local_files, other_feeds, wording
+from . import options, stored
 
 SHOWN_REJECTS = 20
 

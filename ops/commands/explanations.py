@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from csv_ingest import failure, ledger
-from ops import display, status
+
+from .. import display, status
 
 
 def of(upload: status.UploadStatus) -> Iterator[str]:

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from csv_ingest.ledger import FileRecord
-from ops import display, find, wording
-from ops.commands import options, stored
+
+from .. import display, find, wording
+from . import options, stored
 
 
 @click.command(name="find", epilog="Example: python -m ops find A-1000 --feed orders")

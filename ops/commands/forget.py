@@ -4,9 +4,9 @@ import sys
 
 import click
 
-from ops import display, failures, wording
-from ops.commands import guards, options
-from ops.forgetting import Forgetting, forget, forgetting_of
+from .. import display, failures, wording
+from ..forgetting import Forgetting, forget, forgetting_of
+from . import guards, options
 
 
 @click.command(name="forget", epilog="Example: python -m ops forget incoming/orders.csv")

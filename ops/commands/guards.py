@@ -8,8 +8,9 @@ import click
 
 from csv_ingest import ledger
 from csv_ingest.model import OtherTable, OwnerNeeded, TableAltered
-from ops import brake, display, erasing, explaining
-from ops.pipeline import DeployedFeed, Pipeline
+
+from .. import brake, display, erasing, explaining
+from ..pipeline import DeployedFeed, Pipeline
 
 
 def record_with_rows(pipeline: Pipeline, key: str) -> ledger.FileRecord:

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from csv_ingest import ledger
-from ops import display, history
-from ops.commands import explanations, guards, options
+
+from .. import display, history
+from . import explanations, guards, options
 
 HEADER = f"{'':2}{'status':<10}  {'settled (UTC)':<19} {'seconds':>10} {'read':>10} {'stored':>10} {'rejected':>10}"
 """77 columns, under a line with nothing but the key: a key must never be cut."""

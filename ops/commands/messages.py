@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from csv_ingest.failure import CONDITIONS, NO_REASON, REJECTION, Failure
-from ops import display, redrive, wording
+
+from .. import display, redrive, wording
 
 
 def as_json(redriven: redrive.Redriven) -> dict[str, str]:

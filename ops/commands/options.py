@@ -7,7 +7,7 @@ from typing import Protocol
 
 import click
 
-from ops.pipeline import DeployedFeed, NoFeed, Pipeline
+from ..pipeline import DeployedFeed, NoFeed, Pipeline
 
 
 class Find(Protocol):

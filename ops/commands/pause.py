@@ -2,9 +2,9 @@
 
 import click
 
-from ops import brake, display
-from ops.commands import options
-from ops.pipeline import DeployedFeed, Pipeline
+from .. import brake, display
+from ..pipeline import DeployedFeed, Pipeline
+from . import options
 
 
 @click.command(name="pause", epilog="Example: python -m ops pause --feed orders")

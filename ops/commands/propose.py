@@ -7,8 +7,9 @@ import click
 
 from csv_ingest.model.format_types import TIMEZONE
 from csv_ingest.settings import NAME, InvalidSetting, SettingType
-from ops import display, proposing
-from ops.proposing import names
+
+from .. import display, proposing
+from ..proposing import names
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

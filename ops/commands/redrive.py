@@ -8,9 +8,10 @@ from functools import partial
 import click
 
 from csv_ingest import failure
-from ops import brake, display, failures, redrive, wording
-from ops.commands import guards, messages, options, uploads
-from ops.pipeline import DeployedFeed, Pipeline
+
+from .. import brake, display, failures, redrive, wording
+from ..pipeline import DeployedFeed, Pipeline
+from . import guards, messages, options, uploads
 
 
 @click.command(

@@ -8,9 +8,10 @@ import click
 from csv_ingest import sending_back
 from csv_ingest.escaping import escaped
 from csv_ingest.ledger import FileRecord
-from ops import display, rows
-from ops.commands import guards, options
-from ops.pipeline import ObjectGone, Pipeline
+
+from .. import display, rows
+from ..pipeline import ObjectGone, Pipeline
+from . import guards, options
 
 
 @click.command(name="rejects", epilog="Example: python -m ops rejects incoming/orders.csv --csv > send-back.csv")

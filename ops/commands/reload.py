@@ -7,8 +7,9 @@ import click
 from csv_ingest.feed import FORMAT_SETTINGS
 from csv_ingest.model import FileFormat
 from csv_ingest.settings import given
-from ops import display, erasing, failures, reloading, wording
-from ops.commands import guards, options, uploads
+
+from .. import display, erasing, failures, reloading, wording
+from . import guards, options, uploads
 
 
 @click.command(name="reload", epilog="Example: python -m ops reload incoming/orders.csv")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from ops import display, reporting
-from ops.commands import guards, options
+from .. import display, reporting
+from . import guards, options
 
 
 @click.command(name="report", epilog="Example: python -m ops report --html report.html --since 30d")

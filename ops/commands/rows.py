@@ -12,9 +12,10 @@ from typing import Any
 import click
 
 from csv_ingest import ledger, model
-from ops import display, rows, wording
-from ops.commands import guards, options, stored
-from ops.pipeline import DeployedFeed, ObjectGone
+
+from .. import display, rows, wording
+from ..pipeline import DeployedFeed, ObjectGone
+from . import guards, options, stored
 
 
 @click.command(name="rows", epilog="Example: python -m ops rows incoming/orders.csv --limit 20")

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import click
 
 from csv_ingest.configuration import IngestConfig
-from ops import display, schema, schema_check, schema_tables
-from ops.commands import options
-from ops.pipeline import DeployedFeed, Pipeline
+
+from .. import display, schema, schema_check, schema_tables
+from ..pipeline import DeployedFeed, Pipeline
+from . import options
 
 
 @click.command(name="schema", epilog="Example: python -m ops schema --feed vendors --check")

@@ -8,10 +8,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ops import display, explaining, ignored, other_feeds, status, wording
-from ops.commands import guards, options, uploads
-from ops.commands.watch import watch
-from ops.pipeline import DeployedFeed, Pipeline
+from .. import display, explaining, ignored, other_feeds, status, wording
+from ..pipeline import DeployedFeed, Pipeline
+from . import guards, options, uploads
+from .watch import watch
 
 SHOWN_REJECTS = 20
 

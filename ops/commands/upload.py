@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from ops import display, failures, local_files, other_feeds, uploading
-from ops.commands import guards, options, uploads
-from ops.status import UploadStatus
+from .. import display, failures, local_files, other_feeds, uploading
+from ..status import UploadStatus
+from . import guards, options, uploads
 
 INPUT = click.Path(exists=True, path_type=Path)
 

@@ -7,10 +7,11 @@ from typing import Any
 from rich import filesize
 
 from csv_ingest.model import ObjectVersion
-from ops import display, ignored, status, waiting
-from ops.commands import explanations
-from ops.pipeline import Pipeline
-from ops.wording import counted
+
+from .. import display, ignored, status, waiting
+from ..pipeline import Pipeline
+from ..wording import counted
+from . import explanations
 
 HEADER = f"{'':2}{'status':<10}  {'since (UTC)':<19}  {'size':>9} {'read':>10} {'stored':>10} {'rejected':>10}"
 """78 columns, under a line with nothing but the key: a key must never be cut."""

@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 
 from csv_ingest.model import DEFAULT_FEED
-from ops import display, wording
-from ops.commands import options
-from ops.pipeline import DeployedFeed, Pipeline
-from ops.verifying.report import Outcome, Report, Result
-from ops.verifying.run import verify
-from ops.verifying.trial import Trial
+
+from .. import display, wording
+from ..pipeline import DeployedFeed, Pipeline
+from ..verifying.report import Outcome, Report, Result
+from ..verifying.run import verify
+from ..verifying.trial import Trial
+from . import options
 
 
 @click.command(name="verify", epilog="Example: python -m ops verify --report verified.json")

@@ -11,10 +11,11 @@ from rich.live import Live
 from rich.text import Text
 
 from csv_ingest.escaping import escaped
-from ops import changes, display, failures, watching, wording
-from ops.alarms import Alarm
-from ops.pipeline import DeployedFeed, Pipeline
-from ops.watching import FeedLook, FileLook, Look
+
+from .. import changes, display, failures, watching, wording
+from ..alarms import Alarm
+from ..pipeline import DeployedFeed, Pipeline
+from ..watching import FeedLook, FileLook, Look
 
 FILES = 20
 """Files in flight that are named where there is no terminal."""

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from csv_ingest.feed import Feed
-from ops import checking, wording
-from ops.feed_file import FeedOfFile
-from ops.proposing import evidence, reading
-from ops.proposing.settings import settings as settings_of
-from ops.wording import counted
+
+from .. import checking, wording
+from ..feed_file import FeedOfFile
+from ..wording import counted
+from . import evidence, reading
+from .settings import settings as settings_of
 
 SHOWN_REJECTS = 5
 

@@ -12,7 +12,8 @@ import clevercsv
 from csv_ingest import csvfile
 from csv_ingest.csvfile.records import said_delimiter
 from csv_ingest.model import DELIMITERS, FileFormat, UnreadableFile
-from ops.proposing import kinds
+
+from . import kinds
 
 MAX_LINES, MAX_CHARACTERS = 200, 200_000
 """Of the beginning of each file, that are looked at: clevercsv takes a time that grows with the square of them."""

@@ -11,7 +11,8 @@ from csv_ingest import csvfile
 from csv_ingest.csvfile.packing import HEAD_BYTES
 from csv_ingest.csvfile.streams import look_at
 from csv_ingest.csvfile.text import MARKS
-from ops.wording import counted
+
+from ..wording import counted
 
 PIECE = 1 << 20
 MAX_JUDGED = 64_000

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ops.proposing import nearly
-from ops.proposing.reading import Found
-from ops.proposing.sheet import Sheet
-from ops.wording import counted
+from ..wording import counted
+from . import nearly
+from .reading import Found
+from .sheet import Sheet
 
 _OF_NUMBERS = ("decimal_separator", "grouping_separator", "number_style", "affixes")
 

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from csv_ingest.csvfile.records import Record
-from ops.proposing import kinds
+
+from . import kinds
 
 MAX_TAIL = 10
 """Records at the end of a file that are looked at."""

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from csv_ingest.csvfile.records import Record
-from ops.proposing import kinds
-from ops.wording import counted
+
+from ..wording import counted
+from . import kinds
 
 SEARCHED = 1_000
 """Records among which the header is looked for, as many as `header=search` reads."""

@@ -6,10 +6,11 @@ from itertools import combinations, islice
 from typing import NamedTuple
 
 from csv_ingest.model import LINE_AS_ID
-from ops.proposing import kinds
-from ops.proposing.cells import Cells
-from ops.proposing.sheet import MAX_ROWS, Sheet
-from ops.wording import counted
+
+from ..wording import counted
+from . import kinds
+from .cells import Cells
+from .sheet import MAX_ROWS, Sheet
 
 MAX_PAIRED = 12
 """Columns of which each two are looked at together."""

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from csv_ingest.csvfile import moments
 from csv_ingest.model import DateFormat, NoSuchMoment
-from ops.proposing.cells import Cells
+
+from .cells import Cells
 
 DATES = (
     *("%Y-%m-%d", "%d.%m.%Y", "%-d.%-m.%Y", "%d.%m.%y", "%-d.%-m.%y"),

@@ -6,9 +6,10 @@ from typing import Any
 from csv_ingest.csvfile.cells import Convert
 from csv_ingest.csvfile.moments import dates, timestamps
 from csv_ingest.model import DateFormat, FileFormat
-from ops.proposing import kinds, moments, numbers, types
-from ops.proposing.cells import Cells, fits
-from ops.wording import counted
+
+from ..wording import counted
+from . import kinds, moments, numbers, types
+from .cells import Cells, fits
 
 NEARLY = 0.95
 """The share of filled cells from which on a type is named."""

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from csv_ingest.csvfile import numbers
 from csv_ingest.model import FileFormat
-from ops.proposing import kinds
+
+from . import kinds
 
 CODE = re.compile(r"\+|[^0-9]*0[0-9]")
 """How a cell begins that has digits and is no number, such as an article number or a telephone number."""

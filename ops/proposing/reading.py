@@ -7,14 +7,15 @@ from typing import NamedTuple
 
 from csv_ingest import csvfile
 from csv_ingest.model import FileFormat
-from ops import local_files, wording
-from ops.proposing import dialect, encoding, ids, sheet, types
-from ops.proposing.cells import Cells
-from ops.proposing.dialect import Dialect
-from ops.proposing.encoding import Encoding
-from ops.proposing.ids import NO_IDS, Ids
-from ops.proposing.sheet import Sheet
-from ops.proposing.types import Types
+
+from .. import local_files, wording
+from . import dialect, encoding, ids, sheet, types
+from .cells import Cells
+from .dialect import Dialect
+from .encoding import Encoding
+from .ids import NO_IDS, Ids
+from .sheet import Sheet
+from .types import Types
 
 _MANY_PADDED = 0.1
 """The share of text cells with spaces around them from which on spaces are left out."""

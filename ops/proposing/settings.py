@@ -6,9 +6,10 @@ from typing import Any
 from csv_ingest.feed import FORMAT_SETTINGS, Feed
 from csv_ingest.model import DELIMITERS, NO_HEADER, SEARCH, Column, FileFormat
 from csv_ingest.settings import given
-from ops.proposing import names
-from ops.proposing.reading import Found
-from ops.proposing.sheet import Sheet
+
+from . import names
+from .reading import Found
+from .sheet import Sheet
 
 _IN_ORDER = (
     *("encoding", "delimiter", "quote", "escape", "trim", "header", "header_names", "footer_records", "short_rows"),

@@ -9,8 +9,9 @@ from csv_ingest import csvfile
 from csv_ingest.csvfile.ending import CTRL_Z
 from csv_ingest.csvfile.records import Record
 from csv_ingest.model import FileFormat, PipelineError
-from ops.proposing import foot, head
-from ops.proposing.cells import Cells, Place
+
+from . import foot, head
+from .cells import Cells, Place
 
 MAX_ROWS = 200_000
 MAX_CHARACTERS = 100_000_000

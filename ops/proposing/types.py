@@ -8,9 +8,10 @@ from csv_ingest.csvfile import cells as converters
 from csv_ingest.csvfile.cells import Convert
 from csv_ingest.csvfile.columns import MAX_CHARACTERS
 from csv_ingest.model import Column, FileFormat, Value
-from ops.proposing import kinds, moments, numbers, words
-from ops.proposing.cells import Cells
-from ops.proposing.moments import Moments
+
+from . import kinds, moments, numbers, words
+from .cells import Cells
+from .moments import Moments
 
 MAX_INTEGER = 2**63 - 1  # a larger number is proposed as a decimal: not every destination has larger integers
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from ops.proposing.cells import Cells
+from .cells import Cells
 
 DEFAULT = (("true", "yes"), ("false", "no"))
 PAIRS = (

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from ops.pipeline import DeployedFeed, Pipeline
-from ops.reporting.gathering import gather
-from ops.reporting.page import page_of
-from ops.wording import Progress
+from ..pipeline import DeployedFeed, Pipeline
+from ..wording import Progress
+from .gathering import gather
+from .page import page_of
 
 __all__ = ["report"]
 

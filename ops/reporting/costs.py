@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from csv_ingest.model import Tuning
-from ops.reporting.facts import Fact
+
+from .facts import Fact
 
 # `python -m bench.costs` calculates docs/costs.md with these; tests/integration/test_costs.py measures the units.
 UNITS_PER_FILE, UNITS_PER_PART = 6, 9

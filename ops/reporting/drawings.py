@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 
-from ops.reporting import charts, figures
-from ops.reporting.facts import Fact, Outcome
-from ops.reporting.figures import DAY, HOUR, Steps
-from ops.reporting.markup import Markup, element, table
-from ops.reporting.parts import seconds, section
+from . import charts, figures
+from .facts import Fact, Outcome
+from .figures import DAY, HOUR, Steps
+from .markup import Markup, element, table
+from .parts import seconds, section
 
 OUTCOMES = [Outcome.COMPLETE, Outcome.WITH_REJECTS, Outcome.UNDER_WAY, Outcome.REJECTED]
 """From the bottom of a bar."""

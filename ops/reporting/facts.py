@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import Enum
 
 from csv_ingest import ledger
-from ops import history
+
+from .. import history
 
 
 class Outcome(Enum):

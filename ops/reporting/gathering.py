@@ -7,11 +7,12 @@ from datetime import datetime
 from itertools import islice
 
 from csv_ingest import ledger
-from ops import failures, history
-from ops.pipeline import DeployedFeed, Pipeline
-from ops.reporting import reasons
-from ops.reporting.facts import Fact, Material, Outcome, Sample, fact_of
-from ops.wording import Progress, counted
+
+from .. import failures, history
+from ..pipeline import DeployedFeed, Pipeline
+from ..wording import Progress, counted
+from . import reasons
+from .facts import Fact, Material, Outcome, Sample, fact_of
 
 SAMPLED_ROWS = 200
 """Rejected rows that are read of a file."""

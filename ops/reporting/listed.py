@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from ops import display
-from ops.reporting import figures
-from ops.reporting.facts import Fact, Material
-from ops.reporting.markup import Markup, element, table
-from ops.reporting.parts import left_out, seconds, section
-from ops.wording import counted
+from .. import display
+from ..wording import counted
+from . import figures
+from .facts import Fact, Material
+from .markup import Markup, element, table
+from .parts import left_out, seconds, section
 
 SHOWN_WAITING = 100
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
-from ops import display
-from ops.reporting import figures, listed, sections
-from ops.reporting.drawings import drawings
-from ops.reporting.facts import Material
-from ops.reporting.markup import Markup, element, html
+from .. import display
+from . import figures, listed, sections
+from .drawings import drawings
+from .facts import Material
+from .markup import Markup, element, html
 
 STYLE = Path(__file__).with_name("page.css")
 

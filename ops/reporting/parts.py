@@ -1,7 +1,7 @@
 """What the sections of the page have in common. Pure."""
 
-from ops.reporting.markup import Markup, element
-from ops.wording import counted
+from ..wording import counted
+from .markup import Markup, element
 
 
 def section(heading: str, *content: object) -> Markup:

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ops.reporting import costs as pricing
-from ops.reporting import figures, reasons
-from ops.reporting.facts import Fact, Material, Outcome, Sample
-from ops.reporting.markup import Markup, bar, element, table
-from ops.reporting.parts import left_out, note, seconds, section
-from ops.wording import counted
+from ..wording import counted
+from . import costs as pricing
+from . import figures, reasons
+from .facts import Fact, Material, Outcome, Sample
+from .markup import Markup, bar, element, table
+from .parts import left_out, note, seconds, section
 
 CENT = 0.01
 SHOWN_GROUPS = 20

@@ -7,11 +7,12 @@ import boto3
 
 from csv_ingest.model import FILE_EXPIRES_AT, ROW_EXPIRES_AT, ItemsNotRead
 from csv_ingest.queues import LIVE
-from ops import schema_check
-from ops.feed import DeployedFeed
-from ops.verifying.report import Failed, Skipped
-from ops.verifying.trial import Trial
-from ops.wording import counted
+
+from .. import schema_check
+from ..feed import DeployedFeed
+from ..wording import counted
+from .report import Failed, Skipped
+from .trial import Trial
 
 LEAST_BOOTSTRAP = 6
 """With the bucket for assets that a deployment of today needs: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html"""

@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 
 from csv_ingest import dynamodb
 from csv_ingest.dynamodb import expressions
-from ops.verifying.report import Failed, Skipped
-from ops.verifying.trial import Trial
+
+from .report import Failed, Skipped
+from .trial import Trial
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import BatchStatementRequestTypeDef

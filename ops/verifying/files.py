@@ -10,11 +10,12 @@ from csv_ingest.acceptance import MaxRejected
 from csv_ingest.destinations import Destination
 from csv_ingest.failure import REJECTION, Failure
 from csv_ingest.model import ForeignItem, ObjectVersion, Row, RowCounts, RowKey, StoredRow
-from ops import differences, redrive
-from ops.verifying.report import Failed, Skipped
-from ops.verifying.sample import FILLER, Sample
-from ops.verifying.trial import Trial
-from ops.wording import counted
+
+from .. import differences, redrive
+from ..wording import counted
+from .report import Failed, Skipped
+from .sample import FILLER, Sample
+from .trial import Trial
 
 LARGE_ROWS = 8_000
 

@@ -5,8 +5,8 @@ from statistics import median
 
 import boto3
 
-from ops.verifying.report import Skipped
-from ops.verifying.trial import Trial
+from .report import Skipped
+from .trial import Trial
 
 
 def reports(trial: Trial) -> str:

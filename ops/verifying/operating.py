@@ -10,10 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import ledger, queues
 from csv_ingest.failure import Failure
-from ops import brake, redrive
-from ops.verifying.report import Failed, Skipped
-from ops.verifying.sample import Sample
-from ops.verifying.trial import Trial
+
+from .. import brake, redrive
+from .report import Failed, Skipped
+from .sample import Sample
+from .trial import Trial
 
 PAUSED = "ZeroReservedConcurrency"
 """The condition of a message about an event that came during a pause."""

@@ -7,10 +7,11 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest.model import OwnerNeeded, PipelineError
-from ops import erasing, forgetting, redrive
-from ops.verifying import account, engine, files, logs, operating, telling
-from ops.verifying.report import Failed, Outcome, Result, Skipped
-from ops.verifying.trial import Trial
+
+from .. import erasing, forgetting, redrive
+from . import account, engine, files, logs, operating, telling
+from .report import Failed, Outcome, Result, Skipped
+from .trial import Trial
 
 Check = Callable[[Trial], str]
 

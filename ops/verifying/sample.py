@@ -8,9 +8,10 @@ from pathlib import Path
 
 from csv_ingest.csvfile import cells
 from csv_ingest.model import LINE_AS_ID, Column, FileFormat
-from ops import checking, wording
-from ops.verifying.report import Skipped
-from ops.verifying.trial import Trial
+
+from .. import checking, wording
+from .report import Skipped
+from .trial import Trial
 
 FILLER = "x" * 700
 """A row of it stays below a KB, which is a write unit."""

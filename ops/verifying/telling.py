@@ -9,9 +9,10 @@ import boto3
 
 from csv_ingest.configuration import NotifierConfig
 from csv_ingest.queues import LIVE
-from ops.verifying.report import Failed, Skipped
-from ops.verifying.sample import Sample
-from ops.verifying.trial import Trial
+
+from .report import Failed, Skipped
+from .sample import Sample
+from .trial import Trial
 
 ATTEMPTS = 3
 """A new rule takes some time to be there: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rules.html"""

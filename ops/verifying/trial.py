@@ -12,12 +12,13 @@ from boto3.s3.transfer import TransferConfig
 
 from csv_ingest.failure import Failure
 from csv_ingest.model import VERIFY_FOLDER, ObjectVersion
-from ops import failures, waiting
-from ops.feed import DeployedFeed
-from ops.pipeline import Pipeline
-from ops.status import UploadStatus
-from ops.verifying.report import Failed, Skipped
-from ops.wording import Progress, silent
+
+from .. import failures, waiting
+from ..feed import DeployedFeed
+from ..pipeline import Pipeline
+from ..status import UploadStatus
+from ..wording import Progress, silent
+from .report import Failed, Skipped
 
 PATIENCE = 600.0
 """Seconds to wait for what Lambda does by itself. It tries an event again after one and after two minutes:
