@@ -23,7 +23,7 @@ STEP := $(PYTHON) ops/progress.py
 PIP  := $(BIN)/python -m pip install --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local unit test test-deployed snapshot bench lint synth settings deploy verify destroy lock clean
+.PHONY: help setup demo local unit test test-package test-deployed package snapshot bench lint synth settings deploy verify destroy lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 22
@@ -31,18 +31,18 @@ help: ## this list
 setup: $(READY) $(TOOLS) $(BROWSER) ## install everything, which the commands below do by themselves
 
 # The version is checked first: an older Python fails deep inside a dependency otherwise.
-$(PACKAGES): requirements.txt pyproject.toml
+$(PACKAGES): requirements.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
 	@$(STEP) "Creating $(VENV)" $(PYTHON) -m venv --clear $(VENV)
 	@$(STEP) "Installing what is needed to run and to deploy" $(PIP) --require-hashes -r requirements.txt
-	@$(STEP) "Installing lambda/csv_ingest" $(PIP) --no-index --no-deps --no-build-isolation --editable .
+	@$(STEP) "Installing this checkout" $(PIP) --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(NODE): package-lock.json | $(PACKAGES)
 	@$(STEP) "Installing the CDK CLI" npm ci --omit=dev --no-fund --no-audit
 	@touch $@
 
-# Without it, the tests take a chromium that is on PATH, or say which of them were skipped.
+# Without it, `make test-package` takes a chromium that is on PATH.
 $(BROWSER): package-lock.json | $(NODE)
 	-@$(STEP) "Installing the browser of the tests" npm install --no-save --no-fund --no-audit && touch $@
 
@@ -62,8 +62,13 @@ unit: $(TOOLS) ## the tests that need no server, in seconds
 # Three workers, a MiniStack each, also on two cores: the end-to-end tests mostly wait for queues. A file's tests stay
 # together, and so do those that share a deployment (tests/conftest.py). In the order of the files: xdist would begin
 # with those of many tests, and end with the one test that takes a minute.
-test: $(READY) $(TOOLS) $(BROWSER) ## all tests: unit, integration, gates, infrastructure, end to end
-	@$(BIN)/python -m pytest -rs --numprocesses 3 --dist loadfile --no-loadscope-reorder $(TESTS)
+TESTS ?= $(addprefix tests/,unit integration gates infrastructure e2e)
+test: $(READY) $(TOOLS) ## all tests but those of test-package: unit, integration, gates, infrastructure, end to end
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(TESTS)
+
+# Without a browser that runs here, the tests say which of them were skipped.
+test-package: $(READY) $(TOOLS) $(BROWSER) package ## the wheel in an environment of its own, and the report in a browser
+	@$(BIN)/python -m pytest -rs tests/package
 
 # Each candidate has to run: pyenv's python3.13 is on PATH also while 3.13 is not selected, and fails then.
 DEPLOYED = $(firstword $(foreach found,python3.13 $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13*/bin/python3.13),\
@@ -75,6 +80,12 @@ test-deployed: ## unit and integration tests on Python 3.13, which is deployed, 
 
 snapshot: $(READY) $(TOOLS) ## write the snapshot of the template that a review looks at, after a change of the stack
 	@$(BIN)/python -m tests.infrastructure.snapshot
+
+# What a build leaves would be in the next wheel, also if its source is gone.
+package: $(PACKAGES) ## the wheel, in dist/
+	@rm -rf build dist csv_ingest.egg-info
+	@$(STEP) "Building the wheel" $(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build csv_ingest.egg-info
 
 bench: $(READY) $(TOOLS) ## speed and memory against baselines, in ten minutes; writes docs/benchmarks.md
 	@$(BIN)/python -m bench
@@ -99,7 +110,7 @@ deploy: $(READY) ## deploy to the AWS account of your credentials (add ARGS="-c 
 	cdk deploy $(ARGS)
 
 verify: $(READY) ## try the deployment in your account: five minutes, less than 0.10 dollars (docs/runbook.md)
-	@$(BIN)/python -m ops verify $(ARGS)
+	@$(BIN)/csv-ingest verify $(ARGS)
 
 destroy: $(READY) ## remove the deployment; the bucket has to be empty (see docs/runbook.md)
 	cdk destroy $(ARGS)
@@ -111,8 +122,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit
 lock: $(TOOLS) ## compile the lock files again, after a change of a *.in file
 	$(COMPILE) --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) --python-version 3.11 -c requirements-dev.txt requirements.in -o requirements.txt
-	$(COMPILE) --python-version 3.13 -c requirements-dev.txt lambda/requirements.in -o lambda/requirements.txt
+	$(COMPILE) --python-version 3.13 -c requirements-dev.txt lambda/csv_ingest/requirements.in -o lambda/csv_ingest/requirements.txt
 	$(COMPILE) --python-version 3.11 .github/requirements-audit.in -o .github/requirements-audit.txt
 
 clean: ## remove everything that make brought
-	rm -rf .venv .venv-3.13 .cache .local node_modules cdk.out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-3.13 .cache .local node_modules cdk.out build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

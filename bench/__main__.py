@@ -31,7 +31,7 @@ from local.processes import PROJECT
 from local.server import local_aws
 from ops.progress import working
 from ops.schema import statements
-from stacks.bundling import bundle
+from stacks.bundling import SOURCE, bundle
 
 OUTPUT = PROJECT / "docs" / "benchmarks.md"
 MEMORY_MB = 1, 50, 500
@@ -260,7 +260,7 @@ def _child(case: tuple[str, ...], bucket: str, scratch: Path) -> Found:
 
 def _package(scratch: Path) -> tuple[int, int]:
     """Bytes and number of files of the deployed function."""
-    bundle(PROJECT / "lambda", scratch / "package", python="3.13")
+    bundle(SOURCE, scratch / "package")
     sizes = [path.stat().st_size for path in (scratch / "package").rglob("*") if path.is_file()]
     return sum(sizes), len(sizes)
 

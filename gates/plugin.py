@@ -1,21 +1,27 @@
-"""The checks at `cdk synth`, of every template of the app."""
+"""The checks at `cdk synth`, of a whole app, or of one part of it."""
 
 import json
+from collections import defaultdict
+from collections.abc import Mapping, Set
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import jsii
 from aws_cdk import (
-    App,
     Aspects,
+    CfnElement,
     IPolicyValidationContext,
     IPolicyValidationPlugin,
     PolicyValidationPluginReport,
     PolicyViolatingResource,
     PolicyViolation,
+    Stack,
+    Stage,
     Validations,
 )
-from cdk_nag import AwsSolutionsChecks, ServerlessChecks, WriteNagSuppressionsToCloudFormationAspect
+from cdk_nag import AwsSolutionsChecks, NagPack, ServerlessChecks, WriteNagSuppressionsToCloudFormationAspect
+from constructs import IConstruct
 
 from .assets import Assets
 from .checks import NAMESPACE, Finding, check
@@ -23,14 +29,39 @@ from .rules import RULES
 from .template import InvalidTemplate
 
 
-def guard(app: App) -> None:
-    """Check every stack of the app at synthesis, with the gates and with two packs of cdk-nag.
+def guard(scope: IConstruct) -> None:
+    """Check what is in the scope at synthesis, with the gates and with two packs of cdk-nag.
 
-    If a finding is not acknowledged, `app.synth()` raises RuntimeError and `cdk synth` ends with exit code 1.
+    The scope is an app, a stack or a construct; what is outside of it is not checked. If a finding is not acknowledged,
+    `cdk synth` lists it and ends with exit code 1; `app.synth()` without the CDK's command line raises RuntimeError.
     """
-    Validations.of(app).add_plugins(Gates(), AwsSolutionsChecks(app), ServerlessChecks(app))
+    packs = (_Pack(AwsSolutionsChecks(), scope), _Pack(ServerlessChecks(), scope))
+    Validations.of(scope).add_plugins(Gates(scope), *packs)
     # Writes each acknowledgement's reason into the template, where the gates and the readers of templates look for it.
-    Aspects.of(app).add(WriteNagSuppressionsToCloudFormationAspect())
+    Aspects.of(scope).add(WriteNagSuppressionsToCloudFormationAspect())
+
+
+@jsii.implements(IPolicyValidationPlugin)
+class _Pack:
+    """A pack of cdk-nag that checks one scope. By itself, it checks the whole app."""
+
+    def __init__(self, pack: NagPack, scope: IConstruct) -> None:
+        self._pack, self._scope = pack, scope
+
+    @property
+    def name(self) -> str:
+        return self._pack.read_pack_name
+
+    @property
+    def version(self) -> str:
+        return "3"
+
+    @property
+    def rule_ids(self) -> list[str]:
+        return []
+
+    def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:  # noqa: ARG002
+        return self._pack.validate_scope(self._scope)
 
 
 @jsii.implements(IPolicyValidationPlugin)
@@ -40,6 +71,9 @@ class Gates:
     `Validations.of(construct).acknowledge(Acknowledgment(id="gates::RULE", reason="..."))` lets a construct break a
     rule.
     """
+
+    def __init__(self, scope: IConstruct) -> None:
+        self._scope = scope
 
     @property
     def name(self) -> str:
@@ -59,19 +93,36 @@ class Gates:
     def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:
         today = datetime.now(UTC).date()
         violations = []
+        paths, inside = [Path(path) for path in context.template_paths], _resources_of(self._scope)
         # The CDK does not name nested templates: each template adds its own to the list.
-        paths = [Path(path) for path in context.template_paths]
         for path in paths:
             template, assets = {"Resources": {}} | json.loads(path.read_text()), Assets(path.parent)
             paths += assets.nested(template)
+            if inside is not None and path.name not in inside:
+                continue
             try:
                 findings = check(template, today=today, packages=assets.packages(template))
             except InvalidTemplate as error:
                 raise InvalidTemplate(f"{path.name} cannot be checked: {error}") from error
-            violations += [_reported(finding, path) for finding in findings if not finding.acknowledged]
+            violations += [
+                _reported(finding, path)
+                for finding in findings
+                if not finding.acknowledged and (inside is None or finding.violation.resource in inside[path.name])
+            ]
         return PolicyValidationPluginReport(
             success=all(violation.severity == "warning" for violation in violations), violations=violations
         )
+
+
+def _resources_of(scope: IConstruct) -> Mapping[str, Set[str]] | None:
+    """The logical ids of the resources in the scope, by the template's name; None if it has whole templates only."""
+    if Stage.is_stage(scope):
+        return None
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for element in filter(CfnElement.is_cfn_element, scope.node.find_all()):
+        stack = Stack.of(element)
+        found[stack.template_file].add(str(stack.resolve(cast("CfnElement", element).logical_id)))
+    return found
 
 
 def _reported(finding: Finding, template: Path) -> PolicyViolation:

@@ -91,8 +91,8 @@ def _print_what_to_do(
     args = f" ARGS={shlex.quote(shlex.join(arguments))}" if arguments else ""
     console.print("In another shell, in this folder:\n")
     console.print(f"source {ENVIRONMENT.relative_to(PROJECT)}")
-    console.print(f".venv/bin/python -m ops{stack} upload examples/orders.csv{to}")
-    console.print(".venv/bin/python -m ops --help")
+    console.print(f".venv/bin/csv-ingest{stack} upload examples/orders.csv{to}")
+    console.print(".venv/bin/csv-ingest --help")
     console.print(".venv/bin/python -m local generate --help   # large files, or many")
     until = "; feeds with PostgreSQL then have the database of their settings" if server else ""
     console.print(f"make deploy{args}   # deploys a change, and keeps the data{until}\n")
@@ -115,7 +115,7 @@ def _print_what_to_do(
 @click.option("--files", default=1, show_default=True, type=click.IntRange(min=1), help="How many files.")
 @click.option("--rows", default=300_000, show_default=True, type=click.IntRange(min=1), help="Rows of each file.")
 def generate(folder: Path, files: int, rows: int) -> None:
-    """Write CSV files of made-up orders into FOLDER, to upload with `python -m ops upload`.
+    """Write CSV files of made-up orders into FOLDER, to upload with `csv-ingest upload`.
 
     No two files have an id in common. Exit code 0.
     """

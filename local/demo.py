@@ -209,7 +209,7 @@ def _current(deployment: Deployment, uploads: Iterable[tuple[Example, ObjectVers
 
 def _operate(verb: str, console: Console) -> bool:
     """Show a verb of the operator's command line; whether it found all well."""
-    console.print(f"[bold]$ python -m ops {verb}", highlight=False)
+    console.print(f"[bold]$ csv-ingest {verb}", highlight=False)
     command = [sys.executable, "-u", "-m", "ops", *verb.split()]  # unbuffered: in the order in which it is printed
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     console.print(done.stdout, markup=False, highlight=False, soft_wrap=True)

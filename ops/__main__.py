@@ -1,5 +1,5 @@
-"""`python -m ops VERB`."""
+"""`csv-ingest VERB`; in a checkout also `python -m ops VERB`."""
 
 from .commands import main
 
-main(prog_name="python -m ops")
+main(prog_name="csv-ingest")

@@ -66,7 +66,7 @@ class FilesAudit:
         detail = f"etag {version.etag}: {record.status or 'no record'}"
         remedy = None
         if record.erasing:
-            detail += f", and `python -m ops {record.erasing}` has begun: run it again"
+            detail += f", and `csv-ingest {record.erasing}` has begun: run it again"
         elif (today := self.pipeline.feed_of(version.key)) == self.feed:
             remedy = findings.Redeliver()
         else:

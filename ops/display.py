@@ -64,7 +64,7 @@ def command(*words: str, key: str = "") -> str:
     stack = click.get_current_context().find_root().params["stack"]
     options = [] if stack == DEFAULT_STACK else ["--stack", stack]
     argument = [] if not key else ["--", key] if key.startswith("-") else [key]
-    return " ".join(["python -m ops", *map(shell_word, [*options, *words, *argument])])
+    return " ".join(["csv-ingest", *map(shell_word, [*options, *words, *argument])])
 
 
 def when(time: datetime | None) -> str:

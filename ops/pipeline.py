@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +23,7 @@ __all__ = ["DeployedFeed", "NoFeed", "NotDeployed", "ObjectGone", "Pipeline"]
 NOT_THERE = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 """Codes of S3's answers about what is not in the bucket."""
 
+BUCKET = "UploadBucketName"
 FUNCTION, TABLE = "IngestFunctionName", "RowsTableName"
 """The names of the outputs about a feed, but for the suffix that they end with."""
 
@@ -47,6 +48,7 @@ class Pipeline:
     """The names of what was deployed, and clients that reach it."""
 
     stack: str
+    """CloudFormation's name of it."""
     upload_bucket: str
     files_table: str
     failure_queue: str
@@ -65,15 +67,19 @@ class Pipeline:
     clients: Clients = field(repr=False, compare=False)
 
     @classmethod
-    def find(cls, stack: str) -> "Pipeline":
-        """Read the stack's outputs; raises NotDeployed with what to do."""
-        outputs, clients = _outputs(stack), Clients()
+    def find(cls, name: str) -> "Pipeline":
+        """Read the outputs of a stack, or of one construct in it (`Shop.Orders`); raises NotDeployed with what to do.
+
+        Those of a construct begin with its id, if the stack has several.
+        """
+        stack, _, construct = name.partition(".")
+        outputs, clients = _of_construct(_outputs(stack), construct.replace(".", "")), Clients()
         names = sorted(name for name in outputs if name.startswith(FUNCTION)) or [FUNCTION]
         try:
             feeds = [DeployedFeed(outputs[name], outputs[name.replace(FUNCTION, TABLE, 1)], clients) for name in names]
             return cls(
                 stack=stack,
-                upload_bucket=outputs["UploadBucketName"],
+                upload_bucket=outputs[BUCKET],
                 files_table=outputs["FilesTableName"],
                 failure_queue=outputs["FailureQueueUrl"],
                 alarm_topic=outputs["AlarmTopicArn"],
@@ -86,7 +92,7 @@ class Pipeline:
                 clients=clients,
             )
         except KeyError as error:
-            raise NotDeployed(f"stack {stack} has no output {error}: it is another project's, or an old one") from error
+            raise NotDeployed(_not_found(stack, outputs, error)) from error
 
     @cached_property
     def files(self) -> ledger.FilesTable:
@@ -202,6 +208,20 @@ class Pipeline:
     def redeliver(self, version: ObjectVersion) -> None:
         """Put an upload's event into Lambda's queue again, for the function of its feed."""
         queues.dispatch(self.clients.lambda_, self.feed_of(version.key).function, events.upload_event(version))
+
+
+def _of_construct(outputs: Mapping[str, str], construct: str) -> Mapping[str, str]:
+    """The outputs of one construct without its id; those of the stack, if its only construct has none before them."""
+    own = {name.removeprefix(construct): value for name, value in outputs.items() if name.startswith(construct)}
+    return own if BUCKET in own else outputs
+
+
+def _not_found(stack: str, outputs: Mapping[str, str], missing: KeyError) -> str:
+    """Why there is no pipeline of this name, and which there are."""
+    constructs = [name.removesuffix(BUCKET) for name in sorted(outputs) if name.endswith(BUCKET)]
+    if BUCKET not in outputs and constructs:
+        return f"stack {stack} has several pipelines: name one, {' or '.join(f'{stack}.{each}' for each in constructs)}"
+    return f"stack {stack} has no output {missing}: it is another project's, or an old one"
 
 
 def _outputs(stack: str) -> dict[str, str]:

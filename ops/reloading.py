@@ -54,7 +54,7 @@ def erasure_for_reload(pipeline: Pipeline, version: ObjectVersion) -> erasing.Er
     for skipped in erasure.skipped:
         went = skipped.owner.target.moved(erasure.feed.owner.target)
         same = f"{skipped.object_key} has the same content, and {went}"
-        raise erasing.NotErasable(f"{same}: `python -m ops audit --repair` first")
+        raise erasing.NotErasable(f"{same}: `csv-ingest audit --repair` first")
     _refuse_busy(erasure)
     return erasure
 

@@ -71,7 +71,7 @@ class _Check:
             )
         needed = schema_tables.rows_table(self._config)
         if not (found := self._catalog.table(needed.name)):
-            create = f"run the statements that `python -m ops schema --feed {self._config.feed.name}` prints"
+            create = f"run the statements that `csv-ingest schema --feed {self._config.feed.name}` prints"
             return CheckedSchema([*problems, f"there is no table {needed.name}: {create}"], [])
         rows = schema_table_check.TableCheck(self._catalog, needed, found, role, self._declared, self._views)
         if other := rows.other_kind():

@@ -1,7 +1,6 @@
 """A Lambda function that is invoked asynchronously, and the queue that keeps its failed events."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -16,15 +15,12 @@ from constructs import Construct
 from csv_ingest.metrics import NAMESPACE, Metric
 from csv_ingest.queues import LIVE
 
-from .bundling import function_code
+from .bundling import RUNTIME, function_code
 from .practices import Keeping, acknowledge, allow, allow_key
-
-FUNCTION_ROOT = Path(__file__).parents[1] / "lambda"
-RUNTIME = lambda_.Runtime.PYTHON_3_13
 
 
 class AsyncFunction(Construct):
-    """A handler of the package in lambda/, with its role, its logs, and the queue for its failed events."""
+    """A handler of the package csv_ingest, with its role, its logs, and the queue for its failed events."""
 
     def __init__(
         self,
@@ -51,7 +47,7 @@ class AsyncFunction(Construct):
             self,
             "Function",
             description=description,
-            code=function_code(FUNCTION_ROOT, RUNTIME),
+            code=function_code(self),
             handler=handler,
             runtime=RUNTIME,
             architecture=lambda_.Architecture.ARM_64,

@@ -1,4 +1,4 @@
-"""The pipeline, as a construct for any stack: `from stacks import CsvIngest, Feed`."""
+"""The pipeline, as a construct for any stack: `from csv_ingest_cdk import CsvIngest, Feed`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -53,12 +53,14 @@ class CsvIngest(Construct):
         event_bus: events.IEventBus | None = None,
     ) -> None:
         super().__init__(scope, id_)
+        self.name = _name_of(self)
+        """Under which its logs, metrics and events are found, and which `csv-ingest --stack` takes: `Shop.Orders`."""
         named = None
         if bucket:
             named = "" if Token.is_unresolved(bucket.bucket_name) else bucket.bucket_name
         for problem in problems(
             feeds,
-            service=self._service,
+            service=self.name,
             ignored_prefixes=ignored_prefixes,
             existing_bucket=named,
             keep_files_days=keep_files_days,
@@ -81,7 +83,7 @@ class CsvIngest(Construct):
             storage=storage,
             ignored_prefixes=ignored_prefixes,
             event_bus=bus,
-            service=self._service,
+            service=self.name,
         )
         self.bucket: s3.IBucket = storage.uploads
         self.tables: Mapping[str, dynamodb.ITable] = storage.tables
@@ -95,7 +97,7 @@ class CsvIngest(Construct):
             event_bus=bus,
             topic=topic,
             email=alarm_email,
-            service=self._service,
+            service=self.name,
         )
         self.topic = monitoring.topic
         people = People(self, "People", storage=storage, ingestion=ingestion, notifier=monitoring.notifier)
@@ -110,7 +112,7 @@ class CsvIngest(Construct):
         return self.tables[feed].grant_read_data(grantee)
 
     def _outputs(self, storage: Storage, ingestion: Ingestion) -> Mapping[str, str]:
-        """By the names under which `python -m ops` finds them among the outputs of a stack."""
+        """By the names under which `csv-ingest` finds them among the outputs of a stack."""
         return {
             "UploadBucketName": self.bucket.bucket_name,
             **{f"RowsTableName{feed.suffix}": storage.rows_name(feed) for feed in storage.feeds},
@@ -121,9 +123,9 @@ class CsvIngest(Construct):
             **ingestion.sweep.outputs,
         }
 
-    @property
-    def _service(self) -> str:
-        """The name under which logs and metrics are found, which no other construct of the stack has."""
-        stack = Stack.of(self)
-        ids = self.node.path.removeprefix(f"{stack.node.path}/").split("/")
-        return ".".join([stack.stack_name, *(each for each in ids if each != "Default")])
+
+def _name_of(construct: Construct) -> str:
+    """The stack's name and the ids below it: no other construct of the stack has the same."""
+    stack = Stack.of(construct)
+    ids = construct.node.path.removeprefix(f"{stack.node.path}/").split("/")
+    return ".".join([stack.stack_name, *(each for each in ids if each != "Default")])

@@ -1,64 +1,12 @@
-"""The gates as rules of cfn-lint, for editors and pre-commit: `cfn-lint --append-rules gates/cfn_lint TEMPLATE`.
-
-cfn-lint loads each Python file of the folder, and each rule in it. The findings are those of `python -m gates`; what is
-acknowledged is left out.
-"""
+"""What `cfn-lint --append-rules` loads: it takes each file of the folder by its path, outside of any package."""
 
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 
-from cfnlint.rules import CloudFormationLintRule, RuleMatch
-from cfnlint.template import Template
+_PACKAGE = Path(__file__).parents[1]  # `gates` in a checkout, `csv_ingest_gates` where the wheel is installed
+sys.path.append(str(_PACKAGE.parent))  # cfn-lint runs anywhere, and is told nothing but this folder
+_rules = import_module(f"{_PACKAGE.name}.cfn_lint")
 
-sys.path.append(str(Path(__file__).parents[2]))  # cfn-lint runs anywhere, and is told nothing but this folder
-
-from gates.assets import Assets
-from gates.checks import Finding, check
-from gates.files import TemplateFile
-from gates.template import InvalidTemplate
-
-
-class GatesErrors(CloudFormationLintRule):  # type: ignore[misc] # it has no types
-    """Findings that stop a deployment."""
-
-    id = "E9100"
-    shortdesc = "Nothing is lost silently, and no strangers are let in"
-    description = "The gates find what makes a pipeline lose data silently, and what lets strangers in."
-    source_url = "docs/gates.md"
-    tags = ["gates"]  # noqa: RUF012 - cfn-lint's way
-
-    def match(self, cfn: Template) -> list[RuleMatch]:
-        """The findings in the template's file; none if cfn-lint says itself why it cannot be read."""
-        return list(_matches(cfn, are_warnings=False))
-
-
-class GatesWarnings(GatesErrors):
-    """Findings that only the deployment can decide, and minor ones."""
-
-    id = "W9100"
-
-    def match(self, cfn: Template) -> list[RuleMatch]:
-        return list(_matches(cfn, are_warnings=True))
-
-
-def _matches(cfn: Template, *, are_warnings: bool) -> Iterator[RuleMatch]:
-    path = Path(cfn.filename)
-    try:
-        file, findings = _findings(path, path.stat().st_mtime_ns)
-    except InvalidTemplate:
-        return
-    for finding in findings:
-        violation = finding.violation
-        if violation.warning is are_warnings and not finding.acknowledged:
-            said = f"{finding.rule.id}: {violation.resource} {violation.path}: {violation.detail}. {finding.rule.fix}"
-            yield RuleMatch(["Resources", *file.origin(violation.resource)], said)
-
-
-@lru_cache(maxsize=10)
-def _findings(path: Path, _changed: int) -> tuple[TemplateFile, list[Finding]]:
-    file = TemplateFile(path)
-    packages = Assets(path.parent).packages(file.template)
-    return file, check(file.template, today=datetime.now(UTC).date(), packages=packages)
+GatesErrors = _rules.GatesErrors
+GatesWarnings = _rules.GatesWarnings

@@ -163,7 +163,7 @@ class RowStore:
         if missing := len(rows) - len(found):
             raise TableAltered(
                 f"{missing:,} of {len(rows):,} rows are not in the table after they were written: "
-                f"{self._destination.who_deletes}; `python -m ops audit --repair` writes them again"
+                f"{self._destination.who_deletes}; `csv-ingest audit --repair` writes them again"
             )
         return found
 
@@ -175,7 +175,7 @@ class RowStore:
         found = {each.key.id: each for each in self._destination.find(keys)}
         if foreign := sum(isinstance(each, ForeignItem) for each in found.values()):
             raise TableAltered(
-                f"the keys of {foreign:,} rows hold items that are no rows: run `python -m ops audit --repair`"
+                f"the keys of {foreign:,} rows hold items that are no rows: run `csv-ingest audit --repair`"
             )
         if not found.keys() <= {row.id for row in rows}:
             raise TableAltered('an id was found under another one: each column of the key has to have COLLATE "C"')
@@ -203,5 +203,5 @@ class RowStore:
 def _altered(row: Row) -> TableAltered:
     return TableAltered(
         f"the table has other values for line {row.line:,} than the file, so somebody changed them: "
-        "run `python -m ops audit --repair`"
+        "run `csv-ingest audit --repair`"
     )

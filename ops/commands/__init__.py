@@ -1,4 +1,4 @@
-"""The commands of `python -m ops`, one module per verb: `pause.py` also has `resume`.
+"""The commands of `csv-ingest`, one module per verb: `pause.py` also has `resume`.
 
 Each one is: options in, a call of another module, its result shown, an exit code out. `guards.py` has what
 ends commands before they begin; `uploads.py`, `messages.py`, `audited.py` and `stored.py` show what they have to show.
@@ -77,7 +77,12 @@ def _with_way(reason: str) -> str:
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(RELEASE, message="csv-ingest %(version)s")
-@click.option("--stack", default=display.DEFAULT_STACK, show_default=True, help="CsvIngest-<stage> for other stages.")
+@click.option(
+    "--stack",
+    default=display.DEFAULT_STACK,
+    show_default=True,
+    help="CsvIngest-<stage> for other stages; Shop.Orders for the construct Orders in a stack of yours.",
+)
 @click.pass_context
 def main(ctx: click.Context, stack: str) -> None:
     """Operate a deployed pipeline: on AWS, or locally, after `source .local/environment` beside `make local`.

@@ -8,7 +8,7 @@ from . import options, uploads
 
 
 @click.command(
-    name="acknowledge", epilog='Example: python -m ops acknowledge in/a.csv --reason "sent by mistake, told the sender"'
+    name="acknowledge", epilog='Example: csv-ingest acknowledge in/a.csv --reason "sent by mistake, told the sender"'
 )
 @click.argument("key")
 @click.option("--reason", required=True, help="Why nothing more has to be done; the ledger keeps it.")

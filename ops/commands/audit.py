@@ -10,9 +10,7 @@ from ..pipeline import DeployedFeed, Pipeline
 from . import audited, guards, options, uploads
 
 
-@click.command(
-    name="audit", epilog="Example: python -m ops audit --feed orders && echo the table is what the files say"
-)
+@click.command(name="audit", epilog="Example: csv-ingest audit --feed orders && echo the table is what the files say")
 @options.prefix
 @options.feed
 @click.option("--repair", "repair_", is_flag=True, help="Write what the files have, and audit once more.")

@@ -8,7 +8,7 @@ from .. import display, redrive
 from . import guards, options, uploads
 
 
-@click.command(name="backfill", epilog="Example: python -m ops backfill --prefix 2025/ --rate 5")
+@click.command(name="backfill", epilog="Example: csv-ingest backfill --prefix 2025/ --rate 5")
 @click.option("--prefix", required=True, help="Only objects whose key begins with this; '' for all.")
 @options.feed
 @options.rate

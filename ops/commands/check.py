@@ -15,7 +15,7 @@ SHOWN_REJECTS = 20
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command(name="check", epilog="Example: python -m ops check orders.csv --settings orders.json")
+@click.command(name="check", epilog="Example: csv-ingest check orders.csv --settings orders.json")
 @click.argument("file", type=FILE)
 @click.option("--feed", metavar="NAME", help="The deployed feed that would read it; needed if there are several.")
 @click.option("--settings", type=FILE, help="The settings of a feed, as `propose` prints them; nothing is deployed.")

@@ -12,7 +12,7 @@ from .. import display, find, wording
 from . import options, stored
 
 
-@click.command(name="find", epilog="Example: python -m ops find A-1000 --feed orders")
+@click.command(name="find", epilog="Example: csv-ingest find A-1000 --feed orders")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--feed", metavar="NAME", help="The feed that has the rows; needed if there are several.")
 @options.as_json

@@ -9,7 +9,7 @@ from ..forgetting import Forgetting, forget, forgetting_of
 from . import guards, options
 
 
-@click.command(name="forget", epilog="Example: python -m ops forget incoming/orders.csv")
+@click.command(name="forget", epilog="Example: csv-ingest forget incoming/orders.csv")
 @click.argument("key")
 @options.yes
 @click.pass_obj

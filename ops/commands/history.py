@@ -18,7 +18,7 @@ HEADER = f"{'':2}{'status':<10}  {'settled (UTC)':<19} {'seconds':>10} {'read':>
 COLOURS = {ledger.COMPLETE: "green", ledger.REJECTED: "red"}
 
 
-@click.command(name="history", epilog="Example: python -m ops history --since 12h --feed orders")
+@click.command(name="history", epilog="Example: csv-ingest history --since 12h --feed orders")
 @options.feed
 @options.prefix
 @click.option("--since", type=options.SINCE, default="7d", show_default=True, help="12h, 90m, 2w, or 2026-11-21.")

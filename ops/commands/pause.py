@@ -7,7 +7,7 @@ from ..pipeline import DeployedFeed, Pipeline
 from . import options
 
 
-@click.command(name="pause", epilog="Example: python -m ops pause --feed orders")
+@click.command(name="pause", epilog="Example: csv-ingest pause --feed orders")
 @options.feed
 @click.pass_obj
 def pause_command(find: options.Find, *, feed: str | None) -> None:
@@ -22,7 +22,7 @@ def pause_command(find: options.Find, *, feed: str | None) -> None:
     display.say(f"After it, deliver these events: {display.command('redrive', '--wait')}")
 
 
-@click.command(name="resume", epilog="Example: python -m ops resume && python -m ops redrive")
+@click.command(name="resume", epilog="Example: csv-ingest resume && csv-ingest redrive")
 @options.feed
 @click.pass_obj
 def resume_command(find: options.Find, *, feed: str | None) -> None:

@@ -27,7 +27,7 @@ class _Setting(click.ParamType[str]):
             self.fail(str(error), param, ctx)
 
 
-@click.command(name="propose", epilog="Example: python -m ops propose orders.csv > orders.json")
+@click.command(name="propose", epilog="Example: csv-ingest propose orders.csv > orders.json")
 @click.argument("files", metavar="FILE...", type=FILE, nargs=-1, required=True)
 @click.option("--name", type=_Setting("name", NAME), help="Of the feed; without it, made of the first file's name.")
 @click.option("--timezone", default="", type=_Setting("timezone", TIMEZONE), help="Of timestamps that say none.")

@@ -16,7 +16,7 @@ from . import guards, messages, options, uploads
 
 @click.command(
     name="redrive",
-    epilog="Example: python -m ops redrive --dry-run --prefix incoming/",
+    epilog="Example: csv-ingest redrive --dry-run --prefix incoming/",
     context_settings={"token_normalize_func": lambda name: "prefix" if name == "key-prefix" else name},  # its old name
 )
 @click.option("--dry-run", is_flag=True, help="List the messages, and leave them in the queue.")

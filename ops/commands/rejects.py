@@ -14,7 +14,7 @@ from ..pipeline import ObjectGone, Pipeline
 from . import guards, options
 
 
-@click.command(name="rejects", epilog="Example: python -m ops rejects incoming/orders.csv --csv > send-back.csv")
+@click.command(name="rejects", epilog="Example: csv-ingest rejects incoming/orders.csv --csv > send-back.csv")
 @click.argument("key")
 @click.option("--csv", "csv_", is_flag=True, help="Print the rows as a CSV file, the reasons to standard error.")
 @click.option("--spreadsheet", is_flag=True, help="With --csv: put ' before each cell that would be a formula.")

@@ -12,7 +12,7 @@ from .. import display, erasing, failures, reloading, wording
 from . import guards, options, uploads
 
 
-@click.command(name="reload", epilog="Example: python -m ops reload incoming/orders.csv")
+@click.command(name="reload", epilog="Example: csv-ingest reload incoming/orders.csv")
 @click.argument("key")
 @options.yes
 @options.timeout

@@ -9,7 +9,7 @@ from .. import display, reporting
 from . import guards, options
 
 
-@click.command(name="report", epilog="Example: python -m ops report --html report.html --since 30d")
+@click.command(name="report", epilog="Example: csv-ingest report --html report.html --since 30d")
 @click.option("--html", "file", required=True, metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
               help="Where to write the page.")  # fmt: skip
 @options.feed

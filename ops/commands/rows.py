@@ -18,7 +18,7 @@ from ..pipeline import DeployedFeed, ObjectGone
 from . import guards, options, stored
 
 
-@click.command(name="rows", epilog="Example: python -m ops rows incoming/orders.csv --limit 20")
+@click.command(name="rows", epilog="Example: csv-ingest rows incoming/orders.csv --limit 20")
 @click.argument("key")
 @click.option("--limit", type=click.IntRange(min=1), help="Read no more than so many rows.")
 @options.as_json

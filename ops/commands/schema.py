@@ -12,7 +12,7 @@ from ..pipeline import DeployedFeed, Pipeline
 from . import options
 
 
-@click.command(name="schema", epilog="Example: python -m ops schema --feed vendors --check")
+@click.command(name="schema", epilog="Example: csv-ingest schema --feed vendors --check")
 @click.option("--feed", metavar="NAME", help="Only this feed; without it, all with PostgreSQL.")
 @click.option("--check", "check_", is_flag=True, help="Compare with what is there instead.")
 @options.as_json

@@ -18,7 +18,7 @@ SHOWN_REJECTS = 20
 OF_WATCH = frozenset({"watch_", "until_idle", "interval"})
 
 
-@click.command(name="status", epilog="Example: python -m ops status incoming/orders.csv")
+@click.command(name="status", epilog="Example: csv-ingest status incoming/orders.csv")
 @click.argument("key", required=False)
 @options.feed
 @click.option("--since", type=options.SINCE, help="Only what changed since: 7d, 12h, 90m, 2w, or 2026-11-21.")

@@ -14,7 +14,7 @@ from . import guards, options, uploads
 INPUT = click.Path(exists=True, path_type=Path)
 
 
-@click.command(name="upload", epilog="Example: python -m ops upload orders.csv --to incoming/")
+@click.command(name="upload", epilog="Example: csv-ingest upload orders.csv --to incoming/")
 @click.argument("paths", nargs=-1, required=True, type=INPUT)
 @click.option("--to", "folder", default="", help="The folder in the bucket; `incoming` is the same as `incoming/`.")
 @options.timeout

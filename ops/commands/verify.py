@@ -19,7 +19,7 @@ from ..verifying.trial import Trial
 from . import options
 
 
-@click.command(name="verify", epilog="Example: python -m ops verify --report verified.json")
+@click.command(name="verify", epilog="Example: csv-ingest verify --report verified.json")
 @click.option("--feed", metavar="NAME", help="The feed below whose prefix files are uploaded. "
               "Without it, the only one, or `default`.")  # fmt: skip
 @click.option("--report", "file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),

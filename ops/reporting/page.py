@@ -53,7 +53,7 @@ def page_of(found: Material) -> str:
         style=STYLE.read_text(encoding="utf-8"),
         about=element("p", _about(found)),
         main="\n".join(_sections(found)),
-        footer=element("p", "Made by ", element("code", "python -m ops report"), f" from the ledger. {NOT_HERE}"),
+        footer=element("p", "Made by ", element("code", "csv-ingest report"), f" from the ledger. {NOT_HERE}"),
     )
 
 

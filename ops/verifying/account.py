@@ -30,7 +30,7 @@ def concurrency(trial: Trial) -> str:
         if found == 0:
             if feed is not trial.feed:
                 continue  # it can be meant
-            raise Failed(f"the feed {feed.name} is paused: end that by `python -m ops resume --feed {feed.name}`")
+            raise Failed(f"the feed {feed.name} is paused: end that by `csv-ingest resume --feed {feed.name}`")
         if found != wanted and not trial.is_local:
             raise Failed(f"the feed {feed.name} reserves {found} deliveries at once, its settings say {wanted}: deploy")
     limit = lambda_.get_account_settings()["AccountLimit"]
@@ -81,7 +81,7 @@ def notifications(trial: Trial) -> str:
         elif missing := [suffix for suffix in feed.settings.key_suffixes if _rule(feed, suffix) not in told]:
             raise Failed(
                 f"the bucket does not notify the feed {feed.name} of {feed.settings.key_prefix}*{missing[0]}: somebody "
-                "has replaced its notifications: deploy again, then `python -m ops backfill`"
+                "has replaced its notifications: deploy again, then `csv-ingest backfill`"
             )
     return f"{len(told)} of functions"
 

@@ -79,7 +79,7 @@ def _resume(trial: Trial) -> int | None:
         return brake.resume(trial.pipeline, trial.feed)
     except (ClientError, BotoCoreError) as error:
         name = trial.feed.name
-        raise Failed(f"the feed {name} is STILL PAUSED: {error}: run `python -m ops resume --feed {name}`") from error
+        raise Failed(f"the feed {name} is STILL PAUSED: {error}: run `csv-ingest resume --feed {name}`") from error
 
 
 def _let_it_take_effect(trial: Trial) -> None:

@@ -109,10 +109,10 @@ def _forget(trial: Trial, key: str) -> Left | None:
     try:
         forgetting.forget(forgetting.forgetting_of(trial.pipeline, key))
     except OwnerNeeded as statement:
-        said = f"{key}: as the owner of the table, run `{statement}`, then `python -m ops forget {key}`"
+        said = f"{key}: as the owner of the table, run `{statement}`, then `csv-ingest forget {key}`"
         return Outcome.SKIPPED, said
     except (erasing.NotErasable, PipelineError, ClientError, BotoCoreError) as error:
-        return Outcome.FAILED, f"{key}: {error}: run `python -m ops forget {key}`"
+        return Outcome.FAILED, f"{key}: {error}: run `csv-ingest forget {key}`"
     return None
 
 
@@ -132,4 +132,4 @@ def _late(trial: Trial) -> Left | None:
 
 
 def _to_discard(trial: Trial) -> str:
-    return f"python -m ops redrive --discard --prefix {trial.folder}"
+    return f"csv-ingest redrive --discard --prefix {trial.folder}"

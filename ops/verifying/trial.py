@@ -80,7 +80,7 @@ class Trial:
         [found] = waiting.wait(self.pipeline, [version], begun=begun, seconds=self.patience, progress=self.progress)
         if not found.is_settled:
             why = found.remark or (found.failure and found.failure.reason) or "for a reason that nobody has recorded"
-            raise Failed(f"{version.key}: {why}: see `python -m ops status {version.key}`, and docs/runbook.md")
+            raise Failed(f"{version.key}: {why}: see `csv-ingest status {version.key}`, and docs/runbook.md")
         return found
 
     def now(self) -> datetime:

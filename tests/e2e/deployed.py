@@ -33,7 +33,7 @@ def rows_of(deployment: Deployment, version: ObjectVersion) -> dict[str, TableRo
 
 
 def ops(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """`python -m ops ...`, as an operator runs it."""
+    """`csv-ingest ...`, as an operator runs it."""
     command = [sys.executable, "-m", "ops", *arguments]
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
 

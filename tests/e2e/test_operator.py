@@ -173,10 +173,10 @@ def test_pause_stops_deliveries_and_resume_restores_them(deployment: Deployment)
     paused = ops("pause")
     assert (paused.returncode, reserved()) == (0, 0)
     assert "failure queue" in paused.stdout
-    assert "To end the pause: python -m ops resume" in ops("upload", str(EXAMPLES / "orders.csv")).stderr
+    assert "To end the pause: csv-ingest resume" in ops("upload", str(EXAMPLES / "orders.csv")).stderr
     resumed = ops("resume")
     assert (resumed.returncode, reserved()) == (0, 50), resumed.stderr
-    assert "python -m ops redrive" in resumed.stdout
+    assert "csv-ingest redrive" in resumed.stdout
 
 
 @pytest.mark.usefixtures("deployment")

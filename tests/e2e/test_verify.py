@@ -295,8 +295,8 @@ Broken = Callable[[Pipeline], AbstractContextManager[None]]
     ("broken", "check", "said"),
     [
         (unversioned, account.versioning, "put-bucket-versioning"),
-        (unnotified, account.notifications, "deploy again, then `python -m ops backfill`"),
-        (paused, account.concurrency, "python -m ops resume"),
+        (unnotified, account.notifications, "deploy again, then `csv-ingest backfill`"),
+        (paused, account.concurrency, "csv-ingest resume"),
         (with_old_bootstrap, account.bootstrap, "run `cdk bootstrap`"),
         (with_more_rights, account.roles, "may s3:PutObject .* or deploy again"),
         (with_fewer_rights, account.roles, "may not s3:GetObjectVersion .* or deploy again"),

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.processes import PROJECT
-from stacks.bundling import bundle
+from stacks.bundling import SOURCE, bundle
 from tests.infrastructure import snapshot
 from tests.infrastructure.application import synth
 
@@ -41,12 +40,12 @@ def files_below(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("package")
-    bundle(PROJECT / "lambda", target, python="3.13")
+    bundle(SOURCE, target)
     return target
 
 
 def test_the_package_is_the_same_on_every_run(package: Path, tmp_path: Path) -> None:
-    bundle(PROJECT / "lambda", tmp_path, python="3.13")
+    bundle(SOURCE, tmp_path)
     assert files_below(tmp_path) == files_below(package)
 
 
@@ -85,4 +84,4 @@ def test_the_package_alone_can_import_the_handler(package: Path) -> None:
 def test_a_missing_requirement_raises_pips_message(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("aws-lambda-powertools==0.0.0 --hash=sha256:" + "0" * 64)
     with pytest.raises(RuntimeError, match="No matching distribution found"):
-        bundle(tmp_path, tmp_path / "out", python="3.13")
+        bundle(tmp_path, tmp_path / "out")

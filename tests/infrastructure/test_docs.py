@@ -65,7 +65,7 @@ def test_make_commands_exist(page: Path) -> None:
 
 
 def test_every_verb_is_documented_and_exists() -> None:
-    named = {verb for page in PAGES for verb in re.findall(r"python -m ops ([a-z]+)", page.read_text())}
+    named = {verb for page in PAGES for verb in re.findall(r"csv-ingest ([a-z]+)", page.read_text())}
     assert named == set(main.commands)
 
 

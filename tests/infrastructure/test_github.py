@@ -13,7 +13,7 @@ GITHUB = PROJECT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 LOCKED = [
     path.relative_to(PROJECT)
-    for folder in (PROJECT, PROJECT / "lambda", GITHUB)
+    for folder in (PROJECT, PROJECT / "lambda" / "csv_ingest", GITHUB)
     for path in folder.glob("requirements*.txt")
 ]
 

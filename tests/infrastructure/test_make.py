@@ -20,7 +20,8 @@ PROGRESS = [sys.executable, str(PROJECT / "ops" / "progress.py")]
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A folder in which nothing is installed yet."""
-    for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "pyproject.toml", "package-lock.json"):
+    locked = ("requirements.txt", "requirements-dev.txt", "package-lock.json")
+    for name in ("Makefile", "pyproject.toml", "setup.py", *locked):
         shutil.copy(PROJECT / name, tmp_path)
     return tmp_path
 
@@ -99,7 +100,7 @@ def test_bare_make_lists_the_commands(clone: Path) -> None:
 
 def test_lock_files_agree_on_versions() -> None:
     everything, *others = (
-        pinned(lock) for lock in ("requirements-dev.txt", "requirements.txt", "lambda/requirements.txt")
+        pinned(lock) for lock in ("requirements-dev.txt", "requirements.txt", "lambda/csv_ingest/requirements.txt")
     )
     for other in others:
         assert {name: everything.get(name) for name in other} == other

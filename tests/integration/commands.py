@@ -15,7 +15,7 @@ from tests.integration.world import World
 
 
 def invoke(*arguments: str, code: int | None, answer: str = "") -> Result:
-    """`python -m ops ...`, that ends with the exit code expected, if one is; without an answer, its input has ended."""
+    """`csv-ingest ...`, that ends with the exit code expected, if one is; without an answer, its input has ended."""
     done = CliRunner().invoke(main, arguments, input=answer)
     assert code in (None, done.exit_code), (done.output, done.exception)
     return done

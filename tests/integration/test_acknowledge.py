@@ -87,7 +87,7 @@ def test_another_outcome_is_a_new_case(world: World, pipeline: Pipeline) -> None
 
 def test_an_unsettled_upload_cannot_be_acknowledged(world: World) -> None:
     event = world.upload("a.csv", GOOD)
-    assert "python -m ops status a.csv says what it waits for" in known("a.csv", code=1)
+    assert "csv-ingest status a.csv says what it waits for" in known("a.csv", code=1)
     with pytest.raises(OutOfTime):
         world.deliver(event, seconds_left=1)
     fail(world, event)

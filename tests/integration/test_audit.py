@@ -334,7 +334,7 @@ def test_an_item_in_the_place_of_a_row_is_replaced(world: World, pipeline: Pipel
     for was_complete in (False, True):
         world.default_rows.put({"pk": {"S": "2"}, **item})
         if not was_complete:
-            with pytest.raises(TableAltered, match="run `python -m ops audit --repair`"):
+            with pytest.raises(TableAltered, match="run `csv-ingest audit --repair`"):
                 world.deliver(event)
         assert repair(pipeline, audit(pipeline).findings).rows == 1
         world.deliver(event)

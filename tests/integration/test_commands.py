@@ -23,7 +23,7 @@ def test_a_paused_pipeline_gets_no_delivery(world: World, invocations: Invocatio
     world.upload("a.csv", "id\n1\n")
     invocations.reserved = 0
     done = invoke("--stack", "CsvIngest-a b", "backfill", "--prefix", "", code=1)
-    assert "python -m ops --stack 'CsvIngest-a b' resume" in done.stderr
+    assert "csv-ingest --stack 'CsvIngest-a b' resume" in done.stderr
     assert invocations.events == []
 
 

@@ -338,11 +338,11 @@ def test_an_unfinished_reload_is_seen_by_everybody(world: World, operator: Opera
             operator.reload("a.csv")
     swept = run_sweep(world, operator.uploads, age=timedelta(hours=-6))
     assert (swept.unsettled, swept.delivered) == (1, 0)
-    assert "next: python -m ops reload a.csv" in run("status", "a.csv", code=1)
+    assert "next: csv-ingest reload a.csv" in run("status", "a.csv", code=1)
     [finding] = audit(operator.pipeline).findings
-    assert "`python -m ops reload` has begun: run it again" in finding.detail
+    assert "`csv-ingest reload` has begun: run it again" in finding.detail
     new = world.upload("b.csv", FILE)
-    with pytest.raises(BeingErased, match="python -m ops reload"):
+    with pytest.raises(BeingErased, match="csv-ingest reload"):
         world.deliver(new)
     operator.reload("a.csv")
     assert operator.uploads.keys() == ["a.csv", "b.csv"]
@@ -462,7 +462,7 @@ def test_the_commands_say_what_becomes_of_a_file(world: World, operator: Operato
     operator.uploads.at_once = operator.deliver
     done = invoke("reload", "a.csv", "--yes", code=1)
     assert done.stdout.count("COMPLETE") == 2
-    assert "next: python -m ops rejects b.csv" in done.stdout
+    assert "next: csv-ingest rejects b.csv" in done.stdout
     assert "b.csv has the same bytes and the same rows, and is reloaded with it." in done.stderr
     assert "it was read as: id_column=id, delimiter=,, encoding=utf-8" in done.stderr
     assert "to be read as: id_column=name, delimiter=,, encoding=utf-8" in done.stderr
@@ -730,7 +730,7 @@ def test_a_forget_says_how_replaced_rows_come_back(world: World) -> None:
     world.ingest("a.csv", FILE)
     told = invoke("forget", "a.csv", "--yes", code=0)
     assert "1 version, 12 rows. Looked again" in told.stdout
-    assert "To bring them back: python -m ops audit --repair --feed default" in told.stderr
+    assert "To bring them back: csv-ingest audit --repair --feed default" in told.stderr
 
 
 @pytest.mark.usefixtures("commanded")

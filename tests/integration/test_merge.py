@@ -554,7 +554,7 @@ class TestCommands:
         world.default_rows.delete("3")
         done = invoke("rows", "b.csv", code=1)
         assert 'line 3: "3" is missing: not in the table' in done.stdout
-        advice = done.stderr.rpartition("python -m ops ")[2].split()
+        advice = done.stderr.rpartition("csv-ingest ")[2].split()
         assert advice == ["audit", "--repair", "--feed", "default"]
         repaired = invoke(*advice, code=0, answer="y\n")
         assert "c.csv: line 2: 3" in repaired.stdout
@@ -599,9 +599,9 @@ class TestCommands:
 
     def test_the_status_tells_of_a_newer_version(self, world: World, events: list[Event]) -> None:
         """`rejects` is about that one, and is not advised for the older one."""
-        assert "next: python -m ops rejects b.csv" in run("status", code=1)
+        assert "next: csv-ingest rejects b.csv" in run("status", code=1)
         world.upload("b.csv", OLD)
-        assert "next: python -m ops rejects b.csv" in run("status", "b.csv", code=1)
+        assert "next: csv-ingest rejects b.csv" in run("status", "b.csv", code=1)
         world.ingest("b.csv", OLD)
         for told in (run("status", code=1), run("status", "b.csv", code=0)):
             assert f"version {version_of(events[1]).version_id}\n  a newer version of it was delivered\n" in told

@@ -421,7 +421,7 @@ class TestMail:
         assert subject == "csv-ingest CsvIngest: 1 rejected, 1 complete with rejected rows"
         assert "REJECTED: vendor/a b.csv\n" in text
         assert world.file("vendor/a b.csv")["reason"] in text
-        assert "  next: python -m ops status 'vendor/a b.csv'\n" in text
+        assert "  next: csv-ingest status 'vendor/a b.csv'\n" in text
         assert "  line 2: no id" in text
         assert "good.csv" not in text
         told.look()
@@ -436,7 +436,7 @@ class TestMail:
         told.look()
         [(subject, text)] = told.mails()
         assert subject == "csv-ingest CsvIngest: 60 rejected"
-        assert "and 10 more: python -m ops status\n" in text
+        assert "and 10 more: csv-ingest status\n" in text
 
     def test_a_mail_that_is_not_sent_is_sent_later(self, world: World, told: Told) -> None:
         world.ingest("a.csv", "\0")

@@ -187,7 +187,7 @@ class TestBrake:
     def test_pause_of_one_feed_stops_that_one(self, reservations: dict[str, int]) -> None:
         output = run("pause", "--feed", "vendors", code=0)
         assert reservations == {"none-vendors": 0}
-        assert "To end the pause: python -m ops resume --feed vendors" in output
+        assert "To end the pause: csv-ingest resume --feed vendors" in output
 
     def test_commands_of_another_feed_go_on(self, world: World, invocations: Invocations) -> None:
         for key in ("orders/a.csv", "vendors/a.csv"):
@@ -196,7 +196,7 @@ class TestBrake:
         for arguments in (["--prefix", ""], ["--prefix", "vendors/"], ["--prefix", "", "--feed", "vendors"]):
             done = invoke("backfill", *arguments, code=1)
             assert "the feed vendors is paused: nothing was done" in done.stderr
-            assert "python -m ops resume --feed vendors" in done.stderr
+            assert "csv-ingest resume --feed vendors" in done.stderr
         assert invocations.events == []
         run("backfill", "--prefix", "orders/", code=0)
         run("backfill", "--prefix", "", "--feed", "default", code=0)
@@ -229,7 +229,7 @@ class TestBrake:
         invocations.at_once = pause_and_deliver
         output = run("redrive", "--wait", "--timeout", "30", code=1)
         assert "the feed vendors is paused" in output
-        assert "next: python -m ops resume --feed vendors" in output
+        assert "next: csv-ingest resume --feed vendors" in output
         assert brake.paused(pipeline.feeds) == [pipeline.feed_named("vendors")]
 
 
@@ -421,7 +421,7 @@ class TestPostgresql:
         with pytest.raises(RowsNotWritten) as refused:
             world.deliver(event)
         fail(world, event, reason=str(refused.value), name="none-vendors")
-        assert "column price is missing: `python -m ops schema --check` says" in run("status", code=1)
+        assert "column price is missing: `csv-ingest schema --check` says" in run("status", code=1)
         [checked] = reported("schema", "--check", code=1)
         owner(checked["problems"][0].partition(": ")[2])
         invocations.at_once = world.deliver

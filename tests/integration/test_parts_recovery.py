@@ -170,7 +170,7 @@ def test_a_row_deleted_before_its_check_can_be_repaired(world: World, queue: Inv
     queue.events.clear()
     assert world.file("a.csv")["last_error"] == (
         "1 of 20 rows are not in the table after they were written: somebody deleted them; "
-        "`python -m ops audit --repair` writes them again"
+        "`csv-ingest audit --repair` writes them again"
     )
     pipeline = world.pipeline()
     pipeline.clients.lambda_ = queue.client

@@ -180,7 +180,7 @@ def test_messages_in_other_hands_are_no_empty_queue(world: World, pipeline: Pipe
 
 def test_a_paused_pipeline_redrives_nothing(pipeline: Pipeline, rejected: list[str], invocations: Invocations) -> None:
     invocations.reserved = 0
-    assert "python -m ops resume" in invoke("redrive", code=1).stderr
+    assert "csv-ingest resume" in invoke("redrive", code=1).stderr
     assert run("redrive", "--dry-run", code=1).count("[/b].csv\n") == len(rejected)
     assert (keys_in(pipeline), invocations.events) == (rejected, [])
 
@@ -201,7 +201,7 @@ def test_only_messages_with_a_condition_are_delivered(
 def test_rejected_files_are_not_offered_for_delivery(world: World) -> None:
     def offered() -> list[str]:
         lines = invoke("redrive", "--dry-run", code=1).stderr.splitlines()
-        return [line.partition("python -m ops ")[2] for line in lines if "python -m ops" in line]
+        return [line.partition("csv-ingest ")[2] for line in lines if "csv-ingest" in line]
 
     fail(world, world.upload("late.csv", "id\n1\n"))
     assert offered() == ["redrive --wait"]

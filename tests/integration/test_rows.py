@@ -74,7 +74,7 @@ def test_missing_rows_are_named_with_exit_code_one(world: World, stored: str) ->
     ]
     assert done.stderr.splitlines() == [
         "1 row, 2 missing. The ledger: 6 read, 4 stored, 2 rejected",
-        "To write what is missing: python -m ops audit --repair --prefix a.csv",
+        "To write what is missing: csv-ingest audit --repair --prefix a.csv",
     ]
     [missing] = [each for each in reported("rows", "a.csv", code=1) if each["line"] == 5]
     assert missing == {"line": 5, "id": "a", "missing": "not in the table"}

@@ -75,7 +75,7 @@ def test_a_table_made_by_the_statements_is_right(world: World, owner: Owner) -> 
     owner("DROP TABLE T CASCADE")
     assert only_problem() == (
         f"there is no table {world.feeds[0].rows_table}: run the statements that "
-        "`python -m ops schema --feed vendors` prints"
+        "`csv-ingest schema --feed vendors` prints"
     )
     owner(sql_of(run("schema", code=0)))
     table = world.feeds[0].rows_table
@@ -128,7 +128,7 @@ def test_the_printed_sql_says_where_it_belongs(postgresql: LocalPostgresql) -> N
     assert lines[-1] == '-- for a new role: \\password "csv_ingest"'
     assert "PASSWORD '" not in done.stdout
     assert "Run this in psql as the owner of the tables" in done.stderr
-    assert "Then look whether all is there: python -m ops schema --feed vendors --check" in done.stderr
+    assert "Then look whether all is there: csv-ingest schema --feed vendors --check" in done.stderr
 
 
 def test_the_sql_of_iam_needs_no_password(pipeline: Pipeline) -> None:
@@ -432,7 +432,7 @@ class TestLogin:
 def test_an_audit_without_a_table_says_what_to_do(world: World, owner: Owner) -> None:
     world.ingest("vendors/a.csv", "id,Preis,nr\n1,5.50,1\n")
     owner("ALTER TABLE T RENAME TO T_2")
-    problem = f"there is no table {world.feeds[0].rows_table}: `python -m ops schema --check` says what to do"
+    problem = f"there is no table {world.feeds[0].rows_table}: `csv-ingest schema --check` says what to do"
     assert problem in invoke("audit", code=1).stderr
     owner("ALTER TABLE T_2 RENAME TO T")
 

@@ -32,7 +32,7 @@ def test_what_was_there_before_the_feed_is_counted(world: World, commanded: Pipe
     world.ingest("a.csv", "id\n2\n")
     shown = invoke("status", code=0)
     assert shown.stdout == "Every upload is complete, and no row was rejected.\n"
-    said = "2 uploads from before the feed was deployed, which `python -m ops backfill --prefix PREFIX` delivers"
+    said = "2 uploads from before the feed was deployed, which `csv-ingest backfill --prefix PREFIX` delivers"
     assert shown.stderr.splitlines()[-1] == f"Not listed: {said}."
     assert f"not compared: {said}" in run("audit", code=0)
     assert reported("audit", code=0)["earlier"] == 2
@@ -85,7 +85,7 @@ def test_an_unsettled_file_is_found_in_the_failure_queue(world: World) -> None:
     output = run("status", code=1)
     assert "in the failure queue since 20" in output
     assert NO_REASON in output
-    assert "python -m ops redrive --prefix a.csv" in output
+    assert "csv-ingest redrive --prefix a.csv" in output
     assert reported("status", "a.csv", code=1)[0]["failure"]["condition"] == "RetriesExhausted"
     assert len(world.failures()) == 1, "a look leaves the message in the queue"
 
@@ -95,7 +95,7 @@ def test_an_upload_without_a_delivery_is_shown(world: World, invocations: Invoca
     invocations.reserved = 0
     done = invoke("status", "a.csv", code=1)
     assert "no record" in done.stdout
-    assert "The pipeline is paused. To end the pause: python -m ops resume" in done.stderr
+    assert "The pipeline is paused. To end the pause: csv-ingest resume" in done.stderr
     assert reported("status", code=1) == [{"object_key": "a.csv", "entry": version.etag, "size": 5}]
 
 
@@ -110,9 +110,9 @@ def test_what_is_no_upload_is_named_with_the_reason() -> None:
 def test_commands_to_run_next_take_any_key(world: World) -> None:
     world.ingest("-a b.csv", "id\n1\n''\n1\nx,y\n")
     [command] = [line for line in run("status", code=1).splitlines() if "next: " in line]
-    [*words] = shlex.split(command.partition("python -m ops ")[2])
+    [*words] = shlex.split(command.partition("csv-ingest ")[2])
     assert run(*words, code=0).startswith("line ")
-    advice = invoke(*words, code=0).stderr.partition("python -m ops ")[2]
+    advice = invoke(*words, code=0).stderr.partition("csv-ingest ")[2]
     assert invoke(*shlex.split(advice), code=0).stdout.startswith("id\n")
 
 
@@ -164,8 +164,8 @@ def test_every_verb_says_that_an_object_is_gone(world: World, delete: Callable[[
     gone = "the object was deleted from the bucket, or has expired there; the ledger remembers it"
     done = invoke("status", "a.csv", code=1)
     assert f"  {gone}" in done.stdout.splitlines()
-    ways = [line.strip() for line in done.stdout.splitlines() if "python -m ops" in line]
-    assert ways == ["next: python -m ops acknowledge --reason ... a.csv", "or: python -m ops forget a.csv"]
+    ways = [line.strip() for line in done.stdout.splitlines() if "csv-ingest" in line]
+    assert ways == ["next: csv-ingest acknowledge --reason ... a.csv", "or: csv-ingest forget a.csv"]
     for verb, code in (("rejects", 0), ("rows", None), ("reload", 1)):
         assert f"a.csv: {gone}" in invoke(verb, "a.csv", code=code).stderr
     assert gone in run("acknowledge", "a.csv", "--reason", "deleted", code=0)
@@ -179,9 +179,9 @@ def test_rejects_of_a_gone_file_are_one_sentence(world: World) -> None:
 def test_while_paused_the_next_step_is_to_resume(world: World, invocations: Invocations) -> None:
     fail(world, world.upload("a.csv", "id\n1\n"), reason="", condition="ZeroReservedConcurrency")
     invocations.reserved = 0
-    assert "next: python -m ops resume" in run("status", code=1)
+    assert "next: csv-ingest resume" in run("status", code=1)
     invocations.reserved = None
-    assert "next: python -m ops redrive --prefix a.csv" in run("status", code=1)
+    assert "next: csv-ingest redrive --prefix a.csv" in run("status", code=1)
 
 
 def test_a_reason_is_told_once(world: World) -> None:

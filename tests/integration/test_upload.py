@@ -60,7 +60,7 @@ def triggered(world: World, pipeline: Pipeline) -> Iterator[list[str]]:
 def test_a_folder_keeps_its_paths_in_the_bucket(triggered: list[str], folder: Path, to: str) -> None:
     done = invoke("upload", str(folder), "--to", to, code=1)
     assert sorted(triggered) == ["incoming/2026/11/é b.csv", "incoming/a.csv"]
-    assert "python -m ops rejects 'incoming/2026/11/é b.csv'" in done.stdout
+    assert "csv-ingest rejects 'incoming/2026/11/é b.csv'" in done.stdout
     assert f"not uploaded, because it would not be ingested: {folder / 'notes.txt'}" in done.stderr
 
 
@@ -98,14 +98,14 @@ def test_an_address_is_no_folder_of_the_bucket(triggered: list[str], folder: Pat
 
 def test_a_paused_pipeline_gets_no_upload(triggered: list[str], folder: Path, invocations: Invocations) -> None:
     invocations.reserved = 0
-    assert "python -m ops resume" in invoke("upload", str(folder), code=1).stderr
+    assert "csv-ingest resume" in invoke("upload", str(folder), code=1).stderr
     assert triggered == []
 
 
 def test_time_that_is_used_up_is_said(folder: Path) -> None:
     [record] = reported("upload", str(folder / "a.csv"), "--timeout", "0", code=1)
     assert record["remark"] == "not settled after 0 seconds"
-    assert "next: python -m ops status a.csv" in run("upload", str(folder / "a.csv"), "--timeout", "0", code=1)
+    assert "next: csv-ingest status a.csv" in run("upload", str(folder / "a.csv"), "--timeout", "0", code=1)
 
 
 def failed(world: World, invocations: Invocations, version: ObjectVersion) -> None:  # noqa: ARG001 - one signature

@@ -24,7 +24,7 @@ def test_version_is_the_version_of_the_project() -> None:
 @pytest.mark.parametrize("verb", [[], *([verb] for verb in main.commands)])
 def test_help_fits_into_eighty_columns_uncut(verb: list[str]) -> None:
     text = output(*verb, "--help")
-    assert f"Example: python -m ops {verb[0]}" in text if verb else True
+    assert f"Example: csv-ingest {verb[0]}" in text if verb else True
     assert max(map(len, text.splitlines())) <= 80
     assert not re.search(r"\w ?\.\.\.$", text.partition("Options:")[2], flags=re.MULTILINE)
 

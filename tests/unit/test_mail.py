@@ -13,13 +13,13 @@ REJECTED = Notice(
 @pytest.mark.parametrize(
     ("notice", "lines"),
     [
-        (REJECTED, ["REJECTED: a.csv", "  feed orders", "  not utf-8", "  next: python -m ops status a.csv"]),
+        (REJECTED, ["REJECTED: a.csv", "  feed orders", "  not utf-8", "  next: csv-ingest status a.csv"]),
         (
             Notice(kind=Kind.FAILED, object_key="b c.csv", reason="RetriesExhausted: killed"),
             [
                 "FAILED: b c.csv",
                 "  RetriesExhausted: killed",
-                "  next: python -m ops redrive --dry-run '--prefix=b c.csv'",
+                "  next: csv-ingest redrive --dry-run '--prefix=b c.csv'",
             ],
         ),
         (
@@ -27,7 +27,7 @@ REJECTED = Notice(
             [
                 "MISSING: a file of the feed orders",
                 "  none came",
-                "  next: ask the sender; python -m ops history --feed orders",
+                "  next: ask the sender; csv-ingest history --feed orders",
             ],
         ),
         (
@@ -37,7 +37,7 @@ REJECTED = Notice(
                 "COMPLETE WITH REJECTED ROWS: -c.csv",
                 "  uploaded 2026-11-28 05:30:02 UTC, 1,000 rows read, 2 rejected",
                 "  the rejected rows: s3://b/c.csv",
-                "  next: python -m ops rejects -- -c.csv",
+                "  next: csv-ingest rejects -- -c.csv",
             ],
         ),
     ],
@@ -47,7 +47,7 @@ def test_a_mail_says_what_and_why_and_next(notice: Notice, lines: list[str]) -> 
 
 
 def test_commands_name_another_stack() -> None:
-    assert "next: python -m ops --stack CsvIngest-prod status a.csv" in digest([REJECTED], stack="CsvIngest-prod").text
+    assert "next: csv-ingest --stack CsvIngest-prod status a.csv" in digest([REJECTED], stack="CsvIngest-prod").text
 
 
 def test_a_burst_is_cut_and_sorted() -> None:
@@ -55,7 +55,7 @@ def test_a_burst_is_cut_and_sorted() -> None:
     mail = digest([*many, REJECTED], stack="CsvIngest")
     assert mail.subject == "csv-ingest CsvIngest: 1 rejected, 800 complete with rejected rows"
     assert mail.text.index("REJECTED: a.csv") < mail.text.index("0.csv")
-    assert mail.text.endswith("and 751 more: python -m ops status\n")
+    assert mail.text.endswith("and 751 more: csv-ingest status\n")
     assert len(mail.text.encode()) < 256_000
 
 
@@ -72,7 +72,7 @@ def test_a_mail_fits_whatever_the_keys_are() -> None:
     notice = Notice(kind=Kind.REJECTED, object_key="\u200b" * 341, reason="\x01" * 2_000, rejects_uri="ü" * 1_000)
     mail = digest([notice] * 60, stack="CsvIngest")
     assert len(mail.text.encode()) < 256_000
-    assert "more: python -m ops status" in mail.text
+    assert "more: csv-ingest status" in mail.text
 
 
 def test_a_notice_of_a_later_release_is_mailed() -> None:

@@ -66,7 +66,7 @@ def require_not_erased(item: dynamodb.Found) -> dynamodb.Found:
     """The item that says what an ETag stands for; raises BeingErased if that is being taken back."""
     if names.ERASING in item:
         command = item[names.ERASING]["S"]
-        raise BeingErased(f"`python -m ops {command}` is under way for this content: it delivers the file again")
+        raise BeingErased(f"`csv-ingest {command}` is under way for this content: it delivers the file again")
     return item
 
 

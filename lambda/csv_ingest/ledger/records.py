@@ -258,7 +258,7 @@ def require_owner(recorded: Owner, owner: Owner, *, is_complete: bool = False) -
         repair = (
             "writes the rows that are missing there" if is_complete else "has the file read again, from its beginning"
         )
-        raise OtherTable(f"{went}: `python -m ops audit --repair` {repair}")
+        raise OtherTable(f"{went}: `csv-ingest audit --repair` {repair}")
 
 
 def owner_of(item: dynamodb.Found) -> Owner:

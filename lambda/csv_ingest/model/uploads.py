@@ -10,7 +10,7 @@ NO_VERSION = "null"
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html"""
 
 VERIFY_FOLDER = "csv-ingest-verify-"
-"""Begins the name of each folder with files of `python -m ops verify`, which are nobody's."""
+"""Begins the name of each folder with files of `csv-ingest verify`, which are nobody's."""
 
 VERSION_MARK = "~"
 """Between an ETag, or a time, and a version. An ETag contains none."""

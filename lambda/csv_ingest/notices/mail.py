@@ -85,7 +85,7 @@ def _command(stack: str, *words: str, key: str = "") -> str:
     """A command of the operators; `key` is its argument, if it has one."""
     chosen = [] if stack == DEFAULT_STACK else ["--stack", stack]
     argument = [] if not key else ["--", key] if key.startswith("-") else [key]
-    return " ".join(["python -m ops", *map(shell_word, [*chosen, *words, *argument])])
+    return " ".join(["csv-ingest", *map(shell_word, [*chosen, *words, *argument])])
 
 
 def _when(word: str, time: str | None) -> str:

@@ -11,7 +11,7 @@ _TRANSIENT = ("08", "25006", "40", "53", "55P03", "57")
 """How SQLSTATEs of errors begin that may pass: lost connections; read-only, as the former writer is after a failover;
 deadlocks; resources; locks; shutdown. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
-CHECK = "`python -m ops schema --check` says what to do"
+CHECK = "`csv-ingest schema --check` says what to do"
 
 _NO_POOLER = "is there a pooler before the server? it has to keep one connection for each session"
 

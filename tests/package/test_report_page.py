@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from ops.reporting.page import page_of
-from tests.e2e import browser
+from tests.package import browser
 from tests.unit.report import a_week
 
 KEY = "orders/" + "without-a-space" * 20 + "{}.csv"
