@@ -84,7 +84,7 @@ snapshot: $(READY) $(TOOLS) ## write the snapshot of the template that a review 
 # What a build leaves would be in the next wheel, also if its source is gone.
 package: $(PACKAGES) ## the wheel, in dist/
 	@rm -rf build dist csv_ingest.egg-info
-	@$(STEP) "Building the wheel" $(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+	@$(STEP) "Building the wheel" $(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 	@rm -rf build csv_ingest.egg-info
 
 bench: $(READY) $(TOOLS) ## speed and memory against baselines, in ten minutes; writes docs/benchmarks.md

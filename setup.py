@@ -19,6 +19,6 @@ setup(
         for package, folder in FOLDERS.items()
         for below in ("", *(f".{found}" for found in find_packages(folder)))
     ],
-    package_data={package: ["py.typed", "requirements.txt"] for package in FOLDERS},
+    package_data={"": ["py.typed", "requirements.*", "*.pem", "*.css"]},
     project_urls={"Source": address, "Documentation": f"{address}/tree/main/docs"} if address else {},
 )

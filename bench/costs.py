@@ -59,65 +59,64 @@ def lines() -> list[Line]:
     return [
         Line(
             "write units",
-            f"1 per row (per started KB), {per_file} per file; {costs.WRITE_UNITS * 1e6:.3f} per million",
+            f"1 per row of up to 1 KB, {per_file} per file, at {costs.WRITE_UNITS * 1e6:.3f} per million",
             each_row(costs.WRITE_UNITS * (1 + per_file / ROWS_PER_FILE)),
         ),
         Line(
-            "function, GB-seconds",
-            f"rows x {cpu * 1e6:.0f} us / {costs.PROCESSOR_SHARE} x {costs.MEMORY_GB} GB; {costs.GB_SECONDS:.7f} each",
+            "function, time",
+            f"{cpu * 1e6:.0f} us / {costs.PROCESSOR_SHARE} x {costs.MEMORY_GB} GB per row, "
+            f"at {costs.GB_SECONDS:.7f} per GB-second",
             each_row(cpu * gb_second),
         ),
         Line(
             "function, cold starts",
-            f"{start * 1e3:.0f} ms / {costs.PROCESSOR_SHARE} x {costs.MEMORY_GB} GB each; at most 1 per file",
+            f"{start * 1e3:.0f} ms / {costs.PROCESSOR_SHARE} x {costs.MEMORY_GB} GB, at most 1 per file",
             each_file(start * gb_second),
         ),
-        Line("function, requests", f"1 per file; {costs.REQUESTS * 1e6:.2f} per million", each_file(costs.REQUESTS)),
+        Line("function, requests", f"1 per file, at {costs.REQUESTS * 1e6:.2f} per million", each_file(costs.REQUESTS)),
         Line(
             "S3 requests",
-            f"1 PUT ({costs.PUT_REQUESTS * 1e6:.0f} per million), 1 GET ({costs.GET_REQUESTS * 1e6:.2f} per million) "
-            "per file",
+            f"1 PUT, 1 GET per file, at {costs.PUT_REQUESTS * 1e6:.0f} and {costs.GET_REQUESTS * 1e6:.2f} per million",
             each_file(costs.PUT_REQUESTS + costs.GET_REQUESTS),
         ),
         Line(
             "storage of the rows",
-            f"{ROW_KB} KB each, with restore to any point in time; {ROW_STORAGE} per GB",
+            f"{ROW_KB} KB each, at {ROW_STORAGE} per GB",
             each_row(ROW_KB / 1e6 * ROW_STORAGE),
         ),
-        Line("storage of the files", f"{FILE_STORAGE} per GB", each_row(ROW_BYTES / 1e9 * FILE_STORAGE)),
+        Line("storage of the files", f"at {FILE_STORAGE} per GB", each_row(ROW_BYTES / 1e9 * FILE_STORAGE)),
         Line(
             "logs",
-            f"{costs.LOG_KB_PER_DELIVERY} KB per delivery; {costs.LOG_GB:.2f} per GB",
+            f"{costs.LOG_KB_PER_DELIVERY} KB per delivery, at {costs.LOG_GB:.2f} per GB",
             each_file(costs.LOG_KB_PER_DELIVERY / 1e6 * costs.LOG_GB),
         ),
         Line(
             "sweep, requests",
-            f"{sweeping.HOURS} runs x (1/1,000 LIST ({costs.PUT_REQUESTS * 1e6:.0f} per million) per upload, and a "
-            f"read unit ({sweeping.READ_UNITS * 1e6:.3f} per million) for 10,000 uploads, or a twentieth of them)",
+            f"{sweeping.HOURS} runs; 1 LIST per 1,000 uploads, at {costs.PUT_REQUESTS * 1e6:.0f} per million; a read "
+            f"unit, at {sweeping.READ_UNITS * 1e6:.3f} per million, for 10,000 uploads or a twentieth of them",
             [
                 sweeping.HOURS * (max(1, files / 1_000) * costs.PUT_REQUESTS + _asked(files) * sweeping.READ_UNITS)
                 for files in _files()
             ],
         ),
         Line(
-            "sweep, GB-seconds",
-            f"{sweeping.HOURS} runs x ({start * 1e3:.0f} ms + {LISTING * 1e6:.0f} us per upload + "
-            f"{ASKING * 1e6:.0f} us per upload that is asked about) x {sweep_gb:.2f} GB",
+            "sweep, time",
+            f"{sweeping.HOURS} runs; {start * 1e3:.0f} ms, {LISTING * 1e6:.0f} us per upload, {ASKING * 1e6:.0f} us "
+            f"per upload that is asked about, x {sweep_gb:.2f} GB",
             [
                 sweeping.HOURS * (start + LISTING * files + ASKING * _asked(files)) * sweep_gb * costs.GB_SECONDS
                 for files in _files()
             ],
         ),
         Line(
-            "notifier, one event per file",
-            f"1 event ({EVENTS * 1e6:.2f} per million), 1 request, {READS_PER_EVENT} read units, "
+            "notifier, events",
+            f"1 per file, at {EVENTS * 1e6:.2f} per million; 1 request, {READS_PER_EVENT} read units, "
             f"{NOTIFIER_EVENT * 1e3:.0f} ms / {NOTIFIER_SHARE} x {NOTIFIER_GB} GB",
             each_file(event),
         ),
         Line(
             "notifier, looks",
-            f"{LOOKS:,} runs x (1 request, 1 SQS request, 1 read unit, {NOTIFIER_LOOK * 1e3:.0f} ms / "
-            f"{NOTIFIER_SHARE} x {NOTIFIER_GB} GB), and their logs",
+            f"{LOOKS:,} runs; 1 request, 1 SQS request, 1 read unit, {NOTIFIER_LOOK * 1e3:.0f} ms, and logs",
             [LOOKS * look] * len(AMOUNTS),
         ),
         Line(

@@ -1,8 +1,4 @@
-"""Builds the deployed package, the function's source and its pinned requirements, without Docker.
-
-`python -m stacks.bundling FOLDER` (of the wheel: `python -m csv_ingest_cdk.bundling`) builds it for later, where there
-is a network. `cdk synth -c csv-ingest:package=FOLDER` then needs none.
-"""
+"""Builds the deployed package, the function's source and its pinned requirements, without Docker."""
 
 import filecmp
 import shutil
@@ -11,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
 import jsii
 from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
@@ -70,7 +65,7 @@ def bundle(source: Path, target: Path) -> None:
     if done.returncode:
         raise RuntimeError(
             f"the function's package needs pip and a network: {' '.join(command)}\n{done.stderr}"
-            f"Without them, name a package that was built before: -c {PACKAGE}=FOLDER (docs/settings.md)"
+            f"Without them, name a package that was built before: -c {PACKAGE}=FOLDER (docs/own-app.md)"
         )
     # Launchers name the Python of this machine, and RECORD has their hashes: the package would differ by machine.
     shutil.rmtree(target / "bin", ignore_errors=True)
@@ -89,26 +84,4 @@ def _require_this_release(built: Path) -> None:
     _, other, missing = filecmp.cmpfiles(SOURCE, there, names, shallow=False)
     if other or missing:
         what = "there is no package of the function" if not there.is_dir() else "the function's package is another one"
-        raise OtherPackage(f"{PACKAGE}={built}: {what}: build it by `python -m {__spec__.name} {built}`")
-
-
-@click.command(epilog="Example: python -m csv_ingest_cdk.bundling build/function")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-def main(folder: Path) -> None:
-    """Build the function's package in FOLDER, which is emptied first if it holds one.
-
-    Exit codes: 0 it is there; 1 it could not be built; 2 the command was called wrongly.
-    """
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / SOURCE.name).is_dir():
-            raise click.BadParameter(f"{folder} holds something else than a package of the function: name another one")
-        shutil.rmtree(folder)
-    try:
-        bundle(SOURCE, folder)
-    except RuntimeError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"Built: cdk synth -c {PACKAGE}={folder}")
-
-
-if __name__ == "__main__":
-    main(prog_name=f"python -m {__spec__.name}")
+        raise OtherPackage(f"{PACKAGE}={built}: {what}: build it by `python -m {__package__}.package {built}`")

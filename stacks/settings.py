@@ -39,7 +39,7 @@ class Settings:
     stage: str = setting(
         "dev",
         NAME,
-        "Name of the deployment. `dev` can be destroyed with its data, every other stage keeps it.",
+        "Name of the deployment. `dev` can be destroyed with its data, every [other stage](feeds.md#stages) keeps it.",
     )
     alarm_email: str | None = setting(
         None,
@@ -49,37 +49,40 @@ class Settings:
     event_bus: str | None = setting(
         None,
         optional(EVENT_BUS),
-        "The event bus on which is told [what became of files](notices.md): its name, or its ARN. Without it, the "
-        "account's default bus.",
+        "The event bus that gets [an event per outcome of a file](reference.md#events): its name, or its ARN. Without "
+        "it, the account's default bus.",
     )
     log_retention_days: int = setting(14, one_of(_LOG_RETENTION), "How long logs are kept.")
     keep_files_days: int | None = setting(
         None,
         optional(whole_number(60, 36_500)),
-        "How many days the ledger keeps what became of a file, after it was settled. Without it, for ever. [See "
-        "below](#how-long-the-ledger-is-kept).",
+        "How many days the ledger [keeps](feeds.md#how-long-things-are-kept) what became of a file, after it was "
+        "settled. Without it, for ever.",
     )
     existing_bucket: str | None = setting(
         None,
         optional(BUCKET_NAME),
-        "Ingest from a bucket of yours instead of a new one. It has to keep versions; its policies stay yours.",
+        "Ingest from [a bucket of yours](own-app.md#your-own-bucket) instead of a new one. It has to keep versions; "
+        "its policies stay yours.",
     )
     ignored_prefixes: tuple[str, ...] = setting(
         (),
         IGNORED_PREFIXES,
-        "What no feed takes below them is meant to be there, and [nobody is told](#objects-that-no-feed-takes).",
+        "What no feed takes below them is meant to be there, and [nobody is "
+        "told](feeds.md#objects-that-no-feed-takes).",
     )
     kms_key: str | None = setting(
         None,
         optional(KMS_KEY_ARN),
-        "Key of the bucket, the tables, the failure queue, the alarm topic and the logs. Its policy needs two "
-        "statements of `docs/settings.md` first, or no alarm reaches anybody. If an existing bucket has a key, name "
-        "that key. With a key, uploading the same file again gives it another ETag, so that its rows are stored again.",
+        "Key of the bucket, the tables, the failure queue, the alarm topic and the logs. Its policy needs [two "
+        "statements](own-app.md#your-own-key) first, or no alarm reaches anybody. If an existing bucket has a key, "
+        "name that key. With a key, uploading the same file again gives it another ETag, so that its rows are stored "
+        "again.",
     )
     former_kms_keys: tuple[str, ...] = setting(
         (),
         KMS_KEY_ARNS,
-        "Keys that `kms_key` was before, as long as there are [uploads under them](#another-key).",
+        "Keys that `kms_key` was before, as long as there are [uploads under them](own-app.md#your-own-key).",
     )
     permissions_boundary: str | None = setting(
         None, optional(POLICY_ARN), "What every role of the stack is limited to."

@@ -51,49 +51,50 @@ class Feed:
         feed_types.S3,
         feed_types.TRIGGER,
         "Who tells the function of uploads: the bucket's own notifications, or a rule of EventBridge, for a bucket "
-        "that [notifies others](#notifications-of-others).",
+        "that [notifies others](own-app.md#your-own-bucket).",
     )
     format: FileFormat = field(default_factory=FileFormat)
     write_mode: str = setting(
         APPEND.name,
         feed_types.WRITE_MODE,
-        "Keep the rows of each upload, or of each id the row of the newest upload. [See below](#write-mode).",
+        "`append` keeps the rows of each upload, `merge` one row per id, that of the newest upload. "
+        "[Choose](merging.md#choose) before the first file.",
     )
     max_rejected: str | None = setting(
         "50%",
         optional(feed_types.MAX_REJECTED),
         "How many rejected rows a file may have: a number, or a share, which counts if they are more than 100. A file "
-        "with more is `REJECTED`, and no row of it is stored. [See below](#files-with-many-rejected-rows).",
+        "with more is `REJECTED`, and [no row of it is stored](feeds.md#files-with-many-rejected-rows).",
     )
     expect: str | None = setting(
         None,
         optional(feed_types.EXPECT),
         "When a file has to have become complete since the time before, such as `weekdays 18:30 Europe/Berlin`. If "
-        "none has, [people are told](notices.md#missing-files).",
+        "none has, [people are told](reference.md#missing-files).",
     )
     rejects_to: str | None = setting(
         None,
         optional(feed_types.REJECTS_TO),
-        "Where [the sender](notices.md#rejected-rows-for-the-sender) gets the rejected rows of complete files: "
+        "Where [the sender](reference.md#rejected-rows-for-the-sender) gets the rejected rows of complete files: "
         "`s3://bucket/prefix/`, or `prefix/` in the upload bucket.",
     )
     upload_accounts: tuple[str, ...] = setting(
         (),
         feed_types.ACCOUNTS,
-        "Other accounts that [may upload](#who-may-do-what) below `key_prefix`. What they upload belongs to "
-        "the bucket's account.",
+        "Other accounts that [may upload](reference.md#who-may-do-what) below `key_prefix`. What they upload belongs "
+        "to the bucket's account.",
     )
     keep_uploads_days: int | None = setting(
         None,
         optional(whole_number(15, 36_500)),
-        "After how many days S3 deletes an upload below `key_prefix`; a version that was replaced, so many days after "
-        "that. Without it, never. [See below](#how-long-uploads-are-kept).",
+        "After how many days S3 [deletes an upload](feeds.md#how-long-things-are-kept) below `key_prefix`; a version "
+        "that was replaced, so many days after that. Without it, never.",
     )
     keep_rows_days: int | None = setting(
         None,
         optional(whole_number(1, 36_500)),
-        "How many days after its upload a row expires, and is deleted from the destination. Without it, never. [See "
-        "below](#how-long-rows-are-kept).",
+        "How many days after its upload [a row expires](feeds.md#how-long-things-are-kept), and is deleted from the "
+        "destination. Without it, never.",
     )
     timeout_seconds: int = setting(30, whole_number(10, 900), "Time for one delivery of a file.")
     max_file_mb: int = setting(
@@ -119,25 +120,24 @@ class Feed:
         None,
         optional(whole_number(4_000, 1_000_000)),
         "Write units per second for which the rows table, and its index, is ready from the beginning, instead of some "
-        "4,000. [Paid once](costs.md#warm-throughput), and never lowered.",
+        "4,000. [Paid once](costs.md#costs), and never lowered.",
     )
     file_index: bool = setting(
         False,  # noqa: FBT003 - it is the value
         TRUE_OR_FALSE,
-        "Whether the rows of a file can be [read by its ETag](reading.md#every-row-of-a-file): an index of the rows "
-        "table. A row costs another write unit, a replaced one two, and a file is limited to some 1,000 rows per "
-        "second. [See below](#index-of-the-files).",
+        "Whether the rows table has [an index by ETag](feeds.md#index-of-the-files), which finds the rows of a file. A "
+        "row costs another write unit, a replaced one two, and a file is limited to some 1,000 rows per second.",
     )
     rows_table: str | None = setting(
         None,
         optional(feed_types.ROWS_TABLE),
-        "A rows table of yours in DynamoDB that takes the place of the deployment's own, such as a restored one. "
-        "[See below](#a-table-of-yours).",
+        "A rows table of yours in DynamoDB that takes the place of the deployment's own, such as [a restored "
+        "one](runbook.md#restore).",
     )
     destination: str = setting(
         feed_types.DYNAMODB,
         feed_types.DESTINATION,
-        "Where the rows go: to a new DynamoDB table, or to your [PostgreSQL](#postgresql).",
+        "Where the rows go: to a new DynamoDB table, or to your [PostgreSQL](postgresql.md).",
     )
     database_host: str | None = setting(
         None, optional(feed_types.HOST), "Endpoint of the PostgreSQL database. The server's certificate has to name it."

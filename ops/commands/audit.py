@@ -35,6 +35,7 @@ def audit_command(
     With --repair, rows and records are written as the files have them, and unsettled files are delivered again; before
     that, the command says how many, and asks. Exit code 1 if there is a finding, or no upload to compare. Rejected
     files and rows are no findings: `status` lists them. Rows of no file at all are looked for only without --prefix.
+    In a feed that merges, every file is read, whatever --prefix is.
     """
     if repair_ and json_ and not yes:
         raise click.UsageError("--repair asks before it writes: with --json, it needs --yes")

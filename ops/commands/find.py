@@ -21,8 +21,9 @@ def find_command(pipeline_of: options.Find, *, ids: Sequence[str], feed: str | N
     """Find every row that has this ID, in all uploads of a feed.
 
     With the uploads that it came from, the newest last. There is no index of the ids: the ledger is read whole, and
-    each ID costs one read per upload. In a feed that merges, there is one row per ID at most, and one read. Exit code 1
-    if there is no row of an ID. Write -- before an ID that begins with a hyphen.
+    each ID costs one read per upload. In a feed that merges, there is one row per ID at most, and one read. Rows of
+    deleted files are found, too. Exit code 1 if there is no row of an ID. Write -- before an ID that begins with a
+    hyphen.
     """
     pipeline = pipeline_of()
     chosen = options.one_feed(pipeline, feed)

@@ -31,7 +31,8 @@ def history_command(
     """List uploads by time, the latest first: what became of them, and when.
 
     An upload is listed if it was settled since, or is under way since. The seconds are from the upload to its outcome.
-    An index finds the uploads: neither the bucket nor the whole ledger is read. Exit code 0, whatever is listed.
+    An index finds the uploads: neither the bucket nor the whole ledger is read. One without a delivery is not listed:
+    `status` finds it. Exit code 0, whatever is listed.
     """
     pipeline = find()
     guards.refuse_without_index(pipeline)

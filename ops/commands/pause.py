@@ -11,7 +11,10 @@ from . import options
 @options.feed
 @click.pass_obj
 def pause_command(find: options.Find, *, feed: str | None) -> None:
-    """Start no delivery until `resume`: the emergency brake."""
+    """Start no delivery until `resume`: the emergency brake.
+
+    Deliveries that run end. New events go to the failure queue at once, without retries.
+    """
     pipeline = find(of_any_release=True)
     for each in options.feeds_named(pipeline, feed):
         brake.pause(each)

@@ -23,9 +23,9 @@ from . import guards, options
 def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bool, json_: bool) -> None:
     """List rejected rows, or write them as CSV.
 
-    Lines and reasons of the newest upload under KEY. With --csv, standard output is a file that can be corrected and
-    uploaded: the header and the rejected rows with the cells of the file, written as the feed reads them. `end` stands
-    in the place of footers. On a terminal, the cells are escaped.
+    Lines and reasons of the newest upload under KEY; if the ledger has not all of them, the file is read. With --csv,
+    standard output is a file that can be corrected and uploaded: the header and the rejected rows with the cells of the
+    file, written as the feed reads them. `end` stands in the place of footers. On a terminal, the cells are escaped.
     """
     if (csv_ and json_) or (spreadsheet and not csv_):
         raise click.UsageError("--csv and --json exclude each other, and --spreadsheet needs --csv")

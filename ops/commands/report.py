@@ -19,8 +19,8 @@ def report_command(find: options.Find, *, file: Path, feed: str | None, since: d
     """Write a page about the uploads of a time, in one HTML file.
 
     Files by outcome, rows per hour, times from upload to complete, rejected rows by reason and column, what waits,
-    what it cost, and a line for each of 1,000 files. The page has no contents of rows, and loads nothing from anywhere.
-    Exit code 0, whatever it says.
+    what it cost, and a line for each of 1,000 files. Rejected rows are those of the latest 500 files with some, 200 of
+    each. The page has no contents of rows, and loads nothing from anywhere. Exit code 0, whatever it says.
     """
     pipeline = find()
     guards.refuse_without_index(pipeline)

@@ -28,7 +28,7 @@ def rows_command(find: options.Find, *, key: str, limit: int | None, json_: bool
 
     Those of the newest upload under KEY, in the order of the lines: line, id, data, and declared columns. In a feed
     that merges, also which rows newer uploads have superseded. Exit code 1 if the upload is not complete, or a row is
-    missing. Rejected rows are not stored: `rejects` prints them.
+    missing. Rejected rows are not stored: `rejects` prints them. No values are compared: `audit` does that.
     """
     pipeline = find()
     record = guards.record_with_rows(pipeline, key)

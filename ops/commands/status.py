@@ -52,8 +52,9 @@ def status_command(
     `acknowledge` was told of; then every object that no feed takes. Exit code 1 if one is listed; with KEY, if the
     upload that changed last is one.
 
-    With --watch: the feeds, the files in flight, the failure queue and the alarms; where there is no terminal, a line
-    per change. Exit code 0 if at the end nothing is in flight, the queue is empty, and no alarm is on.
+    With --watch: the feeds, the files in flight (from the first delivery until they are settled), the failure queue and
+    the alarms; where there is no terminal, a line per change. --until-idle also ends it if nothing has changed for 15
+    minutes. Exit code 0 if at the end nothing is in flight, the queue is empty, and no alarm is on.
     """
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if watch_ and given - OF_WATCH - {"feed"}:

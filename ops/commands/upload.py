@@ -24,8 +24,8 @@ def upload_command(find: options.Find, *, paths: Sequence[Path], folder: str, ti
     """Upload files and say what became of them.
 
     PATHS are files, or folders: of a folder, every file that would be ingested is uploaded, and its key keeps its path
-    below the folder. The wait ends early if a file is in the failure queue. Exit code 1 unless every file is complete
-    without a rejected row.
+    below the folder. If one cannot be sent, no other is begun. The wait ends early if a file is in the failure queue.
+    Exit code 1 unless every file is complete without a rejected row.
     """
     pipeline = find()
     try:

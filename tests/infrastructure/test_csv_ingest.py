@@ -40,6 +40,7 @@ from tests.permissions import Permission
 from tests.templates import as_list, readable
 
 ORDERS = Feed(name="orders", key_prefix="orders/")
+OWN_APP = PROJECT / "docs" / "own-app.md"
 
 
 def a_stack() -> Stack:
@@ -165,7 +166,7 @@ class TestWhatTheStackHas:
         CsvIngest(stack, "Ingest", key=kms.Key(stack, "Key"))
         found = Synthesized(stack)
         policy = found.only("AWS::KMS::Key")["Properties"]["KeyPolicy"]["Statement"]
-        [documented] = re.findall(r"```json\n(.*?)```", (PROJECT / "docs" / "settings.md").read_text(), flags=re.DOTALL)
+        [documented] = re.findall(r"```json\n(.*?)```", OWN_APP.read_text(), flags=re.DOTALL)
         names = {"eu-west-1": "${AWS::Region}", "123456789012": "${AWS::AccountId}", "CsvIngest": "Shop"}
         for name, value in {**names, "arn:aws:": "arn:${AWS::Partition}:"}.items():
             documented = documented.replace(name, value)
@@ -233,10 +234,11 @@ def test_what_only_code_can_give_is_refused(given: dict[str, Any], expected: str
 
 
 def test_the_documented_example_passes_all_checks(tmp_path: Path) -> None:
-    page = (PROJECT / "docs" / "settings.md").read_text().partition("\n## CsvIngest in your own app\n")[2]
-    example = page.split("```python\n")[1].partition("```")[0]
-    names: dict[str, Any] = {}
-    exec(example, names)  # noqa: S102  it is the documentation
-    app = App(outdir=str(tmp_path), context={"aws:cdk:bundling-stacks": []})
-    names["Shop"](app, "Shop")
-    assert violations(app) == []
+    [example] = re.findall(r"```python\n(.*?)```", OWN_APP.read_text(), flags=re.DOTALL)
+    assert "\napp = App()\n" in example
+    unbundled = "aws:cdk:bundling-stacks"
+    example = example.replace("App()", f"App(outdir={str(tmp_path)!r}, context={{{unbundled!r}: []}})")
+    exec(example, {})  # noqa: S102  it is the documentation; it raises RuntimeError if its `guard` finds something
+    assert (tmp_path / "Shop.template.json").exists()
+    reports = json.loads((tmp_path / "validation-report.json").read_text())["pluginReports"]
+    assert [violation for each in reports for violation in each["violations"]] == []

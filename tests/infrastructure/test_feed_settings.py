@@ -40,7 +40,7 @@ def test_each_feed_has_settings_of_its_own(tmp_path: Path, written: str) -> None
         "orders": Feed(
             name="orders",
             key_prefix="orders/",
-            format=FileFormat(id_column="order_id", columns={"price": "decimal"}),  # type: ignore[arg-type]
+            format=FileFormat(id_column="order_id", columns={"price": "decimal"}),
         ),
         "vendors": Feed(
             name="vendors", key_prefix="vendors/acme/", format=FileFormat(delimiter=";", encoding="cp1252")

@@ -88,8 +88,8 @@ class TestPolicyOfTheKey:
 
     @pytest.fixture
     def documented(self) -> dict[str, Any]:
-        """The statements that docs/settings.md asks for, by the service that they let in."""
-        [block] = re.findall(r"```json\n(.*?)```", (PROJECT / "docs" / "settings.md").read_text(), flags=re.DOTALL)
+        """The statements that docs/own-app.md asks for, by the service that they let in."""
+        [block] = re.findall(r"```json\n(.*?)```", (PROJECT / "docs" / "own-app.md").read_text(), flags=re.DOTALL)
         return {statement["Principal"]["Service"]: statement for statement in json.loads(block)}
 
     def test_lets_alarms_encrypt_for_the_topic(self, documented: dict[str, Any]) -> None:

@@ -46,7 +46,7 @@ def test_the_documented_table_is_what_they_allow(synthesize: Synthesize) -> None
             actions[in_words(permission.resource)].add(f"`{permission.action}`")
         who = re.findall("Reader|Operator|Uploader", id_)[0]
         rows += [f"| {who} | {on} | {', '.join(sorted(found))} |" for on, found in actions.items()]
-    page = (PROJECT / "docs" / "settings.md").read_text().partition("\n## Who may do what\n")[2].partition("\n## ")[0]
+    page = (PROJECT / "docs" / "reference.md").read_text().partition("\n## Who may do what\n")[2].partition("\n## ")[0]
     assert re.findall(r"^\| (?:Reader|Operator|Uploader) \|.*\|$", page, flags=re.MULTILINE) == rows
 
 

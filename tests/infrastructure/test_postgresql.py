@@ -173,8 +173,9 @@ class TestGates:
 
 
 def test_the_documented_example_can_be_deployed() -> None:
-    page = (PROJECT / "docs" / "settings.md").read_text().partition("\n## PostgreSQL\n")[2]
-    feeds, stages = (json.loads(f"{{{block.strip().rstrip(',')}}}") for block in page.split("```")[1:4:2])
+    page = (PROJECT / "docs" / "postgresql.md").read_text()
+    blocks = re.findall(r'^```\n("\w+": .*?)^```$', page, flags=re.DOTALL | re.MULTILINE)
+    feeds, stages = (json.loads(f"{{{block}}}") for block in blocks)
     assert [feed.name for feed in settings_from_context(feeds).feeds if feed.is_postgresql] == ["vendors"]
     del feeds["feeds"]["vendors"]["database_host"]
     hosts = [

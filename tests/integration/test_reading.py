@@ -1,4 +1,4 @@
-"""The examples of docs/reading.md run, on the engines, and say what the page says."""
+"""The examples of docs/reading.md and docs/merging.md run, on the engines, and say what the pages say."""
 
 import json
 import re
@@ -16,13 +16,14 @@ from ops.pipeline import Pipeline
 from tests.integration.telling import told_in
 from tests.integration.world import Invocations, World, version_of
 
-PAGE = (PROJECT / "docs" / "reading.md").read_text()
+READING, MERGING = ((PROJECT / "docs" / name).read_text() for name in ("reading.md", "merging.md"))
+PAGES = f"{READING}\n{MERGING}"
 FILE = "id,article,price\n1,Löffel,0.75\n2,Gabel,\n,nobody,1\n"
 NEWER = "id,article,price\n2,Messer,9.90\n"
 
 
-def examples(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+def examples(language: str, text: str = PAGES) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def deliver(world: World, key: str, content: str) -> str:
@@ -31,7 +32,7 @@ def deliver(world: World, key: str, content: str) -> str:
 
 
 class TestPython:
-    """All of its examples, one after the other, in one module."""
+    """All examples of both pages, one after the other, in one module."""
 
     @pytest.fixture
     def page(self, world: World) -> SimpleNamespace:
@@ -127,7 +128,8 @@ class TestPython:
 @pytest.mark.parametrize("world", ["postgresql merge"], indirect=True)
 def test_sql_has_the_merged_row_of_an_id(world: World, postgresql: LocalPostgresql) -> None:
     world.declare({"price": "decimal as unit_price"})
-    sql = re.sub(r"\bvendors\b", quoted(world.rows_table), examples("sql")[-1])
+    [example] = examples("sql", MERGING)
+    sql = re.sub(r"\bvendors\b", quoted(world.rows_table), example)
     for content in (FILE, NEWER):
         deliver(world, "a.csv", content)
     [[line, _, price, article, uploaded]] = postgresql.run(sql, id="2")
@@ -140,7 +142,7 @@ def test_sql_has_rows_files_and_the_newest(world: World, postgresql: LocalPostgr
     world.declare({"price": "decimal as unit_price"})
     world.create_files_tables()  # as an owner does, whose views are to have the new column
     files, complete, one, all_, newest = (
-        re.sub(r"\bvendors(_\w+)?\b", rf"{world.rows_table}\1", sql) for sql in examples("sql")[:5]
+        re.sub(r"\bvendors(_\w+)?\b", rf"{world.rows_table}\1", sql) for sql in examples("sql", READING)
     )
     etag = deliver(world, "a.csv", FILE)
     deliver(world, "b.csv", NEWER)
@@ -156,10 +158,11 @@ def as_psql_shows(rows: list[list[Any]]) -> list[list[str]]:
 
 def shown() -> list[list[list[str]]]:
     """The cells of each answer that the page shows, without the names of its columns."""
-    answers = re.findall(r"^```\n( .*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+    answers = re.findall(r"^```\n( .*?)^```$", READING, flags=re.DOTALL | re.MULTILINE)
     return [[[cell.strip() for cell in line.split("|")] for line in each.splitlines()[2:]] for each in answers]
 
 
 def test_every_example_is_run() -> None:
     assert (len(examples("python")), len(examples("sql"))) == (8, 6)
-    assert PAGE.count("```") == 2 * (14 + len(shown()))
+    settings = 1
+    assert PAGES.count("```") == 2 * (14 + len(shown()) + settings)

@@ -78,7 +78,7 @@ def read_cell(cell: str, type_: str, *, separator: str = ".", required: bool = F
 
 def documented() -> list[tuple[str, str, str]]:
     """Each cell of a table of docs/files.md, with the heading of a column and what is written there."""
-    section = (PROJECT / "docs/files.md").read_text().partition("\n## What each type accepts")[2].partition("\n#")[0]
+    section = (PROJECT / "docs/files.md").read_text().partition("\n## Types")[2].partition("\n#")[0]
     cases = []
     headings: list[str] = []
     for line in section.splitlines():
@@ -94,18 +94,30 @@ def test_the_documentation_has_every_type_but_text() -> None:
     assert {heading.partition(",")[0] for _, heading, _ in documented()} == {*TYPES} - {"text"}
 
 
-def examples() -> list[tuple[str, ...]]:
-    """The rows of another table: a type, some settings, a cell, and what it means."""
-    section = (PROJECT / "docs/files.md").read_text().partition("\n## Examples")[2].partition("\n#")[0]
-    rows = [line.strip("|").split(" | ") for line in section.splitlines() if line.startswith("| `")]
-    return [tuple(each.strip().removeprefix("`").removesuffix("`") for each in row) for row in rows]
+def examples() -> list[tuple[str, str, str, str]]:
+    """A type, some settings, a cell, and what it means, from the other tables of that page."""
+    cases = []
+    for line in (PROJECT / "docs/files.md").read_text().splitlines():
+        if found := re.fullmatch(r"\| `(\w+)`, `(\w+=[^`]*)` \| (.*) \| (.*) \|", line):
+            type_, settings, read, rejected = found.groups()
+            cases += [
+                (type_, settings, cell, value or "empty")
+                for cell, value in re.findall(r"`([^`]*)` → (?:`([^`]*)`|empty)", read)
+            ]
+            cases += [(type_, settings, cell, REJECTED) for cell in re.findall(r"`([^`]*)`", rejected)]
+    return cases
+
+
+def test_the_documentation_has_examples_of_every_type() -> None:
+    assert {type_ for type_, *_ in examples()} == {*TYPES}
+    assert {expected == REJECTED for *_, expected in examples()} == {True, False}
 
 
 @pytest.mark.parametrize(("type_", "written", "cell", "expected"), examples())
 def test_an_example_means_what_the_documentation_says(type_: str, written: str, cell: str, expected: str) -> None:
     found = re.findall(r"(\w+)=(\[.*?\]|.*?)(?= \w+=|$)", written)
     settings = {name: json.loads(value) if value.startswith("[") else value for name, value in found}
-    format_ = FileFormat("@line", columns={"price": type_}, **settings)  # type: ignore[arg-type]
+    format_ = FileFormat("@line", columns={"price": type_}, **settings)
     [row] = read('price,z\n"' + cell + '",.\n', format_)
     if expected == REJECTED:
         assert isinstance(row, RejectedRow)
@@ -117,6 +129,14 @@ def test_an_example_means_what_the_documentation_says(type_: str, written: str, 
         assert value == Decimal(expected)
     else:
         assert value == {"empty": None, "true": True, "false": False}.get(expected, expected)
+
+
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u202f", "\u2009"])
+def test_groups_are_separated_by_any_documented_space(space: str) -> None:
+    format_ = FileFormat("@line", columns={"price": "integer"}, grouping_separator="space")
+    [row] = read(f"price,z\n1{space}234,.\n", format_)
+    assert isinstance(row, Row)
+    assert row.values["price"] == Decimal(1234)
 
 
 @pytest.mark.parametrize(("cell", "heading", "expected"), documented())

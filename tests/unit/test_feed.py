@@ -115,7 +115,7 @@ def test_no_column_takes_the_place_of_our_own(database: dict[str, Any], name: st
     ],
 )
 def test_a_column_is_what_its_declaration_says(declaration: str, expected: Column) -> None:
-    assert FileFormat(columns={"Preis": declaration}).columns == (expected,)  # type: ignore[arg-type]
+    assert FileFormat(columns={"Preis": declaration}).columns == (expected,)
 
 
 def test_settings_for_all_feeds_come_after_those_of_a_feed() -> None:

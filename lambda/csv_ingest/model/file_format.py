@@ -1,10 +1,11 @@
 """How a file is read: a value that a feed has, and the ledger's record of each file."""
 
 import json
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from csv_ingest.model import format_rules, format_types
 from csv_ingest.model.column import Column, columns_to_json, declaration_to_json, parse_columns
@@ -32,6 +33,18 @@ COLUMNS = SettingType(
     from_json={dict: declaration_to_json},
 )
 
+if TYPE_CHECKING:
+
+    class _Columns:
+        """What may be given, and what is then there, for the type checkers of apps with the construct."""
+
+        def __get__(self, instance: object, owner: type) -> tuple[Column, ...]: ...
+
+        def __set__(self, instance: object, value: Mapping[str, str] | tuple[Column, ...]) -> None: ...
+
+else:
+    _Columns = tuple
+
 
 @dataclass(frozen=True)
 class FileFormat:
@@ -41,7 +54,7 @@ class FileFormat:
         "id",
         format_types.ID_COLUMN,
         "The column that identifies a row within its file; with `merge`, in the whole feed. A list: their cells "
-        "together do, [joined](files.md#an-id-of-several-columns). `@line`: the line number does.",
+        "together do, [joined](files.md). `@line`: the line number does.",
     )
     delimiter: str = setting(",", format_types.DELIMITER, "What separates the fields.")
     encoding: str = setting("utf-8", format_types.ENCODING, "How files are encoded.")
@@ -50,10 +63,10 @@ class FileFormat:
         format_types.DECIMAL_SEPARATOR,
         "What separates the whole part of a decimal from its fraction, in declared columns.",
     )
-    columns: tuple[Column, ...] = setting(
+    columns: _Columns = setting(  # noqa: RUF009  a field
         (),
         COLUMNS,
-        "The columns that are stored with a type, [see below](#columns). All others are stored as text.",
+        "The [columns that are stored with a type](feeds.md#columns). All others are stored as text.",
     )
     header: str = setting(
         "",
@@ -113,8 +126,7 @@ class FileFormat:
     escape: str = setting(
         "",
         format_types.CHARACTER,
-        "What makes an ordinary character of the quote, the delimiter, a line end or itself. [Costs "
-        "time](files.md#quotes-and-escapes).",
+        "What makes an ordinary character of the quote, the delimiter, a line end or itself. [Costs time](files.md).",
     )
     trim: bool = setting(
         False,  # noqa: FBT003 - it is the value
