@@ -6,6 +6,7 @@ from csv_ingest import ledger
 from csv_ingest.destinations import Destination, postgresql_files
 from csv_ingest.model import CompleteFile, ObjectVersion
 
+from . import wording
 from .audit_files import FilesAudit
 from .findings import CorrectCounts, Discrepancy, Mark, Unmark
 from .pipeline import DeployedFeed, Pipeline
@@ -34,9 +35,12 @@ def differences(run: FilesAudit, destination: Destination, prefix: str) -> Itera
             unfounded = f"etag {mark.etag}: {table} has it, and it is not complete in the ledger"
             yield Discrepancy("mark", mark.object_key, unfounded, mark.etag, "", Unmark(feed.name, mark), version)
         elif record and not _has_counts_of(record, mark) and (mark.object_key, mark.etag) not in recounted:
-            yield _of_file(pipeline, record, f"{table} has {mark.counts}, the ledger {record.counts}")
+            yield _of_file(pipeline, record, f"{table} has {mark.counts}, the ledger {record.counts}", Mark())
+    were_read = {upload for _, upload in run.versions}
     for record in complete.values():
-        yield _of_file(pipeline, record, f"it is complete, and {table} does not have it")
+        detail = f"it is complete, and {table} does not have it"
+        lost = "" if record.origin.upload in were_read else _lost(feed, destination, record)
+        yield _of_file(pipeline, record, f"{detail}{lost}", None if lost else Mark())
 
 
 def is_founded(record: ledger.FileRecord, mark: CompleteFile) -> bool:
@@ -76,6 +80,23 @@ def _is_on_its_way(pipeline: Pipeline, feed: DeployedFeed, mark: CompleteFile) -
     return any((each.key, each.etag) == (mark.object_key, mark.etag) for each in versions)
 
 
-def _of_file(pipeline: Pipeline, record: ledger.FileRecord, detail: str) -> Discrepancy:
+def _lost(feed: DeployedFeed, destination: Destination, record: ledger.FileRecord) -> str:
+    """Says that rows of a file are not in the table, which is not in the bucket any more; empty if none is known to be.
+
+    Such a file must not be marked: its readers would take the rows that are left for all. Where rows expire or are
+    superseded, fewer rows than were stored are no sign of a loss.
+    """
+    if feed.settings.rows_expire or record.counts is None:
+        return ""
+    stored, found = record.counts.stored, destination.count(record.origin)
+    if found is None or found >= stored:
+        return ""
+    return (
+        f", and the table has {found:,} of its {wording.counted(stored, 'row')}; "
+        "its object is gone: restore the rows, or forget the file"
+    )
+
+
+def _of_file(pipeline: Pipeline, record: ledger.FileRecord, detail: str, remedy: Mark | None) -> Discrepancy:
     version = record.object_version(pipeline.upload_bucket)
-    return Discrepancy("mark", version.key, f"etag {version.etag}: {detail}", version.etag, "", Mark(), version)
+    return Discrepancy("mark", version.key, f"etag {version.etag}: {detail}", version.etag, "", remedy, version)

@@ -13,7 +13,7 @@ from .practices import acknowledge
 class AlarmTopic(sns.Topic):
     """Accepts messages of this account's alarms, over TLS only, and sends them to an e-mail address if there is one.
 
-    With a key, alarms reach the topic only if the key's policy lets CloudWatch use the key: see docs/settings.md.
+    With a key, alarms reach the topic only if the key's policy lets CloudWatch use the key: see docs/own-app.md.
     """
 
     def __init__(self, scope: Construct, id_: str, *, key: kms.IKey | None, email: str | None) -> None:

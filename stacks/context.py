@@ -139,7 +139,7 @@ def _parse(given: Mapping[str, Any], where: str, allowed: Collection[str]) -> di
 
 def _hint(unknown: str, allowed: Collection[str]) -> str:
     if unknown in _REMOVED:
-        return ": remove it, and create the endpoints that the VPC needs yourself: see Network in docs/settings.md"
+        return ": remove it, and create the endpoints that the VPC needs yourself: see Network in docs/postgresql.md"
     if unknown in _TYPES:
         return f": {unknown} is a setting of the deployment, not of a stage or a feed"
     objects = [] if allowed is FEED_SETTINGS else ["feeds"] if "stage" not in allowed else ["feeds", "stages"]

@@ -7,7 +7,7 @@ from constructs import Construct
 
 
 def let_services_use(scope: Construct, key: kms.IKey, *, events: bool) -> None:
-    """Add the statements of docs/settings.md to a key's policy. Warns if the key is imported: its policy stays.
+    """Add the statements of docs/own-app.md to a key's policy. Warns if the key is imported: its policy stays.
 
     `events`: whether EventBridge sends what it cannot deliver to the failure queue.
     """
@@ -27,5 +27,5 @@ def let_services_use(scope: Construct, key: kms.IKey, *, events: bool) -> None:
     if not all(key.add_to_resource_policy(each).statement_added for each in (alarms, logs)):
         Annotations.of(scope).add_warning_v2(
             "csv-ingest:key-policy",
-            "kms_key is set: without the statements of docs/settings.md in the key's policy, alarms reach nobody",
+            "kms_key is set: without the statements of docs/own-app.md in the key's policy, alarms reach nobody",
         )

@@ -1,6 +1,6 @@
 """What one stack, one bucket and one function's environment can take, checked before anything is synthesized.
 
-docs/settings.md says where each limit comes from.
+docs/feeds.md says where each limit comes from.
 """
 
 import itertools
@@ -165,7 +165,7 @@ def _too_long_environments(
             )
     swept = {feed.name: SweptFeed.of(feed, _FUNCTION, keep_files_days) for feed in feeds}
     ignored = [*ignored_prefixes, *prefixes_in_uploads(feeds)]
-    sweep = SweepConfig(**_SHARED, feeds=swept, ignored_prefixes=ignored, stack=service, event_bus=_BUS)
+    sweep = SweepConfig(**_SHARED, feeds=swept, ignored_prefixes=ignored, pipeline=service, event_bus=_BUS)
     if (size := _size(sweep.to_environment(service))) > MAX_ENVIRONMENT_BYTES:
         yield (
             f"feeds: the environment of the sweep would have up to {size:,} bytes, and Lambda allows "
@@ -173,7 +173,7 @@ def _too_long_environments(
             f"{', or name fewer ignored_prefixes' if ignored_prefixes else ''}"
         )
     told = {feed.name: ToldFeed.of(feed) for feed in feeds}
-    notifier = NotifierConfig(**_SHARED, stack=service, event_bus=_BUS, alarm_topic=_TOPIC, feeds=told)
+    notifier = NotifierConfig(**_SHARED, pipeline=service, event_bus=_BUS, alarm_topic=_TOPIC, feeds=told)
     if (size := _size(notifier.to_environment(service))) > MAX_ENVIRONMENT_BYTES:
         yield (
             f"feeds: the environment of the notifier would have up to {size:,} bytes, and Lambda allows "

@@ -46,7 +46,7 @@ class NotifierFunction(AsyncFunction):
         service: str,
     ) -> None:
         config = NotifierConfig(
-            stack=Stack.of(scope).stack_name,
+            pipeline=service,
             upload_bucket=storage.uploads.bucket_name,
             files_table=storage.files.table_name,
             failure_queue=failures.queue_url,

@@ -49,7 +49,7 @@ class Storage(Construct):
             self.uploads.enable_event_bridge_notification()
         for feed in feeds:
             let_upload(self.uploads, feed)
-        # docs/architecture.md describes the keys and the attributes.
+        # docs/reference.md describes the keys and the attributes.
         self.tables: dict[str, dynamodb.ITable] = {
             feed.name: self._existing_rows(feed) if feed.rows_table else self._rows(feed)
             for feed in feeds

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -35,7 +35,9 @@ class SweepFunction(AsyncFunction):
         event_bus: events.IEventBus,
         service: str,
     ) -> None:
-        environment = _config(storage, ingest, failures, ignored_prefixes, event_bus).to_environment(service)
+        environment = _config(storage, ingest, failures, ignored_prefixes, event_bus, service=service).to_environment(
+            service
+        )
         super().__init__(
             scope,
             id_,
@@ -89,9 +91,11 @@ def _config(
     failures: sqs.Queue,
     ignored_prefixes: Sequence[str],
     event_bus: events.IEventBus,
+    *,
+    service: str,
 ) -> SweepConfig:
     return SweepConfig(
-        stack=Stack.of(storage).stack_name,
+        pipeline=service,
         event_bus=event_bus.event_bus_arn,
         upload_bucket=storage.uploads.bucket_name,
         files_table=storage.files.table_name,

@@ -78,7 +78,7 @@ class Shop(Stack):
             event_pattern=events.EventPattern(
                 source=["csv-ingest"],
                 detail_type=["CSV File Complete"],
-                detail={"stack": [ingest.name], "feed": [feed]},
+                detail={"pipeline": [ingest.name], "feed": [feed]},
             ),
             targets=[targets.SqsQueue(complete, dead_letter_queue=failed)],
         )

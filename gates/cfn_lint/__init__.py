@@ -23,7 +23,7 @@ class GatesErrors(CloudFormationLintRule):  # type: ignore[misc] # it has no typ
     id = "E9100"
     shortdesc = "Nothing is lost silently, and no strangers are let in"
     description = "The gates find what makes a pipeline lose data silently, and what lets strangers in."
-    source_url = "docs/gates.md"
+    source_url = "gates/README.md"
     tags = ["gates"]  # noqa: RUF012 - cfn-lint's way
 
     def match(self, cfn: Template) -> list[RuleMatch]:

@@ -13,4 +13,4 @@ RULES = (
     *packages.RULES,
     *completeness.RULES,
 )
-"""Every rule, in the order of reports and of docs/gates.md."""
+"""Every rule, in the order of reports and of gates/README.md."""

@@ -104,7 +104,8 @@ class SweepConfig:
     """In the environment, a JSON list: what no feed takes below them is meant to be there."""
     existing_bucket: bool = True
     """Whether the bucket is of another owner. Without the variable, nobody knows."""
-    stack: str = ""
+    pipeline: str = ""
+    """Its name, as `csv-ingest --stack` takes it."""
     event_bus: str = ""
     """On which is told of objects that no feed takes. Releases before 1.4 have none."""
 
@@ -118,7 +119,7 @@ class SweepConfig:
             feeds={name: _swept_feed(name, **each) for name, each in feeds.items()},
             ignored_prefixes=json.loads(environ.get("IGNORED_PREFIXES", "[]")),
             existing_bucket=json.loads(environ.get("EXISTING_BUCKET", "true")),
-            stack=environ.get("STACK", ""),
+            pipeline=environ.get("PIPELINE", ""),
             event_bus=environ.get("EVENT_BUS", ""),
         )
 
@@ -142,7 +143,8 @@ class SweepConfig:
 class NotifierConfig:
     """The configuration of the notifier: each field is the variable of its name, in upper case."""
 
-    stack: str
+    pipeline: str
+    """Its name, as `csv-ingest --stack` takes it."""
     upload_bucket: str
     files_table: str
     failure_queue: str

@@ -63,7 +63,7 @@ def problems_of_today(feed: "Feed") -> Iterator[InvalidSetting]:
 def _of_postgresql(feed: "Feed") -> Iterator[InvalidSetting]:
     values = given(feed)
     if missing := [name for name in _NEEDED if name not in values]:
-        yield InvalidSetting(missing, ": not set, and a PostgreSQL feed needs it: docs/settings.md has an example")
+        yield InvalidSetting(missing, ": not set, and a PostgreSQL feed needs it: docs/postgresql.md has an example")
     if sum(name in values for name in _LOGINS) != 1:
         yield InvalidSetting(_LOGINS, ": set exactly one: the resource id logs in by IAM, the secret holds a password")
     if feed.rows_table:

@@ -121,7 +121,7 @@ class Notifier:
             telling=self._telling,
             taken=config.intake,
             expected={name: feed.expect for name, feed in config.feeds.items() if feed.expect},
-            stack=config.stack,
+            pipeline=config.pipeline,
             count_missing=partial(reporting.count_for_feed, "FilesMissing"),
             deadline=self.deadline,
         )
@@ -159,7 +159,7 @@ class Notifier:
     @property
     def _telling(self) -> telling.Telling:
         config = self.config
-        events = bus.EventBus(clients.events(), config.event_bus, config.stack, config.upload_bucket)
+        events = bus.EventBus(clients.events(), config.event_bus, config.pipeline, config.upload_bucket)
         return telling.Telling(events, self._files)
 
     @property

@@ -53,7 +53,7 @@ def _report_swept(config: configuration.SweepConfig, deadline: Deadline, grace: 
     reporting.count("UnsettledFiles", swept.unsettled)
     reporting.count("ObjectsIgnored", swept.ignored)
     if config.event_bus and swept.ignored:
-        told_on = bus.EventBus(clients.events(), config.event_bus, config.stack, config.upload_bucket)
+        told_on = bus.EventBus(clients.events(), config.event_bus, config.pipeline, config.upload_bucket)
         files = ledger.FilesTable(clients.dynamodb(), config.files_table, deadline=deadline)
         not_taken.tell(swept.newest_ignored, swept.ignored, config.intake, files, told_on)
     if datetime.now(UTC) - swept.completed_at > LONGEST_SCAN:

@@ -71,7 +71,7 @@ def _with_way(reason: str) -> str:
     if given:
         return f"{reason}: it was made to {given}: is the tunnel open?"
     if reason.endswith("ConnectionRefusedError"):
-        return f"{reason}: no server listens there: see `cannot connect` in docs/runbook.md"
+        return f"{reason}: no server listens there: see `cannot connect` in docs/postgresql.md"
     return f"{reason}: from outside of its network, open a tunnel, and set PGHOSTADDR and PGPORT to the near end"
 
 

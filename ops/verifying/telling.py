@@ -27,7 +27,7 @@ def event(trial: Trial) -> str:
             trial.upload(key, sample.file(sample.records(1, f"told-{number}")))
             if kind := _told(trial, queue, key):
                 return kind
-    raise Failed(f"no event about {ATTEMPTS} files came: see OutcomesNotTold in docs/runbook.md")
+    raise Failed(f"no event about {ATTEMPTS} files came: see NotifierErrors in docs/runbook.md")
 
 
 def _told(trial: Trial, queue: str, key: str) -> str:

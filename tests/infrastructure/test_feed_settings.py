@@ -146,7 +146,7 @@ class TestStages:
 
 
 class TestLimits:
-    """docs/settings.md says where each comes from."""
+    """docs/feeds.md says where each comes from."""
 
     def test_two_feeds_cannot_have_the_same_outputs(self) -> None:
         text = message(feeds={"a-1": {"key_prefix": "x/"}, "a1": {"key_prefix": "y/"}})

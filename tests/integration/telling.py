@@ -108,7 +108,7 @@ def told_in(world: World, invocations: Invocations, patch: pytest.MonkeyPatch, *
     topic = sns.create_topic(Name=name)["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn_of(sqs, mailbox))
     environment = {
-        "STACK": "CsvIngest",
+        "PIPELINE": "CsvIngest",
         "EVENT_BUS": "default",
         "ALARM_TOPIC": topic,
         "FEEDS": json.dumps(feeds or {"default": {"suffixes": [".csv"]}}),

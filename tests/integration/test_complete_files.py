@@ -247,6 +247,17 @@ class TestWithoutTheTable:
         assert file_in(table, "gone.csv")["uploaded_at"] is None
 
 
+@APPENDING
+def test_a_file_that_lost_rows_for_good_is_not_marked(world: World, table: PostgresqlRows, pipeline: Pipeline) -> None:
+    world.delete_object(world.ingest("a.csv", "id\n1\n2\n"))
+    table.server.run(f"DELETE FROM {table.table}_files")  # noqa: S608 - the test's
+    table.server.run(f"DELETE FROM {table.table} WHERE id = '2'")  # noqa: S608
+    [found] = audit(pipeline).findings
+    assert "the table has 1 of its 2 rows; its object is gone: restore the rows, or forget the file" in found.detail
+    assert repair(pipeline, [found]).left == [found]
+    assert table.marks() == {}
+
+
 @EACH_MODE
 def test_a_mark_of_no_complete_file_is_removed(world: World, table: PostgresqlRows, pipeline: Pipeline) -> None:
     """And none of a file that a delivery is to complete."""

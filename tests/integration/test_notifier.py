@@ -94,6 +94,7 @@ def test_an_event_says_what_the_ledger_says(world: World, told: Told) -> None:
     assert kind == "CSV File Complete"
     assert detail == dict.fromkeys(detail) | times | {
         "stack": "CsvIngest",
+        "pipeline": "CsvIngest",
         "bucket": world.bucket,
         "feed": "default",
         "object_key": "a +é.csv",

@@ -376,7 +376,8 @@ class TestLogin:
         secret = secret_of(pipeline)
         boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString='{"password": "another"}')
         assert error() == (
-            "PostgreSQL answered 28P01: the login as csv_ingest was refused: see `cannot log in` in docs/runbook.md\n"
+            "PostgreSQL answered 28P01: the login as csv_ingest was refused: see `cannot log in` in "
+            "docs/postgresql.md\n"
         )
 
     @pytest.mark.parametrize("content", ["hunter2", '"hunter2"', '{"user": "hunter2"}', "[]"])

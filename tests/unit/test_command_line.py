@@ -1,12 +1,10 @@
 """What the command line says of itself."""
 
 import re
-import tomllib
 
 import pytest
 from click.testing import CliRunner
 
-from local.processes import PROJECT
 from ops.commands import main
 
 
@@ -14,11 +12,6 @@ def output(*arguments: str) -> str:
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0
     return done.stdout
-
-
-def test_version_is_the_version_of_the_project() -> None:
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    assert output("--version") == f"csv-ingest {project['version']}\n"
 
 
 @pytest.mark.parametrize("verb", [[], *([verb] for verb in main.commands)])

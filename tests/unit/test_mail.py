@@ -43,16 +43,16 @@ REJECTED = Notice(
     ],
 )  # fmt: skip
 def test_a_mail_says_what_and_why_and_next(notice: Notice, lines: list[str]) -> None:
-    assert digest([notice], stack="CsvIngest").text.splitlines()[2:] == lines
+    assert digest([notice], pipeline="CsvIngest").text.splitlines()[2:] == lines
 
 
 def test_commands_name_another_stack() -> None:
-    assert "next: csv-ingest --stack CsvIngest-prod status a.csv" in digest([REJECTED], stack="CsvIngest-prod").text
+    assert "next: csv-ingest --stack CsvIngest-prod status a.csv" in digest([REJECTED], pipeline="CsvIngest-prod").text
 
 
 def test_a_burst_is_cut_and_sorted() -> None:
     many = [Notice(kind=Kind.COMPLETE, object_key=f"{n}.csv", rows_rejected=1) for n in range(800)]
-    mail = digest([*many, REJECTED], stack="CsvIngest")
+    mail = digest([*many, REJECTED], pipeline="CsvIngest")
     assert mail.subject == "csv-ingest CsvIngest: 1 rejected, 800 complete with rejected rows"
     assert mail.text.index("REJECTED: a.csv") < mail.text.index("0.csv")
     assert mail.text.endswith("and 751 more: csv-ingest status\n")
@@ -61,7 +61,7 @@ def test_a_burst_is_cut_and_sorted() -> None:
 
 def test_other_peoples_text_steers_no_mail() -> None:
     notice = Notice(kind=Kind.FAILED, object_key="a\nSubject: x\u202e.csv", reason="\x1b[2J" + "x" * 5_000)
-    mail = digest([notice], stack="CsvIngest")
+    mail = digest([notice], pipeline="CsvIngest")
     assert "a\\u000aSubject: x\\u202e.csv" in mail.text
     assert len(mail.text.splitlines()) == 5
     assert max(map(len, mail.text.splitlines())) < 1_300
@@ -70,7 +70,7 @@ def test_other_peoples_text_steers_no_mail() -> None:
 
 def test_a_mail_fits_whatever_the_keys_are() -> None:
     notice = Notice(kind=Kind.REJECTED, object_key="\u200b" * 341, reason="\x01" * 2_000, rejects_uri="ü" * 1_000)
-    mail = digest([notice] * 60, stack="CsvIngest")
+    mail = digest([notice] * 60, pipeline="CsvIngest")
     assert len(mail.text.encode()) < 256_000
     assert "more: csv-ingest status" in mail.text
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EventBus:
-    """Tells notices of one stack as events of EventBridge."""
+    """Tells notices of one pipeline as events of EventBridge."""
 
     client: "EventBridgeClient"
     name: str
     """Or its ARN."""
-    stack: str
+    pipeline: str
     bucket: str
 
     def put(self, notice: Notice) -> None:
@@ -31,7 +31,7 @@ class EventBus:
         entry: PutEventsRequestEntryTypeDef = {
             "Source": SOURCE,
             "DetailType": notice.kind.value,
-            "Detail": notice.detail(self.stack, self.bucket),
+            "Detail": notice.detail(self.pipeline, self.bucket),
             "EventBusName": self.name,
         }
         if notice.time:

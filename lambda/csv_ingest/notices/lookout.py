@@ -28,7 +28,7 @@ class Lookout:
     taken: intake.Intake
     expected: Mapping[str, str]
     """`expect` of each feed that has it."""
-    stack: str
+    pipeline: str
     count_missing: Callable[[str, int], None]
     """Gets a feed, and 1 if a file of it is missing, otherwise 0."""
     deadline: Deadline
@@ -62,7 +62,7 @@ class Lookout:
     def _send_mail(self, sns: "SNSClient", topic: str, *, before: datetime) -> None:
         waiting = self._files.notices.waiting_mails()
         if waiting and waiting[0].since <= before:
-            sent = mail.digest([Notice.from_json(each.text) for each in waiting], stack=self.stack)
+            sent = mail.digest([Notice.from_json(each.text) for each in waiting], pipeline=self.pipeline)
             sns.publish(TopicArn=topic, Subject=sent.subject, Message=sent.text)
             self._files.notices.remove_mails(waiting)
 

@@ -14,7 +14,7 @@ MAX_SHOWN, MAX_BYTES = 50, 200_000
 MAX_LINE = 1_200
 """Characters of a line, after what cannot be seen was escaped: more than any key of visible characters has."""
 
-DEFAULT_STACK = "CsvIngest"
+DEFAULT_PIPELINE = "CsvIngest"
 
 _WORDS = {
     Kind.REJECTED: "rejected",
@@ -33,7 +33,7 @@ class Mail(NamedTuple):
     text: str
 
 
-def digest(notices: Sequence[Notice], *, stack: str) -> Mail:
+def digest(notices: Sequence[Notice], *, pipeline: str) -> Mail:
     """One mail about some notices, at least one: each with the feed, the key, the reason and the next command."""
     order = list(_WORDS)
     ordered = sorted(notices, key=lambda each: (order.index(each.kind), each.settled_at or ""))
@@ -41,21 +41,21 @@ def digest(notices: Sequence[Notice], *, stack: str) -> Mail:
     sums = ", ".join(f"{counts[kind]:,} {words}" for kind, words in _WORDS.items() if counts[kind])
     paragraphs: list[str] = []
     for each in ordered[:MAX_SHOWN]:
-        paragraph = "\n".join(map(_cut, _lines(each, stack)))
+        paragraph = "\n".join(map(_cut, _lines(each, pipeline)))
         if sum(len(every.encode()) for every in [*paragraphs, paragraph]) > MAX_BYTES:
             break
         paragraphs.append(paragraph)
     if left := len(ordered) - len(paragraphs):
-        paragraphs.append(f"and {left:,} more: {_command(stack, 'status')}")
-    text = "\n\n".join([f"Stack {stack}: {sums}.", *paragraphs])
-    return Mail(f"csv-ingest {stack}: {sums}"[:100], f"{text}\n")
+        paragraphs.append(f"and {left:,} more: {_command(pipeline, 'status')}")
+    text = "\n\n".join([f"Pipeline {pipeline}: {sums}.", *paragraphs])
+    return Mail(f"csv-ingest {pipeline}: {sums}"[:100], f"{text}\n")
 
 
 def _cut(line: str) -> str:
     return line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}..."
 
 
-def _lines(told: Notice, stack: str) -> Iterator[str]:
+def _lines(told: Notice, pipeline: str) -> Iterator[str]:
     key = told.object_key or ""
     yield f"{_WORDS[told.kind].upper()}: {escaped(key) or f'a file of the feed {told.feed}'}"
     about = [f"feed {told.feed}" if told.feed and key else "", _when("uploaded", told.uploaded_at)]
@@ -69,21 +69,21 @@ def _lines(told: Notice, stack: str) -> Iterator[str]:
         yield f"  line {reject['line']:,}: {escaped(str(reject['reason']))}"
     if told.rejects_uri:
         yield f"  the rejected rows: {escaped(told.rejects_uri)}"
-    yield f"  next: {_next(told, stack)}"
+    yield f"  next: {_next(told, pipeline)}"
 
 
-def _next(told: Notice, stack: str) -> str:
+def _next(told: Notice, pipeline: str) -> str:
     key = told.object_key or ""
     if told.kind is Kind.MISSING:
-        return f"ask the sender; {_command(stack, 'history', '--feed', told.feed or '')}"
+        return f"ask the sender; {_command(pipeline, 'history', '--feed', told.feed or '')}"
     if told.kind is Kind.FAILED:
-        return _command(stack, "redrive", "--dry-run", f"--prefix={key}")
-    return _command(stack, "rejects" if told.kind is Kind.COMPLETE else "status", key=key)
+        return _command(pipeline, "redrive", "--dry-run", f"--prefix={key}")
+    return _command(pipeline, "rejects" if told.kind is Kind.COMPLETE else "status", key=key)
 
 
-def _command(stack: str, *words: str, key: str = "") -> str:
+def _command(pipeline: str, *words: str, key: str = "") -> str:
     """A command of the operators; `key` is its argument, if it has one."""
-    chosen = [] if stack == DEFAULT_STACK else ["--stack", stack]
+    chosen = [] if pipeline == DEFAULT_PIPELINE else ["--stack", pipeline]
     argument = [] if not key else ["--", key] if key.startswith("-") else [key]
     return " ".join(["csv-ingest", *map(shell_word, [*chosen, *words, *argument])])
 

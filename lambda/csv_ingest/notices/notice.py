@@ -75,10 +75,11 @@ class Notice:
         """When it happened, if that is known."""
         return self.settled_at or self.expected_until
 
-    def detail(self, stack: str, bucket: str) -> str:
+    def detail(self, pipeline: str, bucket: str) -> str:
         """The detail of the event: a JSON object."""
         about = {name: value for name, value in asdict(self).items() if name != "kind"}
-        return json.dumps({"stack": stack, "bucket": bucket, **about}, ensure_ascii=False)
+        of_pipeline = {"stack": pipeline.partition(".")[0], "pipeline": pipeline, "bucket": bucket}
+        return json.dumps(of_pipeline | about, ensure_ascii=False)
 
     def to_json(self) -> str:
         """A text that `from_json` reads."""

@@ -121,5 +121,5 @@ class PostgresqlConnection:
                 self._on_failed_connection()
             if isinstance(error, ScramException):
                 refused = "the login failed: is the password that of the user, and of printable characters?"
-                raise ItemsNotRead(f"{refused} see `cannot log in` in docs/runbook.md") from None
+                raise ItemsNotRead(f"{refused} see `cannot log in` in docs/postgresql.md") from None
             raise

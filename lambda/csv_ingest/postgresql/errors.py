@@ -16,7 +16,7 @@ CHECK = "`csv-ingest schema --check` says what to do"
 _NO_POOLER = "is there a pooler before the server? it has to keep one connection for each session"
 
 _ADVICE = {
-    "28": "the login as {user} was refused: see `cannot log in` in docs/runbook.md",
+    "28": "the login as {user} was refused: see `cannot log in` in docs/postgresql.md",
     "3D000": "there is no such database: see database_name",
     "26000": _NO_POOLER,
     "3F000": f"there is no such schema: {CHECK}",
@@ -28,7 +28,7 @@ _ADVICE = {
     "23": f"the table refuses a row: {CHECK}",
     "25006": "the database is read-only: database_host has to be the endpoint of the writer",
     "53100": "the disk of the server is full",
-    "53300": "no connection is left, on the server or for this user: see `too many connections` in docs/runbook.md",
+    "53300": "no connection is left, on the server or for this user: see `too many connections` in docs/postgresql.md",
     "57014": "a statement took longer than statement_timeout, or was cancelled",
 }
 """What to do, by how the SQLSTATE begins."""
@@ -50,7 +50,7 @@ def describe(error: Exception, database: Database, user: str) -> str:
             return f"no password could be made or read for {database.user}: {type(error).__name__}"
         case ssl.SSLCertVerificationError():
             invalid = f"the certificate of {database.host} is not trusted: {error.verify_message}"
-            return f"{invalid}: see database_ca in docs/settings.md"
+            return f"{invalid}: see TLS in docs/postgresql.md"
     return f"the connection to {database.host}:{database.port} failed: {type(error).__name__}"
 
 

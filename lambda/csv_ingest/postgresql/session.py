@@ -15,7 +15,7 @@ from csv_ingest.model import Database
 
 AUTHORITIES = Path(__file__).with_name("rds-authorities.pem")
 """The authorities of RDS in most regions, and Amazon's own for RDS Proxy; none of them expires before 2037.
-docs/settings.md names the regions that are missing.
+docs/postgresql.md names the regions that are missing.
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html"""
 
 _TLS_REQUEST = bytes.fromhex("0000000804d2162f")

@@ -1,6 +1,6 @@
 """Every function: runtime, logs, memory."""
 
-from tests.gates.safe import GONE, SECOND_FUNCTION, Case, resource, sub
+from gates.tests.safe import GONE, SECOND_FUNCTION, Case, resource, sub
 
 VIOLATING: list[Case] = [
     ("runtime-supported", "past its support", {"Ingest.Runtime": "python3.9"}),

@@ -1,6 +1,6 @@
 """Functions that are invoked asynchronously."""
 
-from tests.gates.safe import (
+from gates.tests.safe import (
     GONE,
     SCHEDULED,
     SECOND_FUNCTION,

@@ -1,6 +1,6 @@
 """Templates on each side of the rules, one file a theme."""
 
-from tests.gates.cases import alarms, asynchronous, completeness, delivery, functions, permissions, storage, uploads
+from gates.tests.cases import alarms, asynchronous, completeness, delivery, functions, permissions, storage, uploads
 
 _THEMES = (asynchronous, delivery, alarms, functions, uploads, permissions, storage, completeness)
 VIOLATING = [case for theme in _THEMES for case in theme.VIOLATING]

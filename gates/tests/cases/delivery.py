@@ -1,6 +1,6 @@
 """What is on its way between services: kept if it fails, and told."""
 
-from tests.gates.safe import (
+from gates.tests.safe import (
     GONE,
     SCHEDULED,
     THROUGH_EVENTBRIDGE,

@@ -1,6 +1,6 @@
 """Buckets and queues."""
 
-from tests.gates.safe import BUCKET_POLICY, GONE, Case, Changes, resource, sub
+from gates.tests.safe import BUCKET_POLICY, GONE, Case, Changes, resource, sub
 
 GIVEN: Changes = {"/Parameters.Given": {"Type": "String"}}
 

@@ -10,8 +10,8 @@ import gates.rules
 from gates.checks import check
 from gates.rules import RULES
 from gates.rules.rule import Rule
-from tests.gates.cases import COMPLIANT, UNDECIDED, VIOLATING
-from tests.gates.safe import TODAY, Changes, changed
+from gates.tests.cases import COMPLIANT, UNDECIDED, VIOLATING
+from gates.tests.safe import TODAY, Changes, changed
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ import pytest
 import yaml
 
 from gates.checks import check
-from local.processes import PROJECT
-from tests.gates.safe import SAFE, THROUGH_QUEUE, TODAY, Changes, changed
+from gates.tests.safe import SAFE, THROUGH_QUEUE, TODAY, Changes, changed
 
-LINT = [str(Path(sys.executable).with_name("cfn-lint")), "--append-rules", str(PROJECT / "gates/cfn_lint")]
+LINT = [str(Path(sys.executable).with_name("cfn-lint")), "--append-rules", str(Path(__file__).parents[1] / "cfn_lint")]
 
 
 def linted(file: Path, folder: Path) -> str:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from gates.checks import check
 from gates.template import InvalidTemplate
-from tests.gates.cases import COMPLIANT, UNDECIDED, VIOLATING
-from tests.gates.safe import ADDED, ADDED_NEXT, GONE, TODAY, allow, changed, resource
+from gates.tests.cases import COMPLIANT, UNDECIDED, VIOLATING
+from gates.tests.safe import ADDED, ADDED_NEXT, GONE, TODAY, allow, changed, resource
 
 PRODUCTION = {
     "/Parameters.Env": {"Type": "String", "Default": "dev", "AllowedValues": ["dev", "prod"]},

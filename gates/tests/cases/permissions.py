@@ -1,6 +1,6 @@
 """IAM policies: actions, resources and buckets."""
 
-from tests.gates.safe import ADDED, ADDED_NEXT, PUT_UPLOADS, Case, Changes, allow, resource, sub
+from gates.tests.safe import ADDED, ADDED_NEXT, PUT_UPLOADS, Case, Changes, allow, resource, sub
 
 AWS_POLICY = "arn:aws:iam::aws:policy/"
 

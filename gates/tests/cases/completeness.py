@@ -1,6 +1,6 @@
 """Templates that only CloudFormation can expand."""
 
-from tests.gates.safe import GONE, Case, resource
+from gates.tests.safe import GONE, Case, resource
 
 INCLUDE = {"Name": "AWS::Include", "Parameters": {"Location": "s3://shared/queues.yaml"}}
 LOOP = ["Name", {"Ref": "Names"}, {"Queue${Name}": resource("AWS::SQS::Queue")}]

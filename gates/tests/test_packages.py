@@ -5,7 +5,7 @@ import pytest
 from gates.checks import check
 from gates.rules.packages import MAX_PACKAGE_MB
 from gates.rules.rule import Package
-from tests.gates.safe import SECOND_FUNCTION, TODAY, changed
+from gates.tests.safe import SECOND_FUNCTION, TODAY, changed
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def careless_function(scope: Construct) -> None:
 CARELESS_APP = """
 from aws_cdk import App, Stack
 from gates.plugin import guard
-from tests.gates.test_synth import careless_function
+from tests.infrastructure.test_gates import careless_function
 
 app = App()
 careless_function(Stack(app, "Careless"))

@@ -9,7 +9,7 @@ import pytest
 
 from gates.checks import check
 from gates.rules.runtimes import SUPPORTED_UNTIL
-from tests.gates.safe import changed
+from gates.tests.safe import changed
 
 UNTIL = SUPPORTED_UNTIL["python3.13"]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.gates.safe import (
+from gates.tests.safe import (
     ADDED,
     ADDED_NEXT,
     BUCKET_POLICY,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.gates.safe import GONE, Case, Changes, resource, sub
+from gates.tests.safe import GONE, Case, Changes, resource, sub
 
 BOTH = "async-failures-alarmed alarm-can-fire"
 GIVEN: Changes = {"/Parameters.Given": {"Type": "String"}}
