@@ -23,7 +23,7 @@ STEP := $(PYTHON) ops/progress.py
 PIP  := $(BIN)/python -m pip install --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local unit test test-package test-deployed package snapshot bench lint synth settings deploy verify destroy lock clean
+.PHONY: help setup demo local unit test test-package test-deployed package snapshot bench lint site synth settings deploy verify destroy lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 22
@@ -90,7 +90,7 @@ package: $(PACKAGES) ## the wheel, in dist/
 bench: $(READY) $(TOOLS) ## speed and memory against baselines, in ten minutes; writes docs/benchmarks.md
 	@$(BIN)/python -m bench
 
-lint: $(READY) $(TOOLS) ## ruff, mypy, and cfn-lint on the synthesized templates
+lint: $(READY) $(TOOLS) ## ruff, mypy, cfn-lint on the synthesized templates, and dead links in the documentation
 	ruff check .
 	ruff format --check .
 	mypy
@@ -98,6 +98,13 @@ lint: $(READY) $(TOOLS) ## ruff, mypy, and cfn-lint on the synthesized templates
 	cdk synth --quiet -c stage=prod -c alarm_email=oncall@example.com
 	cdk synth --quiet -c stage=feeds -c feeds="$$(tr -d '\n' < examples/feeds.json)"
 	cfn-lint cdk.out/*.template.json
+	$(SITE)
+
+# Nothing is kept of an earlier build: a page that is gone would stay.
+SITE = sphinx-build --quiet --fail-on-warning --fresh-env --conf-dir docs . .local/site
+site: $(TOOLS) ## the documentation as a site, with search, in .local/site
+	@$(SITE)
+	@echo "The site: .local/site/index.html"
 
 synth: $(READY) ## the CloudFormation template, in cdk.out (add ARGS="-c stage=prod")
 	@cdk synth --quiet $(ARGS)

@@ -15,11 +15,12 @@ from .template import InvalidTemplate
 try:
     from .files import TemplateFile
 except ModuleNotFoundError as error:
-    click.echo(f"{error}: `make setup` installs what the checks of a template file need", err=True)
+    way = '`pip install "csv-ingest[gates]"`, or in a checkout `make setup`, installs what is needed'
+    click.echo(f"{error}: {way}", err=True)
     sys.exit(2)
 
 
-@click.command(epilog="Example: python -m gates cdk.out/*.template.json template.yaml")
+@click.command(epilog=f"Example: python -m {__package__} cdk.out/*.template.json template.yaml")
 @click.argument("templates", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def main(templates: tuple[Path, ...]) -> None:
     """Check CloudFormation or SAM TEMPLATES, in JSON or YAML, as they would be deployed.
@@ -62,4 +63,4 @@ def _report(finding: Finding) -> str:
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m gates")
+    main(prog_name=f"python -m {__package__}")

@@ -27,8 +27,11 @@ class GatesErrors(CloudFormationLintRule):  # type: ignore[misc] # it has no typ
     tags = ["gates"]  # noqa: RUF012 - cfn-lint's way
 
     def match(self, cfn: Template) -> list[RuleMatch]:
-        """The findings in the template's file; none if cfn-lint says itself why it cannot be read."""
-        return list(_matches(cfn, are_warnings=False))
+        """The findings in the template's file, or why there are none."""
+        try:
+            return list(_matches(cfn, are_warnings=False))
+        except InvalidTemplate as error:
+            return [RuleMatch([], f"the gates cannot check this template: {error}")]
 
 
 class GatesWarnings(GatesErrors):
@@ -37,15 +40,15 @@ class GatesWarnings(GatesErrors):
     id = "W9100"
 
     def match(self, cfn: Template) -> list[RuleMatch]:
-        return list(_matches(cfn, are_warnings=True))
+        try:
+            return list(_matches(cfn, are_warnings=True))
+        except InvalidTemplate:
+            return []  # it is an error
 
 
 def _matches(cfn: Template, *, are_warnings: bool) -> Iterator[RuleMatch]:
     path = Path(cfn.filename)
-    try:
-        file, findings = _findings(path, path.stat().st_mtime_ns)
-    except InvalidTemplate:
-        return
+    file, findings = _findings(path, path.stat().st_mtime_ns)
     for finding in findings:
         violation = finding.violation
         if violation.warning is are_warnings and not finding.acknowledged:

@@ -45,5 +45,13 @@ def test_it_finds_what_the_gates_find(changes: Changes, tmp_path: Path) -> None:
     assert len(found) == 2
 
 
+def test_it_says_which_template_cannot_be_checked(tmp_path: Path) -> None:
+    file = tmp_path / "template.yaml"
+    circle = {"One": {"Fn::Not": [{"Condition": "Two"}]}, "Two": {"Fn::Not": [{"Condition": "One"}]}}
+    topic = {"Type": "AWS::SNS::Topic", "Condition": "One"}
+    file.write_text(yaml.safe_dump({"Conditions": circle, "Resources": {"Topic": topic}}))
+    assert "E9100:the gates cannot check this template: " in linted(file, tmp_path)
+
+
 def _before(file: Path, resource: str) -> str:
     return file.read_text().partition(f"\n  {resource}:\n")[0] + "\n"

@@ -1,12 +1,15 @@
 """The workflows may do little, and no lock file is left out of the audit and the updates."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from csv_ingest import RELEASE
 from local.processes import PROJECT
 
 GITHUB = PROJECT / ".github"
@@ -26,7 +29,10 @@ def read(path: Path) -> Any:
 class TestWorkflows:
     def test_may_only_read_the_repository(self, workflow: Path) -> None:
         assert read(workflow)["permissions"] == {"contents": "read"}
-        assert not [job for job in read(workflow)["jobs"].values() if "permissions" in job]
+        for name, job in read(workflow)["jobs"].items():
+            # What a tag starts may make the release, and sign who built it.
+            allowed = {"attestations", "contents", "id-token"} if name == "release" else set()
+            assert set(job.get("permissions", {})) == allowed
 
     def test_pin_each_action_to_a_commit(self, workflow: Path) -> None:
         used = [step["uses"] for job in read(workflow)["jobs"].values() for step in job["steps"] if "uses" in step]
@@ -35,6 +41,23 @@ class TestWorkflows:
 
     def test_end_after_a_set_time(self, workflow: Path) -> None:
         assert all(job["timeout-minutes"] <= 20 for job in read(workflow)["jobs"].values())
+
+
+def test_a_release_has_its_part_of_the_changelog(tmp_path: Path) -> None:
+    """The workflow's own commands, but for those of the forge."""
+    steps = read(GITHUB / "workflows" / "release.yml")["jobs"]["release"]["steps"]
+    commands = [step["run"] for step in steps if "run" in step and not step["run"].startswith(("gh ", "make "))]
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / f"csv_ingest-{RELEASE}-py3-none-any.whl").touch()
+    changelog = (PROJECT / "CHANGELOG.md").read_text()
+    (tmp_path / "CHANGELOG.md").write_text(changelog)
+    for command in commands:
+        tag = {"GITHUB_REF_NAME": f"v{RELEASE}", "PATH": os.environ["PATH"]}
+        subprocess.run(["/bin/sh", "-ec", command], cwd=tmp_path, env=tag, check=True)
+    notes = (tmp_path / "notes.md").read_text()
+    assert notes.strip()
+    assert changelog.partition(f"## {RELEASE}\n")[2].startswith(notes)
+    assert "\n## " not in notes
 
 
 def test_issues_ask_for_what_is_needed() -> None:

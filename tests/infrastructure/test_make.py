@@ -43,6 +43,7 @@ def make(clone: Path, *arguments: str) -> str:
         ("unit", True, False),
         ("lint", True, True),
         ("test", True, True),
+        ("test-package", True, True),
         ("bench", True, True),
     ],
 )
@@ -50,7 +51,7 @@ def test_a_command_installs_only_what_it_needs(clone: Path, target: str, *, tool
     plan = make(clone, "-n", target)
     assert "-r requirements.txt" in plan
     assert ("-r requirements-dev.txt" in plan, "npm ci" in plan) == (tools, node)
-    assert ("browser of the tests" in plan) == (target == "test")
+    assert ("browser of the tests" in plan) == (target == "test-package")
 
 
 def test_what_is_installed_is_not_repeated(clone: Path) -> None:
@@ -87,7 +88,7 @@ def test_the_deployed_python_has_to_run(clone: Path, runs: bool, monkeypatch: py
 
 def test_continuous_integration_does_what_the_readme_says() -> None:
     commands = re.findall(r"^make .*", (PROJECT / ".ci" / "run").read_text(), flags=re.MULTILINE)
-    assert commands == ["make lint test", "make test-deployed"]
+    assert commands == ["make lint test", "make test-package", "make test-deployed"]
     written = (PROJECT / "README.md").read_text().splitlines()
     assert all(any(line.startswith(f"{command} ") for line in written) for command in commands)
 
