@@ -16,7 +16,6 @@ export PIP_CACHE_DIR                   := $(CURDIR)/.cache/pip
 export npm_config_cache                := $(CURDIR)/.cache/npm
 export CDK_HOME                        := $(CURDIR)/.cache/cdk
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
-export PYTHONDONTWRITEBYTECODE         := 1
 export CDK_DISABLE_CLI_TELEMETRY       := true
 
 STEP := $(PYTHON) ops/progress.py
@@ -133,4 +132,5 @@ lock: $(TOOLS) ## compile the lock files again, after a change of a *.in file
 	$(COMPILE) --python-version 3.11 .github/requirements-audit.in -o .github/requirements-audit.txt
 
 clean: ## remove everything that make brought
+	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf .venv .venv-3.13 .cache .local node_modules cdk.out build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -91,10 +91,8 @@ def _lost(feed: DeployedFeed, destination: Destination, record: ledger.FileRecor
     stored, found = record.counts.stored, destination.count(record.origin)
     if found is None or found >= stored:
         return ""
-    return (
-        f", and the table has {found:,} of its {wording.counted(stored, 'row')}; "
-        "its object is gone: restore the rows, or forget the file"
-    )
+    lost = wording.counted(stored - found, "row")
+    return f", and the table lacks {lost} of it; its object is gone: restore the rows, or forget the file"
 
 
 def _of_file(pipeline: Pipeline, record: ledger.FileRecord, detail: str, remedy: Mark | None) -> Discrepancy:

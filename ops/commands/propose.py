@@ -8,8 +8,7 @@ import click
 from csv_ingest.model.format_types import TIMEZONE
 from csv_ingest.settings import NAME, InvalidSetting, SettingType
 
-from .. import display, proposing
-from ..proposing import names
+from .. import display
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -37,6 +36,9 @@ def propose_command(*, files: tuple[Path, ...], name: str | None, timezone: str)
     The files are read here, and all of them are of the feed. The evidence for each setting follows on standard error.
     Nothing is deployed or asked. Exit code 1 if a row would be rejected all the same.
     """
+    from .. import proposing  # noqa: PLC0415 - what finds dialects takes a fifth of each command's start
+    from ..proposing import names  # noqa: PLC0415
+
     with display.working(f"reading {files[0].name}") as show:
         proposal = proposing.propose(files, name=name or names.of_feed(files[0]), timezone=timezone, progress=show)
         objections = [each for file in files for each in proposing.objections(proposal, file, show)]

@@ -6,7 +6,6 @@ EventBridge tells of its files; its rows expire.
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,6 @@ from local.demo import upload as upload_examples
 from local.deployment import Deployment, TableRow, deploy
 from local.examples import EXAMPLES, FEEDS, expected_rows
 from local.postgresql import HOST, LocalPostgresql
-from local.processes import run
 from local.server import LocalAws
 from local.waiting import wait_until, wait_until_settled
 from tests.conftest import recorded_aws
@@ -302,30 +300,6 @@ def test_a_large_file_of_vendors_is_stored_in_parts(feeds: Deployment) -> None:
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (40_001, 40_000, 1)
     expected = expected_rows(content, version.etag, feed=FEEDS["vendors"], bad_lines={40_002})
     assert rows_of(feeds, version) == expected
-
-
-@pytest.mark.usefixtures("feeds")
-def test_two_pipelines_in_one_stack_have_their_own_rows(aws: LocalAws) -> None:
-    outputs = aws.run_dir / "two.json"
-    app = ["--app", f"{sys.executable} -m tests.e2e.two_pipelines", "--output", str(aws.run_dir / "cdk.two")]
-    options = ["--require-approval", "never", "--outputs-file", str(outputs)]
-    run(["cdk", "--no-notices", *app, "deploy", *options], log=aws.run_dir / "two.log")
-    names = json.loads(outputs.read_text())["Shop"]
-    pipelines = ("First", "Second")
-    for each in pipelines:
-        content = f"id,pipeline\n1,{each}\n".encode()
-        boto3.client("s3").put_object(Bucket=names[f"{each}UploadBucketName"], Key="orders/a.csv", Body=content)
-
-    def items(pipeline: str, table: str) -> list[dict[str, Any]]:
-        return boto3.client("dynamodb").scan(TableName=names[f"{pipeline}{table}"], ConsistentRead=True)["Items"]
-
-    def statuses(pipeline: str) -> list[str]:
-        return [found["status"]["S"] for found in items(pipeline, "FilesTableName") if "status" in found]
-
-    wait_until(lambda: all(statuses(each) == ["COMPLETE"] for each in pipelines), "both files settle")
-    for each in pipelines:
-        [row] = items(each, "RowsTableNameOrders")
-        assert json.loads(row["data"]["S"]) == {"id": "1", "pipeline": each}
 
 
 @pytest.mark.usefixtures("feeds")

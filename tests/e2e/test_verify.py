@@ -313,7 +313,7 @@ Broken = Callable[[Pipeline], AbstractContextManager[None]]
         (unnotified, files.unreadable, "not settled after 3 seconds: see .*unreadable"),
         (untouched, missing_row, "line .* of .*small.csv is not in the table.* report it"),
         (without_failure_queue, sent_and_malformed, "see EventsDropped in the runbook"),
-        (without_notifier, telling.event, "see OutcomesNotTold"),
+        (without_notifier, telling.event, "see NotifierErrors"),
         (untouched, untold_alarm, "set alarm_email, or subscribe"),
         (untouched, failing_sweep, "see SweepFailing"),
     ],

@@ -120,7 +120,7 @@ class TestPolicyOfTheKey:
 
     @pytest.mark.parametrize(("context", "warned"), [({"kms_key": KEY}, 1), ({}, 0)])
     def test_is_asked_for_at_every_synthesis(self, context: dict[str, Any], warned: int) -> None:
-        about = r"docs/settings\.md.*key's policy.*alarms reach nobody"
+        about = r"docs/own-app\.md.*key's policy.*alarms reach nobody"
         assert len(warnings(app_of(**context), about)) == warned
 
 

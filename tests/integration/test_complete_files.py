@@ -253,7 +253,7 @@ def test_a_file_that_lost_rows_for_good_is_not_marked(world: World, table: Postg
     table.server.run(f"DELETE FROM {table.table}_files")  # noqa: S608 - the test's
     table.server.run(f"DELETE FROM {table.table} WHERE id = '2'")  # noqa: S608
     [found] = audit(pipeline).findings
-    assert "the table has 1 of its 2 rows; its object is gone: restore the rows, or forget the file" in found.detail
+    assert "the table lacks 1 row of it; its object is gone: restore the rows, or forget the file" in found.detail
     assert repair(pipeline, [found]).left == [found]
     assert table.marks() == {}
 

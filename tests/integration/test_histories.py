@@ -72,7 +72,7 @@ from tests.integration.world import (
     set_feed,
 )
 
-HISTORIES = int(os.environ.get("HISTORIES", "30"))
+HISTORIES = int(os.environ.get("HISTORIES", "20"))
 
 CONTENTS = {
     "small.csv": "id,name\n1,a\n2,b\n",

@@ -147,8 +147,8 @@ def test_requests_for_5000_rows_are_few(world: World) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (("REVOKE INSERT ON {0} FROM csv_ingest", ""), "42501.*privilege.*ops schema --check"),
-        (("ALTER TABLE {0} RENAME TO {0}_gone", "ALTER TABLE {0}_gone RENAME TO {0}"), "42P01.*ops schema --check"),
+        (("REVOKE INSERT ON {0} FROM csv_ingest", ""), "42501.*privilege.*csv-ingest schema --check"),
+        (("ALTER TABLE {0} RENAME TO {0}_gone", "ALTER TABLE {0}_gone RENAME TO {0}"), "42P01.*csv-ingest schema --check"),
         (
             ("ALTER TABLE {0} RENAME COLUMN line TO place", "ALTER TABLE {0} RENAME COLUMN place TO line"),
             "42703.*add it to the table",
@@ -196,7 +196,7 @@ def test_no_row_goes_to_a_table_of_another_kind(
         postgresql.run(f"DROP VIEW {world.rows_table}_{view}")
     postgresql.run(sql.format(world.rows_table))
     calls = Calls(world.statements)
-    with pytest.raises(RowsNotWritten, match=f"{message}.*ops schema --check"):
+    with pytest.raises(RowsNotWritten, match=f"{message}.*csv-ingest schema --check"):
         world.tuned(in_flight=1).deliver(event)
     assert calls.names == ["SELECT"]
     postgresql.run(f"DROP TABLE IF EXISTS {world.rows_table}_gone")

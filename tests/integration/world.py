@@ -566,7 +566,6 @@ def create_table(dynamodb: "DynamoDBClient", table: str, keys: Sequence[str], *,
         BillingMode="PAY_PER_REQUEST",
         **more,
     )
-    dynamodb.get_waiter("table_exists").wait(TableName=table)
 
 
 def _index(name: str, key: Sequence[str]) -> Any:
