@@ -235,7 +235,8 @@ def missing_row(trial: Trial) -> str:
     trial.patience = 60
     files.small(trial)
     rows = trial.pipeline.clients.dynamodb
-    [key, *_] = [item["pk"] for item in rows.scan(TableName=trial.feed.rows_table)["Items"] if trial.run in str(item)]
+    pages = rows.get_paginator("scan").paginate(TableName=trial.feed.rows_table)
+    [key, *_] = [item["pk"] for page in pages for item in page["Items"] if trial.run in str(item)]
     rows.delete_item(TableName=trial.feed.rows_table, Key={"pk": key})
     return files.as_uploaded(trial)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from tests.infrastructure.conftest import (
     TOPIC,
     Synthesized,
     arn,
+    but_versions,
     ingest_permissions,
     live,
     permissions_of,
@@ -95,6 +97,33 @@ class TestTwoInOneStack:
         app = App(outdir=str(tmp_path), context={"aws:cdk:bundling-stacks": []})
         two_of(Stack(app, "Shop"))
         assert violations(app) == []
+
+
+FLAGS = json.loads((PROJECT / "cdk.json").read_text())["context"]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [{}, {name: not value for name, value in FLAGS.items() if isinstance(value, bool)}],
+    ids=["none", "the others"],
+)
+def test_feature_flags_of_another_app_change_nothing(flags: dict[str, bool], tmp_path: Path) -> None:
+    """Of 89 flags, tried one by one, three change the template: how statements are written, and names of versions."""
+    app = App(outdir=str(tmp_path), context={"aws:cdk:bundling-stacks": [], **flags})
+    stack = Stack(app, "Shop")
+    CsvIngest(stack, "First", feeds=[ORDERS])
+    assert violations(app) == []
+    found = Synthesized(stack)
+    expected = ingest_permissions(found, "Orders", prefix="orders/", of="First")
+    assert permissions_of(found, "FirstIngestionIngestOrdersRole") == expected
+    app_with_ours = App(context={"aws:cdk:bundling-stacks": [], **FLAGS})
+    stack_with_ours = Stack(app_with_ours, "Shop")
+    CsvIngest(stack_with_ours, "First", feeds=[ORDERS])
+    kinds = [
+        Counter(each["Type"] for each in all_.values())
+        for all_ in map(but_versions, (found, Synthesized(stack_with_ours)))
+    ]
+    assert kinds[0] == kinds[1]
 
 
 class TestNotifications:
