@@ -13,7 +13,8 @@ from csv_ingest.model import Tuning
 from csv_ingest.reporting import logger
 from local.server import LocalAws
 from ops.pipeline import Pipeline
-from tests.integration.world import Invocations, World, fresh_world
+from tests.integration.invoking import Invocations
+from tests.integration.world import World, fresh_world
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,8 @@ from typing import Any
 
 from csv_ingest.events import Event, part_job
 from csv_ingest.model import Tuning
-from tests.integration.world import Invocations, World
+from tests.integration.invoking import Invocations
+from tests.integration.world import World
 
 
 def number_of(event: Event) -> tuple[bool, int]:

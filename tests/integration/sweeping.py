@@ -10,7 +10,9 @@ from csv_ingest.intake import Taker
 from csv_ingest.model import Deadline
 from csv_ingest.modes import APPEND
 from csv_ingest.sweeping.run import ALWAYS_ASKED, Swept, sweep
-from tests.integration.world import Invocations, World, feed_now
+from tests.integration.invoking import Invocations
+from tests.integration.settings import feed_now
+from tests.integration.world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

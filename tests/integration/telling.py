@@ -14,7 +14,8 @@ import pytest
 
 from csv_ingest.notifier import handler
 from local.processes import PROJECT
-from tests.integration.world import Invocations, World, invocation
+from tests.integration.invoking import Invocations, invocation
+from tests.integration.world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

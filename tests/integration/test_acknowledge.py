@@ -6,7 +6,9 @@ from csv_ingest.model import OutOfTime, RowCounts
 from csv_ingest.modes import APPEND
 from ops.pipeline import Pipeline
 from tests.integration.commands import fail, invoke, reported, run
-from tests.integration.world import World, set_feed, version_of
+from tests.integration.invoking import version_of
+from tests.integration.settings import set_feed
+from tests.integration.world import World
 
 pytestmark = pytest.mark.usefixtures("commanded")
 

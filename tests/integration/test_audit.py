@@ -17,8 +17,10 @@ from ops.findings import Discrepancy
 from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.invoking import Invocations, version_of
 from tests.integration.rows import Item, PostgresqlRows
-from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, set_feed, version_of
+from tests.integration.settings import set_feed
+from tests.integration.world import BOTH_DESTINATIONS, World
 
 FILE = "id,name\n" + "".join(f"{n},é\n" for n in range(1, 81)) + ",no id\n1,é\n2,again\n"
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from tests.integration.commands import invoke, reported, run
-from tests.integration.world import Invocations, World, version_of
+from tests.integration.invoking import Invocations, version_of
+from tests.integration.world import World
 
 pytestmark = pytest.mark.usefixtures("commanded")
 

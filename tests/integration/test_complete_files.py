@@ -16,8 +16,9 @@ from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.commands import run
 from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.invoking import Invocations, version_of
 from tests.integration.rows import PostgresqlRows
-from tests.integration.world import FIRST_UPLOAD, Invocations, World, version_of
+from tests.integration.world import FIRST_UPLOAD, World
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 

@@ -16,9 +16,11 @@ from ops.repair import repair
 from ops.status import not_good, of_key
 from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.invoking import Invocations, version_of
 from tests.integration.parts import deliver_all
+from tests.integration.settings import set_feed
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import Invocations, World, set_feed, version_of
+from tests.integration.world import World
 
 
 @pytest.fixture

@@ -5,8 +5,10 @@ import pytest
 from bench.spending import Spent
 from local.examples import orders
 from ops.reporting import costs
+from tests.integration.invoking import Invocations
 from tests.integration.parts import deliver_all
-from tests.integration.world import Invocations, World, set_feed
+from tests.integration.settings import set_feed
+from tests.integration.world import World
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from contextlib import suppress
 import pytest
 
 from tests.integration.faults import Calls, Killed, between_calls
-from tests.integration.world import BOTH_DESTINATIONS, World, set_feed
+from tests.integration.settings import set_feed
+from tests.integration.world import BOTH_DESTINATIONS, World
 
 BROKEN_UP = "id,name\n" + "".join(f"{n % 97},{n // 97}\n" for n in range(115)) + ",no id\n1\n2\n7,0\n98,x\n"
 """120 rows: good ones, ids used again with the same and with other values, and rejects of each other kind."""

@@ -29,17 +29,11 @@ from ops.reloading import erasure_for_reload, reload, versions_to_reload
 from ops.repair import repair
 from tests.integration.commands import invoke, run
 from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.invoking import Invocations, version_of
 from tests.integration.rows import PostgresqlRows
+from tests.integration.settings import database_settings, feed_now
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import (
-    BOTH_DESTINATIONS,
-    MERGING,
-    Invocations,
-    World,
-    database_settings,
-    feed_now,
-    version_of,
-)
+from tests.integration.world import BOTH_DESTINATIONS, MERGING, World
 
 FILE = "id,name\n" + "".join(f"{n},{n % 9}\n" for n in range(12)) + ",no id\n7,again\n"
 """Read by `id`, two rows are rejected; read by `name`, another one, and the rows whose name was there before."""

@@ -19,9 +19,11 @@ from ops.reloading import erasure_for_reload, reload, versions_to_reload
 from ops.repair import repair
 from tests.integration.commands import invoke, run
 from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.invoking import Invocations
 from tests.integration.rows import PostgresqlRows
+from tests.integration.settings import set_feed
 from tests.integration.sweeping import listed, run_sweep, swept_feed
-from tests.integration.world import FIRST_UPLOAD, Invocations, World, set_feed
+from tests.integration.world import FIRST_UPLOAD, World
 
 KEPT = timedelta(days=3_650)
 LONG_AGO = FIRST_UPLOAD - timedelta(days=5_000)

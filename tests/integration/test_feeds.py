@@ -18,19 +18,12 @@ from local.server import LocalAws
 from ops.audit import audit
 from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, between_calls, throttle_statements
+from tests.integration.invoking import Invocations, version_of
 from tests.integration.parts import deliver_all
 from tests.integration.rows import by_value
+from tests.integration.settings import feed_now, set_feed, with_settings
 from tests.integration.sweeping import run_sweep, swept_feed
-from tests.integration.world import (
-    Invocations,
-    OtherFeed,
-    World,
-    feed_now,
-    fresh_world,
-    set_feed,
-    version_of,
-    with_settings,
-)
+from tests.integration.world import OtherFeed, World, fresh_world
 
 LONG = "id,name\n" + "".join(f"{n},{n}\n" for n in range(70))
 

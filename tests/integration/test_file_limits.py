@@ -7,8 +7,10 @@ import pytest
 
 from csv_ingest.model import OutOfTime
 from tests.integration.faults import accept_every_statement
+from tests.integration.invoking import Invocations
 from tests.integration.parts import CONTENT, SMALL_PARTS
-from tests.integration.world import Invocations, World, set_feed
+from tests.integration.settings import set_feed
+from tests.integration.world import World
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 

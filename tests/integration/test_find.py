@@ -8,7 +8,8 @@ from local.postgresql import LocalPostgresql
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run
 from tests.integration.faults import Calls
-from tests.integration.world import BOTH_DESTINATIONS, World, version_of
+from tests.integration.invoking import version_of
+from tests.integration.world import BOTH_DESTINATIONS, World
 
 pytestmark = pytest.mark.usefixtures("commanded")
 

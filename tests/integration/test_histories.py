@@ -58,19 +58,14 @@ from ops.redrive import backfill
 from ops.reloading import erasure_for_reload, reload, versions_to_reload
 from ops.repair import repair
 from tests.integration.collisions import FIRST, ROWS, SECOND
+from tests.integration.engines import create_table
 from tests.integration.faults import Calls, Killed, between_calls, throttle_statements
+from tests.integration.invoking import Invocations
 from tests.integration.rows import DynamoDbRows, Rows
+from tests.integration.settings import feed_now, set_feed
 from tests.integration.sweeping import run_sweep, swept_feed
 from tests.integration.telling import Stream
-from tests.integration.world import (
-    FIRST_UPLOAD,
-    Invocations,
-    World,
-    create_table,
-    feed_now,
-    fresh_world,
-    set_feed,
-)
+from tests.integration.world import FIRST_UPLOAD, World, fresh_world
 
 HISTORIES = int(os.environ.get("HISTORIES", "20"))
 

@@ -8,7 +8,8 @@ import pytest
 from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run
-from tests.integration.world import Invocations, World, fresh_world, version_of
+from tests.integration.invoking import Invocations, version_of
+from tests.integration.world import World, fresh_world
 
 pytestmark = pytest.mark.usefixtures("commanded")
 

@@ -21,7 +21,9 @@ from local.deployment import TableRow
 from local.examples import EXAMPLES, expected_rows, orders
 from local.waiting import wait_until
 from tests.integration.faults import Calls, accept_every_statement
-from tests.integration.world import World, set_feed, version_of
+from tests.integration.invoking import version_of
+from tests.integration.settings import set_feed
+from tests.integration.world import World
 
 
 @pytest.mark.parametrize("name", ["orders.csv", "REPORT.CSV", "excel.csv", "notes.csv"])

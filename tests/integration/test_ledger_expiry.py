@@ -15,8 +15,10 @@ from ops.audit import audit
 from ops.forgetting import forget, forgetting_of
 from ops.pipeline import Pipeline
 from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.invoking import Invocations, version_of
+from tests.integration.settings import set_feed
 from tests.integration.sweeping import listed, run_sweep, swept_feed
-from tests.integration.world import FIRST_UPLOAD, Invocations, World, set_feed, version_of
+from tests.integration.world import FIRST_UPLOAD, World
 
 DAYS = 60
 

@@ -11,8 +11,10 @@ from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.commands import reported
 from tests.integration.faults import Calls, Killed
+from tests.integration.invoking import Invocations
 from tests.integration.parts import deliver_all
-from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, set_feed
+from tests.integration.settings import set_feed
+from tests.integration.world import BOTH_DESTINATIONS, World
 
 TUNING = WHOLE = Tuning(max_rejects=10, batch_rows=25, checkpoint_rows=25)
 IN_PARTS = Tuning(max_rejects=10, batch_rows=25, block_bytes=64, part_lines=20, whole_parts=1)

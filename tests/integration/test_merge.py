@@ -22,9 +22,10 @@ from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.commands import invoke, reported, run
 from tests.integration.faults import Calls, Killed, between_calls
+from tests.integration.invoking import Invocations, version_of
 from tests.integration.parts import deliver_all
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import FIRST_UPLOAD, MERGING, Invocations, World, version_of
+from tests.integration.world import FIRST_UPLOAD, MERGING, World
 
 pytestmark = [MERGING, pytest.mark.filterwarnings("ignore:No application metrics to publish")]
 """Killed or overtaken at each call, a delivery of a first file is tested in test_crashes.py, with four faults each."""

@@ -18,9 +18,11 @@ from csv_ingest.notifier import Notifier, handler
 from ops import forgetting, reloading
 from ops.pipeline import Pipeline
 from tests.integration.faults import Calls, Killed
+from tests.integration.invoking import Invocations, invocation, metrics_in, version_of
+from tests.integration.settings import set_feed
 from tests.integration.telling import Told, told_in
 from tests.integration.test_crashes import BROKEN_UP, UNREADABLE
-from tests.integration.world import Invocations, World, invocation, metrics_in, set_feed, version_of
+from tests.integration.world import World
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,8 @@ from ops.findings import Audited
 from ops.pipeline import Pipeline
 from ops.repair import repair
 from tests.integration.commands import fail, invoke, reported, run
-from tests.integration.world import Invocations, World, fresh_world, version_of
+from tests.integration.invoking import Invocations, version_of
+from tests.integration.world import World, fresh_world
 
 pytestmark = pytest.mark.usefixtures("commanded")
 

@@ -16,8 +16,9 @@ from local.deployment import TableRow
 from local.examples import expected_rows
 from ops.audit import audit
 from tests.integration.faults import Calls, between_calls
+from tests.integration.invoking import Invocations
 from tests.integration.parts import CONTENT, DUPLICATE_IDS, SMALL_PARTS, deliver_all, number_of, without_parts
-from tests.integration.world import BOTH_DESTINATIONS, Invocations, World
+from tests.integration.world import BOTH_DESTINATIONS, World
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 

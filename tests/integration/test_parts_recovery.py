@@ -13,8 +13,10 @@ from csv_ingest.model import OutOfTime, TableAltered
 from ops.audit import audit
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed
+from tests.integration.invoking import Invocations, version_of
 from tests.integration.parts import CONTENT, DUPLICATE_IDS, SMALL_PARTS, deliver_all, number_of
-from tests.integration.world import Invocations, World, set_feed, version_of
+from tests.integration.settings import set_feed
+from tests.integration.world import World
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 

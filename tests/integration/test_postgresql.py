@@ -31,8 +31,10 @@ from local.server import LocalAws
 from local.waiting import wait_until
 from ops.audit import audit
 from tests.integration.faults import Calls, between_calls
+from tests.integration.invoking import metrics_in, version_of
 from tests.integration.relay import relay_to
-from tests.integration.world import PASSWORD, World, feed_now, fresh_world, metrics_in, set_feed, version_of
+from tests.integration.settings import PASSWORD, feed_now, set_feed
+from tests.integration.world import World, fresh_world
 
 FILE = "id,name\n" + "".join(f"{n},secret value {n}\n" for n in range(300))
 IN_SMALL_REQUESTS = Tuning(batch_rows=10, checkpoint_rows=50)

@@ -13,8 +13,9 @@ from csv_ingest.destinations.postgresql_table import quoted
 from local.postgresql import LocalPostgresql
 from local.processes import PROJECT
 from ops.pipeline import Pipeline
+from tests.integration.invoking import Invocations, version_of
 from tests.integration.telling import told_in
-from tests.integration.world import Invocations, World, version_of
+from tests.integration.world import World
 
 READING, MERGING = ((PROJECT / "docs" / name).read_text() for name in ("reading.md", "merging.md"))
 PAGES = f"{READING}\n{MERGING}"

@@ -12,7 +12,8 @@ from csv_ingest.model import PartJob, Phase
 from ops.failures import failures, put_back
 from ops.pipeline import Pipeline
 from tests.integration.commands import fail, invoke, reported, run
-from tests.integration.world import Invocations, World, version_of
+from tests.integration.invoking import Invocations, version_of
+from tests.integration.world import World
 
 pytestmark = pytest.mark.usefixtures("commanded")
 

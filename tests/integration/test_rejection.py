@@ -8,7 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.integration.faults import Calls, Killed, between_calls
-from tests.integration.world import World, set_feed, version_of
+from tests.integration.invoking import version_of
+from tests.integration.settings import set_feed
+from tests.integration.world import World
 
 BROKEN = {
     "encoding": (b"id\n1\n\xff", "byte 5 (0xff) on line 3 is not utf-8"),

@@ -19,8 +19,10 @@ from ops.audit import audit
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke
 from tests.integration.faults import Calls, Killed
+from tests.integration.invoking import Invocations
 from tests.integration.parts import SMALL_PARTS, deliver_all
-from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, feed_now
+from tests.integration.settings import feed_now
+from tests.integration.world import BOTH_DESTINATIONS, World
 
 earlier = pytest.mark.parametrize("release", ["", "1.1.0", "1.4.0"], ids=["before 1.1.0", "1.1.0", "1.4.0"])
 

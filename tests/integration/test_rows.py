@@ -9,7 +9,8 @@ import pytest
 from csv_ingest.dynamodb import DynamoDbTable, Item
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run
-from tests.integration.world import BOTH_DESTINATIONS, World, version_of
+from tests.integration.invoking import version_of
+from tests.integration.world import BOTH_DESTINATIONS, World
 
 pytestmark = pytest.mark.usefixtures("commanded")
 

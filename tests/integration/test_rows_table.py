@@ -12,10 +12,13 @@ from ops.audit import audit
 from ops.findings import Audited, Move, Restart
 from ops.forgetting import forgetting_of
 from ops.repair import repair
+from tests.integration.engines import create_table
 from tests.integration.faults import Calls, Killed
+from tests.integration.invoking import Invocations
 from tests.integration.parts import deliver_all
 from tests.integration.rows import DynamoDbRows
-from tests.integration.world import Invocations, World, create_table, set_feed
+from tests.integration.settings import set_feed
+from tests.integration.world import World
 
 LONG = "id,name\n" + "".join(f"{n},{n}\n" for n in range(70))
 

@@ -11,8 +11,9 @@ import pytest
 from csv_ingest.ledger import FilesTable
 from csv_ingest.model import Deadline, OutOfTime
 from csv_ingest.sweeping.checkpoint import MAX_REMEMBERED, Checkpoint, Scan
+from tests.integration.invoking import Invocations
 from tests.integration.sweeping import listed, run_sweep, swept_feed
-from tests.integration.world import Invocations, World
+from tests.integration.world import World
 
 run = partial(run_sweep, prefix="in/")
 EPOCH = datetime.fromtimestamp(0, UTC)

@@ -15,7 +15,8 @@ from local.processes import free_port
 from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run
-from tests.integration.world import PASSWORD, World, fresh_world, with_settings
+from tests.integration.settings import PASSWORD, with_settings
+from tests.integration.world import World, fresh_world
 
 pytestmark = pytest.mark.usefixtures("commanded")
 

@@ -12,8 +12,9 @@ from csv_ingest.model import OutOfTime
 from ops.pipeline import Pipeline
 from tests.integration.commands import fail, invoke, reported, run, shown_on_a_terminal
 from tests.integration.faults import Calls, Killed
+from tests.integration.invoking import Invocations, version_of
 from tests.integration.sweeping import listed
-from tests.integration.world import Invocations, World, version_of
+from tests.integration.world import World
 
 pytestmark = pytest.mark.usefixtures("commanded")
 

@@ -16,8 +16,9 @@ from csv_ingest.model import Deadline, OutOfTime, TableAltered
 from csv_ingest.sweep import TIME_TO_REPORT, handler
 from csv_ingest.sweeping.due import MAX_DELIVERIES
 from tests.integration.faults import Calls, Killed
+from tests.integration.invoking import Invocations, invocation, metrics_in, version_of
 from tests.integration.sweeping import run_sweep
-from tests.integration.world import Invocations, World, invocation, metrics_in, version_of
+from tests.integration.world import World
 
 run = partial(run_sweep, prefix="in/")
 

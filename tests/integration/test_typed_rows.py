@@ -24,9 +24,11 @@ from csv_ingest.row_store import RowStore
 from ops.audit import audit
 from ops.repair import repair
 from tests.integration.faults import Calls, Killed
+from tests.integration.invoking import Invocations
 from tests.integration.parts import deliver_all
 from tests.integration.rows import by_value
-from tests.integration.world import BOTH_DESTINATIONS, Invocations, World, set_feed
+from tests.integration.settings import set_feed
+from tests.integration.world import BOTH_DESTINATIONS, World
 
 COLUMNS = {
     "quantity": "integer",

@@ -17,7 +17,8 @@ from csv_ingest.modes import APPEND
 from ops import uploading, waiting
 from ops.pipeline import Pipeline
 from tests.integration.commands import fail, invoke, reported, run
-from tests.integration.world import Invocations, World, version_of
+from tests.integration.invoking import Invocations, version_of
+from tests.integration.world import World
 
 pytestmark = pytest.mark.usefixtures("commanded")
 

@@ -11,9 +11,11 @@ import pytest
 from csv_ingest.feed import FORMAT_SETTINGS
 from csv_ingest.model import Column, Tuning
 from local.processes import PROJECT
+from tests.integration.invoking import Invocations, version_of
 from tests.integration.parts import deliver_all
 from tests.integration.rows import by_value
-from tests.integration.world import Invocations, World, set_feed, version_of
+from tests.integration.settings import set_feed
+from tests.integration.world import World
 
 FOLDER = PROJECT / "tests/vendors"
 FEEDS, EXPECTED = (json.loads((FOLDER / f"{name}.json").read_text("utf-8")) for name in ("feeds", "expected"))

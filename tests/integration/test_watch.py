@@ -17,8 +17,9 @@ from ops.commands import watch
 from ops.pipeline import Pipeline
 from tests.integration.commands import fail, invoke, run, shown_on_a_terminal
 from tests.integration.faults import Calls
+from tests.integration.invoking import Invocations
 from tests.integration.parts import CONTENT, DUPLICATE_IDS, SMALL_PARTS, deliver_all
-from tests.integration.world import Invocations, World
+from tests.integration.world import World
 
 TUNING = SMALL_PARTS
 pytestmark = pytest.mark.usefixtures("commanded")

@@ -1,32 +1,26 @@
 """A bucket, two tables and a queue on real engines, new for each test, and the real handler in this process."""
 
-import itertools
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from csv_ingest import RELEASE, clients
 from csv_ingest.configuration import IngestConfig
-from csv_ingest.events import Event, object_version, upload_event
-from csv_ingest.feed import FORMAT_SETTINGS, Feed
+from csv_ingest.events import Event, upload_event
+from csv_ingest.feed import Feed
 from csv_ingest.handler import handler
 from csv_ingest.model import (
-    FILES_INDEX,
-    FILES_INDEX_KEY,
     FILES_KEY,
     NO_VERSION,
-    ROWS_INDEX,
     ROWS_KEY,
     Column,
     ItemsNotRead,
@@ -37,112 +31,19 @@ from csv_ingest.model import (
 from local.postgresql import LocalPostgresql
 from ops.feed import Clients, DeployedFeed
 from ops.pipeline import Pipeline
+from tests.integration.engines import create_table, forget_clients, have_s3_tell, postgresql_rows
 from tests.integration.faults import Calls, Killed, Statements, behave_like_aws
+from tests.integration.invoking import invocation, version_of
 from tests.integration.rows import DynamoDbRows, PostgresqlRows, Rows, delete_all
+from tests.integration.settings import database_settings, feed_now, set_feed, with_settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 
 FIRST_UPLOAD = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def invocation(*, seconds_left: float | Iterator[float] = 30, function: str = "ingest") -> LambdaContext:
-    """What Lambda tells the handler of an invocation; how much time is left can be another one at each question."""
-    answers = itertools.repeat(seconds_left) if isinstance(seconds_left, int | float) else seconds_left
-    return cast(
-        "LambdaContext",
-        SimpleNamespace(
-            aws_request_id="request-1",
-            function_name=function,
-            function_version="1",
-            invoked_function_arn=f"arn:aws:lambda:us-east-1:000000000000:function:{function}:live",
-            memory_limit_in_mb=512,
-            get_remaining_time_in_millis=lambda: round(next(answers) * 1000),
-        ),
-    )
-
-
-def metrics_in(output: str) -> dict[str, float]:
-    """The metrics that a function printed."""
-    lines = [json.loads(line) for line in output.splitlines() if '"_aws":' in line]
-    return {
-        metric["Name"]: sum(line[metric["Name"]])
-        for line in lines
-        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-    }
-
-
-def version_of(event: Event) -> ObjectVersion:
-    """The object version that an event names."""
-    return object_version(event["Records"][0])
-
-
-class Invocations:
-    """Lambda's queue: takes every event, and keeps it for the test to deliver."""
-
-    def __init__(self, client: "LambdaClient | None" = None) -> None:
-        self.client = client or boto3.client("lambda")
-        self.events: list[Event] = []
-        self.functions: list[str] = []
-        self.refuse: str | None = None
-        """The key of an upload whose event is not accepted."""
-        self.status = 202
-        """What Lambda answers."""
-        self.refuse_after: int | None = None
-        """How many events are still accepted."""
-        self.at_once: Callable[[Event], None] | None = None
-        """What is done with an event as soon as it is accepted."""
-        self.reserved: int | None = None
-        """The reserved concurrency of every function."""
-        self.paused: set[str] = set()
-        """Functions whose reserved concurrency is 0, whatever that of the others is."""
-        events: Any = self.client.meta.events
-        events.register("before-call.lambda.GetFunctionConcurrency", self._tell_reserved)
-        events.register("provide-client-params.lambda.Invoke", self._take)
-        events.register("before-call.lambda.Invoke", self._accept)
-
-    def _take(self, params: dict[str, Any], **_: Any) -> None:
-        assert (params["InvocationType"], params["Qualifier"]) == ("Event", "live")
-        event = json.loads(params["Payload"])
-        if "Records" in event and object_version(event["Records"][0]).key == self.refuse:
-            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "made up"}}, "Invoke")
-        if self.refuse_after is not None and len(self.events) >= self.refuse_after:
-            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "made up"}}, "Invoke")
-        self.events.append(event)
-        self.functions.append(params["FunctionName"])
-        if self.at_once:
-            self.at_once(event)
-
-    def _accept(self, **_: Any) -> tuple[Any, dict[str, Any]]:
-        return SimpleNamespace(status_code=self.status), {"StatusCode": self.status}
-
-    def _tell_reserved(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
-        is_paused = any(f"/functions/{name}/" in params["url_path"] for name in self.paused)
-        return SimpleNamespace(status_code=200), {"ReservedConcurrentExecutions": 0 if is_paused else self.reserved}
-
-    def keys(self) -> list[str]:
-        return sorted(object_version(event["Records"][0]).key for event in self.events)
-
-
-def feed_now() -> Feed:
-    """The feed that the environment configures."""
-    return Feed.from_json(os.environ["FEED"])
-
-
-def with_settings(feed: Feed, settings: Mapping[str, Any]) -> Feed:
-    """The same feed with other settings, those of the format among them."""
-    of_format = {name: value for name, value in settings.items() if name in FORMAT_SETTINGS}
-    others = {name: value for name, value in settings.items() if name not in FORMAT_SETTINGS}
-    return replace(feed, format=replace(feed.format, **of_format), **others)
-
-
-def set_feed(**settings: Any) -> None:
-    """Deploy the feed that the environment configures with other settings, until the end of the test."""
-    os.environ["FEED"] = with_settings(feed_now(), settings).to_json()
 
 
 @dataclass(frozen=True)
@@ -241,7 +142,7 @@ class World:
         """Another feed, whose rows go to a table in PostgreSQL."""
         table = f"{self.bucket}_rows_{name}"
         feed = self._like_default(name, prefix, database_settings(server, table) | settings)
-        return self._add(OtherFeed(name, prefix, _postgresql_rows(server, table, feed), table, feed))
+        return self._add(OtherFeed(name, prefix, postgresql_rows(server, table, feed), table, feed))
 
     def _like_default(self, name: str, prefix: str, settings: Mapping[str, Any]) -> Feed:
         default = feed_now()
@@ -426,13 +327,6 @@ class World:
         return [item for page in pages for item in page["Items"]]
 
 
-def forget_clients() -> None:
-    """Have the function make new clients: a client keeps the hooks of the test before."""
-    made = (clients.s3, clients.dynamodb, clients.sqs, clients.sns, clients.lambda_, clients.events)
-    for cached in (*made, clients.secretsmanager):
-        cached.cache_clear()
-
-
 @contextmanager
 def fresh_world(
     tuning: Tuning | None = None,
@@ -475,7 +369,7 @@ def fresh_world(
             create_table(dynamodb_client, environment["ROWS_TABLE"], ROWS_KEY, file_index=file_index)
         world = World(
             bucket=name,
-            default_rows=_postgresql_rows(postgresql, rows_table, feed)
+            default_rows=postgresql_rows(postgresql, rows_table, feed)
             if postgresql
             else DynamoDbRows(dynamodb_client, environment["ROWS_TABLE"]),
             files_table=environment["FILES_TABLE"],
@@ -486,7 +380,7 @@ def fresh_world(
             statements=Statements(patch),
             tuning=tuning or Tuning(),
         )
-        _have_s3_tell(world.times, world.s3)
+        have_s3_tell(world.times, world.s3)
         world.s3.create_bucket(Bucket=world.bucket)
         world.keep_versions("Enabled")
         create_table(world.dynamodb, world.files_table, FILES_KEY)
@@ -498,79 +392,8 @@ def fresh_world(
         forget_clients()
 
 
-def _have_s3_tell(times: Mapping[str, datetime], s3: "S3Client") -> None:
-    """Have S3 say when a version was uploaded; all uploads of a test are within a second of MiniStack's clock."""
-    events: Any = s3.meta.events
-
-    def remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        version = ObjectVersion(params["Bucket"], params["Key"], params.get("VersionId", ""), "", 0)
-        context["own_name"] = version.own_name
-
-    def tell(parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        if time := times.get(context["own_name"]):
-            parsed["LastModified"] = time
-
-    for operation in ("HeadObject", "GetObject"):
-        events.register(f"provide-client-params.s3.{operation}", remember)
-        events.register(f"after-call.s3.{operation}", tell)
-
-
 BOTH_DESTINATIONS = pytest.mark.parametrize("world", ["dynamodb", "postgresql"], indirect=True)
 """A test, or a module, that runs with each destination."""
 
 MERGING = pytest.mark.parametrize("world", ["merge", "postgresql merge"], indirect=True)
 """The same for a feed that merges."""
-
-ROLE, PASSWORD = "csv_ingest", "a password of the tests"
-
-
-def database_settings(server: LocalPostgresql, table: str) -> dict[str, Any]:
-    """The settings that lead to a table on a server. The password is in a secret, as on AWS."""
-    secret = boto3.client("secretsmanager").create_secret(
-        Name=uuid.uuid4().hex, SecretString=json.dumps({"password": PASSWORD})
-    )["ARN"]
-    return {
-        "destination": "postgresql",
-        "database_host": "127.0.0.1",
-        "database_port": server.port,
-        "database_name": server.database,
-        "database_user": ROLE,
-        "database_table": table,
-        "database_secret": secret,
-        "database_ca": server.ca,
-        "subnets": ["subnet-12345678"],
-        "security_groups": ["sg-12345678"],
-    }
-
-
-def _postgresql_rows(server: LocalPostgresql, table: str, feed: Feed) -> PostgresqlRows:
-    config = IngestConfig(upload_bucket="", rows_table=table, files_table="", failure_queue="", feed=feed)
-    return PostgresqlRows.create(server, config, PASSWORD)
-
-
-def create_table(dynamodb: "DynamoDBClient", table: str, keys: Sequence[str], *, file_index: bool = False) -> None:
-    kinds = dict.fromkeys(keys, "S")
-    more: Any = {}
-    if file_index:
-        kinds |= {"etag": "S", "line": "N"}
-        more = {"GlobalSecondaryIndexes": [_index(ROWS_INDEX, ("etag", "line"))]}
-    if keys == FILES_KEY:
-        kinds |= dict.fromkeys(FILES_INDEX_KEY, "S")
-        stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-        more = {"GlobalSecondaryIndexes": [_index(FILES_INDEX, FILES_INDEX_KEY)], "StreamSpecification": stream}
-    definitions: Any = [{"AttributeName": name, "AttributeType": kind} for name, kind in kinds.items()]
-    dynamodb.create_table(
-        TableName=table,
-        AttributeDefinitions=definitions,
-        KeySchema=_key_schema(keys),
-        BillingMode="PAY_PER_REQUEST",
-        **more,
-    )
-
-
-def _index(name: str, key: Sequence[str]) -> Any:
-    return {"IndexName": name, "KeySchema": _key_schema(key), "Projection": {"ProjectionType": "KEYS_ONLY"}}
-
-
-def _key_schema(names: Sequence[str]) -> Any:
-    return [{"AttributeName": name, "KeyType": "RANGE" if number else "HASH"} for number, name in enumerate(names)]
