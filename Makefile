@@ -115,7 +115,7 @@ settings: $(PACKAGES) ## every setting with its value, and what is allowed (add 
 deploy: $(READY) ## deploy to the AWS account of your credentials (add ARGS="-c stage=prod")
 	cdk deploy $(ARGS)
 
-verify: $(READY) ## try the deployment in your account: five minutes, less than 0.10 dollars (docs/runbook.md)
+verify: $(READY) ## try the deployment in your account: five minutes, 0.02 dollars (docs/runbook.md)
 	@$(BIN)/csv-ingest verify $(ARGS)
 
 destroy: $(READY) ## remove the deployment; the bucket has to be empty (see docs/runbook.md)

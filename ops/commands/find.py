@@ -37,7 +37,7 @@ def find_command(pipeline_of: options.Find, *, ids: Sequence[str], feed: str | N
     found = {each.row.key.id for each in looked.found}
     absent = [id_ for id_ in dict.fromkeys(ids) if id_ not in found]
     for id_ in absent:
-        display.say(f"There is no row with the id {stored.quoted(id_)}.", err=True)
+        display.say(f"There is no row with the id {stored.quoted(id_)}: it is in no file, or was rejected.", err=True)
     rows, uploads = wording.counted(len(looked.found), "row"), wording.counted(looked.uploads, "upload")
     display.say(f"{rows}; looked at {uploads} of the feed {chosen.name}", err=True)
     if looked.skipped:

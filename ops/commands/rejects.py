@@ -42,9 +42,22 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
     for number, reject in enumerate(found, 1):  # noqa: B007 - the last number is the sum
         display.say(f"line {reject.line:,}: {reject.reason}")
     if number:
+        _warn_of_newer_rows(pipeline, key)
         display.say(f"For the rows themselves: {display.command('rejects', '--csv', key=key)}", err=True)
     else:
         display.say(f"No row of {key} was rejected.")
+
+
+def _warn_of_newer_rows(pipeline: Pipeline, key: str) -> None:
+    """A correction is the newest upload: it would bring back an older row."""
+    feed = pipeline.feed_of(key)
+    if feed.mode.supersedes:
+        found = display.command("find", "ID", "--feed", feed.name)
+        display.say(
+            "The feed merges: leave out rows whose id a newer file has, or the correction, which is the newest upload, "
+            f"replaces them: {found}",
+            err=True,
+        )
 
 
 def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet: bool) -> None:
@@ -63,6 +76,7 @@ def _write_csv(pipeline: Pipeline, key: str, record: FileRecord, *, spreadsheet:
                 display.say(f"line {reject.line:,}: {reject.reason}", err=True)
         sending_back.end(write, format_)
         text.flush()
+        _warn_of_newer_rows(pipeline, key)
     except ObjectGone as error:
         raise click.ClickException(f"{error}: without --csv, the lines and the reasons are printed") from error
     except UnicodeEncodeError as error:

@@ -29,7 +29,7 @@ from . import options
 def verify_command(find: options.Find, *, feed: str | None, file: Path | None, yes: bool) -> None:
     """Try a deployment where it is, and forget the files.
 
-    Once after `make deploy`, in five minutes, for less than 0.10 dollars. The account, the bucket and the roles are
+    Once after `make deploy`, in five minutes, for some 0.02 dollars. The account, the bucket and the roles are
     looked at first. Then files are uploaded below a folder of the run's own, and forgotten at the end, after Ctrl-C
     as well. Exit code 1 if a check fails, which says what to do, or if no file was tried.
     """

@@ -132,9 +132,9 @@ def _is_several(cell: str, format_: FileFormat) -> bool:
 
 
 def _of_clevercsv(text: str, delimiters: Sequence[str]) -> str | None:
-    """The delimiter that clevercsv proposes; None if it is not sure."""
+    """The delimiter that clevercsv proposes; None if it is not sure, or does not read such a text."""
     try:
         found = clevercsv.Sniffer().detect(text, delimiters=list(delimiters))
-    except clevercsv.exceptions.NoDetectionResult:
+    except (clevercsv.exceptions.NoDetectionResult, clevercsv.exceptions.Error):
         return None
     return found.delimiter if found else None

@@ -7,7 +7,7 @@ import pytest
 
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run, shown_on_a_terminal
-from tests.integration.world import World
+from tests.integration.world import MERGING, World
 
 pytestmark = pytest.mark.usefixtures("commanded")
 
@@ -78,6 +78,13 @@ def test_lines_and_reasons_are_listed_without_rows(world: World) -> None:
     world.ingest("b.csv", "id,name\n,x\n")
     assert run("rejects", "b.csv", code=0) == "line 2: no id\n"
     assert reported("rejects", "b.csv", code=0) == [{"line": 2, "reason": "no id"}]
+
+
+@MERGING
+def test_a_correction_must_not_replace_newer_rows(world: World) -> None:
+    world.ingest("a.csv", "id,name\n,x\n")
+    for options in ([], ["--csv"]):
+        assert "leave out rows whose id a newer file has" in invoke("rejects", "a.csv", *options, code=0).stderr
 
 
 def test_rejects_of_a_rejected_file_are_its_reason(world: World) -> None:

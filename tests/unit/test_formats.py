@@ -282,6 +282,10 @@ def test_a_file_becomes(settings: dict[str, Any], content: str | bytes, expected
         assert found == expected
 
 
+def test_a_run_of_nul_is_no_utf_16() -> None:
+    assert str(outcome(b"id,n\n1,a" + bytes(200) + b"b\n", {})) == "line 2 has a NUL byte"
+
+
 FORMER: dict[str, tuple[str, Any]] = {
     "empty records": ("id,n\n,\n", [(2, "no id")]),
     "a header again": ("id,n\nid,n\n", [(2, "id", ("id", "id"), ("n", "n"))]),

@@ -145,9 +145,13 @@ def _is_utf8(piece: bytes) -> bool:
 
 
 def _of_utf16(line: str) -> str:
-    """What to do, if every other character of a line is NUL, as in UTF-16 that is read as something else."""
-    for places, encoding in ((line[1::2], "utf-16-le"), (line[::2], "utf-16-be")):
-        if places.count("\0") * 2 > len(places):
+    """What to do, if every other character of a line is NUL, as in UTF-16 that is read as something else.
+
+    Nothing about a run of them, which a broken transfer or a full disk leaves in a file.
+    """
+    even, odd = line[::2], line[1::2]
+    for places, others, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
+        if places.count("\0") * 2 > len(places) and "\0" not in others:
             return f": every other character is NUL: is the file UTF-16? set encoding={encoding}"
     return ""
 

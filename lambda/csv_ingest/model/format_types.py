@@ -165,7 +165,7 @@ HEADER = SettingType(
 )
 HEADER_MATCH = matching("exact|loose", "exact, or loose")
 NAMES = _list_type('a list of names such as ["id", "price"], on the command line as JSON')
-TEXTS = _list_type('a list of texts such as ["NULL", "n/a"], on the command line as JSON')
+TEXTS = _list_type('a list of texts such as ["n/a", "ja"], on the command line as JSON')
 AFFIXES = _list_type('a list of texts such as ["€", "EUR"], on the command line as JSON', _require_affixes)
 FORMATS = _list_type(
     "a format in strptime's notation such as %d.%m.%Y, or a list of them, on the command line as JSON", _require_formats
