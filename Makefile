@@ -61,7 +61,7 @@ unit: $(TOOLS) ## the tests that need no server, in seconds
 # Three workers, a MiniStack each, also on two cores: the end-to-end tests mostly wait for queues. A file's tests stay
 # together, and so do those that share a deployment (tests/conftest.py). In the order of the files: xdist would begin
 # with those of many tests, and end with the one test that takes a minute.
-TESTS ?= tests/unit tests/integration gates/tests tests/infrastructure tests/e2e
+TESTS ?= tests/e2e tests/integration tests/infrastructure gates/tests tests/unit
 test: $(READY) $(TOOLS) ## all tests but those of test-package: unit, integration, gates, infrastructure, end to end
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
