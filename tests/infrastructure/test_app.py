@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from stacks.bundling import SOURCE, bundle
+from stacks.package import main as package_command
 from tests.infrastructure import snapshot
 from tests.infrastructure.application import synth
 
@@ -79,6 +81,16 @@ def test_the_package_alone_can_import_the_handler(package: Path) -> None:
         str(package / "aws_lambda_powertools" / "__init__.py"),
         str(package / "csv_ingest" / "handler.py"),
     ], done.stderr
+
+
+@pytest.mark.parametrize("names", [["csv_ingest"], ["csv_ingest", "aws_lambda_powertools", "pip"], ["mine"]])
+def test_a_package_replaces_nothing_but_a_package(names: list[str], tmp_path: Path) -> None:
+    for name in names:
+        (tmp_path / name).mkdir()
+    done = CliRunner().invoke(package_command, [str(tmp_path)])
+    assert done.exit_code == 2
+    assert "holds something else than a package of the function" in done.output
+    assert {path.name for path in tmp_path.iterdir()} == set(names)
 
 
 def test_a_missing_requirement_raises_pips_message(tmp_path: Path) -> None:
