@@ -5,17 +5,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from aws_cdk import Acknowledgment, App, CfnResource, Duration, NestedStack, Validations
+from aws_cdk import Acknowledgment, App, CfnResource, Duration, NestedStack, Stack, Stage, Validations
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_s3_assets import Asset
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from gates.plugin import guard
 from gates.rules import RULES
@@ -206,6 +207,33 @@ def test_the_synthesis_fails_without_a_hardening(rule: Any, tmp_path: Path) -> N
     for said in (rule.why, f"Suggested fix: {rule.fix}", f"Acknowledge with 'gates::{rule.id}'"):
         assert said in str(failure.value)
     assert {each["ruleName"] for each in report(tmp_path, "gates")} == {rule.id}
+
+
+@pytest.mark.parametrize(
+    ("guarded", "found"),
+    [
+        ("", {"First", "Second", "Prod"}),
+        ("First", {"First"}),
+        ("First/Part", set()),
+        ("First/Careless", {"First"}),
+        ("Prod", {"Prod"}),
+        ("Prod/Third", {"Prod"}),
+    ],
+)
+def test_what_is_guarded_is_checked_and_nothing_else(guarded: str, found: set[str], tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path), context={"aws:cdk:bundling-stacks": []})
+    for stack in (Stack(app, "First"), Stack(app, "Second"), Stack(Stage(app, "Prod"), "Third")):
+        careless_function(stack)
+        Construct(stack, "Part")
+    scope: IConstruct = app
+    for id_ in filter(None, guarded.split("/")):
+        scope = scope.node.find_child(id_)
+    guard(scope)
+    with pytest.raises(RuntimeError) if found else nullcontext():
+        app.synth()
+    for plugin in ("gates", "AwsSolutions", "Serverless"):
+        paths = [path["constructPath"] for each in report(tmp_path, plugin) for path in each["violatingConstructs"]]
+        assert {path.partition("/")[0] for path in paths} == found, plugin
 
 
 def test_a_function_in_a_nested_stack_is_checked(tmp_path: Path) -> None:
