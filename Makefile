@@ -59,11 +59,11 @@ unit: $(TOOLS) ## the tests that need no server, in seconds
 	@$(BIN)/python -m pytest tests/unit
 
 # Three workers, a MiniStack each, also on two cores: the end-to-end tests mostly wait for queues. A file's tests stay
-# together, and so do those that share a deployment (tests/conftest.py). In the order of the files: xdist would begin
-# with those of many tests, and end with the one test that takes a minute.
+# together, and so do those that share a deployment (tests/conftest.py). In the order given, the end-to-end tests first:
+# by itself, xdist would begin with the files of many tests, and end with those that wait.
 TESTS ?= tests/e2e tests/integration tests/infrastructure gates/tests tests/unit
 test: $(READY) $(TOOLS) ## all tests but those of test-package: unit, integration, gates, infrastructure, end to end
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(TESTS)
+	@$(BIN)/python -m pytest -rs --numprocesses 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # Without a browser that runs here, the tests say which of them were skipped.
 test-package: $(READY) $(TOOLS) $(BROWSER) package ## the wheel in an environment of its own, and the report in a browser

@@ -22,22 +22,28 @@ html_title = "csv-ingest"
 html_copy_source = html_show_sourcelink = html_show_copyright = html_show_sphinx = False
 
 CONTENTS = {
-    "Guides": ["feeds", "files", "postgresql", "merging", "reading", "own-app", "upgrading", "runbook"],
-    "Reference": ["settings", "reference", "costs", "../gates/README", "../CHANGELOG"],
-    "Background": ["architecture", "decisions", "benchmarks", "extending", "../CONTRIBUTING", "../SECURITY"],
+    "Guides": [
+        *("docs/feeds", "docs/files", "docs/postgresql", "docs/merging", "docs/reading", "docs/own-app"),
+        *("docs/upgrading", "docs/runbook"),
+    ],
+    "Reference": ["docs/settings", "docs/reference", "docs/costs", "gates/README", "CHANGELOG"],
+    "Background": [
+        *("docs/architecture", "docs/decisions", "docs/benchmarks", "docs/extending", "CONTRIBUTING", "SECURITY"),
+    ],
 }
 
 
 def add_contents(_app: Sphinx, name: str, text: list[str]) -> None:
     """Give the first page the list of the others, which the forge does not need."""
     for title, pages in CONTENTS.items() if name == root_doc else ():
-        listed = "\n".join(f"/docs/{page}" if "/" not in page else page.removeprefix("..") for page in pages)
+        listed = "\n".join(f"/{page}" for page in pages)
         text[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {title}\n\n{listed}\n```\n"
 
 
-def add_index(app: Sphinx, _error: Exception | None) -> None:
-    """Have the folder begin with the first page."""
-    shutil.copy(app.outdir / f"{root_doc}.html", app.outdir / "index.html")
+def add_index(app: Sphinx, error: Exception | None) -> None:
+    """Have the folder begin with the first page, if the site was built."""
+    if not error:
+        shutil.copy(app.outdir / f"{root_doc}.html", app.outdir / "index.html")
 
 
 def setup(app: Sphinx) -> None:

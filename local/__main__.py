@@ -11,6 +11,7 @@ from types import FrameType
 import click
 from rich.console import Console
 
+from csv_ingest.commands import DEFAULT_STACK
 from local.databases import use_local_databases
 from local.demo import demo as run_demo
 from local.deployment import deploy
@@ -18,7 +19,6 @@ from local.examples import orders
 from local.postgresql import HOST, LocalPostgresql, local_postgresql
 from local.processes import PROJECT
 from local.server import environment_file, local_aws
-from ops.display import DEFAULT_STACK
 from ops.pipeline import Pipeline
 from ops.progress import working
 

@@ -81,10 +81,10 @@ def _is_on_its_way(pipeline: Pipeline, feed: DeployedFeed, mark: CompleteFile) -
 
 
 def _lost(feed: DeployedFeed, destination: Destination, record: ledger.FileRecord) -> str:
-    """Says that rows of a file are not in the table, which is not in the bucket any more; empty if none is known to be.
+    """The end of a sentence: how many rows of a file are lost whose object is gone; empty if none is known to be.
 
-    Such a file must not be marked: its readers would take the rows that are left for all. Where rows expire or are
-    superseded, fewer rows than were stored are no sign of a loss.
+    A file that lost rows must not be marked: its readers would take the rows that are left for all of them. Where rows
+    expire or are superseded, fewer rows than were stored are no sign of a loss.
     """
     if feed.settings.rows_expire or record.counts is None:
         return ""

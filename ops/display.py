@@ -10,11 +10,10 @@ from typing import Any
 
 import click
 
-from csv_ingest.escaping import escaped, shell_word
+from csv_ingest import commands
+from csv_ingest.escaping import escaped
 
 from . import progress
-
-DEFAULT_STACK = "CsvIngest"
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -57,14 +56,8 @@ def print_json_list(values: Iterable[Any]) -> None:
 
 
 def command(*words: str, key: str = "") -> str:
-    """A command for the reader to run next, on the same stack; `bash` reads each word as it was.
-
-    `key` is its argument, if it has one.
-    """
-    stack = click.get_current_context().find_root().params["stack"]
-    options = [] if stack == DEFAULT_STACK else ["--stack", stack]
-    argument = [] if not key else ["--", key] if key.startswith("-") else [key]
-    return " ".join(["csv-ingest", *map(shell_word, [*options, *words, *argument])])
+    """A command for the reader to run next, on the same stack, as `commands.command` writes it."""
+    return commands.command(click.get_current_context().find_root().params["stack"], *words, key=key)
 
 
 def when(time: datetime | None) -> str:

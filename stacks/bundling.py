@@ -4,6 +4,7 @@ import filecmp
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,8 @@ def bundle(source: Path, target: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(
-            f"the function's package needs pip and a network: {' '.join(command)}\n{done.stderr}"
-            f"Without them, name a package that was built before: -c {PACKAGE}=FOLDER (docs/own-app.md)"
+            f"the function's package could not be built: {' '.join(command)}\n{done.stderr}"
+            f"Without pip or a network, name a package that was built before: -c {PACKAGE}=FOLDER (docs/own-app.md)"
         )
     # Launchers name the Python of this machine, and RECORD has their hashes: the package would differ by machine.
     shutil.rmtree(target / "bin", ignore_errors=True)
@@ -77,8 +78,12 @@ def bundle(source: Path, target: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+@cache
 def _require_this_release(built: Path) -> None:
-    """Refuse a package of other code or other requirements than the infrastructure has, which would not fit it."""
+    """Refuse a package of other code or other requirements than the infrastructure has, which would not fit it.
+
+    Once per synthesis, and not per function.
+    """
     there, here = built / SOURCE.name, [path for path in SOURCE.rglob("*") if "__pycache__" not in path.parts]
     names = [str(path.relative_to(SOURCE)) for path in here if path.is_file()]
     _, other, missing = filecmp.cmpfiles(SOURCE, there, names, shallow=False)

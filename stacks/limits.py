@@ -166,7 +166,7 @@ def _too_long_environments(
     swept = {feed.name: SweptFeed.of(feed, _FUNCTION, keep_files_days) for feed in feeds}
     ignored = [*ignored_prefixes, *prefixes_in_uploads(feeds)]
     sweep = SweepConfig(**_SHARED, feeds=swept, ignored_prefixes=ignored, pipeline=service, event_bus=_BUS)
-    if (size := _size(sweep.to_environment(service))) > MAX_ENVIRONMENT_BYTES:
+    if (size := _size(sweep.to_environment())) > MAX_ENVIRONMENT_BYTES:
         yield (
             f"feeds: the environment of the sweep would have up to {size:,} bytes, and Lambda allows "
             f"{MAX_ENVIRONMENT_BYTES:,}: give the feeds shorter names and prefixes, or fewer key_suffixes"
@@ -174,7 +174,7 @@ def _too_long_environments(
         )
     told = {feed.name: ToldFeed.of(feed) for feed in feeds}
     notifier = NotifierConfig(**_SHARED, pipeline=service, event_bus=_BUS, alarm_topic=_TOPIC, feeds=told)
-    if (size := _size(notifier.to_environment(service))) > MAX_ENVIRONMENT_BYTES:
+    if (size := _size(notifier.to_environment())) > MAX_ENVIRONMENT_BYTES:
         yield (
             f"feeds: the environment of the notifier would have up to {size:,} bytes, and Lambda allows "
             f"{MAX_ENVIRONMENT_BYTES:,}: give the feeds shorter names, prefixes and rejects_to, or fewer key_suffixes"

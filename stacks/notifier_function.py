@@ -60,7 +60,7 @@ class NotifierFunction(AsyncFunction):
             id_,
             handler="csv_ingest.notifier.handler",
             description="Tells what became of CSV files: by events, by mail, and by files of rejected rows.",
-            environment=config.to_environment(service),
+            environment=config.to_environment(),
             permissions=_permissions(storage, failures, topic, event_bus),
             failures=failures,
             keeping=storage.keeping,

@@ -35,9 +35,8 @@ class SweepFunction(AsyncFunction):
         event_bus: events.IEventBus,
         service: str,
     ) -> None:
-        environment = _config(storage, ingest, failures, ignored_prefixes, event_bus, service=service).to_environment(
-            service
-        )
+        config = _config(storage, ingest, failures, ignored_prefixes, event_bus, pipeline=service)
+        environment = config.to_environment()
         super().__init__(
             scope,
             id_,
@@ -92,10 +91,10 @@ def _config(
     ignored_prefixes: Sequence[str],
     event_bus: events.IEventBus,
     *,
-    service: str,
+    pipeline: str,
 ) -> SweepConfig:
     return SweepConfig(
-        pipeline=service,
+        pipeline=pipeline,
         event_bus=event_bus.event_bus_arn,
         upload_bucket=storage.uploads.bucket_name,
         files_table=storage.files.table_name,

@@ -27,11 +27,7 @@ class GatesErrors(CloudFormationLintRule):  # type: ignore[misc] # it has no typ
     tags = ["gates"]  # noqa: RUF012 - cfn-lint's way
 
     def match(self, cfn: Template) -> list[RuleMatch]:
-        """The findings in the template's file, or why there are none."""
-        try:
-            return list(_matches(cfn, are_warnings=False))
-        except InvalidTemplate as error:
-            return [RuleMatch([], f"the gates cannot check this template: {error}")]
+        return list(_matches(cfn, are_warnings=False))
 
 
 class GatesWarnings(GatesErrors):
@@ -40,15 +36,18 @@ class GatesWarnings(GatesErrors):
     id = "W9100"
 
     def match(self, cfn: Template) -> list[RuleMatch]:
-        try:
-            return list(_matches(cfn, are_warnings=True))
-        except InvalidTemplate:
-            return []  # it is an error
+        return list(_matches(cfn, are_warnings=True))
 
 
 def _matches(cfn: Template, *, are_warnings: bool) -> Iterator[RuleMatch]:
+    """The findings in the template's file. A file that cannot be checked is one error, which says why."""
     path = Path(cfn.filename)
-    file, findings = _findings(path, path.stat().st_mtime_ns)
+    try:
+        file, findings = _findings(path, path.stat().st_mtime_ns)
+    except InvalidTemplate as error:
+        if not are_warnings:
+            yield RuleMatch([], f"the gates cannot check this template: {error}")
+        return
     for finding in findings:
         violation = finding.violation
         if violation.warning is are_warnings and not finding.acknowledged:

@@ -123,12 +123,12 @@ class SweepConfig:
             event_bus=environ.get("EVENT_BUS", ""),
         )
 
-    def to_environment(self, service: str) -> dict[str, str]:
-        """As IngestConfig.to_environment."""
+    def to_environment(self) -> dict[str, str]:
+        """As IngestConfig.to_environment. Its logs and metrics are found under the pipeline's name."""
         values = {each.name.upper(): getattr(self, each.name) for each in fields(self)} | {"RELEASE": RELEASE}
         values["FEEDS"] = {name: each.to_json() for name, each in self.feeds.items()}
         texts = {name: value if isinstance(value, str) else _compact(value) for name, value in values.items()}
-        return texts | logging_variables(service)
+        return texts | logging_variables(self.pipeline)
 
     @property
     def intake(self) -> intake.Intake:
@@ -163,11 +163,11 @@ class NotifierConfig:
         feeds = json.loads(values.pop("feeds"))
         return cls(**values, feeds={name: ToldFeed(**each) for name, each in feeds.items()})
 
-    def to_environment(self, service: str) -> dict[str, str]:
-        """As IngestConfig.to_environment."""
+    def to_environment(self) -> dict[str, str]:
+        """As IngestConfig.to_environment. Its logs and metrics are found under the pipeline's name."""
         values = {each.name.upper(): getattr(self, each.name) for each in fields(self)} | {"RELEASE": RELEASE}
         told = {name: each.to_json() for name, each in self.feeds.items()}
-        return values | {"FEEDS": _compact(told)} | logging_variables(service)
+        return values | {"FEEDS": _compact(told)} | logging_variables(self.pipeline)
 
     @property
     def intake(self) -> intake.Intake:

@@ -120,7 +120,7 @@ class Feed:
         None,
         optional(whole_number(4_000, 1_000_000)),
         "Write units per second for which the rows table, and its index, is ready from the beginning, instead of some "
-        "4,000. [Paid once](costs.md#costs), and never lowered.",
+        "4,000. [Paid once](costs.md#warm-throughput), and never lowered.",
     )
     file_index: bool = setting(
         False,  # noqa: FBT003 - it is the value

@@ -13,6 +13,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from csv_ingest import RELEASE
+from csv_ingest.commands import DEFAULT_STACK
 from csv_ingest.escaping import escaped
 from csv_ingest.model import PipelineError, UnreadableFile
 
@@ -79,7 +80,7 @@ def _with_way(reason: str) -> str:
 @click.version_option(RELEASE, message="csv-ingest %(version)s")
 @click.option(
     "--stack",
-    default=display.DEFAULT_STACK,
+    default=DEFAULT_STACK,
     show_default=True,
     help="CsvIngest-<stage> for other stages; Shop.Orders for the construct Orders in a stack of yours.",
 )

@@ -49,13 +49,13 @@ def rejects_command(find: options.Find, *, key: str, csv_: bool, spreadsheet: bo
 
 
 def _warn_of_newer_rows(pipeline: Pipeline, key: str) -> None:
-    """A correction is the newest upload: it would bring back an older row."""
+    """In a feed that merges, a correction is the newest upload, and would replace rows of newer files."""
     feed = pipeline.feed_of(key)
     if feed.mode.supersedes:
         found = display.command("find", "ID", "--feed", feed.name)
         display.say(
-            "The feed merges: leave out rows whose id a newer file has, or the correction, which is the newest upload, "
-            f"replaces them: {found}",
+            "The feed merges, and a correction is the newest upload: leave out rows whose id a newer file has, or it "
+            f"replaces them. To look: {found}",
             err=True,
         )
 

@@ -249,7 +249,7 @@ class TestWithoutTheTable:
 
 
 @APPENDING
-def test_a_file_that_lost_rows_for_good_is_not_marked(world: World, table: PostgresqlRows, pipeline: Pipeline) -> None:
+def test_a_file_that_lost_rows_is_not_marked(world: World, table: PostgresqlRows, pipeline: Pipeline) -> None:
     world.delete_object(world.ingest("a.csv", "id\n1\n2\n"))
     table.server.run(f"DELETE FROM {table.table}_files")  # noqa: S608 - the test's
     table.server.run(f"DELETE FROM {table.table} WHERE id = '2'")  # noqa: S608

@@ -140,7 +140,7 @@ class TestEnvironments:
         swept = {"default": SweptFeed.of(Feed(), "f", 90), "orders": SweptFeed.of(orders, "g", 90)}
         ignored = ["reports/", "Größe "]
         config = SweepConfig(**SHARED, feeds=swept, ignored_prefixes=ignored, existing_bucket=True)
-        read = SweepConfig.from_environment(config.to_environment("s"))
+        read = SweepConfig.from_environment(config.to_environment())
         takers = [Taker("default", "", [".csv", ".CSV", ".csv.gz"]), Taker("orders", "orders/", [".csv"])]
         assert read.intake == Intake(takers=takers, ignored_prefixes=ignored, existing_bucket=True)
         assert {name: (each.function, each.mode, each.days) for name, each in read.feeds.items()} == {

@@ -54,7 +54,7 @@ class FileFormat:
         "id",
         format_types.ID_COLUMN,
         "The column that identifies a row within its file; with `merge`, in the whole feed. A list: their cells "
-        "together do, [joined](files.md). `@line`: the line number does.",
+        "together do, [joined](files.md#an-id-of-several-columns). `@line`: the line number does.",
     )
     delimiter: str = setting(",", format_types.DELIMITER, "What separates the fields.")
     encoding: str = setting("utf-8", format_types.ENCODING, "How files are encoded.")
@@ -126,7 +126,8 @@ class FileFormat:
     escape: str = setting(
         "",
         format_types.CHARACTER,
-        "What makes an ordinary character of the quote, the delimiter, a line end or itself. [Costs time](files.md).",
+        "What makes an ordinary character of the quote, the delimiter, a line end or itself. [Costs "
+        "time](files.md#quotes-and-escapes).",
     )
     trim: bool = setting(
         False,  # noqa: FBT003 - it is the value

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from csv_ingest.escaping import escaped, shell_word
+from csv_ingest.commands import command
+from csv_ingest.escaping import escaped
 from csv_ingest.notices.notice import Kind, Notice
 
 MAX_SHOWN, MAX_BYTES = 50, 200_000
@@ -13,8 +14,6 @@ MAX_SHOWN, MAX_BYTES = 50, 200_000
 
 MAX_LINE = 1_200
 """Characters of a line, after what cannot be seen was escaped: more than any key of visible characters has."""
-
-DEFAULT_PIPELINE = "CsvIngest"
 
 _WORDS = {
     Kind.REJECTED: "rejected",
@@ -46,7 +45,7 @@ def digest(notices: Sequence[Notice], *, pipeline: str) -> Mail:
             break
         paragraphs.append(paragraph)
     if left := len(ordered) - len(paragraphs):
-        paragraphs.append(f"and {left:,} more: {_command(pipeline, 'status')}")
+        paragraphs.append(f"and {left:,} more: {command(pipeline, 'status')}")
     text = "\n\n".join([f"Pipeline {pipeline}: {sums}.", *paragraphs])
     return Mail(f"csv-ingest {pipeline}: {sums}"[:100], f"{text}\n")
 
@@ -75,17 +74,10 @@ def _lines(told: Notice, pipeline: str) -> Iterator[str]:
 def _next(told: Notice, pipeline: str) -> str:
     key = told.object_key or ""
     if told.kind is Kind.MISSING:
-        return f"ask the sender; {_command(pipeline, 'history', '--feed', told.feed or '')}"
+        return f"ask the sender; {command(pipeline, 'history', '--feed', told.feed or '')}"
     if told.kind is Kind.FAILED:
-        return _command(pipeline, "redrive", "--dry-run", f"--prefix={key}")
-    return _command(pipeline, "rejects" if told.kind is Kind.COMPLETE else "status", key=key)
-
-
-def _command(pipeline: str, *words: str, key: str = "") -> str:
-    """A command of the operators; `key` is its argument, if it has one."""
-    chosen = [] if pipeline == DEFAULT_PIPELINE else ["--stack", pipeline]
-    argument = [] if not key else ["--", key] if key.startswith("-") else [key]
-    return " ".join(["csv-ingest", *map(shell_word, [*chosen, *words, *argument])])
+        return command(pipeline, "redrive", "--dry-run", f"--prefix={key}")
+    return command(pipeline, "rejects" if told.kind is Kind.COMPLETE else "status", key=key)
 
 
 def _when(word: str, time: str | None) -> str:
