@@ -40,13 +40,6 @@ def local_aws() -> Iterator[LocalAws]:
     run_dir = Path(tempfile.mkdtemp(prefix="run-", dir=scratch))
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
-    exports = {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
     server = {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
@@ -57,7 +50,7 @@ def local_aws() -> Iterator[LocalAws]:
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.2",  # AWS waits one and two minutes
     }
     try:
-        with _environment(exports, run_dir):
+        with aws_at(endpoint, run_dir) as exports:
             log = run_dir / "ministack.log"
             with child([sys.executable, "-m", "local.ministack"], log, server) as process:
                 _wait_until_healthy(endpoint, process, log)
@@ -80,8 +73,18 @@ def environment_file(aws: LocalAws, file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _environment(exports: Mapping[str, str], run_dir: Path) -> Iterator[None]:
-    """Replace everything about AWS in the environment, and put this project's tools first in the PATH."""
+def aws_at(endpoint: str, run_dir: Path) -> Iterator[Mapping[str, str]]:
+    """Have the environment lead to this AWS and no other, and this project's tools first in the PATH.
+
+    Everything about AWS is replaced, and restored after the block. Returns the variables that lead there.
+    """
+    exports = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
     before = dict(os.environ)
     for name in before:
         if name.startswith("AWS_"):
@@ -98,7 +101,7 @@ def _environment(exports: Mapping[str, str], run_dir: Path) -> Iterator[None]:
         TMPDIR=str(run_dir),
     )
     try:
-        yield
+        yield exports
     finally:
         os.environ.clear()
         os.environ.update(before)

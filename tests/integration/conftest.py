@@ -11,10 +11,19 @@ import pytest
 from csv_ingest import clients
 from csv_ingest.model import Tuning
 from csv_ingest.reporting import logger
-from local.server import LocalAws
 from ops.pipeline import Pipeline
+from tests.integration import pool
 from tests.integration.invoking import Invocations
+from tests.integration.ministack import engines
 from tests.integration.world import World, fresh_world
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The engines of MiniStack, without its server."""
+    with engines(tmp_path_factory.mktemp("engines")), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("boto3.client", pool.client)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +45,7 @@ def tuning(request: pytest.FixtureRequest) -> Tuning:
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, aws: LocalAws, tuning: Tuning) -> Iterator[World]:  # noqa: ARG001 - it is the server
+def world(request: pytest.FixtureRequest, aws: None, tuning: Tuning) -> Iterator[World]:  # noqa: ARG001 - it has the engines
     """With DynamoDB; tests that have BOTH_DESTINATIONS run once more with PostgreSQL, or say `indexed`, or `merge`."""
     param = getattr(request, "param", "dynamodb")
     server = request.getfixturevalue("postgresql") if "postgresql" in param else None

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from csv_ingest import clients
 from csv_ingest.configuration import IngestConfig
 from csv_ingest.feed import Feed
 from csv_ingest.model import (
@@ -21,13 +20,6 @@ from tests.integration.settings import PASSWORD
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
-
-
-def forget_clients() -> None:
-    """Have the function make new clients: a client keeps the hooks of the test before."""
-    made = (clients.s3, clients.dynamodb, clients.sqs, clients.sns, clients.lambda_, clients.events)
-    for cached in (*made, clients.secretsmanager):
-        cached.cache_clear()
 
 
 def have_s3_tell(times: Mapping[str, datetime], s3: "S3Client") -> None:

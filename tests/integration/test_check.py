@@ -8,7 +8,6 @@ import pytest
 
 from local.postgresql import LocalPostgresql
 from local.processes import free_port
-from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run
 from tests.integration.world import World, fresh_world
@@ -131,7 +130,7 @@ class TestPostgresql:
     """The database says nothing of a file: no connection is made."""
 
     @pytest.fixture
-    def world(self, aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it is the server
+    def world(self, aws: None, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it has the engines
         with fresh_world() as made:
             made.add_postgresql_feed(postgresql, "vendors", "vendors/", id_column="nr", columns={"n": "integer"})
             yield made

@@ -48,7 +48,6 @@ from csv_ingest.modes import MERGE
 from csv_ingest.notices.changes import change_of
 from csv_ingest.settings import InvalidSetting
 from local.postgresql import LocalPostgresql
-from local.server import LocalAws
 from ops.audit import audit
 from ops.erasing import NotErasable
 from ops.feed import DeployedFeed
@@ -388,8 +387,8 @@ def _all_have_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def server(aws: LocalAws) -> LocalAws:
-    return aws
+def _engines(aws: None) -> None:
+    """For the worlds of all examples."""
 
 
 @settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck))

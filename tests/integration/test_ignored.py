@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run
 from tests.integration.invoking import Invocations, version_of
@@ -20,7 +19,7 @@ ENDING = "the feed default takes .csv and .csv.gz, and this ends in .Csv"
 
 
 @pytest.fixture
-def world(aws: LocalAws) -> Iterator[World]:  # noqa: ARG001 - it is the server
+def world(aws: None) -> Iterator[World]:  # noqa: ARG001 - it has the engines
     """Two feeds: `default` below orders/, and `vendors`. What is below reports/ is meant to be there."""
     with fresh_world() as made:
         made.add_feed("vendors", "vendors/")

@@ -11,7 +11,6 @@ import pytest
 from csv_ingest.events import Event, upload_event
 from csv_ingest.model import PartJob, RowsNotWritten, Tuning
 from local.postgresql import LocalPostgresql
-from local.server import LocalAws
 from local.waiting import wait_until
 from ops import brake
 from ops.audit import audit
@@ -46,7 +45,7 @@ def destination(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def world(
     request: pytest.FixtureRequest,
-    aws: LocalAws,  # noqa: ARG001 - it is the server
+    aws: None,  # noqa: ARG001 - it has the engines
     tuning: Tuning,
     destination: str,
 ) -> Iterator[World]:
@@ -316,7 +315,7 @@ class TestPostgresql:
     TYPED = "id;Preis;am;um;ok;rest\n1;5,50;2026-11-25;2026-11-25T10:00:00Z;yes;x\n2;;;;;\n3;;;;;y\n"
 
     @pytest.fixture
-    def world(self, aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it is the server
+    def world(self, aws: None, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it has the engines
         columns = {"Preis": "decimal as price", "am": "date as day", "um": "timestamp as time", "ok": "boolean"}
         settings = {"delimiter": ";", "decimal_separator": ",", "columns": json.dumps(columns)}
         with fresh_world() as made:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from csv_ingest.events import upload_event
-from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.integration.commands import reported, run
 from tests.integration.world import World, fresh_world
@@ -19,7 +18,7 @@ ADVICE = "the feed vendors would read this header: upload it below vendors/"
 
 
 @pytest.fixture
-def world(aws: LocalAws) -> Iterator[World]:  # noqa: ARG001 - it is the server
+def world(aws: None) -> Iterator[World]:  # noqa: ARG001 - it has the engines
     """The feed of orders, one with other columns, and one whose files need no column."""
     with fresh_world() as made:
         made.add_feed("vendors", "vendors/", id_column="nr", delimiter=";", columns={"Preis": "text"})

@@ -120,8 +120,8 @@ def test_a_fix_of_the_release_is_no_mismatch(deploy: Deploy, world: World, relea
 
 @pytest.mark.parametrize("verb", [["status"], ["audit", "--repair"], ["forget", "a.csv", "--yes"]])
 def test_older_commands_misread_no_newer_deployment(deploy: Deploy, world: World, verb: list[str]) -> None:
-    deploy(environment() | {"RELEASE": "9.0.0", "LATER": "x"}, "9.0.0")
     world.upload("a.csv", "id,name\n1,a\n")
+    deploy(environment() | {"RELEASE": "9.0.0", "LATER": "x"}, "9.0.0")
     assert invoke("--stack", world.bucket, *verb, code=1).output == (
         f"Error: the deployment is of release 9.0.0, this is {RELEASE}, which could misread its records: use the "
         "checkout of release 9.0.0\n"

@@ -20,9 +20,9 @@ from csv_ingest.feed import Feed
 from csv_ingest.handler import handler
 from csv_ingest.model import DeliveryFailed, ItemsNotRead, MalformedEvent, ObjectVersion, OutOfTime, RowsNotWritten
 from local.examples import sample_event
-from tests.integration.engines import forget_clients
 from tests.integration.faults import throttle_statements
 from tests.integration.invoking import invocation, metrics_in
+from tests.integration.pool import forget_clients
 from tests.integration.settings import PASSWORD
 from tests.integration.world import BOTH_DESTINATIONS, World
 

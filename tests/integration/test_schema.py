@@ -12,7 +12,6 @@ import pytest
 from csv_ingest.feed import Feed
 from local.postgresql import LocalPostgresql
 from local.processes import free_port
-from local.server import LocalAws
 from ops.pipeline import Pipeline
 from tests.integration.commands import invoke, reported, run
 from tests.integration.settings import PASSWORD, with_settings
@@ -27,7 +26,7 @@ COLUMNS = '{"Preis": "decimal as price", "nr": "integer required"}'
 
 
 @pytest.fixture
-def world(aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG001 - it is the server
+def world(aws: None, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG001 - it has the engines
     """Two feeds: `default` with DynamoDB, and `vendors` with PostgreSQL."""
     with fresh_world() as made:
         made.add_postgresql_feed(postgresql, "vendors", "vendors/", columns=COLUMNS)

@@ -31,9 +31,10 @@ from csv_ingest.model import (
 from local.postgresql import LocalPostgresql
 from ops.feed import Clients, DeployedFeed
 from ops.pipeline import Pipeline
-from tests.integration.engines import create_table, forget_clients, have_s3_tell, postgresql_rows
+from tests.integration.engines import create_table, have_s3_tell, postgresql_rows
 from tests.integration.faults import Calls, Killed, Statements, behave_like_aws
 from tests.integration.invoking import invocation, version_of
+from tests.integration.pool import forget_clients
 from tests.integration.rows import DynamoDbRows, PostgresqlRows, Rows, delete_all
 from tests.integration.settings import database_settings, feed_now, set_feed, with_settings
 
