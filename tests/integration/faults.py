@@ -44,6 +44,9 @@ class Statements:
         patch.setattr(PreparedStatement, "run", run_between)
 
 
+READING = {"BatchGetItem", "GetItem", "GetObject", "HeadObject", "ListObjectVersions", "Query", "SELECT", "Scan"}
+
+
 class Calls:
     """The operations that clients called, in order; each one can be made the last."""
 
@@ -76,9 +79,15 @@ class Calls:
         finally:
             setattr(self, name, None)
 
-    def _before_send(self, request: Any, **_: Any) -> None:
-        target = request.headers.get("X-Amz-Target", b"s3.GetObject")
-        number = self._count((target.decode() if isinstance(target, bytes) else target).rpartition(".")[2])
+    def numbers(self, fault: str) -> list[int]:
+        """At which of the calls made until now a fault differs from that at another one.
+
+        Who dies before reading leaves what he leaves who dies before the next call that writes.
+        """
+        return [number for number, name in enumerate(self.names, 1) if fault == "fail_at" or name not in READING]
+
+    def _before_send(self, request: Any, event_name: str, **_: Any) -> None:
+        number = self._count(event_name.rpartition(".")[2])
         if number == self.fail_at:
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "made up"}}, self.names[-1])
         if number == self.lose_answer_of:

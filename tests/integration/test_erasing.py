@@ -237,12 +237,20 @@ def test_a_file_without_content_record_is_reloaded(world: World, operator: Opera
 def test_a_reload_killed_at_any_call_is_resumed(world: World, operator: Operator, fault: str) -> None:
     event = world.upload("a.csv", FILE)
     expected = tables_read_by(operator, "name", "a.csv")
-    for number in operator.numbers_of_calls():
+
+    def be_stored_by_former_settings() -> None:
         world.empty()
         operator.read_by("id")
         operator.deliver(event)
-        upload = upload_in(world)
         operator.read_by("name")
+
+    be_stored_by_former_settings()
+    operator.reload("a.csv")
+    numbers = operator.calls.numbers(fault)
+    assert len(numbers) > 3
+    for number in numbers:
+        be_stored_by_former_settings()
+        upload = upload_in(world)
         with suppress(Killed), operator.calls.fault(fault, number):
             operator.reload("a.csv")
         assert_readers_see_whole_files(world, upload)
@@ -406,9 +414,16 @@ def test_a_statement_of_an_ended_delivery_is_awaited(
     indirect=["world", "tuning"],
 )
 def test_a_forget_killed_at_any_call_is_resumed(world: World, operator: Operator, fault: str) -> None:
-    for number in operator.numbers_of_calls():
+    def be_uploaded_twice() -> None:
         for _ in range(2):
             operator.deliver(world.upload("a.csv", FILE))
+
+    be_uploaded_twice()
+    operator.forget("a.csv")
+    numbers = operator.calls.numbers(fault)
+    assert len(numbers) > 3
+    for number in numbers:
+        be_uploaded_twice()
         upload = upload_in(world)
         with suppress(Killed), operator.calls.fault(fault, number):
             operator.forget("a.csv")

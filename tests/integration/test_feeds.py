@@ -14,7 +14,6 @@ from csv_ingest.events import Event
 from csv_ingest.feed import Feed
 from csv_ingest.model import OtherTable, OutOfTime, RowsNotWritten, Tuning
 from local.postgresql import LocalPostgresql
-from local.server import LocalAws
 from ops.audit import audit
 from tests.integration.collisions import FIRST, ROWS, SECOND
 from tests.integration.faults import Calls, Killed, between_calls, throttle_statements
@@ -85,7 +84,7 @@ class TestOtherDestination:
     """The feed was given another destination, while files of it were on their way."""
 
     @pytest.fixture
-    def world(self, aws: LocalAws, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it is the server
+    def world(self, aws: None, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it has the engines
         with fresh_world(Tuning(checkpoint_rows=25, batch_rows=25, in_flight=1), postgresql=postgresql) as made:
             yield made
 
@@ -197,8 +196,7 @@ class TestMovedPrefix:
         feeds = list(world.feeds)
         calls = Calls(world.s3, world.dynamodb)
         world.deliver(event)
-        total = len(calls.names)
-        for number in range(1, total + 1):
+        for number in calls.numbers("die_before"):
             world.empty()
             with pytest.raises(Killed), calls.fault("die_before", number):
                 world.deliver(event)

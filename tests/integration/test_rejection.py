@@ -40,7 +40,7 @@ def test_a_rejection_is_announced_before_it_is_recorded(world: World) -> None:
     event = world.upload("a.csv", "\0")
     calls = Calls(world.s3, world.dynamodb, world.sqs)
     world.deliver(event)
-    for number in range(1, len(calls.names) + 1):
+    for number in calls.numbers("die_after"):
         world.empty()
         with pytest.raises(Killed), calls.fault("die_after", number):
             world.deliver(event)
