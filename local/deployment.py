@@ -148,7 +148,8 @@ def deploy(aws: LocalAws, arguments: Sequence[str] = (), **context: str) -> Depl
     """
     # A folder of its own: two deployments at the same time would be in each other's way in cdk.out.
     cdk = ["cdk", "--no-notices", "--output", str(aws.run_dir / "cdk.out")]
-    run([*cdk, "bootstrap", "aws://000000000000/us-east-1"], log=aws.run_dir / "bootstrap.log")
+    # Without an app, which it would synthesize first for nothing.
+    run([*cdk, "--app", "", "bootstrap", "aws://000000000000/us-east-1"], log=aws.run_dir / "bootstrap.log")
     settings = [word for key, value in context.items() for word in ("-c", f"{key}={value}")]
     outputs = aws.run_dir / "outputs.json"
     options = ["--require-approval", "never", "--outputs-file", str(outputs)]

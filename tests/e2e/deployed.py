@@ -1,26 +1,29 @@
 """The deployed stack as its users see it: uploads, the operator's commands, the functions' processes and policies."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import boto3
 import psutil
+from click.testing import Result
 
 from csv_ingest.model import ObjectVersion
 from local.deployment import Deployment, TableRow
-from local.processes import PROJECT
+from local.examples import orders
 from local.server import LocalAws
 from ops.pipeline import Pipeline
 from stacks.database_access import _NETWORK_ACTIONS
+from tests.integration.commands import invoke
 from tests.permissions import Permission, allowed, needed, refused, unused
 
 _OF_STREAM = ("DescribeStream", "GetRecords", "GetShardIterator")
 
 SECONDS = 60
 """To wait for a file."""
+
+LARGE = orders(5_000).replace(b"Teapot", b"Teapot" * 150)
+"""Rows of a kilobyte, so that the file is ingested in five parts."""
 
 
 def upload(deployment: Deployment, key: str, content: bytes) -> ObjectVersion:
@@ -32,16 +35,18 @@ def rows_of(deployment: Deployment, version: ObjectVersion) -> dict[str, TableRo
     return {pk: row for pk, row in deployment.rows().items() if pk.startswith(f"{version.etag}#")}
 
 
-def ops(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """`csv-ingest ...`, as an operator runs it."""
-    command = [sys.executable, "-m", "ops", *arguments]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
+def ops(*arguments: str) -> Result:
+    """`csv-ingest ...`, in this process; no error but one that the command explains."""
+    done = invoke(*arguments, code=None)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
 
 
-def reported(*arguments: str, code: int) -> Any:
-    """What a verb reports as JSON, after it ended with the exit code expected."""
+def reported(*arguments: str, code: int | None) -> Any:
+    """What a verb reports as JSON, after it ended with the exit code expected, if one is."""
     done = ops(*arguments, "--json")
-    assert done.returncode == code, done.stdout + done.stderr
+    assert code in (None, done.exit_code), done.stdout + done.stderr
     return json.loads(done.stdout)
 
 

@@ -92,7 +92,7 @@ def test_rows_are_read_by_file_and_by_id(feeds: Deployment) -> None:
     [found] = reported("find", "L-2", "--feed", "orders", code=0)
     [about] = found["uploads"]
     assert (about["object_key"], about["version_id"], found["line"]) == (version.key, version.version_id, 3)
-    assert ops("find", "nobody's", "--feed", "orders").returncode == 1
+    assert ops("find", "nobody's", "--feed", "orders").exit_code == 1
 
 
 def test_rejected_rows_come_back_to_their_sender(feeds: Deployment) -> None:
@@ -108,7 +108,7 @@ def test_rejected_rows_come_back_to_their_sender(feeds: Deployment) -> None:
     wait_until(came, "the rejected rows are written", seconds=SECONDS)
     assert found[f"{returned}.rejected.csv"].splitlines() == [*ORDERS_FILE.splitlines()[:1], b"2,x,3.50,,"]
     assert found[f"{returned}.reasons.csv"].startswith(b"line,reason\r\n3,")
-    assert ops("status", f"{returned}.rejected.csv").returncode == 1, "no feed takes it"
+    assert ops("status", f"{returned}.rejected.csv").exit_code == 1, "no feed takes it"
 
 
 def test_a_corrected_file_leaves_one_row_an_id(feeds: Deployment) -> None:
@@ -126,7 +126,7 @@ def test_a_corrected_file_leaves_one_row_an_id(feeds: Deployment) -> None:
     assert {pk: row for pk, row in feeds.rows().items() if pk.startswith("S-")} == expected
     [found] = reported("find", "S-101", "--feed", "stock", code=0)
     assert [each["version_id"] for each in found["uploads"]] == [versions[1].version_id]
-    assert ops("audit", "--feed", "stock").returncode == 0
+    assert ops("audit", "--feed", "stock").exit_code == 0
 
 
 def test_rows_expire_with_their_upload(feeds: Deployment) -> None:
@@ -167,14 +167,14 @@ def test_pausing_one_feed_leaves_the_other_running(tmp_path: Path) -> None:
     orders, vendors = tmp_path / "a.csv", tmp_path / "b.csv"
     orders.write_bytes(ORDERS_FILE)
     vendors.write_bytes(VENDOR_FILE)
-    assert ops("pause", "--feed", "vendors").returncode == 0
+    assert ops("pause", "--feed", "vendors").exit_code == 0
     try:
         refused = ops("upload", str(vendors), "--to", "vendors/")
-        assert (refused.returncode, "paused" in refused.stderr) == (1, True)
+        assert (refused.exit_code, "paused" in refused.stderr) == (1, True)
         [record] = reported("upload", str(orders), "--to", "orders/", code=0)
         assert record["status"] == "COMPLETE"
     finally:
-        assert ops("resume", "--feed", "vendors").returncode == 0
+        assert ops("resume", "--feed", "vendors").exit_code == 0
     [record] = reported("upload", str(vendors), "--to", "vendors/", code=0)
     assert record["feed"] == "vendors"
 
@@ -212,7 +212,7 @@ def test_commands_keep_to_the_feed_they_are_told(feed: str) -> None:
     done = reported("backfill", "--prefix", "", "--feed", feed, "--rate", "100", code=0)
     assert done["delivered"] == 0
     assert done["settled_before"] > 0
-    assert ops("status", "--feed", "nobody").returncode == 2
+    assert ops("status", "--feed", "nobody").exit_code == 2
 
 
 def test_status_names_an_object_that_no_feed_takes(feeds: Deployment) -> None:
@@ -304,7 +304,7 @@ def test_a_large_file_of_vendors_is_stored_in_parts(feeds: Deployment) -> None:
 
 @pytest.mark.usefixtures("feeds")
 def test_the_printed_statements_make_the_table_needed() -> None:
-    assert ops("schema", "--feed", "vendors", "--check").returncode == 0
+    assert ops("schema", "--feed", "vendors", "--check").exit_code == 0
 
 
 def test_the_vendors_policy_is_what_their_function_called(feeds: Deployment, feed_calls: Path) -> None:

@@ -85,7 +85,7 @@ def test_a_failed_upload_is_told_and_mailed(deployment: Deployment, inbox: Inbox
         assert inbox.event("CSV File Failed", key)["reason"] == "RetriesExhausted: made up"
     assert "FAILED: told/failed 3.csv" in inbox.mail("FAILED")
     assert "REJECTED: told/bad.csv" in inbox.mail("REJECTED")
-    assert ops("redrive", "--discard", "--prefix", "told/").returncode == 0
+    assert ops("redrive", "--discard", "--prefix", "told/").exit_code == 0
 
 
 def test_the_notifiers_policy_is_what_it_called(deployment: Deployment, recorded_calls: Path) -> None:

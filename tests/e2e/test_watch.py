@@ -10,10 +10,9 @@ from contextlib import contextmanager, suppress
 import psutil
 
 from local.deployment import Deployment
-from local.examples import orders
 from local.processes import PROJECT
 from local.waiting import wait_until, wait_until_settled
-from tests.e2e.deployed import SECONDS, upload
+from tests.e2e.deployed import LARGE, SECONDS, upload
 
 # A shell that runs the tests in the background has them ignore Ctrl-C; on the terminal, it counts.
 ON_A_TERMINAL = """
@@ -76,7 +75,7 @@ def test_a_watch_is_drawn_in_place_until_ctrl_c(deployment: Deployment) -> None:
     [alarm] = [each["AlarmName"] for each in alarms if "SweepErrors" in each["AlarmName"]]
     with on_a_terminal("status", "--watch", "--interval", "0.1") as terminal:
         terminal.wait_for("failure queue: ")
-        version = upload(deployment, "watched/large.csv", orders(25_000))
+        version = upload(deployment, "watched/large.csv", LARGE)
         terminal.wait_for("watched/large.csv")
         terminal.wait_for(" parts done, ")
         pipeline.clients.cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="test")
