@@ -17,6 +17,7 @@ export npm_config_cache                := $(CURDIR)/.cache/npm
 export CDK_HOME                        := $(CURDIR)/.cache/cdk
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 export CDK_DISABLE_CLI_TELEMETRY       := true
+unexport PYTHONDONTWRITEBYTECODE  # or each process of the tests would compile its modules again
 
 STEP := $(PYTHON) ops/progress.py
 PIP  := $(BIN)/python -m pip install --disable-pip-version-check
@@ -58,10 +59,10 @@ local: $(READY) ## deploy your own settings to a local AWS until Ctrl-C (add ARG
 unit: $(TOOLS) ## the tests that need no server, in seconds
 	@$(BIN)/python -m pytest tests/unit
 
-# Three workers, a MiniStack each, also on two cores: the end-to-end tests mostly wait for queues. A file's tests stay
-# together, and so do those that share a deployment (tests/conftest.py). In the order given, the end-to-end tests first:
-# by itself, xdist would begin with the files of many tests, and end with those that wait.
-TESTS ?= tests/e2e tests/integration tests/infrastructure gates/tests tests/unit
+# Three workers also on two cores: the end-to-end tests mostly wait for queues. A file's tests stay together, and so do
+# those that share a deployment (tests/conftest.py). In the order given: by itself, xdist would begin with the files of
+# many tests, and end with those that wait.
+TESTS ?= tests/integration tests/e2e tests/infrastructure gates/tests tests/unit
 test: $(READY) $(TOOLS) ## all tests but those of test-package: unit, integration, gates, infrastructure, end to end
 	@$(BIN)/python -m pytest -rs --numprocesses 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
