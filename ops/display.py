@@ -57,7 +57,13 @@ def print_json_list(values: Iterable[Any]) -> None:
 
 def command(*words: str, key: str = "") -> str:
     """A command for the reader to run next, on the same stack, as `commands.command` writes it."""
-    return commands.command(click.get_current_context().find_root().params["stack"], *words, key=key)
+    return commands.command(stack(), *words, key=key)
+
+
+def stack() -> str:
+    """What `--stack` is, or would be."""
+    named: str = click.get_current_context().find_root().params["stack"]
+    return named
 
 
 def when(time: datetime | None) -> str:

@@ -34,7 +34,7 @@ def verify_command(find: options.Find, *, feed: str | None, file: Path | None, y
     as well. Exit code 1 if a check fails, which says what to do, or if no file was tried.
     """
     pipeline = find()
-    trial = Trial(pipeline, _feed(pipeline, feed))
+    trial = Trial(pipeline, _feed(pipeline, feed), display.stack())
     _say_what_it_does(trial)
     options.ask(yes=yes)
     with _interrupted_by(signal.SIGTERM, signal.SIGHUP), display.working("verifying") as show:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
+from csv_ingest.commands import command
 from csv_ingest.model import OwnerNeeded, PipelineError
 
 from .. import erasing, forgetting, redrive
@@ -109,10 +110,10 @@ def _forget(trial: Trial, key: str) -> Left | None:
     try:
         forgetting.forget(forgetting.forgetting_of(trial.pipeline, key))
     except OwnerNeeded as statement:
-        said = f"{key}: as the owner of the table, run `{statement}`, then `csv-ingest forget {key}`"
+        said = f"{key}: as the owner of the table, run `{statement}`, then `{command(trial.stack, 'forget', key=key)}`"
         return Outcome.SKIPPED, said
     except (erasing.NotErasable, PipelineError, ClientError, BotoCoreError) as error:
-        return Outcome.FAILED, f"{key}: {error}: run `csv-ingest forget {key}`"
+        return Outcome.FAILED, f"{key}: {error}: run `{command(trial.stack, 'forget', key=key)}`"
     return None
 
 
@@ -132,4 +133,4 @@ def _late(trial: Trial) -> Left | None:
 
 
 def _to_discard(trial: Trial) -> str:
-    return f"csv-ingest redrive --discard --prefix {trial.folder}"
+    return command(trial.stack, "redrive", "--discard", "--prefix", trial.folder)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from boto3.s3.transfer import TransferConfig
 
+from csv_ingest.commands import DEFAULT_STACK
 from csv_ingest.failure import Failure
 from csv_ingest.model import VERIFY_FOLDER, ObjectVersion
 
@@ -37,6 +38,8 @@ class Trial:
 
     pipeline: Pipeline
     feed: DeployedFeed
+    stack: str = DEFAULT_STACK
+    """What `--stack` was, for the commands that are advised."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     progress: Progress = silent
     patience: float = PATIENCE

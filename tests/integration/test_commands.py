@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from ops.pipeline import Pipeline
+from ops.verifying import run as run_of_verify
+from ops.verifying.trial import Trial
 from tests.integration.commands import invoke, reported, run
 from tests.integration.invoking import Invocations, version_of
 from tests.integration.world import World
@@ -26,6 +29,11 @@ def test_a_paused_pipeline_gets_no_delivery(world: World, invocations: Invocatio
     done = invoke("--stack", "CsvIngest-a b", "backfill", "--prefix", "", code=1)
     assert "csv-ingest --stack 'CsvIngest-a b' resume" in done.stderr
     assert invocations.events == []
+
+
+def test_verify_advises_a_command_for_the_same_stack(pipeline: Pipeline) -> None:
+    trial = Trial(pipeline, pipeline.feeds[0], "Shop.Orders", awaits_malformed=True)
+    assert "run `csv-ingest --stack Shop.Orders redrive --discard" in run_of_verify.clean(trial).said
 
 
 def test_a_repair_says_what_it_did_and_left(world: World, invocations: Invocations) -> None:
