@@ -33,6 +33,7 @@ def engines(home: Path) -> Iterator[None]:
         # MiniStack reads them as it is imported, each service when it is first asked.
         patch.setenv("MINISTACK_HOST", "127.0.0.1")
         patch.setenv("GATEWAY_PORT", PORT)
+        patch.setenv("STATE_DIR", str(home / "state"))
         made = _Engines()
         send = URLLib3Session.send
 
