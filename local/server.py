@@ -40,23 +40,27 @@ def local_aws() -> Iterator[LocalAws]:
     run_dir = Path(tempfile.mkdtemp(prefix="run-", dir=scratch))
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
-    server = {
+    try:
+        with aws_at(endpoint, run_dir) as exports:
+            log = run_dir / "ministack.log"
+            with child([sys.executable, "-m", "local.ministack"], log, ministack_settings(port, run_dir)) as process:
+                _wait_until_healthy(endpoint, process, log)
+                yield LocalAws(endpoint, process, run_dir, exports)
+    finally:
+        shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def ministack_settings(port: int, folder: Path) -> dict[str, str]:
+    """The environment variables that MiniStack reads; what it keeps is in the folder."""
+    return {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "IOT_MTLS_ENABLED": "0",  # otherwise it listens on every interface
         "SFTP_ENABLED": "0",
-        "STATE_DIR": str(run_dir / "state"),
+        "STATE_DIR": str(folder / "state"),
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.2",  # AWS waits one and two minutes
     }
-    try:
-        with aws_at(endpoint, run_dir) as exports:
-            log = run_dir / "ministack.log"
-            with child([sys.executable, "-m", "local.ministack"], log, server) as process:
-                _wait_until_healthy(endpoint, process, log)
-                yield LocalAws(endpoint, process, run_dir, exports)
-    finally:
-        shutil.rmtree(run_dir, ignore_errors=True)
 
 
 @contextmanager

@@ -107,13 +107,14 @@ Left = tuple[Outcome, str]
 
 
 def _forget(trial: Trial, key: str) -> Left | None:
+    again = command(trial.stack, "forget", key=key)
     try:
         forgetting.forget(forgetting.forgetting_of(trial.pipeline, key))
     except OwnerNeeded as statement:
-        said = f"{key}: as the owner of the table, run `{statement}`, then `{command(trial.stack, 'forget', key=key)}`"
+        said = f"{key}: as the owner of the table, run `{statement}`, then `{again}`"
         return Outcome.SKIPPED, said
     except (erasing.NotErasable, PipelineError, ClientError, BotoCoreError) as error:
-        return Outcome.FAILED, f"{key}: {error}: run `{command(trial.stack, 'forget', key=key)}`"
+        return Outcome.FAILED, f"{key}: {error}: run `{again}`"
     return None
 
 

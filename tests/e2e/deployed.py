@@ -6,7 +6,6 @@ from typing import Any
 
 import boto3
 import psutil
-from click.testing import Result
 
 from csv_ingest.model import ObjectVersion
 from local.deployment import Deployment, TableRow
@@ -14,7 +13,6 @@ from local.examples import orders
 from local.server import LocalAws
 from ops.pipeline import Pipeline
 from stacks.database_access import _NETWORK_ACTIONS
-from tests.integration.commands import invoke
 from tests.permissions import Permission, allowed, needed, refused, unused
 
 _OF_STREAM = ("DescribeStream", "GetRecords", "GetShardIterator")
@@ -33,21 +31,6 @@ def upload(deployment: Deployment, key: str, content: bytes) -> ObjectVersion:
 
 def rows_of(deployment: Deployment, version: ObjectVersion) -> dict[str, TableRow]:
     return {pk: row for pk, row in deployment.rows().items() if pk.startswith(f"{version.etag}#")}
-
-
-def ops(*arguments: str) -> Result:
-    """`csv-ingest ...`, in this process; no error but one that the command explains."""
-    done = invoke(*arguments, code=None)
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
-
-
-def reported(*arguments: str, code: int | None) -> Any:
-    """What a verb reports as JSON, after it ended with the exit code expected, if one is."""
-    done = ops(*arguments, "--json")
-    assert code in (None, done.exit_code), done.stdout + done.stderr
-    return json.loads(done.stdout)
 
 
 def functions_of(aws: LocalAws) -> list[psutil.Process]:

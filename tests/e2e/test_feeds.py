@@ -26,7 +26,8 @@ from local.postgresql import HOST, LocalPostgresql
 from local.server import LocalAws
 from local.waiting import wait_until, wait_until_settled
 from tests.conftest import recorded_aws
-from tests.e2e.deployed import SECONDS, functions_of, ops, reported, rows_of, upload, wrong_permissions
+from tests.e2e.deployed import SECONDS, functions_of, rows_of, upload, wrong_permissions
+from tests.integration.commands import invoke, reported, run
 from tests.integration.rows import by_value
 
 QUIET = Console(quiet=True)
@@ -92,7 +93,7 @@ def test_rows_are_read_by_file_and_by_id(feeds: Deployment) -> None:
     [found] = reported("find", "L-2", "--feed", "orders", code=0)
     [about] = found["uploads"]
     assert (about["object_key"], about["version_id"], found["line"]) == (version.key, version.version_id, 3)
-    assert ops("find", "nobody's", "--feed", "orders").exit_code == 1
+    invoke("find", "nobody's", "--feed", "orders", code=1)
 
 
 def test_rejected_rows_come_back_to_their_sender(feeds: Deployment) -> None:
@@ -108,7 +109,7 @@ def test_rejected_rows_come_back_to_their_sender(feeds: Deployment) -> None:
     wait_until(came, "the rejected rows are written", seconds=SECONDS)
     assert found[f"{returned}.rejected.csv"].splitlines() == [*ORDERS_FILE.splitlines()[:1], b"2,x,3.50,,"]
     assert found[f"{returned}.reasons.csv"].startswith(b"line,reason\r\n3,")
-    assert ops("status", f"{returned}.rejected.csv").exit_code == 1, "no feed takes it"
+    invoke("status", f"{returned}.rejected.csv", code=1)  # no feed takes it
 
 
 def test_a_corrected_file_leaves_one_row_an_id(feeds: Deployment) -> None:
@@ -126,7 +127,7 @@ def test_a_corrected_file_leaves_one_row_an_id(feeds: Deployment) -> None:
     assert {pk: row for pk, row in feeds.rows().items() if pk.startswith("S-")} == expected
     [found] = reported("find", "S-101", "--feed", "stock", code=0)
     assert [each["version_id"] for each in found["uploads"]] == [versions[1].version_id]
-    assert ops("audit", "--feed", "stock").exit_code == 0
+    invoke("audit", "--feed", "stock", code=0)
 
 
 def test_rows_expire_with_their_upload(feeds: Deployment) -> None:
@@ -159,7 +160,7 @@ def test_a_bad_value_is_named_by_its_column(feeds: Deployment) -> None:
     assert reported("rejects", version.key, code=0) == [{"line": 3, "reason": reason}]
     function = feeds.pipeline.feed_of(version.key).function
     assert "4711 EUR" not in "".join(feeds.log_lines(function))
-    assert "4711 EUR" in ops("rejects", version.key, "--csv").stdout
+    assert "4711 EUR" in invoke("rejects", version.key, "--csv", code=None).stdout
 
 
 @pytest.mark.usefixtures("feeds")
@@ -167,14 +168,14 @@ def test_pausing_one_feed_leaves_the_other_running(tmp_path: Path) -> None:
     orders, vendors = tmp_path / "a.csv", tmp_path / "b.csv"
     orders.write_bytes(ORDERS_FILE)
     vendors.write_bytes(VENDOR_FILE)
-    assert ops("pause", "--feed", "vendors").exit_code == 0
+    invoke("pause", "--feed", "vendors", code=0)
     try:
-        refused = ops("upload", str(vendors), "--to", "vendors/")
+        refused = invoke("upload", str(vendors), "--to", "vendors/", code=None)
         assert (refused.exit_code, "paused" in refused.stderr) == (1, True)
         [record] = reported("upload", str(orders), "--to", "orders/", code=0)
         assert record["status"] == "COMPLETE"
     finally:
-        assert ops("resume", "--feed", "vendors").exit_code == 0
+        invoke("resume", "--feed", "vendors", code=0)
     [record] = reported("upload", str(vendors), "--to", "vendors/", code=0)
     assert record["feed"] == "vendors"
 
@@ -212,7 +213,7 @@ def test_commands_keep_to_the_feed_they_are_told(feed: str) -> None:
     done = reported("backfill", "--prefix", "", "--feed", feed, "--rate", "100", code=0)
     assert done["delivered"] == 0
     assert done["settled_before"] > 0
-    assert ops("status", "--feed", "nobody").exit_code == 2
+    invoke("status", "--feed", "nobody", code=2)
 
 
 def test_status_names_an_object_that_no_feed_takes(feeds: Deployment) -> None:
@@ -230,8 +231,8 @@ def test_check_tells_what_an_upload_would_become() -> None:
     told = reported("check", file, "--feed", "orders", code=1)
     assert (told["rows_read"], told["rows_rejected"]) == (6, 4)
     assert [each["line"] for each in told["rejects"]] == [3, 4, 5, 6]
-    assert "no column is named" in ops("check", file, "--feed", "vendors").stdout
-    proposed = json.loads(ops("propose", str(EXAMPLES / "orders.csv"), "--name", "orders").stdout)["orders"]
+    assert "no column is named" in invoke("check", file, "--feed", "vendors", code=None).stdout
+    proposed = json.loads(run("propose", str(EXAMPLES / "orders.csv"), "--name", "orders", code=None))["orders"]
     types = {name: declared.removesuffix(" required") for name, declared in proposed["columns"].items()}
     assert FEEDS["orders"]["columns"].items() <= types.items()
 
@@ -264,7 +265,7 @@ def test_audit_repairs_the_table_of_the_vendors(feeds: Deployment) -> None:
     ]
     [differences] = [each["differences"] for each in findings if each["kind"] == "different"]
     assert differences == [{"column": "unit_price", "table": "NaN", "file": "9.19"}]
-    assert "repaired: 2 rows written" in ops(*arguments, "--repair", "--yes").stdout
+    assert "repaired: 2 rows written" in invoke(*arguments, "--repair", "--yes", code=None).stdout
     _run(feeds, "DELETE FROM vendors WHERE etag = :etag AND id = 'x'", etag=version.etag)
     assert reported(*arguments, code=0)["findings"] == []
     assert rows_of(feeds, version) == expected_rows(_vendors(60), version.etag, feed=FEEDS["vendors"])
@@ -304,7 +305,7 @@ def test_a_large_file_of_vendors_is_stored_in_parts(feeds: Deployment) -> None:
 
 @pytest.mark.usefixtures("feeds")
 def test_the_printed_statements_make_the_table_needed() -> None:
-    assert ops("schema", "--feed", "vendors", "--check").exit_code == 0
+    invoke("schema", "--feed", "vendors", "--check", code=0)
 
 
 def test_the_vendors_policy_is_what_their_function_called(feeds: Deployment, feed_calls: Path) -> None:

@@ -13,8 +13,9 @@ from local.deployment import Deployment
 from local.processes import PROJECT
 from local.waiting import wait_until
 from ops import failures
-from tests.e2e.deployed import function_of, ops, upload, wrong_permissions
+from tests.e2e.deployed import function_of, upload, wrong_permissions
 from tests.e2e.inbox import Inbox
+from tests.integration.commands import invoke
 
 LOOK = """if True:
     import datetime, sys, types, csv_ingest.notifier as notifier
@@ -53,7 +54,7 @@ def test_what_cannot_be_told_is_in_the_failure_queue(deployment: Deployment, inb
     assert inbox.event("CSV File Complete", "told/behind.csv")
     wait_until(lambda: bool(failures.count(pipeline).visible - 1), "it is beside the message about told/bad.csv")
     pipeline.clients.dynamodb.delete_item(TableName=pipeline.files_table, Key=key)
-    listed = ops("redrive", "--dry-run", "--prefix", "told/poisoned.csv").stdout
+    listed = invoke("redrive", "--dry-run", "--prefix", "told/poisoned.csv", code=None).stdout
     assert "told/poisoned.csv (its outcome could not be told)" in listed
     assert "a record of the stream is not as DynamoDB writes it" in listed
 
@@ -85,7 +86,7 @@ def test_a_failed_upload_is_told_and_mailed(deployment: Deployment, inbox: Inbox
         assert inbox.event("CSV File Failed", key)["reason"] == "RetriesExhausted: made up"
     assert "FAILED: told/failed 3.csv" in inbox.mail("FAILED")
     assert "REJECTED: told/bad.csv" in inbox.mail("REJECTED")
-    assert ops("redrive", "--discard", "--prefix", "told/").exit_code == 0
+    invoke("redrive", "--discard", "--prefix", "told/", code=0)
 
 
 def test_the_notifiers_policy_is_what_it_called(deployment: Deployment, recorded_calls: Path) -> None:

@@ -15,7 +15,8 @@ from local.deployment import Deployment
 from local.examples import EXAMPLES, orders
 from local.processes import PROJECT
 from local.waiting import wait_until, wait_until_settled
-from tests.e2e.deployed import SECONDS, forget_record, ops, reported, upload
+from tests.e2e.deployed import SECONDS, forget_record, upload
+from tests.integration.commands import invoke, reported
 
 
 @pytest.mark.usefixtures("deployment")
@@ -27,7 +28,7 @@ def test_upload_says_what_became_of_the_files(tmp_path: Path) -> None:
     assert (record["object_key"], record["status"], record["rows_stored"]) == ("ops/good [1].csv", "COMPLETE", 30)
     records = reported("upload", str(good), str(bad), "--to", "ops/", code=1)
     assert [record["rows_rejected"] for record in records] == [0, 1]
-    assert "good [1].csv" in ops("upload", str(good)).stdout
+    assert "good [1].csv" in invoke("upload", str(good), code=None).stdout
 
 
 def test_status_shows_a_file_with_its_rejected_rows(deployment: Deployment) -> None:
@@ -36,8 +37,8 @@ def test_status_shows_a_file_with_its_rejected_rows(deployment: Deployment) -> N
     [record] = reported("status", "story.csv", code=1)
     assert (record["rows_read"], record["rows_stored"], record["rows_rejected"]) == (8, 3, 5)
     assert [reject["line"] for reject in record["rejects"]] == [3, 4, 5, 7, 8]
-    assert "line 4: 3 fields, expected 7" in ops("status", "story.csv").stdout
-    unknown = ops("status", "nothing.csv")
+    assert "line 4: 3 fields, expected 7" in invoke("status", "story.csv", code=None).stdout
+    unknown = invoke("status", "nothing.csv", code=None)
     assert unknown.exit_code == 1
     assert "nothing.csv: there is no such upload" in unknown.stderr
 
@@ -50,14 +51,14 @@ def test_history_and_report_tell_of_the_uploads(deployment: Deployment, tmp_path
     assert found["settled_at"] == record.attributes["settled_at"]
     assert 0 <= found["seconds"] < SECONDS
     file = tmp_path / "report.html"
-    assert ops("report", "--html", str(file)).stdout == f"The report: {file}\n"
+    assert invoke("report", "--html", str(file), code=None).stdout == f"The report: {file}\n"
     assert '<span class="key">history/a.csv</span>' in file.read_text()
 
 
 def test_rejects_are_a_csv_file_to_send_back(deployment: Deployment) -> None:
     version = upload(deployment, "send-back.csv", (EXAMPLES / "bad-rows.csv").read_bytes())
     wait_until_settled(deployment.pipeline, version, seconds=SECONDS)
-    done = ops("rejects", "send-back.csv", "--csv")
+    done = invoke("rejects", "send-back.csv", "--csv", code=None)
     header, *rows = csv.reader(io.StringIO(done.stdout))
     assert header == ["id", "customer", "item", "quantity", "price", "ordered", "gift"]
     assert (len(rows), rows[1]) == (5, ["B-3", "customer 3", "Saucer"])
@@ -142,7 +143,7 @@ def test_audit_names_each_damage_and_repairs_it(deployment: Deployment) -> None:
         ("missing", "audit/a.csv", f"line 9: {deleted}"),
         ("unexpected", "audit/a.csv", added),
     ]
-    repaired = ops("audit", "--prefix", "audit/", "--repair", "--yes")
+    repaired = invoke("audit", "--prefix", "audit/", "--repair", "--yes", code=None)
     assert repaired.exit_code == 1
     assert repaired.stdout.endswith("1 file, 60 rows, 1 finding\n")
     assert f"unexpected: audit/a.csv: {added}" in repaired.stdout.splitlines()[-2]
@@ -163,7 +164,7 @@ def test_audit_finds_what_the_ledger_misses(deployment: Deployment) -> None:
     forget_record(pipeline, version)
     found = reported("audit", "--prefix", "ledger/", code=1)["findings"]
     assert [(each["kind"], each["detail"]) for each in found] == [("unsettled", f"etag {version.etag}: no record")]
-    assert ops("audit", "--prefix", "ledger/", "--repair", "--yes").exit_code == 0
+    invoke("audit", "--prefix", "ledger/", "--repair", "--yes", code=0)
 
 
 def test_pause_stops_deliveries_and_resume_restores_them(deployment: Deployment) -> None:
@@ -173,11 +174,11 @@ def test_pause_stops_deliveries_and_resume_restores_them(deployment: Deployment)
         answer = pipeline.clients.lambda_.get_function_concurrency(FunctionName=pipeline.feeds[0].function)
         return answer.get("ReservedConcurrentExecutions")
 
-    paused = ops("pause")
+    paused = invoke("pause", code=None)
     assert (paused.exit_code, reserved()) == (0, 0)
     assert "failure queue" in paused.stdout
-    assert "To end the pause: csv-ingest resume" in ops("upload", str(EXAMPLES / "orders.csv")).stderr
-    resumed = ops("resume")
+    assert "To end the pause: csv-ingest resume" in invoke("upload", str(EXAMPLES / "orders.csv"), code=None).stderr
+    resumed = invoke("resume", code=None)
     assert (resumed.exit_code, reserved()) == (0, 50), resumed.stderr
     assert "csv-ingest redrive" in resumed.stdout
 

@@ -25,14 +25,13 @@ from tests.e2e.deployed import (
     forget_record,
     function_of,
     functions_of,
-    ops,
-    reported,
     rows_of,
     sweep_of,
     upload,
     wrong_permissions,
 )
 from tests.e2e.inbox import Inbox
+from tests.integration.commands import invoke, reported
 
 
 def test_a_repeated_upload_and_event_change_nothing(deployment: Deployment) -> None:
@@ -97,7 +96,7 @@ def test_a_large_file_survives_a_part_that_fails(deployment: Deployment) -> None
     wait_until(others_are_done, "all other parts are done", seconds=SECONDS)
     [waiting] = [each for each in reported("status", code=1) if each["object_key"] == version.key]
     assert waiting["status"] == "PROCESSING"
-    assert f"{waiting['parts_done']} of {waiting['parts']} parts" in ops("status", version.key).stdout
+    assert f"{waiting['parts_done']} of {waiting['parts']} parts" in invoke("status", version.key, code=None).stdout
     pipeline.clients.dynamodb.delete_item(TableName=pipeline.feeds[0].rows_table, Key=alien)
     [redriven] = reported("redrive", "--key-prefix", "parts/", code=0)
     assert (redriven["keys"], redriven["action"]) == (f"parts/large.csv (part {number})", "delivered")

@@ -18,7 +18,7 @@ from local.ministack import AT_ONCE
 from local.processes import PROJECT
 from local.server import LocalAws
 from local.waiting import wait_until
-from tests.e2e.deployed import reported
+from tests.integration.commands import reported
 
 FUNCTION = "sleeper"
 TIMEOUT = 2

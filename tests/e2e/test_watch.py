@@ -75,7 +75,7 @@ def test_a_watch_is_drawn_in_place_until_ctrl_c(deployment: Deployment) -> None:
     [alarm] = [each["AlarmName"] for each in alarms if "SweepErrors" in each["AlarmName"]]
     with on_a_terminal("status", "--watch", "--interval", "0.1") as terminal:
         terminal.wait_for("failure queue: ")
-        version = upload(deployment, "watched/large.csv", LARGE)
+        version = upload(deployment, "watched/large.csv", LARGE.replace(b"ORDER", b"WATCH"))
         terminal.wait_for("watched/large.csv")
         terminal.wait_for(" parts done, ")
         pipeline.clients.cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="test")

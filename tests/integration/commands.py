@@ -15,18 +15,23 @@ from tests.integration.world import World
 
 
 def invoke(*arguments: str, code: int | None, answer: str = "") -> Result:
-    """`csv-ingest ...`, that ends with the exit code expected, if one is; without an answer, its input has ended."""
+    """`csv-ingest ...`, that ends with the exit code expected, if one is; without an answer, its input has ended.
+
+    Raises any error that the command does not explain, and that its user would see as a traceback.
+    """
     done = CliRunner().invoke(main, arguments, input=answer)
-    assert code in (None, done.exit_code), (done.output, done.exception)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert code in (None, done.exit_code), done.output
     return done
 
 
-def run(*arguments: str, code: int) -> str:
+def run(*arguments: str, code: int | None) -> str:
     """What a command prints to standard output."""
     return invoke(*arguments, code=code).stdout
 
 
-def reported(*arguments: str, code: int) -> Any:
+def reported(*arguments: str, code: int | None) -> Any:
     """What a command prints as JSON."""
     return json.loads(run(*arguments, "--json", code=code))
 

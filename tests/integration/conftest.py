@@ -18,8 +18,8 @@ from tests.integration.ministack import engines
 from tests.integration.world import World, fresh_world
 
 
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+@pytest.fixture(scope="module", autouse=True)
+def _engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The engines of MiniStack, without its server."""
     with engines(tmp_path_factory.mktemp("engines")), pytest.MonkeyPatch.context() as patch:
         patch.setattr("boto3.client", pool.client)
@@ -45,7 +45,7 @@ def tuning(request: pytest.FixtureRequest) -> Tuning:
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, aws: None, tuning: Tuning) -> Iterator[World]:  # noqa: ARG001 - it has the engines
+def world(request: pytest.FixtureRequest, tuning: Tuning) -> Iterator[World]:
     """With DynamoDB; tests that have BOTH_DESTINATIONS run once more with PostgreSQL, or say `indexed`, or `merge`."""
     param = getattr(request, "param", "dynamodb")
     server = request.getfixturevalue("postgresql") if "postgresql" in param else None

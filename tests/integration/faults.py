@@ -45,6 +45,7 @@ class Statements:
 
 
 READING = {"BatchGetItem", "GetItem", "GetObject", "HeadObject", "ListObjectVersions", "Query", "SELECT", "Scan"}
+"""Operations and statements that change nothing."""
 
 
 class Calls:
@@ -80,11 +81,12 @@ class Calls:
             setattr(self, name, None)
 
     def numbers(self, fault: str) -> list[int]:
-        """At which of the calls made until now a fault differs from that at another one.
+        """Of the calls made until now, those at which a fault shows something that it does not show at another one.
 
-        Who dies before reading leaves what he leaves who dies before the next call that writes.
+        A process that dies leaves what it has written. So it has to die only around calls that write.
         """
-        return [number for number, name in enumerate(self.names, 1) if fault == "fail_at" or name not in READING]
+        dies = fault in ("die_before", "die_after")
+        return [number for number, name in enumerate(self.names, 1) if not dies or name not in READING]
 
     def _before_send(self, request: Any, event_name: str, **_: Any) -> None:
         number = self._count(event_name.rpartition(".")[2])

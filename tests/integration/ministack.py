@@ -1,6 +1,6 @@
 """MiniStack's engines in this process: they are handed what botocore would send to their port.
 
-It is the same code that answers, without the HTTP of two processes, which costs more than the engines do. The
+The same code of MiniStack answers, without HTTP between two processes, which costs more than the engines do. The
 end-to-end tests send their requests to a server.
 """
 
@@ -19,9 +19,9 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
 from urllib3 import HTTPResponse
 
-from local.server import aws_at
+from local.server import aws_at, ministack_settings
 
-PORT = "1"
+PORT = 1
 ENDPOINT = f"http://127.0.0.1:{PORT}"
 """Nobody listens there: a request that is not handed to the engines fails."""
 
@@ -30,10 +30,9 @@ ENDPOINT = f"http://127.0.0.1:{PORT}"
 def engines(home: Path) -> Iterator[None]:
     """Inside the block, what this process sends to AWS is answered by engines of its own."""
     with aws_at(ENDPOINT, home), pytest.MonkeyPatch.context() as patch:
-        # MiniStack reads them as it is imported, each service when it is first asked.
-        patch.setenv("MINISTACK_HOST", "127.0.0.1")
-        patch.setenv("GATEWAY_PORT", PORT)
-        patch.setenv("STATE_DIR", str(home / "state"))
+        # Read as MiniStack is imported, and by each of its services when that is first asked.
+        for name, value in ministack_settings(PORT, home).items():
+            patch.setenv(name, value)
         made = _Engines()
         send = URLLib3Session.send
 

@@ -36,7 +36,7 @@ def client(service: str, **options: Any) -> Any:
 
 
 def _made(like: str, service: str, options: dict[str, Any]) -> _Pooled:
-    # Without the user agent, which botocore would build anew for each request.
+    # With a fixed user agent: botocore would build another one for each request.
     made = _create(service, **{"config": Config(user_agent="tests"), **options})
     if made.meta.endpoint_url == ENDPOINT:  # MiniStack looks at no signature
         made.meta.events.register("choose-signer", lambda **_: UNSIGNED)

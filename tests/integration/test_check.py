@@ -130,7 +130,7 @@ class TestPostgresql:
     """The database says nothing of a file: no connection is made."""
 
     @pytest.fixture
-    def world(self, aws: None, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it has the engines
+    def world(self, postgresql: LocalPostgresql) -> Iterator[World]:
         with fresh_world() as made:
             made.add_postgresql_feed(postgresql, "vendors", "vendors/", id_column="nr", columns={"n": "integer"})
             yield made

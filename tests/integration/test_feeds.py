@@ -84,7 +84,7 @@ class TestOtherDestination:
     """The feed was given another destination, while files of it were on their way."""
 
     @pytest.fixture
-    def world(self, aws: None, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it has the engines
+    def world(self, postgresql: LocalPostgresql) -> Iterator[World]:
         with fresh_world(Tuning(checkpoint_rows=25, batch_rows=25, in_flight=1), postgresql=postgresql) as made:
             yield made
 

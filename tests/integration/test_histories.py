@@ -386,11 +386,6 @@ def _all_have_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.erasing.STATEMENT_TIMEOUT", 0)
 
 
-@pytest.fixture(autouse=True)
-def _engines(aws: None) -> None:
-    """For the worlds of all examples."""
-
-
 @settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(history=histories, in_parts=st.booleans(), kinds=st.tuples(kinds, kinds))
 def test_every_row_is_accounted_for_after_any_history(

@@ -19,7 +19,7 @@ ENDING = "the feed default takes .csv and .csv.gz, and this ends in .Csv"
 
 
 @pytest.fixture
-def world(aws: None) -> Iterator[World]:  # noqa: ARG001 - it has the engines
+def world() -> Iterator[World]:
     """Two feeds: `default` below orders/, and `vendors`. What is below reports/ is meant to be there."""
     with fresh_world() as made:
         made.add_feed("vendors", "vendors/")

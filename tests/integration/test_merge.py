@@ -358,7 +358,7 @@ MANY = [f"added{number:03}" * 4 for number in range(500)]
 """What somebody else can call an attribute, or a column."""
 
 
-# MiniStack takes an attribute M for the type of the whole item, and removes none.
+# MiniStack takes an attribute M for the type of the whole item, and then removes no attribute.
 names_of_others = st.text(
     st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=15
 ).filter(lambda name: name != "M")

@@ -45,7 +45,6 @@ def destination(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def world(
     request: pytest.FixtureRequest,
-    aws: None,  # noqa: ARG001 - it has the engines
     tuning: Tuning,
     destination: str,
 ) -> Iterator[World]:
@@ -315,7 +314,7 @@ class TestPostgresql:
     TYPED = "id;Preis;am;um;ok;rest\n1;5,50;2026-11-25;2026-11-25T10:00:00Z;yes;x\n2;;;;;\n3;;;;;y\n"
 
     @pytest.fixture
-    def world(self, aws: None, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG002 - it has the engines
+    def world(self, postgresql: LocalPostgresql) -> Iterator[World]:
         columns = {"Preis": "decimal as price", "am": "date as day", "um": "timestamp as time", "ok": "boolean"}
         settings = {"delimiter": ";", "decimal_separator": ",", "columns": json.dumps(columns)}
         with fresh_world() as made:

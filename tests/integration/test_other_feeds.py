@@ -18,7 +18,7 @@ ADVICE = "the feed vendors would read this header: upload it below vendors/"
 
 
 @pytest.fixture
-def world(aws: None) -> Iterator[World]:  # noqa: ARG001 - it has the engines
+def world() -> Iterator[World]:
     """The feed of orders, one with other columns, and one whose files need no column."""
     with fresh_world() as made:
         made.add_feed("vendors", "vendors/", id_column="nr", delimiter=";", columns={"Preis": "text"})

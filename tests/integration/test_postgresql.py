@@ -47,7 +47,7 @@ def countdown(seconds: float) -> Iterator[float]:
 
 
 @pytest.fixture
-def world(aws: None, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG001 - it has the engines
+def world(postgresql: LocalPostgresql) -> Iterator[World]:
     with fresh_world(IN_SMALL_REQUESTS, postgresql=postgresql) as made:
         yield made
 
@@ -65,7 +65,7 @@ def assert_whole(world: World, event: Any) -> None:
     assert (record["status"], record["rows_read"], record["rows_stored"]) == ("COMPLETE", 300, 300)
 
 
-def test_a_server_killed_ten_times_loses_no_row(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - it has the engines
+def test_a_server_killed_ten_times_loses_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("POSTGRESQL_DSN", raising=False)  # whoever named a server wants to keep it
     with local_postgresql() as server, fresh_world(IN_SMALL_REQUESTS, postgresql=server) as world:
         event = world.upload("a.csv", FILE)
@@ -410,7 +410,7 @@ def test_no_setting_of_the_role_changes_a_character(world: World, postgresql: Lo
     assert audit(world.pipeline()).findings == []
 
 
-def test_a_database_without_utf8_is_refused(aws: None, postgresql: LocalPostgresql) -> None:  # noqa: ARG001 - it has the engines
+def test_a_database_without_utf8_is_refused(postgresql: LocalPostgresql) -> None:
     postgresql.run("CREATE DATABASE latin1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     with closing(postgresql.in_database("latin1")) as latin1, fresh_world(postgresql=latin1) as world:
         event = world.upload("a.csv", FILE)

@@ -26,7 +26,7 @@ COLUMNS = '{"Preis": "decimal as price", "nr": "integer required"}'
 
 
 @pytest.fixture
-def world(aws: None, postgresql: LocalPostgresql) -> Iterator[World]:  # noqa: ARG001 - it has the engines
+def world(postgresql: LocalPostgresql) -> Iterator[World]:
     """Two feeds: `default` with DynamoDB, and `vendors` with PostgreSQL."""
     with fresh_world() as made:
         made.add_postgresql_feed(postgresql, "vendors", "vendors/", columns=COLUMNS)
